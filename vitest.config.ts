@@ -15,7 +15,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@fkm\/([^/]+)$/, replacement: here('packages/$1/src/index.ts') },
-      { find: /^@fkm\/([^/]+)\/([^/]+)$/, replacement: here('packages/$1/src/$2/index.ts') },
+      { find: /^@fkm\/([^/]+)\/(.+)$/, replacement: here('packages/$1/src/$2/index.ts') },
     ],
   },
   test: {

@@ -1,0 +1,78 @@
+// What a user's bundle grows by, per story: the built packages, minified, tree-shaken and gzipped. A ceiling is
+// raised only in the commit that needs it.
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+
+interface Story {
+  readonly source: string;
+  /** In bytes, gzipped. */
+  readonly ceiling: number;
+  /** Not counted: runtimes, and packages that have a story of their own. */
+  readonly external?: readonly string[];
+}
+
+const runtimes = ['onnxruntime-*', '@tensorflow/*'];
+
+const stories: Readonly<Record<string, Story>> = {
+  'core: predict only': {
+    source: `
+      import { FastKMeansRegressor, jsBackend } from '@fkm/core';
+      export async function predict(bytes, X) {
+        const model = await FastKMeansRegressor.load(bytes, { backend: jsBackend() });
+        return model.predict(X);
+      }`,
+    ceiling: 40_000,
+  },
+  'core: train': {
+    source: `
+      import { FastKMeansRegressor, jsBackend } from '@fkm/core';
+      export async function train(X, y) {
+        const model = new FastKMeansRegressor({ backend: jsBackend(), kTargets: 20, kFeatures: 20 });
+        await model.fit(X, y);
+        await model.finetune(X, y, { epochs: 60 });
+        return model.save();
+      }`,
+    ceiling: 40_000,
+  },
+  'onnx: export': {
+    source: `export { exportOnnx } from '@fkm/onnx';`,
+    ceiling: 20_000,
+    external: ['@fkm/core'],
+  },
+  'backend-onnx: own code': {
+    source: `export { onnxBackend } from '@fkm/backend-onnx';`,
+    ceiling: 20_000,
+    external: ['@fkm/core', '@fkm/onnx', ...runtimes],
+  },
+  'backend-tfjs: own code': {
+    source: `export { tfjsBackend } from '@fkm/backend-tfjs';`,
+    ceiling: 20_000,
+    external: ['@fkm/core', ...runtimes],
+  },
+};
+
+/** Bundles for a browser: a Node built-in among the imports fails the story. */
+async function gzippedBytes({ source, external = [] }: Story): Promise<number> {
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir: import.meta.dirname },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    external: [...external],
+    write: false,
+    tsconfigRaw: {}, // Without the workspace's paths to sources: what is measured is what is published.
+    logLevel: 'silent',
+  });
+  return gzipSync(outputFiles[0]!.contents, { level: 9 }).length;
+}
+
+describe('bytes, gzipped', () => {
+  it.each(Object.entries(stories))('%s', async (_, story) => {
+    const bytes = await gzippedBytes(story);
+    expect(bytes, 'bytes of a story that bundles nothing').toBeGreaterThan(200);
+    expect(bytes).toBeLessThanOrEqual(story.ceiling);
+  });
+});
