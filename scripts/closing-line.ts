@@ -12,6 +12,8 @@ export class ClosingLine implements Reporter {
     // A test that never ended (its worker died, or the run was interrupted) did not pass.
     const failed = count.failed + count.pending;
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
+    // A run that skipped everything proved nothing.
+    if (count.passed + failed === 0) process.exitCode = 1;
     console.log(`${count.passed} passed, ${failed} failed${skipped}`);
   }
 }
