@@ -1,1 +1,8 @@
-export {};
+// `@fkm/conformance`: one suite that every backend runs in its own tests, and the table of cases behind it.
+
+export { everyType, type OpCase, usualRows } from './case.js';
+export { opCases } from './cases/index.js';
+export { type Precision, usualPrecision } from './compare.js';
+export { type Check, checkGaps, describeBackend, type SuiteOptions, suites } from './describe.js';
+export { type GradientCase, gradientCase } from './gradient.js';
+export { expectReference } from './run.js';

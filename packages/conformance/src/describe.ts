@@ -1,0 +1,82 @@
+// Declares the suite of a backend in vitest: the table of cases, the composites and the contract, less its known gaps.
+
+import type { Backend, DType } from '@fkm/core/graph';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { opCases } from './cases/index.js';
+import { type Precision, usualPrecision } from './compare.js';
+import { gradientCase } from './gradient.js';
+import { expectReference } from './run.js';
+
+/** One thing that every backend should do. */
+export interface Check {
+  /** Title, and the key by which a gap refers to it. */
+  readonly key: string;
+  readonly run: (backend: Backend, precision: Precision) => Promise<void>;
+}
+
+export interface SuiteOptions {
+  /** Checks that are known to fail here, by exact key, each with its reason. A gap that closes fails. */
+  readonly knownGaps?: Readonly<Record<string, string>>;
+  /** Relative errors to allow, where they differ from `usualPrecision`. */
+  readonly precision?: Partial<Record<DType, number>>;
+}
+
+/** Values of every op case. */
+const valueChecks = (): Check[] =>
+  opCases().map((opCase) => ({
+    key: opCase.key,
+    run: (backend, precision) =>
+      expectReference(backend, opCase.graph, opCase.inputs, { ...opCase, precision }),
+  }));
+
+/** Gradients of every case that has one. */
+const gradientChecks = (): Check[] =>
+  opCases()
+    .filter((opCase) => opCase.wrt.length > 0)
+    .map((opCase) => ({
+      key: `gradient of ${opCase.key}`,
+      run: async (backend, precision) => {
+        const { gradient, inputs } = gradientCase(opCase);
+        // A gradient is a chain of ops, each of which rounds to its dtype.
+        await expectReference(backend, gradient, inputs, { precision, scale: 10 * opCase.scale });
+      },
+    }));
+
+/** All checks, by group. */
+export const suites = (): Record<string, Check[]> => ({ values: valueChecks(), gradients: gradientChecks() });
+
+/** Checks a gap list against the keys that exist. Errors: unknown keys, empty reasons. */
+export function checkGaps(gaps: Readonly<Record<string, string>>, keys: ReadonlySet<string>): void {
+  for (const [key, reason] of Object.entries(gaps)) {
+    if (!keys.has(key)) throw new Error(`knownGaps: no check is called "${key}".`);
+    if (reason.trim() === '') throw new Error(`knownGaps: "${key}" needs a reason.`);
+  }
+}
+
+/** Declares the whole suite for a backend. */
+export function describeBackend(
+  name: string,
+  make: () => Promise<Backend>,
+  options: SuiteOptions = {},
+): void {
+  const { knownGaps = {} } = options;
+  const precision: Precision = { ...usualPrecision, ...options.precision };
+  const groups = suites();
+  checkGaps(knownGaps, new Set(Object.values(groups).flatMap((checks) => checks.map(({ key }) => key))));
+  describe(name, () => {
+    let backend: Backend;
+    beforeAll(async () => {
+      backend = await make();
+    });
+    afterAll(() => backend?.dispose());
+    for (const [group, checks] of Object.entries(groups)) {
+      describe(group, () => {
+        for (const { key, run } of checks) {
+          const reason = knownGaps[key];
+          if (reason === undefined) it(key, () => run(backend, precision));
+          else it.fails(`${key} (known gap: ${reason})`, () => run(backend, precision));
+        }
+      });
+    }
+  });
+}
