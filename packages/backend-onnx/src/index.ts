@@ -1,1 +1,4 @@
-export {};
+// `@fkm/backend-onnx`: runs graphs of @fkm/core on onnxruntime.
+
+export type { OrtModule } from './driver.js';
+export { type OnnxBackendOptions, type OnnxDevice, onnxBackend } from './onnx-backend.js';

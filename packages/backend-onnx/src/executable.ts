@@ -1,0 +1,84 @@
+// One session of onnxruntime as an Executable of core.
+
+import {
+  BATCH,
+  BackendError,
+  bindRows,
+  type Executable,
+  evaluateGraph,
+  type Graph,
+  StateError,
+  type Value,
+} from '@fkm/core/graph';
+import type { OrtModule, OrtSession, OrtTensor } from './driver.js';
+import { OnnxValue, upload } from './value.js';
+
+export class OnnxExecutable implements Executable {
+  private readonly graph: Graph;
+  private readonly onDispose: () => void;
+  private readonly ort: OrtModule;
+  private readonly batched: boolean;
+  private session: OrtSession | null;
+
+  constructor(ort: OrtModule, graph: Graph, session: OrtSession, onDispose: () => void) {
+    this.ort = ort;
+    this.graph = graph;
+    this.batched = graph.inputs.some((port) => port.variable.shape.includes(BATCH));
+    this.session = session;
+    this.onDispose = onDispose;
+  }
+
+  async run(inputs: readonly Value[]): Promise<Value[]> {
+    const { graph, session } = this;
+    if (!session)
+      throw new StateError(
+        `${graph.name}: this executable was disposed; compile it again.`,
+        {},
+        'backend-onnx',
+      );
+    const rows = bindRows(graph, inputs);
+    if (rows === 0 && this.batched) return this.empty(inputs);
+    const feeds: Record<string, OrtTensor> = {};
+    const names = session.inputNames;
+    for (let i = 0; i < names.length; i++) feeds[names[i] as string] = tensorOf(inputs[i] as Value, graph, i);
+    try {
+      const results = await session.run(feeds);
+      return session.outputNames.map((name) => new OnnxValue(results[name] as OrtTensor));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new BackendError(
+        `${graph.name}: onnxruntime failed to run: ${reason}`,
+        { cause },
+        'backend-onnx',
+      );
+    }
+  }
+
+  /**
+   * A batch of no rows runs on core's reference kernels: onnxruntime's kernels fail on it (FusedMatMul refuses to
+   * broadcast 0 rows), and some end the process. Nothing is computed for rows that are not there, so it is no slower.
+   */
+  private async empty(inputs: readonly Value[]): Promise<Value[]> {
+    const arrays = await Promise.all(
+      inputs.map(async (value) => ({ data: await value.read(), shape: value.shape, dtype: value.dtype })),
+    );
+    return evaluateGraph(this.graph, arrays).map((array) => upload(this.ort, array));
+  }
+
+  dispose(): void {
+    const { session } = this;
+    this.session = null;
+    if (!session) return;
+    this.onDispose();
+    void session.release();
+  }
+}
+
+function tensorOf(value: Value, graph: Graph, i: number): OrtTensor {
+  if (value instanceof OnnxValue) return value.tensor;
+  throw new BackendError(
+    `${graph.name}: input ${graph.inputs[i]?.name} is a value of another backend; upload it to this one.`,
+    {},
+    'backend-onnx',
+  );
+}

@@ -1,0 +1,49 @@
+// ArgMax over a wide last axis in two levels, since runtimes reduce with vector instructions but search one element at a time:
+//   m[g] = max_j x[g, j];  g* = argMax m;  j* = argMax x[g*, ·];  index = g* · width + j*
+// Groups are contiguous and both searches take the first of equals, so the lowest index wins a tie, as in one search.
+
+import type { Shape, Var } from '@fkm/core/graph';
+import type { Context } from './context.js';
+import { TensorProto_DataType } from './generated/onnx_pb.js';
+
+/** Below this the three extra nodes cost more than they save. */
+const narrowest = 64;
+/** Widths of a group worth taking: a few vector registers, and few enough groups to search. */
+const widths = { least: 8, best: 32, most: 64 } as const;
+
+/** The divisor of `size` nearest to the best width on a log scale, or null. */
+export function groupWidth(size: number): number | null {
+  if (size < narrowest) return null;
+  let chosen: number | null = null;
+  const distance = (width: number): number => Math.abs(Math.log(width / widths.best));
+  for (let width = widths.least; width <= Math.min(widths.most, size / 4); width++) {
+    if (size % width === 0 && (chosen === null || distance(width) < distance(chosen))) chosen = width;
+  }
+  return chosen;
+}
+
+/** Index of the largest along the last axis, int32, of the shape of `output`. */
+export function twoLevelArgMax(ctx: Context, x: string, shape: Shape, output: Var, width: number): void {
+  const { write } = ctx;
+  const size = shape[shape.length - 1] as number;
+  const int32 = { to: TensorProto_DataType.INT32 };
+  const groups = write.node('Reshape', [x, write.int64([-1, size / width, width])]);
+  const peaks = reduceLast(ctx, groups);
+  const group = write.node('ArgMax', [peaks], { axis: 1, keepdims: 1 });
+  const winner = write.node('GatherND', [groups, group], { batch_dims: 1 });
+  const within = write.node('ArgMax', [winner], { axis: 1, keepdims: 1 });
+  // In int32, which every provider adds; ArgMax and GatherND speak int64.
+  const base = write.node('Mul', [
+    write.node('Cast', [group], int32),
+    write.constant({ data: Int32Array.of(width), shape: [], dtype: 'int32' }),
+  ]);
+  const index = write.node('Add', [base, write.node('Cast', [within], int32)]);
+  write.node('Reshape', [index, write.int64(output.shape)], {}, ctx.result(output, 'ArgMax'));
+}
+
+function reduceLast(ctx: Context, x: string): string {
+  const { write } = ctx;
+  return ctx.opset >= 18
+    ? write.node('ReduceMax', [x, write.int64([2])], { keepdims: 0 })
+    : write.node('ReduceMax', [x], { axes: [2], keepdims: 0 });
+}

@@ -1,0 +1,60 @@
+// What a row of the lowering table works with: names of lowered variables, and the writer that takes nodes.
+
+import { type DType, type Equation, formatType, type Graph, GraphError, type Var } from '@fkm/core/graph';
+import { type GemmPlan, planGemms } from './gemm.js';
+import { type Attributes, elementType, GraphWriter } from './writer.js';
+
+export class Context {
+  readonly write: GraphWriter;
+  readonly opset: number;
+  readonly gemms: GemmPlan;
+  private readonly names = new Map<number, string>();
+  /** Names that outputs of the graph must have. */
+  private readonly wanted = new Map<number, string>();
+
+  /** `outputs`: the names under which the outputs of the graph appear, in order. */
+  constructor(graph: Graph, outputs: readonly string[], opset: number) {
+    this.opset = opset;
+    this.gemms = planGemms(graph);
+    this.write = new GraphWriter([...graph.inputs.map((port) => port.name), ...outputs]);
+    for (const { name, variable } of graph.inputs) this.names.set(variable.id, name);
+    graph.outputs.forEach((port, i) => {
+      const { id } = port.variable;
+      if (!this.wanted.has(id)) this.wanted.set(id, outputs[i] as string);
+    });
+  }
+
+  /** The ONNX value of a variable. */
+  name(v: Var): string {
+    const name = this.names.get(v.id);
+    if (name === undefined)
+      throw new GraphError(`toOnnx: ${formatType(v)} is read before it is defined.`, {}, 'onnx');
+    return name;
+  }
+
+  /** Says that a variable is an ONNX value that exists already: no node. */
+  alias(v: Var, name: string): void {
+    this.names.set(v.id, name);
+  }
+
+  /** A name for a variable that a node is about to give. */
+  result(v: Var, stem: string): string {
+    const name = this.wanted.get(v.id) ?? this.write.fresh(stem);
+    this.names.set(v.id, name);
+    return name;
+  }
+
+  /** Appends the node that gives the first output of an equation. */
+  emit(equation: Equation, opType: string, inputs: readonly string[], attributes: Attributes = {}): void {
+    this.write.node(opType, inputs, attributes, this.result(equation.outputs[0] as Var, opType));
+  }
+
+  /** The names of an equation's operands. */
+  operands(equation: Equation): string[] {
+    return equation.inputs.map((v) => this.name(v));
+  }
+
+  cast(name: string, to: DType): string {
+    return this.write.node('Cast', [name], { to: elementType[to] });
+  }
+}

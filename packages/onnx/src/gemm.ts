@@ -1,0 +1,93 @@
+// Which equations one Gemm takes together: Y = alpha · op(A) op(B) + beta · C, in one pass over Y instead of two or three.
+
+import {
+  type Equation,
+  fromBfloat16,
+  fromFloat16,
+  type Graph,
+  isOp,
+  type NdArray,
+  type Shape,
+  type Var,
+} from '@fkm/core/graph';
+
+/** One Gemm, written where `last` stands. */
+export interface Gemm {
+  readonly product: Equation<'matmul'>;
+  readonly last: Equation;
+  readonly alpha: number;
+  readonly c: Var | null;
+  readonly beta: number;
+}
+
+export interface GemmPlan {
+  /** By the equation whose place the Gemm takes. */
+  readonly at: ReadonlyMap<Equation, Gemm>;
+  /** Equations computed by a later Gemm. */
+  readonly absorbed: ReadonlySet<Equation>;
+}
+
+/** Gemm broadcasts C one way only, to the shape of Y. */
+function reaches(c: Shape, y: Shape): boolean {
+  if (c.length > y.length) return false;
+  return c.every((dim, i) => dim === 1 || dim === y[y.length - c.length + i]);
+}
+
+function scalarOf({ data, dtype }: NdArray): number | null {
+  if (data.length !== 1) return null;
+  const value = data[0] as number;
+  return dtype === 'float16' ? fromFloat16(value) : dtype === 'bfloat16' ? fromBfloat16(value) : value;
+}
+
+/** Follows each product of matrices through a scale and an addition, as long as nothing else reads it. */
+export function planGemms(graph: Graph): GemmPlan {
+  const users = new Map<number, Equation[]>();
+  for (const equation of graph.equations) {
+    for (const v of equation.inputs) users.set(v.id, [...(users.get(v.id) ?? []), equation]);
+  }
+  const isOutput = new Set(graph.outputs.map((port) => port.variable.id));
+  const constants = new Map<number, NdArray>();
+  const at = new Map<Equation, Gemm>();
+  const absorbed = new Set<Equation>();
+
+  for (const equation of graph.equations) {
+    if (isOp(equation, 'constant')) constants.set((equation.outputs[0] as Var).id, equation.attrs.value);
+  }
+  for (const product of graph.equations) {
+    if (!isOp(product, 'matmul') || product.inputs.some((v) => v.shape.length !== 2)) continue;
+    let gemm: Gemm = { product, last: product, alpha: 1, c: null, beta: 0 };
+    for (;;) {
+      const y = gemm.last.outputs[0] as Var;
+      const readers = users.get(y.id) ?? [];
+      const next = readers[0];
+      if (readers.length !== 1 || !next || isOutput.has(y.id)) break;
+      const longer = extend(gemm, next, y, constants);
+      if (!longer) break;
+      absorbed.add(gemm.last);
+      gemm = longer;
+    }
+    at.set(gemm.last, gemm);
+  }
+  return { at, absorbed };
+}
+
+/** The Gemm that computes `next` too, or null. */
+function extend(gemm: Gemm, next: Equation, y: Var, constants: ReadonlyMap<number, NdArray>): Gemm | null {
+  const [a, b] = next.inputs as readonly [Var, Var];
+  const other = a === y ? b : a;
+  if (gemm.c === null && next.op === 'neg') return { ...gemm, last: next, alpha: -gemm.alpha };
+  if (other === undefined || other === y || !reaches(other.shape, y.shape)) return null;
+  if (next.op === 'mul' && gemm.c === null) {
+    const value = constants.get(other.id);
+    const scale = value === undefined ? null : scalarOf(value);
+    return scale === null ? null : { ...gemm, last: next, alpha: gemm.alpha * scale };
+  }
+  if (gemm.c !== null) return null;
+  if (next.op === 'add') return { ...gemm, last: next, c: other, beta: 1 };
+  if (next.op === 'sub') {
+    return a === y
+      ? { ...gemm, last: next, c: other, beta: -1 }
+      : { ...gemm, last: next, alpha: -gemm.alpha, c: other, beta: 1 };
+  }
+  return null;
+}

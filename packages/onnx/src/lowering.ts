@@ -1,0 +1,229 @@
+// Every op as ONNX nodes: one row an op. Dtypes that a runtime lacks are the runtime's business; what ONNX itself
+// wants otherwise than our ops (int64 indices, wrapping, integer division) is settled here.
+
+import { BATCH, type Equation, type OpName, type Shape, type Var } from '@fkm/core/graph';
+import { groupWidth, twoLevelArgMax } from './arg-max.js';
+import type { Context } from './context.js';
+import { fused } from './fused.js';
+import type { Gemm } from './gemm.js';
+import { TensorProto_DataType } from './generated/onnx_pb.js';
+import { elementType } from './writer.js';
+
+/** Appends the nodes of one equation. */
+export type LoweringRule<O extends OpName> = (ctx: Context, equation: Equation<O>) => void;
+
+type Plain = (ctx: Context, equation: Equation) => void;
+
+const out = (equation: Equation): Var => equation.outputs[0] as Var;
+const operand = (equation: Equation, i: number): Var => equation.inputs[i] as Var;
+const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i]);
+
+const direct =
+  (opType: string): Plain =>
+  (ctx, equation) => {
+    ctx.emit(equation, opType, ctx.operands(equation));
+  };
+
+const alias: Plain = (ctx, equation) => {
+  ctx.alias(out(equation), ctx.name(operand(equation, 0)));
+};
+
+/** Ops that a Gemm may have taken in: `otherwise` runs where none has. */
+const unlessGemm =
+  (otherwise: Plain): Plain =>
+  (ctx, equation) => {
+    const gemm = ctx.gemms.at.get(equation);
+    if (gemm) emitGemm(ctx, gemm);
+    else if (!ctx.gemms.absorbed.has(equation)) otherwise(ctx, equation);
+  };
+
+function emitGemm(ctx: Context, { product, last, alpha, c, beta }: Gemm): void {
+  const { transposeA, transposeB } = product.attrs;
+  const inputs = ctx.operands(product);
+  if (c) inputs.push(ctx.name(c));
+  ctx.emit(last, 'Gemm', inputs, {
+    ...(alpha === 1 ? {} : { alpha: { float: alpha } }),
+    ...(!c || beta === 1 ? {} : { beta: { float: beta } }),
+    ...(transposeA ? { transA: 1 } : {}),
+    ...(transposeB ? { transB: 1 } : {}),
+  });
+}
+
+function batchedMatmul(ctx: Context, equation: Equation<'matmul'>): void {
+  const turned = (i: number, turn: boolean): string => {
+    const v = operand(equation, i);
+    const rank = v.shape.length;
+    const perm = [...v.shape.keys()].slice(0, -2).concat(rank - 1, rank - 2);
+    return turn ? ctx.write.node('Transpose', [ctx.name(v)], { perm }) : ctx.name(v);
+  };
+  const { transposeA, transposeB } = equation.attrs;
+  ctx.emit(equation, 'MatMul', [turned(0, transposeA), turned(1, transposeB)]);
+}
+
+/** The sizes for Reshape: −1 stands for the batch there too. */
+const sizes = (ctx: Context, shape: Shape): string => ctx.write.int64(shape);
+
+const reduce =
+  (opType: 'ReduceSum' | 'ReduceMax', axesAsInputSince: number): LoweringRule<'sum' | 'reduceMax'> =>
+  (ctx, equation) => {
+    const { axes, keepDims } = equation.attrs;
+    const x = ctx.name(operand(equation, 0));
+    const keepdims = keepDims ? 1 : 0;
+    if (axes.length === 0) ctx.alias(out(equation), x);
+    else if (ctx.opset >= axesAsInputSince)
+      ctx.emit(equation, opType, [x, ctx.write.int64(axes)], { keepdims });
+    else ctx.emit(equation, opType, [x], { axes, keepdims });
+  };
+
+/** ONNX leaves x / 0 open for integers, and processors trap: the reference gives 0. */
+const divide: Plain = (ctx, equation) => {
+  const [x, y] = ctx.operands(equation) as [string, string];
+  if (out(equation).dtype !== 'int32') return ctx.emit(equation, 'Div', [x, y]);
+  const { write } = ctx;
+  const scalar = (value: number): string =>
+    write.constant({ data: Int32Array.of(value), shape: [], dtype: 'int32' });
+  const zero = scalar(0);
+  const none = write.node('Equal', [y, zero]);
+  const quotient = write.node('Div', [x, write.node('Where', [none, scalar(1), y])]);
+  ctx.emit(equation, 'Where', [none, zero, quotient]);
+};
+
+const argMax: LoweringRule<'argMax'> = (ctx, equation) => {
+  const x = operand(equation, 0);
+  const { axis } = equation.attrs;
+  const last = axis === x.shape.length - 1;
+  const width = last && x.dtype === 'float32' ? groupWidth(x.shape[axis] as number) : null;
+  if (width !== null) return twoLevelArgMax(ctx, ctx.name(x), x.shape, out(equation), width);
+  const index = ctx.write.node('ArgMax', [ctx.name(x)], { axis, keepdims: 0 });
+  ctx.emit(equation, 'Cast', [index], { to: TensorProto_DataType.INT32 });
+};
+
+const topK: LoweringRule<'topK'> = (ctx, equation) => {
+  const [values, indices] = equation.outputs as readonly [Var, Var];
+  const wide = ctx.write.fresh('TopK');
+  const inputs = [ctx.name(operand(equation, 0)), ctx.write.int64([equation.attrs.k])];
+  ctx.write.nodeOf('TopK', inputs, { axis: -1, largest: 1, sorted: 1 }, [ctx.result(values, 'TopK'), wide]);
+  ctx.write.node('Cast', [wide], { to: TensorProto_DataType.INT32 }, ctx.result(indices, 'Cast'));
+};
+
+const broadcast: LoweringRule<'broadcast'> = (ctx, equation) => {
+  const { shape } = equation.attrs;
+  const [x, like] = equation.inputs as readonly [Var, Var | undefined];
+  const rows = shape.indexOf(BATCH);
+  const bound = rows < 0 || x.shape[x.shape.length - shape.length + rows] === BATCH;
+  // Expand broadcasts both ways, so a 1 keeps the batch that x has.
+  const wanted =
+    bound || !like
+      ? ctx.write.int64(shape.map((dim) => (dim === BATCH ? 1 : dim)))
+      : ctx.write.node('Shape', [ctx.name(like)]);
+  ctx.emit(equation, 'Expand', [ctx.name(x), wanted]);
+};
+
+/** ONNX wraps negative indices in OneHot, so indices meet 0 … depth − 1 by comparison: outside of it nothing is equal. */
+const oneHot: LoweringRule<'oneHot'> = (ctx, equation) => {
+  const { depth, dtype } = equation.attrs;
+  const indices = operand(equation, 0);
+  const column = ctx.write.node('Reshape', [ctx.name(indices), sizes(ctx, [...indices.shape, 1])]);
+  const places = ctx.write.constant({
+    data: Int32Array.from({ length: depth }, (_, i) => i),
+    shape: [depth],
+    dtype: 'int32',
+  });
+  if (dtype === 'bool') return ctx.emit(equation, 'Equal', [column, places]);
+  const hits = ctx.write.node('Equal', [column, places]);
+  ctx.emit(equation, 'Cast', [hits], { to: elementType[dtype] });
+};
+
+const scatter: LoweringRule<'scatter'> = (ctx, equation) => {
+  const [x, indices, updates] = ctx.operands(equation) as [string, string, string];
+  const wide = ctx.write.node('Cast', [indices], { to: TensorProto_DataType.INT64 });
+  const column = ctx.write.node('Reshape', [wide, ctx.write.int64([-1, 1])]);
+  const { dtype } = out(equation);
+  if (dtype === 'float32' || dtype === 'int32') {
+    return ctx.emit(equation, 'ScatterND', [x, column, updates], { reduction: 'add' });
+  }
+  // Runtimes add in float32 alone, and many small addends want it anyway.
+  const inputs = [ctx.cast(x, 'float32'), column, ctx.cast(updates, 'float32')];
+  const total = ctx.write.node('ScatterND', inputs, { reduction: 'add' });
+  ctx.emit(equation, 'Cast', [total], { to: elementType[dtype] });
+};
+
+/** Runtimes choose between numbers alone: c ? a : b is (c ∧ a) ∨ (¬c ∧ b) for conditions. */
+const select: Plain = (ctx, equation) => {
+  const [c, a, b] = ctx.operands(equation) as [string, string, string];
+  if (out(equation).dtype !== 'bool') return ctx.emit(equation, 'Where', [c, a, b]);
+  const { write } = ctx;
+  const otherwise = write.node('And', [write.node('Not', [c]), b]);
+  ctx.emit(equation, 'Or', [write.node('And', [c, a]), otherwise]);
+};
+
+/** How each op is written. */
+export const lowering: { [O in OpName]: LoweringRule<O> } = {
+  constant: (ctx, equation) => {
+    ctx.alias(out(equation), ctx.write.constant(equation.attrs.value));
+  },
+  add: unlessGemm(direct('Add')),
+  sub: unlessGemm(direct('Sub')),
+  mul: unlessGemm(direct('Mul')),
+  div: divide,
+  neg: unlessGemm(direct('Neg')),
+  exp: direct('Exp'),
+  log: direct('Log'),
+  sqrt: direct('Sqrt'),
+  abs: direct('Abs'),
+  max: direct('Max'),
+  min: direct('Min'),
+  eq: direct('Equal'),
+  lt: direct('Less'),
+  and: direct('And'),
+  not: direct('Not'),
+  select,
+  cast: (ctx, equation) => {
+    if (operand(equation, 0).dtype === equation.attrs.dtype) alias(ctx, equation);
+    else ctx.emit(equation, 'Cast', ctx.operands(equation), { to: elementType[equation.attrs.dtype] });
+  },
+  matmul: (ctx, equation) => {
+    unlessGemm((context) => batchedMatmul(context, equation))(ctx, equation);
+  },
+  sum: reduce('ReduceSum', 13),
+  reduceMax: reduce('ReduceMax', 18),
+  argMax,
+  topK,
+  reshape: (ctx, equation) => {
+    const x = operand(equation, 0);
+    if (sameShape(x.shape, equation.attrs.shape)) alias(ctx, equation);
+    else ctx.emit(equation, 'Reshape', [ctx.name(x), sizes(ctx, equation.attrs.shape)]);
+  },
+  transpose: (ctx, equation) => {
+    ctx.emit(equation, 'Transpose', ctx.operands(equation), { perm: equation.attrs.permutation });
+  },
+  broadcast,
+  concat: (ctx, equation) => {
+    ctx.emit(equation, 'Concat', ctx.operands(equation), { axis: equation.attrs.axis });
+  },
+  slice: (ctx, equation) => {
+    const { axis, begin, end } = equation.attrs;
+    const bounds = [begin, end, axis].map((value) => ctx.write.int64([value]));
+    ctx.emit(equation, 'Slice', [ctx.name(operand(equation, 0)), ...bounds]);
+  },
+  gather: (ctx, equation) => {
+    ctx.emit(equation, 'Gather', ctx.operands(equation), { axis: equation.attrs.axis });
+  },
+  scatter,
+  oneHot,
+  iota: (ctx, equation) => {
+    const { length } = equation.attrs;
+    const data = Int32Array.from({ length }, (_, i) => i);
+    ctx.alias(out(equation), ctx.write.constant({ data, shape: [length], dtype: 'int32' }));
+  },
+  stopGradient: alias,
+  composite: (ctx, equation) => {
+    // Others were resolved into their bodies before.
+    fused[equation.attrs.name]?.(ctx, equation);
+  },
+};
+
+/** The rule of one equation, applied. */
+export function lower(ctx: Context, equation: Equation): void {
+  (lowering[equation.op] as LoweringRule<OpName>)(ctx, equation);
+}

@@ -1,0 +1,29 @@
+// Bytes → decoded model, for tests, tools and readers of metadata.
+
+import { fromBinary } from '@bufbuild/protobuf';
+import { FormatError } from '@fkm/core/graph';
+import { type ModelProto, ModelProtoSchema } from './generated/onnx_pb.js';
+
+/** The decoded ModelProto. Errors: FormatError where the bytes are no ONNX model. */
+export function readOnnx(bytes: Uint8Array): ModelProto {
+  let model: ModelProto;
+  try {
+    model = fromBinary(ModelProtoSchema, bytes);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FormatError(
+      `readOnnx: these ${bytes.length} bytes are no ONNX model (${reason}); pass the whole file.`,
+      { bytes: bytes.length },
+      'onnx',
+    );
+  }
+  // Protobuf takes many other bytes for a message without known fields, and no bytes for an empty one.
+  if (model.graph === undefined || model.opsetImport.length === 0) {
+    throw new FormatError(
+      `readOnnx: these ${bytes.length} bytes hold no graph or no opset; pass the whole file of an ONNX model.`,
+      { bytes: bytes.length },
+      'onnx',
+    );
+  }
+  return model;
+}

@@ -1,0 +1,139 @@
+// Collects nodes and initialisers of one ONNX graph under unique names. Knows protobuf messages, and no op of ours.
+
+import { create } from '@bufbuild/protobuf';
+import { type DType, type NdArray, type Shape, sizeOf } from '@fkm/core/graph';
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProto_DataType,
+  TensorProtoSchema,
+} from './generated/onnx_pb.js';
+
+/** An attribute: a number is an int, a string is UTF-8, a list is ints. */
+export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** ONNX element types of ours. */
+export const elementType: Readonly<Record<DType, TensorProto_DataType>> = {
+  float32: TensorProto_DataType.FLOAT,
+  float16: TensorProto_DataType.FLOAT16,
+  bfloat16: TensorProto_DataType.BFLOAT16,
+  int32: TensorProto_DataType.INT32,
+  bool: TensorProto_DataType.BOOL,
+};
+
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+/** The bytes of an array as ONNX stores them, little-endian; aliases the array where the host is. */
+function rawBytes(data: ArrayBufferView & { readonly BYTES_PER_ELEMENT: number }): Uint8Array {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (littleEndian || data.BYTES_PER_ELEMENT === 1) return bytes;
+  const width = data.BYTES_PER_ELEMENT;
+  return bytes.map((_, i) => bytes[i - (i % width) + (width - 1 - (i % width))] as number);
+}
+
+function attributeProto(name: string, value: Attribute): AttributeProto {
+  const type = AttributeProto_AttributeType;
+  if (typeof value === 'number')
+    return create(AttributeProtoSchema, { name, type: type.INT, i: BigInt(value) });
+  if (typeof value === 'string') {
+    return create(AttributeProtoSchema, { name, type: type.STRING, s: new TextEncoder().encode(value) });
+  }
+  if ('float' in value) return create(AttributeProtoSchema, { name, type: type.FLOAT, f: value.float });
+  return create(AttributeProtoSchema, { name, type: type.INTS, ints: value.map(BigInt) });
+}
+
+/** Grows the node list of a graph in order of evaluation. */
+export class GraphWriter {
+  readonly nodes: NodeProto[] = [];
+  readonly initializers: TensorProto[] = [];
+  private readonly taken: Set<string>;
+  private readonly counts = new Map<string, number>();
+  private readonly shared = new Map<string, string>();
+
+  /** `reserved`: names that belong to inputs and outputs. */
+  constructor(reserved: Iterable<string>) {
+    this.taken = new Set(reserved);
+  }
+
+  /** A name that no other value has: stem_0, stem_1, … */
+  fresh(stem: string): string {
+    for (;;) {
+      const count = this.counts.get(stem) ?? 0;
+      this.counts.set(stem, count + 1);
+      const name = `${stem}_${count}`;
+      if (!this.taken.has(name)) {
+        this.taken.add(name);
+        return name;
+      }
+    }
+  }
+
+  /** Appends a node with one output, named freshly unless said; gives the output's name. */
+  node(opType: string, inputs: readonly string[], attributes: Attributes = {}, output?: string): string {
+    const name = output ?? this.fresh(opType);
+    this.nodeOf(opType, inputs, attributes, [name]);
+    return name;
+  }
+
+  /** Appends a node with these outputs. */
+  nodeOf(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Attributes,
+    outputs: readonly string[],
+  ): void {
+    const attribute = Object.entries(attributes).map(([name, value]) => attributeProto(name, value));
+    this.nodes.push(
+      create(NodeProtoSchema, {
+        opType,
+        name: outputs[0] as string,
+        input: [...inputs],
+        output: [...outputs],
+        attribute,
+      }),
+    );
+  }
+
+  /** An initialiser of one of our dtypes. */
+  constant(value: NdArray): string {
+    return this.initializer('const', elementType[value.dtype], value.shape, value.data);
+  }
+
+  /** An int64 initialiser, as ONNX wants shapes and axes; a scalar if given a number. Equal ones are shared. */
+  int64(values: number | readonly number[]): string {
+    const key = JSON.stringify(values);
+    let name = this.shared.get(key);
+    if (name === undefined) {
+      const list = typeof values === 'number' ? [values] : values;
+      const data = BigInt64Array.from(list, BigInt);
+      name = this.initializer(
+        'shape',
+        TensorProto_DataType.INT64,
+        typeof values === 'number' ? [] : [list.length],
+        data,
+      );
+      this.shared.set(key, name);
+    }
+    return name;
+  }
+
+  private initializer(
+    stem: string,
+    dataType: TensorProto_DataType,
+    shape: Shape,
+    data: ArrayBufferView & { readonly BYTES_PER_ELEMENT: number; readonly length: number },
+  ): string {
+    if (data.length !== sizeOf(shape))
+      throw new RangeError(`${stem}: ${data.length} values for the shape [${shape}].`);
+    const name = this.fresh(stem);
+    this.initializers.push(
+      create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData: rawBytes(data) }),
+    );
+    return name;
+  }
+}
