@@ -37,7 +37,7 @@ interface Tolerance {
 function close(got: number, want: number, { relative, absolute, signedZero }: Tolerance): boolean {
   if (Object.is(got, want)) return true;
   if (got === want) return !signedZero || got !== 0;
-  return Math.abs(got - want) <= absolute + relative * Math.abs(want);
+  return Number.isFinite(want) && Math.abs(got - want) <= absolute + relative * Math.abs(want);
 }
 
 /** What the numbers are allowed to do. */

@@ -4,15 +4,9 @@ import type { Backend, DType } from '@fkm/core/graph';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { opCases } from './cases/index.js';
 import { type Precision, usualPrecision } from './compare.js';
+import { type Check, contract } from './contract.js';
 import { gradientCase } from './gradient.js';
 import { expectReference } from './run.js';
-
-/** One thing that every backend should do. */
-export interface Check {
-  /** Title, and the key by which a gap refers to it. */
-  readonly key: string;
-  readonly run: (backend: Backend, precision: Precision) => Promise<void>;
-}
 
 export interface SuiteOptions {
   /** Checks that are known to fail here, by exact key, each with its reason. A gap that closes fails. */
@@ -43,7 +37,11 @@ const gradientChecks = (): Check[] =>
     }));
 
 /** All checks, by group. */
-export const suites = (): Record<string, Check[]> => ({ values: valueChecks(), gradients: gradientChecks() });
+export const suites = (): Record<string, Check[]> => ({
+  values: valueChecks(),
+  gradients: gradientChecks(),
+  contract: [...contract],
+});
 
 /** Checks a gap list against the keys that exist. Errors: unknown keys, empty reasons. */
 export function checkGaps(gaps: Readonly<Record<string, string>>, keys: ReadonlySet<string>): void {
@@ -73,8 +71,8 @@ export function describeBackend(
       describe(group, () => {
         for (const { key, run } of checks) {
           const reason = knownGaps[key];
-          if (reason === undefined) it(key, () => run(backend, precision));
-          else it.fails(`${key} (known gap: ${reason})`, () => run(backend, precision));
+          if (reason === undefined) it(key, () => run(backend, precision, make));
+          else it.fails(`${key} (known gap: ${reason})`, () => run(backend, precision, make));
         }
       });
     }
