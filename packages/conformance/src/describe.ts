@@ -4,6 +4,7 @@ import type { Backend, DType } from '@fkm/core/graph';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { opCases } from './cases/index.js';
 import { type Precision, usualPrecision } from './compare.js';
+import { compositeChecks } from './composites.js';
 import { type Check, contract } from './contract.js';
 import { gradientCase } from './gradient.js';
 import { expectReference } from './run.js';
@@ -40,6 +41,7 @@ const gradientChecks = (): Check[] =>
 export const suites = (): Record<string, Check[]> => ({
   values: valueChecks(),
   gradients: gradientChecks(),
+  composites: compositeChecks(),
   contract: [...contract],
 });
 

@@ -1,0 +1,138 @@
+// Composites: a backend's own kernel, or the body where it has none, against the body written out in plain ops.
+
+import {
+  add,
+  BATCH,
+  composite,
+  type Graph,
+  gradients,
+  inline,
+  isOp,
+  matmul,
+  mul,
+  type NdArray,
+  ndarray,
+  reduceMax,
+  type Shape,
+  simplify,
+  sizeOf,
+  sub,
+  sum,
+  type Tensor,
+  topK,
+  trace,
+} from '@fkm/core/graph';
+import type { Check } from './contract.js';
+import { seeded, uniform } from './random.js';
+import { expectReference } from './run.js';
+
+/** A graph with composites in it, and its inputs. */
+export interface CompositeCase {
+  readonly key: string;
+  readonly graph: Graph;
+  readonly inputs: readonly NdArray[];
+  /** Inputs with a derivative; the first output is what is differentiated. */
+  readonly wrt?: readonly string[];
+  readonly scale?: number;
+}
+
+/** The same computation with every composite replaced by its body. */
+export function writtenOut(graph: Graph): Graph {
+  const specs = Object.fromEntries(graph.inputs.map((port) => [port.name, port.variable]));
+  return trace(`${graph.name}.inlined`, specs, (inputs) => {
+    const known = new Map<number, Tensor>(
+      graph.inputs.map((port) => [port.variable.id, inputs[port.name] as Tensor]),
+    );
+    const tracer = (Object.values(inputs)[0] as Tensor).trace;
+    for (const equation of graph.equations) {
+      const operands = equation.inputs.map((v) => known.get(v.id) as Tensor);
+      const results = isOp(equation, 'composite')
+        ? Object.values(inline(writtenOut(equation.attrs.body), operands))
+        : tracer.emit(equation.op, operands, equation.attrs);
+      equation.outputs.forEach((v, i) => {
+        known.set(v.id, results[i] as Tensor);
+      });
+    }
+    return Object.fromEntries(
+      graph.outputs.map(({ name, variable }) => [name, known.get(variable.id) as Tensor]),
+    );
+  });
+}
+
+/** d(Σ first output) by the inputs named. */
+export function derivative(graph: Graph, wrt: readonly string[]): Graph {
+  const specs = Object.fromEntries(graph.inputs.map((port) => [port.name, port.variable]));
+  return simplify(
+    trace(`${graph.name}.gradient`, specs, (inputs) => {
+      const outputs = inline(graph, Object.values(inputs));
+      const loss = sum(outputs[graph.outputs[0]?.name as string] as Tensor);
+      const results = gradients(
+        loss,
+        wrt.map((name) => inputs[name] as Tensor),
+      );
+      return Object.fromEntries(wrt.map((name, i) => [`d.${name}`, results[i] as Tensor]));
+    }),
+  );
+}
+
+const f32 = (...shape: number[]): { shape: Shape; dtype: 'float32' } => ({ shape, dtype: 'float32' });
+const draw = (seed: string, shape: Shape, values = uniform(-1, 1)): NdArray =>
+  ndarray(values(sizeOf(shape), seeded(seed)), shape);
+
+/** A composite that no backend knows, inside another one, with several outputs and an int32 one among them. */
+const unknown = trace('unknown', { x: f32(BATCH, 3), w: f32(4, 3) }, ({ x, w }) => {
+  const { best, indices } = composite('noBackendKnowsThis', { x, w }, (inner) => {
+    const { scores } = composite('norThis', inner, ({ x: a, w: b }) => ({
+      scores: sub(matmul(a, b, { transposeB: true }), mul(sum(mul(b, b), -1), 0.5)),
+    }));
+    const top = topK(scores as Tensor, 2);
+    return { best: top.values, indices: top.indices };
+  }) as { best: Tensor; indices: Tensor };
+  return { best: add(best, reduceMax(best, -1, { keepDims: true })), indices };
+});
+
+/** One tensor in two places, one operand computed from the other: derivatives that are easily counted twice. */
+const shared = trace('shared', { x: f32(BATCH, 3) }, ({ x }) => {
+  const product = (a: Tensor, b: Tensor): Tensor =>
+    composite('product', { a, b }, (t) => ({ y: mul(t.a, t.b) })).y as Tensor;
+  return { y: add(product(x, x), product(x, mul(x, x))) };
+});
+
+const unknowns: readonly CompositeCase[] = [5, 0, 1].flatMap((rows) => [
+  {
+    key: `composite unknown, nested B=${rows}`,
+    graph: unknown,
+    inputs: [draw('unknown x', [rows, 3]), draw('unknown w', [4, 3])],
+    wrt: ['x', 'w'],
+    scale: 8,
+  },
+  {
+    key: `composite with shared operands B=${rows}`,
+    graph: shared,
+    inputs: [draw('shared x', [rows, 3])],
+    wrt: ['x'],
+    scale: 8,
+  },
+]);
+
+/** Every composite case. */
+export const compositeCases = (): readonly CompositeCase[] => unknowns;
+
+/** Values of the composite, of its body written out, and its derivative. */
+export const compositeChecks = (): Check[] =>
+  compositeCases().flatMap(({ key, graph, inputs, wrt = [], scale = 1 }) => [
+    { key, run: (backend, precision) => expectReference(backend, graph, inputs, { precision, scale }) },
+    {
+      key: `${key}, written out`,
+      run: (backend, precision) => expectReference(backend, writtenOut(graph), inputs, { precision, scale }),
+    },
+    ...(wrt.length === 0
+      ? []
+      : [
+          {
+            key: `gradient of ${key}`,
+            run: (backend, precision) =>
+              expectReference(backend, derivative(graph, wrt), inputs, { precision, scale: 10 * scale }),
+          } satisfies Check,
+        ]),
+  ]);

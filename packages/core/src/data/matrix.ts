@@ -1,0 +1,169 @@
+// What users hand in, checked and made uniform: row-major Float32Array with rows and columns.
+
+import { DataError, ShapeError } from '../errors.js';
+
+/** Numbers in a row: an array or a typed array. */
+export type Vector = ArrayLike<number>;
+
+/** N rows of D numbers: nested arrays, or flat row-major data with its shape. */
+export type Matrix = readonly Vector[] | { readonly data: Vector; readonly shape: readonly [number, number] };
+
+/** Row-major [rows, columns]. */
+export interface Rows {
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Where a value comes from: opens the sentence of an error. */
+export interface Place {
+  /** The public call, 'fit'. */
+  readonly call: string;
+  /** Its argument, 'X'. */
+  readonly argument: string;
+}
+
+const isFlat = (m: Matrix): m is { data: Vector; shape: readonly [number, number] } => !Array.isArray(m) && 'data' in m;
+
+const isNumbers = (v: unknown): v is Vector => Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView));
+
+function wrongKind({ call, argument }: Place, value: unknown, wanted: string): never {
+  const got = value === null ? 'null' : Array.isArray(value) ? 'an array of something else' : typeof value;
+  throw new ShapeError(`${call}: ${argument} should be ${wanted}, got ${got}.`, { argument });
+}
+
+/** Flattens a matrix; NaN may remain, `checkFinite` looks for it. Errors: ShapeError for ragged rows or a wrong length. */
+export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
+  const { call, argument } = place;
+  const wanted = 'number[][] or { data, shape: [rows, columns] }';
+  if (typeof matrix !== 'object' || matrix === null) wrongKind(place, matrix, wanted);
+  let out: Rows;
+  if (isFlat(matrix)) {
+    if (!isNumbers(matrix.data) || !isNumbers(matrix.shape)) wrongKind(place, matrix, wanted);
+    const [rows, width] = matrix.shape;
+    if (matrix.shape.length !== 2 || !Number.isInteger(rows) || !Number.isInteger(width) || rows < 0 || width < 1) {
+      throw new ShapeError(`${call}: ${argument}.shape should be [rows, columns], got [${Array.from(matrix.shape)}].`, { argument });
+    }
+    if (matrix.data.length !== rows * width) {
+      throw new ShapeError(
+        `${call}: ${argument}.data has ${matrix.data.length} values, its shape [${rows}, ${width}] wants ${rows * width}.`,
+        { argument, length: matrix.data.length, expected: rows * width },
+      );
+    }
+    out = { data: asFloat32(matrix.data), rows, columns: width };
+  } else {
+    if (!Array.isArray(matrix)) wrongKind(place, matrix, wanted);
+    const width = matrix.length === 0 ? (columns ?? 0) : isNumbers(matrix[0]) ? matrix[0].length : wrongKind(place, matrix, wanted);
+    const data = new Float32Array(matrix.length * width);
+    matrix.forEach((row: Vector, i: number) => {
+      if (!isNumbers(row)) wrongKind(place, matrix, wanted);
+      if (row.length !== width) {
+        throw new ShapeError(`${call}: row ${i} of ${argument} has ${row.length} values, row 0 has ${width}.`, {
+          argument,
+          row: i,
+          columns: row.length,
+          expected: width,
+        });
+      }
+      for (let j = 0; j < width; j++) data[i * width + j] = numberAt(row, j);
+    });
+    out = { data, rows: matrix.length, columns: width };
+  }
+  if (columns !== undefined && out.columns !== columns) {
+    throw new ShapeError(`${call}: ${argument} has ${out.columns} columns, this model was fitted on ${columns}.`, {
+      argument,
+      columns: out.columns,
+      expected: columns,
+    });
+  }
+  return out;
+}
+
+/** A value that is no number counts as NaN, which the finite check names with its place. */
+const numberAt = (row: Vector, j: number): number => {
+  const value: unknown = row[j];
+  return typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : Number.NaN;
+};
+
+const asFloat32 = (data: Vector): Float32Array =>
+  data instanceof Float32Array ? data : Float32Array.from({ length: data.length }, (_, i) => numberAt(data, i));
+
+/** Errors: DataError with row and column of the first value that is NaN or infinite and not masked. */
+export function checkFinite(x: Rows, place: Place, mask?: Rows): void {
+  for (let i = 0; i < x.data.length; i++) {
+    const value = x.data[i] as number;
+    // x − x is 0 for finite numbers alone.
+    if (value - value === 0) continue;
+    if (mask && (mask.data[mask.rows === 1 ? i % x.columns : i] as number) <= 0) continue;
+    const [row, column] = [Math.floor(i / x.columns), i % x.columns];
+    const remedy = place.argument === 'X' ? ' Remove the row, or mask the value with featureMask.' : '';
+    throw new DataError(`${place.call}: ${place.argument} has ${value} in row ${row}, column ${column}.${remedy}`, {
+      argument: place.argument,
+      row,
+      column,
+      value,
+    });
+  }
+}
+
+/** One number a row. Errors: ShapeError for a wrong length. */
+export function toVector(values: Vector, length: number, place: Place): Float32Array {
+  if (!isNumbers(values)) wrongKind(place, values, 'an array of numbers');
+  if (values.length !== length) {
+    throw new ShapeError(`${place.call}: ${place.argument} has ${values.length} values, X has ${length} rows.`, {
+      argument: place.argument,
+      length: values.length,
+      expected: length,
+    });
+  }
+  return asFloat32(values);
+}
+
+/** Weights are finite, not negative, and not all zero. */
+export function toWeights(values: Vector | undefined, length: number, call: string): Float32Array | undefined {
+  if (values === undefined) return undefined;
+  const argument = 'sampleWeight';
+  const weights = toVector(values, length, { call, argument });
+  let total = 0;
+  weights.forEach((value, row) => {
+    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+      throw new DataError(`${call}: sampleWeight is ${value} in row ${row}; weights are finite and at least 0.`, {
+        argument,
+        row,
+        value,
+      });
+    }
+    total += value;
+  });
+  if (total === 0) throw new DataError(`${call}: all weights are zero, so no row counts.`, { argument });
+  return weights;
+}
+
+/** A mask as [N, D], or [1, D] where one row serves all; values clamped to [0, 1] where they are used. */
+export function toMask(mask: Matrix | Vector | undefined, x: Rows, call: string): Rows | undefined {
+  if (mask === undefined) return undefined;
+  const place = { call, argument: 'featureMask' };
+  const single = isNumbers(mask) && mask.length > 0 && !isNumbers((mask as ArrayLike<unknown>)[0]);
+  const out = single
+    ? toRows([mask as Vector], place)
+    : toRows(mask as Matrix, place);
+  if (out.columns !== x.columns || (out.rows !== x.rows && out.rows !== 1)) {
+    throw new ShapeError(
+      `${call}: featureMask is [${out.rows}, ${out.columns}], X is [${x.rows}, ${x.columns}]; give one row, or one a row of X.`,
+      { argument: 'featureMask', shape: [out.rows, out.columns], expected: [x.rows, x.columns] },
+    );
+  }
+  checkFinite(out, place);
+  return out;
+}
+
+/** The chosen rows, in that order, written to `into` where given. */
+export function takeRows(x: Rows, order: ArrayLike<number>, begin: number, end: number, into?: Float32Array): Rows {
+  const { columns } = x;
+  const data = into?.subarray(0, (end - begin) * columns) ?? new Float32Array((end - begin) * columns);
+  for (let i = begin; i < end; i++) {
+    const from = (order[i] as number) * columns;
+    data.set(x.data.subarray(from, from + columns), (i - begin) * columns);
+  }
+  return { data, rows: end - begin, columns };
+}

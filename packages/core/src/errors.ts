@@ -1,0 +1,78 @@
+// Typed errors: every failure a user can cause is one sentence with the argument, the place, the value and the remedy.
+// Recognised by a registered symbol, so that two copies of the package understand each other's errors.
+
+const brand = Symbol.for('fkm.error');
+
+/** What an error is about: `ShapeError.kind === 'shape'`, and so on. */
+export type ErrorKind = 'shape' | 'option' | 'data' | 'state' | 'graph' | 'backend' | 'format';
+
+/** The numbers behind the sentence, for programs: argument, row, column, value, expected … */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/** Base of all errors thrown by `@fkm/*`. */
+export class FkmError extends Error {
+  readonly kind: ErrorKind;
+  readonly details: ErrorDetails;
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}, scope = 'core') {
+    super(`[fkm/${scope}] ${message}`);
+    Object.defineProperty(this, brand, { value: true });
+    this.kind = kind;
+    this.details = details;
+    this.name = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}Error`;
+  }
+}
+
+/** An array's shape does not fit: wrong rank, wrong number of columns, wrong length. */
+export class ShapeError extends FkmError {
+  constructor(message: string, details: ErrorDetails = {}, scope = 'core') {
+    super('shape', message, details, scope);
+  }
+}
+
+/** An option is unknown, of the wrong type, or out of its range. */
+export class OptionError extends FkmError {
+  constructor(message: string, details: ErrorDetails = {}, scope = 'core') {
+    super('option', message, details, scope);
+  }
+}
+
+/** A value in the data cannot be used: NaN outside the mask, a negative weight, an empty batch. */
+export class DataError extends FkmError {
+  constructor(message: string, details: ErrorDetails = {}, scope = 'core') {
+    super('data', message, details, scope);
+  }
+}
+
+/** A call came at the wrong time: predict before fit, a disposed backend. */
+export class StateError extends FkmError {
+  constructor(message: string, details: ErrorDetails = {}, scope = 'core') {
+    super('state', message, details, scope);
+  }
+}
+
+/** A graph is malformed, or a traced value was used as a host value. */
+export class GraphError extends FkmError {
+  constructor(message: string, details: ErrorDetails = {}, scope = 'core') {
+    super('graph', message, details, scope);
+  }
+}
+
+/** A backend cannot do what was asked: missing runtime, unsupported op or dtype. */
+export class BackendError extends FkmError {
+  constructor(message: string, details: ErrorDetails = {}, scope = 'core') {
+    super('backend', message, details, scope);
+  }
+}
+
+/** Bytes are not what they claim to be: truncated, foreign, or of a newer version. */
+export class FormatError extends FkmError {
+  constructor(message: string, details: ErrorDetails = {}, scope = 'core') {
+    super('format', message, details, scope);
+  }
+}
+
+/** True for every error of any copy of `@fkm/*`. */
+export function isFkmError(error: unknown): error is FkmError {
+  return typeof error === 'object' && error !== null && brand in error;
+}

@@ -1,0 +1,29 @@
+// Everything a model has learned: immutable arrays that are replaced, never written to, so that a snapshot is a reference.
+
+import type { NdArray } from '../dtype.js';
+import { Random } from '../random.js';
+
+export interface ModelState {
+  /** prototypes, targets, featureWeights, logBandwidth, bias, frozen, scaler.*, target.*, adam.* */
+  readonly arrays: Readonly<Record<string, NdArray>>;
+  /** Accumulated sample weight [K], float64: a float32 sum stops growing at 2^24 rows. */
+  readonly ages: Float64Array;
+  /** [K, D] once a feature mask was seen. */
+  readonly coordinateAges: Float64Array | null;
+  /** Σ w·δ and Σ w of the rows to their own prototypes, a pair a head: the start of the bandwidths. */
+  readonly spread: Float64Array;
+  /** Variance within prototypes and in total [2, D], blended over batches; null before the first. */
+  readonly variances: Float64Array | null;
+  readonly random: readonly number[];
+  /** Gradient steps taken: Adam's t. */
+  readonly step: number;
+  readonly batches: number;
+  readonly rawColumns: number;
+}
+
+/** Draws from the state's generator; gives what was drawn and the state after it. */
+export function draw<T>(state: ModelState, use: (random: Random) => T): [T, ModelState] {
+  const random = Random.from(state.random);
+  const result = use(random);
+  return [result, { ...state, random: random.save() }];
+}

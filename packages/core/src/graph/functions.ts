@@ -1,0 +1,63 @@
+// Functions over the closed op set: what a user of tensors expects, written in ops, so that no backend has to know them.
+
+import {
+  abs,
+  add,
+  and,
+  cast,
+  div,
+  exp,
+  log,
+  lt,
+  max,
+  min,
+  mul,
+  neg,
+  not,
+  type Operand,
+  reduceMax,
+  reshape,
+  select,
+  sqrt,
+  stopGradient,
+  sub,
+  sum,
+} from './ops.js';
+import type { Tensor } from './trace.js';
+
+/** Zeros of x's shape, whatever x holds: NaN · 0 would not be zero. */
+export const zerosLike = (x: Tensor): Tensor => cast(lt(x, x), x.dtype);
+export const square = (x: Tensor): Tensor => mul(x, x);
+export const or = (a: Tensor, b: Tensor): Tensor => not(and(not(a), not(b)));
+export const relu = (x: Tensor): Tensor => max(x, 0);
+export const clamp = (x: Tensor, low: Operand, high: Operand): Tensor => min(max(x, low), high);
+
+/** Inserts an axis of size 1. */
+export function expandDims(x: Tensor, axis: number): Tensor {
+  const at = axis < 0 ? axis + x.shape.length + 1 : axis;
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
+}
+
+/** log Σ exp(x) over the last axis, kept: the maximum is taken out first, so that nothing overflows. */
+export function logSumExp(x: Tensor): Tensor {
+  const peak = stopGradient(reduceMax(x, -1, { keepDims: true }));
+  return add(log(sum(exp(sub(x, peak)), -1, { keepDims: true })), peak);
+}
+
+/** exp(x) / Σ exp(x) over the last axis. */
+export function softmax(x: Tensor): Tensor {
+  const powers = exp(sub(x, stopGradient(reduceMax(x, -1, { keepDims: true }))));
+  return div(powers, sum(powers, -1, { keepDims: true }));
+}
+
+export const logSoftmax = (x: Tensor): Tensor => sub(x, logSumExp(x));
+
+/** 1 / (1 + exp(−x)), from exp(−|x|), which cannot overflow. */
+export function sigmoid(x: Tensor): Tensor {
+  const small = exp(neg(abs(x)));
+  return div(select(lt(x, 0), small, 1), add(small, 1));
+}
+
+/** √Σ x² over the last axis, kept, at least `floor`; the gradient below the floor is zero. */
+export const norm = (x: Tensor, floor = 1e-9): Tensor =>
+  sqrt(max(sum(square(x), -1, { keepDims: true }), floor * floor));

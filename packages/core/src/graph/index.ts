@@ -1,0 +1,16 @@
+// What backends, exporters and tests need of the graph layer: `@fkm/core/graph`.
+
+export type { Backend, BackendFlags, Executable, Value } from '../backend.js';
+export * from '../dtype.js';
+export * from '../errors.js';
+export { bindRows, evaluateEquation, evaluateGraph, type Precision } from '../reference/evaluate.js';
+export * from './functions.js';
+export { gradientGraph, gradients } from './gradients.js';
+export { broadcastShapes, formatShape, formatType, inferTypes, type ResultType } from './infer.js';
+export * from './ir.js';
+export * from './ops.js';
+export { graphKey, print } from './print.js';
+export { simplify } from './simplify.js';
+export { constant, inline, Tensor, type TensorSpec, Trace, trace } from './trace.js';
+export { verify } from './verify.js';
+export { type VjpRule, vjp } from './vjp.js';

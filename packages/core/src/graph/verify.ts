@@ -1,0 +1,55 @@
+// Checks a graph after tracing and after every transform.
+
+import { GraphError } from '../errors.js';
+import { formatType, inferTypes } from './infer.js';
+import { BATCH, type Graph, isOp, type Var } from './ir.js';
+
+/** The same graph, if it is well-formed. Errors: GraphError naming the op, its operands and their shapes. */
+export function verify(graph: Graph): Graph {
+  const defined = new Map<number, Var>();
+  const define = (v: Var, where: string): void => {
+    if (defined.has(v.id)) throw new GraphError(`${graph.name}: ${where} defines %${v.id} a second time.`);
+    if (
+      v.shape.some((dim) => !Number.isInteger(dim) || dim < BATCH) ||
+      v.shape.filter((dim) => dim === BATCH).length > 1
+    ) {
+      throw new GraphError(`${graph.name}: ${where} has the impossible type ${formatType(v)}.`);
+    }
+    defined.set(v.id, v);
+  };
+  const use = (v: Var, where: string): void => {
+    const known = defined.get(v.id);
+    if (known === undefined)
+      throw new GraphError(`${graph.name}: ${where} uses %${v.id} before it is defined.`);
+    if (formatType(known) !== formatType(v)) {
+      throw new GraphError(
+        `${graph.name}: ${where} takes %${v.id} for ${formatType(v)}, but it is ${formatType(known)}.`,
+      );
+    }
+  };
+  const names = new Set<string>();
+  for (const port of graph.inputs) {
+    if (names.has(port.name)) throw new GraphError(`${graph.name}: two inputs are called ${port.name}.`);
+    names.add(port.name);
+    define(port.variable, `input ${port.name}`);
+  }
+  graph.equations.forEach((equation, at) => {
+    const where = `equation ${at}, ${equation.op}(${equation.inputs.map(formatType).join(', ')})`;
+    for (const v of equation.inputs) use(v, where);
+    if (isOp(equation, 'composite')) verify(equation.attrs.body);
+    const types = inferTypes(equation.op, equation.inputs, equation.attrs);
+    if (types.map(formatType).join() !== equation.outputs.map(formatType).join()) {
+      throw new GraphError(
+        `${graph.name}: ${where} gives ${types.map(formatType)}, but is declared as ${equation.outputs.map(formatType)}.`,
+      );
+    }
+    for (const v of equation.outputs) define(v, where);
+  });
+  const results = new Set<string>();
+  for (const port of graph.outputs) {
+    if (results.has(port.name)) throw new GraphError(`${graph.name}: two outputs are called ${port.name}.`);
+    results.add(port.name);
+    use(port.variable, `output ${port.name}`);
+  }
+  return graph;
+}

@@ -1,0 +1,2 @@
+export * from './errors.js';
+export { jsBackend } from './reference/js-backend.js';

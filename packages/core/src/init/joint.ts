@@ -1,0 +1,81 @@
+// The 'joint' start: each head clusters features and target together, on a half of the features of its own (SPEC §3, §4).
+
+import { takeRows, type Rows } from '../data/matrix.js';
+import { ndarray, type NdArray } from '../dtype.js';
+import type { Random } from '../random.js';
+import type { Batch } from '../training/phase1.js';
+import type { Programs } from '../training/program.js';
+import type { GridSpec } from '../training/spec.js';
+import { clusterRows, repeatMask } from './means.js';
+
+/** Rows that the start looks at, at most. */
+const sampleRows = 8192;
+const lloydPasses = 5;
+/** What the weight of a head's damped features is multiplied by. */
+const damping = 0.15 ** 2;
+
+/** Rows of a batch, at most `limit` of them, drawn without replacement. */
+export function sampleBatch(batch: Batch, limit: number, random: Random): Batch {
+  if (batch.x.rows <= limit) return batch;
+  const order = random.permutation(batch.x.rows).subarray(0, limit);
+  const take = (rows: Rows): Rows => takeRows(rows, order, 0, limit);
+  return {
+    x: take(batch.x),
+    y: take(batch.y),
+    sampleWeight: Float32Array.from(order, (row) => batch.sampleWeight[row] as number),
+    mask: batch.mask && take(batch.mask),
+  };
+}
+
+/** Prototypes, targets and featureWeights of all heads, from scaled rows. `metric` [D] multiplies every head's weights. */
+export async function jointStart(
+  programs: Programs,
+  spec: GridSpec,
+  batch: Batch,
+  metric: Float32Array,
+  random: Random,
+): Promise<Record<string, NdArray>> {
+  const sample = sampleBatch(batch, sampleRows, random);
+  const { heads, columns, targets, prototypes: count } = spec;
+  const perHead = count / heads;
+  const scale = spec.head.jointScale / Math.sqrt(targets);
+  const n = sample.x.rows;
+  const rows = beside(sample.x, sample.y, scale);
+  const mask = sample.mask && beside(repeatMask(sample.mask, n), { data: new Float32Array(n * targets).fill(1), rows: n, columns: targets }, 1);
+
+  const prototypes = new Float32Array(count * columns);
+  const answers = new Float32Array(count * targets);
+  const featureWeights = new Float32Array(heads * columns);
+  for (let head = 0; head < heads; head++) {
+    const weights = new Float32Array(columns + targets).fill(1);
+    weights.set(metric);
+    if (heads > 1) for (const j of random.permutation(columns).subarray(0, columns >> 1)) weights[j] = (weights[j] as number) * damping;
+    featureWeights.set(weights.subarray(0, columns), head * columns);
+    const { centers } = await clusterRows(
+      programs,
+      { rows, mask, sampleWeight: sample.sampleWeight, distance: spec.distance, featureWeights: weights, k: perHead, passes: lloydPasses, start: 'kmeans++' },
+      random,
+    );
+    for (let k = 0; k < perHead; k++) {
+      const center = centers.subarray(k * (columns + targets), (k + 1) * (columns + targets));
+      prototypes.set(center.subarray(0, columns), (head * perHead + k) * columns);
+      answers.set(center.subarray(columns).map((t) => t / scale / heads), (head * perHead + k) * targets);
+    }
+  }
+  return {
+    prototypes: ndarray(prototypes, [count, columns]),
+    targets: ndarray(answers, [count, targets]),
+    featureWeights: ndarray(featureWeights, [heads, columns]),
+  };
+}
+
+/** [a, scale·b] column by column. */
+function beside(a: Rows, b: Rows, scale: number): Rows {
+  const columns = a.columns + b.columns;
+  const data = new Float32Array(a.rows * columns);
+  for (let i = 0; i < a.rows; i++) {
+    data.set(a.data.subarray(i * a.columns, (i + 1) * a.columns), i * columns);
+    for (let j = 0; j < b.columns; j++) data[i * columns + a.columns + j] = scale * (b.data[i * b.columns + j] as number);
+  }
+  return { data, rows: a.rows, columns };
+}

@@ -1,0 +1,150 @@
+// A plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes through the graphs of phase 1.
+
+import type { Rows } from '../data/matrix.js';
+import { ndarray } from '../dtype.js';
+import { BATCH } from '../graph/ir.js';
+import { trace } from '../graph/trace.js';
+import { emaUpdate } from '../method/ema.js';
+import { regressorHead } from '../method/head.js';
+import { compare, type Distance } from '../method/similarity.js';
+import type { Random } from '../random.js';
+import { assignRows } from '../training/phase1.js';
+import { type Programs, runOnce, take } from '../training/program.js';
+import { f32, type GridSpec } from '../training/spec.js';
+import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
+
+export interface MeansProblem {
+  readonly rows: Rows;
+  readonly mask?: Rows | undefined;
+  readonly sampleWeight: Float32Array;
+  readonly distance: Distance;
+  /** Diagonal metric [D]. */
+  readonly featureWeights?: Float32Array | undefined;
+  readonly k: number;
+  readonly passes: number;
+  /** Draw the start by k-means++, or uniformly. */
+  readonly start: 'kmeans++' | 'random';
+}
+
+/** Centers [k, D] and the center of each row. */
+export interface Means {
+  readonly centers: Float32Array;
+  readonly index: Int32Array;
+}
+
+/** Errors: none; k is at least 1 and the weights are not all zero. */
+export async function clusterRows(programs: Programs, problem: MeansProblem, random: Random): Promise<Means> {
+  const { rows, mask, k, sampleWeight } = problem;
+  const { columns } = rows;
+  const chosen =
+    problem.start === 'random'
+      ? Array.from(random.permutation(rows.rows).subarray(0, k))
+      : await kMeansPlusPlus(await distancesTo(programs, problem), sampleWeight, k, random);
+  while (chosen.length < k) chosen.push(random.below(rows.rows));
+  const centers = new Float64Array(k * columns);
+  chosen.forEach((row, i) => {
+    for (let j = 0; j < columns; j++) centers[i * columns + j] = present(problem, row, j);
+  });
+
+  const spec: GridSpec = {
+    head: regressorHead,
+    distance: problem.distance,
+    routing: { softType: 'hard', temperature: 1, topK: -1 },
+    scaling: 'none',
+    heads: 1,
+    rawColumns: columns,
+    columns,
+    prototypes: k,
+    targets: 1,
+    masked: mask !== undefined,
+    joint: false,
+    l2Reg: 0,
+    diversityReg: 0,
+    trainable: [],
+    frozen: false,
+    dropout: false,
+    standardisedTargets: false,
+  };
+  const y: Rows = { data: new Float32Array(rows.rows), rows: rows.rows, columns: 1 };
+  const weights = problem.featureWeights;
+  let index: Int32Array = new Int32Array(rows.rows);
+  for (let pass = 0; ; pass++) {
+    const arrays = {
+      prototypes: ndarray(centers, [k, columns]),
+      targets: ndarray(new Float32Array(k), [k, 1]),
+      ...(weights ? { featureWeights: ndarray(weights, [1, columns]) } : {}),
+    };
+    const assigned = await assignRows(programs, spec, arrays, { x: rows, y, mask, sampleWeight }, 'mean');
+    index = assigned.index;
+    if (pass === problem.passes) return { centers: Float32Array.from(centers), index };
+    // Ages of zero make an EMA step a Lloyd step: η = 1.
+    const moved = emaUpdate(
+      {
+        distance: problem.distance,
+        prototypes: centers,
+        targets: new Float64Array(k),
+        ages: new Float64Array(k),
+        coordinateAges: mask && new Float64Array(k * columns),
+        frozen: new Uint8Array(k),
+      },
+      assigned.sums,
+    );
+    if (moved === 0) return { centers: Float32Array.from(centers), index };
+  }
+}
+
+/** A coordinate of a row, 0 where it is masked. */
+const present = ({ rows, mask }: MeansProblem, row: number, j: number): number => {
+  const at = row * rows.columns + j;
+  const active = !mask || (mask.data[mask.rows === 1 ? j : at] as number) > 0;
+  return active ? (rows.data[at] as number) : 0;
+};
+
+async function distancesTo(programs: Programs, problem: MeansProblem): Promise<(rows: readonly number[]) => Promise<ArrayLike<number>>> {
+  const { rows, mask, distance, featureWeights } = problem;
+  const { columns } = rows;
+  const specs = {
+    x: f32(BATCH, columns),
+    candidates: f32(candidatesPerRound, columns),
+    ...(mask ? { mask: f32(BATCH, columns) } : {}),
+    ...(featureWeights ? { featureWeights: f32(1, columns) } : {}),
+  };
+  const program = await programs.get(`distances ${distance} ${columns} ${!!mask} ${!!featureWeights}`, () =>
+    trace('distances', specs, (t) => ({
+      delta: compare({
+        distance,
+        x: t.x,
+        prototypes: t.candidates,
+        mask: (t as Record<string, typeof t.x>).mask,
+        weights: (t as Record<string, typeof t.x>).featureWeights,
+      }).delta,
+    })),
+  );
+  const fixed = {
+    x: programs.upload(ndarray(rows.data, [rows.rows, columns])),
+    ...(mask ? { mask: programs.upload(ndarray(repeatMask(mask, rows.rows).data, [rows.rows, columns])) } : {}),
+    ...(featureWeights ? { featureWeights: programs.upload(ndarray(featureWeights, [1, columns])) } : {}),
+  };
+  return async (chosen) => {
+    const candidates = new Float32Array(candidatesPerRound * columns);
+    chosen.forEach((row, i) => {
+      for (let j = 0; j < columns; j++) candidates[i * columns + j] = present(problem, row, j);
+    });
+    const upload = { candidates: programs.upload(ndarray(candidates, [candidatesPerRound, columns])) };
+    const { delta } = await runOnce(program, fixed, upload);
+    const all = (await take(delta as NonNullable<typeof delta>)).data;
+    const kept = new Float64Array(rows.rows * chosen.length);
+    for (let i = 0; i < rows.rows; i++) {
+      for (let c = 0; c < chosen.length; c++) kept[i * chosen.length + c] = all[i * candidatesPerRound + c] as number;
+    }
+    return kept;
+  };
+}
+
+/** One row for all as one row each. */
+export function repeatMask(mask: Rows, rows: number): Rows {
+  if (mask.rows === rows) return mask;
+  const data = new Float32Array(rows * mask.columns);
+  for (let i = 0; i < rows; i++) data.set(mask.data, i * mask.columns);
+  return { data, rows, columns: mask.columns };
+}

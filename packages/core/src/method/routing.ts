@@ -1,0 +1,124 @@
+// Similarities to routing weights r, traced: SPEC's §3, one row a soft type.
+
+import { or, relu, softmax } from '../graph/functions.js';
+import {
+  add,
+  and,
+  argMax,
+  cast,
+  div,
+  eq,
+  exp,
+  iota,
+  lt,
+  mul,
+  neg,
+  not,
+  oneHot,
+  select,
+  slice,
+  sum,
+  topK,
+} from '../graph/ops.js';
+import type { Tensor } from '../graph/trace.js';
+
+export type SoftType = 'hard' | 'mean' | 'scaled' | 'softmax_scaled' | 'gaussian';
+
+export interface RoutingOptions {
+  readonly softType: SoftType;
+  /** Divides the similarities of 'softmax_scaled'. */
+  readonly temperature: number;
+  /** How many prototypes share the answer; −1 or K: all of them. */
+  readonly topK: number;
+}
+
+/** What routing reads; 'gaussian' has parameters of its own. */
+export interface RoutingInputs {
+  /** [B, K], or [B, H, K/H]: the last axis is routed. */
+  readonly similarity: Tensor;
+  readonly delta: Tensor;
+  /** In the layout of the last axes of delta. */
+  readonly logBandwidth?: Tensor | undefined;
+  readonly bias?: Tensor | undefined;
+  /** Added to the logits: −1e9 leaves a prototype out. */
+  readonly dropped?: Tensor | undefined;
+}
+
+interface SoftTypeRow {
+  readonly scores: (inputs: RoutingInputs, options: RoutingOptions) => Tensor;
+  /** r from the scores and the chosen entries (null: all). */
+  readonly weigh: (scores: Tensor, chosen: Tensor | null, options: RoutingOptions) => Tensor;
+  /** Why there is no gradient, or null. */
+  readonly refusesGradients: string | null;
+}
+
+/** The k largest of the last axis as a bool mask; of equal scores the lowest indices are taken. */
+function largest(scores: Tensor, k: number): Tensor {
+  const { values, indices } = topK(scores, k);
+  const [threshold, index] = [slice(values, -1, k - 1, k), slice(indices, -1, k - 1, k)];
+  const upTo = not(lt(index, iota(scores, scores.dim(-1))));
+  return or(lt(threshold, scores), and(eq(scores, threshold), upTo));
+}
+
+const bySimilarity = ({ similarity }: RoutingInputs): Tensor => similarity;
+const keep = (x: Tensor, chosen: Tensor | null, other: number): Tensor => (chosen ? select(chosen, x, other) : x);
+const total = (x: Tensor): Tensor => sum(x, -1, { keepDims: true });
+const outside = -1e9;
+
+/** Every soft type: adding one is adding a row. */
+const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
+  // 1 at the maximum
+  hard: {
+    scores: bySimilarity,
+    weigh: (s) => oneHot(argMax(s), s.dim(-1), s.dtype),
+    refusesGradients: "'hard' routing is constant almost everywhere",
+  },
+  // 1/k on the chosen
+  mean: {
+    scores: bySimilarity,
+    weigh: (s, chosen) => (chosen ? weightsOfMask(chosen, s) : div(add(mul(s, 0), 1), s.dim(-1))),
+    refusesGradients: "'mean' routing is constant almost everywhere",
+  },
+  // max(s, 0) / (Σ max(s, 0) + 1e-9)
+  scaled: {
+    scores: bySimilarity,
+    weigh: (s, chosen) => {
+      const positive = keep(relu(s), chosen, 0);
+      return div(positive, add(total(positive), 1e-9));
+    },
+    refusesGradients: null,
+  },
+  // softmax(s / temperature)
+  softmax_scaled: {
+    scores: bySimilarity,
+    weigh: (s, chosen, { temperature }) => softmax(keep(div(s, temperature), chosen, outside)),
+    refusesGradients: null,
+  },
+  // softmax(bias − exp(logBandwidth)·δ)
+  gaussian: {
+    scores: ({ delta, logBandwidth, bias, dropped }) => {
+      const sharp = neg(logBandwidth ? mul(delta, exp(logBandwidth)) : delta);
+      const biased = bias ? add(sharp, bias) : sharp;
+      return dropped ? add(biased, dropped) : biased;
+    },
+    weigh: (logits, chosen) => softmax(keep(logits, chosen, outside)),
+    refusesGradients: null,
+  },
+};
+
+const weightsOfMask = (chosen: Tensor, like: Tensor): Tensor => {
+  const ones = cast(chosen, like.dtype);
+  return div(ones, total(ones));
+};
+
+/** Routing weights r of the layout of the similarities; they add up to 1 along the last axis (0 where all of 'scaled' is negative). */
+export function routingWeights(inputs: RoutingInputs, options: RoutingOptions): Tensor {
+  const row = softTypes[options.softType];
+  const scores = row.scores(inputs, options);
+  const count = scores.dim(-1);
+  const all = options.topK < 0 || options.topK >= count;
+  return row.weigh(scores, all ? null : largest(scores, options.topK), options);
+}
+
+/** Why this soft type cannot be trained by gradients, or null. */
+export const refusesGradients = (softType: SoftType): string | null => softTypes[softType].refusesGradients;

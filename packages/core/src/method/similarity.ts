@@ -1,0 +1,192 @@
+// Distances and similarities between rows and prototypes, traced: SPEC's §2, one row a distance.
+
+import { clamp, expandDims, relu, square } from '../graph/functions.js';
+import {
+  abs,
+  add,
+  broadcast,
+  concat,
+  div,
+  iota,
+  lt,
+  matmul,
+  max,
+  mul,
+  oneHot,
+  reshape,
+  select,
+  slice,
+  sqrt,
+  sub,
+  sum,
+} from '../graph/ops.js';
+import type { Tensor } from '../graph/trace.js';
+
+export type Distance = 'cosine' | 'euclidean' | 'l1';
+
+/** What is compared, and how. */
+export interface Comparison {
+  readonly distance: Distance;
+  /** Rows [B, D]. */
+  readonly x: Tensor;
+  /** Prototypes [K, D]; with H heads, head h owns rows h·K/H … (h+1)·K/H − 1. */
+  readonly prototypes: Tensor;
+  /** 1 active, 0 missing [B, D]; values in between weigh. Masked entries of x may hold anything. */
+  readonly mask?: Tensor | undefined;
+  /** Diagonal metric [H, D], clamped at 0 here. */
+  readonly weights?: Tensor | undefined;
+}
+
+/** Sums over features that the distances are made of; all in the layout of `Layout`. */
+interface Terms extends Comparison {
+  readonly layout: Layout;
+  readonly columns: number;
+  /** Σ M x² [B, H, 1] and Σ M p² over [.., H, K/H]. */
+  readonly rowSquares: Tensor;
+  readonly prototypeSquares: Tensor;
+  /** Σ M x p [B, H, K/H]. */
+  readonly products: Tensor;
+  /** D / ΣM where masked or weighted. */
+  readonly rescale: Tensor | undefined;
+}
+
+/** Head axis of the results: [B, K] with one head, [B, H, K/H] with more. */
+export class Layout {
+  readonly heads: number;
+  readonly perHead: number;
+
+  constructor(heads: number, prototypes: number) {
+    this.heads = heads;
+    this.perHead = prototypes / heads;
+  }
+
+  /** [.., K] → [.., H, K/H] */
+  split(x: Tensor): Tensor {
+    return this.heads === 1 ? x : reshape(x, [...x.shape.slice(0, -1), this.heads, this.perHead]);
+  }
+
+  /** [.., H] → [.., H, 1] */
+  spread(x: Tensor): Tensor {
+    return this.heads === 1 ? x : expandDims(x, -1);
+  }
+
+  /** [.., H, K/H] → [.., K] */
+  join(x: Tensor): Tensor {
+    return this.heads === 1 ? x : reshape(x, [...x.shape.slice(0, -2), this.heads * this.perHead]);
+  }
+
+  /** One row a head [H, D] → one row a prototype [K, D], or [1, D] with one head. */
+  repeat(x: Tensor): Tensor {
+    if (this.heads === 1) return x;
+    const columns = x.dim(-1);
+    const wide = broadcast(reshape(x, [this.heads, 1, columns]), [this.heads, this.perHead, columns]);
+    return reshape(wide, [this.heads * this.perHead, columns]);
+  }
+}
+
+/** Masked entries as 0, so that a NaN there is never seen. */
+const unmask = (x: Tensor, mask: Tensor | undefined): Tensor => (mask ? select(lt(0, mask), x, 0) : x);
+
+function terms(comparison: Comparison): Terms {
+  const mask = comparison.mask && clamp(comparison.mask, 0, 1);
+  const weights = comparison.weights && relu(comparison.weights);
+  const x = unmask(comparison.x, mask);
+  const { prototypes } = comparison;
+  const layout = new Layout(weights?.dim(0) ?? 1, prototypes.dim(0));
+  const columns = x.dim(-1);
+
+  const weighted = weights ? mul(prototypes, layout.repeat(weights)) : prototypes;
+  const masked = mask ? mul(x, mask) : x;
+  const squares = mul(masked, x);
+  const overFeatures = (rows: Tensor): Tensor =>
+    weights ? layout.spread(matmul(rows, weights, { transposeB: true })) : sum(rows, -1, { keepDims: true });
+  const prototypeSquares = mul(weighted, prototypes);
+  const active = mask ? overFeatures(mask) : weights ? layout.spread(sum(weights, -1)) : undefined;
+  return {
+    ...comparison,
+    x,
+    mask,
+    weights,
+    layout,
+    columns,
+    rowSquares: overFeatures(squares),
+    prototypeSquares: layout.split(
+      mask ? matmul(mask, prototypeSquares, { transposeB: true }) : sum(prototypeSquares, -1),
+    ),
+    products: layout.split(matmul(masked, weighted, { transposeB: true })),
+    rescale: active && div(columns, max(active, 1e-12)),
+  };
+}
+
+/** Elements of one B × block × D slab of l1 beside the batch axis: bounds its memory. */
+const l1Block = 2048;
+
+/** Σ M |x − p| in slabs of prototypes, so that N×K×D is never held. */
+function manhattan({ x, prototypes, mask, weights, layout }: Terms): Tensor {
+  const columns = x.dim(-1);
+  const size = Math.max(1, Math.floor(l1Block / columns));
+  const rows = expandDims(x, 1);
+  const parts: Tensor[] = [];
+  for (let head = 0; head < layout.heads; head++) {
+    const own = weights && slice(weights, 0, head, head + 1);
+    const m = mask && expandDims(mask, 1);
+    const scale = m && own ? mul(m, own) : (m ?? own);
+    const end = (head + 1) * layout.perHead;
+    for (let begin = head * layout.perHead; begin < end; begin += size) {
+      const gaps = abs(sub(rows, slice(prototypes, 0, begin, Math.min(begin + size, end))));
+      parts.push(sum(scale ? mul(gaps, scale) : gaps, -1));
+    }
+  }
+  return layout.split(concat(parts, 1));
+}
+
+interface DistanceRow {
+  /** What is computed once: the cosine, or the distance. */
+  readonly measure: (t: Terms) => Tensor;
+  /** Measure to similarity, larger is nearer. */
+  readonly similarity: (measure: Tensor) => Tensor;
+  /** Measure to the δ of gaussian routing, smaller is nearer. */
+  readonly delta: (measure: Tensor) => Tensor;
+}
+
+const rescaled = (t: Terms, d: Tensor): Tensor => (t.rescale ? mul(d, t.rescale) : d);
+const inverse = (d: Tensor): Tensor => div(1, add(d, 1));
+const same = (d: Tensor): Tensor => d;
+const length = (squares: Tensor): Tensor => max(sqrt(max(squares, 1e-30)), 1e-9);
+
+/** Every distance: adding one is adding a row. */
+const distances: Readonly<Record<Distance, DistanceRow>> = {
+  // Σ M x p / (√Σ M x² √Σ M p²)
+  cosine: {
+    measure: (t) => div(t.products, mul(length(t.rowSquares), length(t.prototypeSquares))),
+    similarity: same,
+    delta: (cosine) => mul(sub(1, cosine), 2),
+  },
+  // Σ M (x − p)², expanded, clamped at 0
+  euclidean: {
+    measure: (t) =>
+      rescaled(t, relu(sub(add(t.rowSquares, t.prototypeSquares), mul(t.products, 2)))),
+    similarity: inverse,
+    delta: same,
+  },
+  // Σ M |x − p|
+  l1: { measure: (t) => rescaled(t, manhattan(t)), similarity: inverse, delta: same },
+};
+
+/** Both views of one comparison, [B, K] or [B, H, K/H]. */
+export function compare(comparison: Comparison): { similarity: Tensor; delta: Tensor; layout: Layout } {
+  const row = distances[comparison.distance];
+  const t = terms(comparison);
+  const measure = row.measure(t);
+  return { similarity: row.similarity(measure), delta: row.delta(measure), layout: t.layout };
+}
+
+/** Similarities s(x, p) [B, K], one head. */
+export const pairwise = (comparison: Comparison): Tensor => compare(comparison).similarity;
+
+/** Σ_{i≠j} s(p_i, p_j)², the diversity penalty. */
+export function diversity(prototypes: Tensor, distance: Distance, weights?: Tensor): Tensor {
+  const s = square(pairwise({ distance, x: prototypes, prototypes, weights }));
+  const count = prototypes.dim(0);
+  return sub(sum(s), sum(mul(s, oneHot(iota(prototypes, count), count))));
+}

@@ -1,0 +1,69 @@
+// The one source of randomness: seeded, the same on every machine, its state part of every checkpoint.
+
+/** sfc32 (Doty-Humphrey, PractRand): 128 bits of state, passes PractRand, needs only 32-bit integers. */
+export class Random {
+  private state: Uint32Array;
+
+  constructor(seed: number) {
+    this.state = Uint32Array.of(seed, seed / 2 ** 32, 0x9e3779b9, 1);
+    for (let i = 0; i < 16; i++) this.uint32();
+  }
+
+  /** The whole state: `Random.from(r.save())` continues where r is. */
+  save(): number[] {
+    return Array.from(this.state);
+  }
+
+  static from(state: readonly number[]): Random {
+    const random = new Random(0);
+    random.state = Uint32Array.from(state);
+    return random;
+  }
+
+  uint32(): number {
+    const s = this.state;
+    const [a, b, c, d] = s as unknown as [number, number, number, number];
+    const out = (a + b + d) >>> 0;
+    s[3] = d + 1;
+    s[0] = b ^ (b >>> 9);
+    s[1] = c + (c << 3);
+    s[2] = ((c << 21) | (c >>> 11)) + out;
+    return out;
+  }
+
+  /** Uniform in [0, 1), with 53 bits. */
+  uniform(): number {
+    return ((this.uint32() >>> 5) * 67108864 + (this.uint32() >>> 6)) / 9007199254740992;
+  }
+
+  /** Uniform integer in [0, n). */
+  below(n: number): number {
+    return Math.floor(this.uniform() * n);
+  }
+
+  /** A permutation of 0 … n−1 (Fisher–Yates). */
+  permutation(n: number): Uint32Array {
+    const order = Uint32Array.from({ length: n }, (_, i) => i);
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      const swap = order[i] as number;
+      order[i] = order[j] as number;
+      order[j] = swap;
+    }
+    return order;
+  }
+
+  /** Index drawn with probability proportional to its weight; the last positive one guards against rounding. */
+  weighted(weights: ArrayLike<number>, total: number): number {
+    let left = this.uniform() * total;
+    let last = 0;
+    for (let i = 0; i < weights.length; i++) {
+      const w = weights[i] as number;
+      if (w <= 0) continue;
+      last = i;
+      left -= w;
+      if (left < 0) return i;
+    }
+    return last;
+  }
+}

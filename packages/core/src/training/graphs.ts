@@ -1,0 +1,153 @@
+// The graphs of a model, one a job: scale, predict, loss with gradients, and the step of phase 2.
+// All are traced from the formulas in method/; the graph of phase 1 is in assign.ts.
+
+import type { NdArray } from '../dtype.js';
+import { clamp, relu, square } from '../graph/functions.js';
+import { gradients } from '../graph/gradients.js';
+import { BATCH, type Graph } from '../graph/ir.js';
+import { add, lt, mul, reshape, select, sum } from '../graph/ops.js';
+import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
+import { adamUpdate } from '../method/adam.js';
+import type { Routed } from '../method/head.js';
+import { routingWeights } from '../method/routing.js';
+import { compare, diversity } from '../method/similarity.js';
+import { applyScaler, applyScalerToMask } from '../scaling/scaler.js';
+import { batchSpecs, f32, type GridSpec, scalar, specsOf } from './spec.js';
+
+type Arrays = Readonly<Record<string, NdArray>>;
+type Tensors = Readonly<Record<string, Tensor>>;
+
+/** Arrays that the answer depends on. */
+export const parameterNames = ['prototypes', 'targets', 'featureWeights', 'logBandwidth', 'bias'] as const;
+const scalerNames = ['scaler.columns', 'scaler.mean', 'scaler.inverse', 'scaler.knots', 'scaler.scores'];
+const targetNames = ['target.mean', 'target.deviation'];
+
+/** Parameters and batches of a spec, as graph inputs. */
+export const parameterSpecs = (arrays: Arrays): Record<string, TensorSpec> => specsOf(arrays, parameterNames);
+
+/** Compares scaled rows with the grid and routes them. */
+export function routeRows(spec: GridSpec, p: Tensors, rows: { x: Tensor; mask?: Tensor | undefined }, dropped?: Tensor): Routed {
+  const { similarity, delta, layout } = compare({
+    distance: spec.distance,
+    x: rows.x,
+    mask: rows.mask,
+    prototypes: p.prototypes as Tensor,
+    weights: p.featureWeights,
+  });
+  const perHead = (t: Tensor | undefined): Tensor | undefined => t && layout.split(t);
+  const weights = routingWeights(
+    { similarity, delta, logBandwidth: perHead(p.logBandwidth), bias: perHead(p.bias), dropped: perHead(dropped) },
+    spec.routing,
+  );
+  return { weights: layout.join(weights), similarity: layout.join(similarity), parameters: p };
+}
+
+/** Σ rows sampleWeight·loss / rows + l2Reg·Σp² + diversityReg·Σ_{i≠j} s(p_i, p_j)² */
+function lossOf(spec: GridSpec, t: Tensors, p: Tensors): Tensor {
+  const routed = routeRows(spec, p, { x: t.x as Tensor, mask: t.mask }, t.dropped);
+  const rows = spec.head.loss(routed, t.y as Tensor);
+  let loss = mul(sum(mul(rows, t.sampleWeight as Tensor)), t.inverseRows as Tensor);
+  const prototypes = p.prototypes as Tensor;
+  if (spec.l2Reg > 0) loss = add(loss, mul(sum(square(prototypes)), spec.l2Reg));
+  if (spec.diversityReg > 0) {
+    const weights = spec.heads === 1 ? p.featureWeights : undefined;
+    loss = add(loss, mul(diversity(prototypes, spec.distance, weights), spec.diversityReg));
+  }
+  return loss;
+}
+
+/** Raw rows to scaled rows; masked values may be anything. */
+export function scaleGraph(spec: GridSpec, arrays: Arrays): Graph {
+  const raw = { x: f32(BATCH, spec.rawColumns), ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}) };
+  return trace('scale', { ...raw, ...specsOf(arrays, scalerNames) }, (t: Tensors) => scaleRows(spec, t));
+}
+
+function scaleRows(spec: GridSpec, t: Tensors): { x: Tensor; mask?: Tensor } {
+  const x = t.mask ? select(lt(0, t.mask), t.x as Tensor, 0) : (t.x as Tensor);
+  const scaled = applyScaler(spec.scaling, x, t);
+  return t.mask ? { x: scaled, mask: applyScalerToMask(spec.scaling, t.mask, t) } : { x: scaled };
+}
+
+/** Raw rows to answers in the caller's units. */
+export function predictGraph(spec: GridSpec, arrays: Arrays): Graph {
+  const raw = { x: f32(BATCH, spec.rawColumns), ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}) };
+  const inputs = { ...raw, ...specsOf(arrays, scalerNames), ...parameterSpecs(arrays), ...specsOf(arrays, targetNames) };
+  return trace('predict', inputs, (t: Tensors) => {
+    const answer = spec.head.answer(routeRows(spec, t, scaleRows(spec, t)));
+    if (!spec.standardisedTargets) return { answer };
+    return { answer: add(mul(answer, t['target.deviation'] as Tensor), t['target.mean'] as Tensor) };
+  });
+}
+
+/** Raw rows to similarities [B, K]. */
+export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {
+  const raw = { x: f32(BATCH, spec.rawColumns), ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}) };
+  return trace('transform', { ...raw, ...specsOf(arrays, scalerNames), ...parameterSpecs(arrays) }, (t: Tensors) => ({
+    similarity: routeRows(spec, t, scaleRows(spec, t)).similarity,
+  }));
+}
+
+/** Scaled rows to each row's loss, for validation. */
+export function rowLossGraph(spec: GridSpec, arrays: Arrays): Graph {
+  return trace('rowLoss', { ...batchSpecs(spec), ...parameterSpecs(arrays) }, (t: Tensors) => ({
+    loss: spec.head.loss(routeRows(spec, t, { x: t.x as Tensor, mask: t.mask }), t.y as Tensor),
+  }));
+}
+
+/** Scaled batch to the loss and its derivative by every trainable parameter, as `d.<name>`. */
+export function lossGraph(spec: GridSpec, arrays: Arrays): Graph {
+  const inputs = { ...batchSpecs(spec), inverseRows: scalar, ...parameterSpecs(arrays) };
+  return trace('lossAndGradients', inputs, (t: Tensors) => {
+    const loss = lossOf(spec, t, t);
+    const d = gradients(loss, spec.trainable.map((name) => t[name] as Tensor));
+    return { loss, ...Object.fromEntries(spec.trainable.map((name, i) => [`d.${name}`, d[i] as Tensor])) };
+  });
+}
+
+/** Moments of Adam for a trainable parameter. */
+export const momentNames = (name: string): [string, string] => [`adam.m.${name}`, `adam.v.${name}`];
+
+/** One training step: (parameters, moments, batch, scalars) → (parameters', moments', loss). */
+export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
+  const moments = spec.trainable.flatMap((name) => {
+    const { shape } = arrays[name] as NdArray;
+    return momentNames(name).map((moment) => [moment, { shape, dtype: 'float32' }] as [string, TensorSpec]);
+  });
+  const inputs: Record<string, TensorSpec> = {
+    ...batchSpecs(spec),
+    ...Object.fromEntries(['inverseRows', 'learningRate', 'correction1', 'correction2'].map((name) => [name, scalar])),
+    ...(spec.dropout ? { dropped: f32(spec.prototypes) } : {}),
+    ...(spec.frozen ? { active: f32(spec.prototypes) } : {}),
+    ...parameterSpecs(arrays),
+    ...Object.fromEntries(moments),
+  };
+  return trace('step', inputs, (t: Tensors) => {
+    const loss = lossOf(spec, t, t);
+    const d = gradients(loss, spec.trainable.map((name) => t[name] as Tensor));
+    const results: Record<string, Tensor> = { loss };
+    const scalars = t as unknown as Parameters<typeof adamUpdate>[1];
+    spec.trainable.forEach((name, i) => {
+      const [m, v] = momentNames(name) as [string, string];
+      const parameter = t[name] as Tensor;
+      const slot = { parameter, gradient: d[i] as Tensor, m: t[m] as Tensor, v: t[v] as Tensor };
+      const next = adamUpdate(slot, scalars, activity(name, parameter, t.active));
+      results[name] = constrain(spec, name, next.parameter);
+      results[m] = next.m;
+      results[v] = next.v;
+    });
+    return results;
+  });
+}
+
+/** The mask of unfrozen prototypes in the shape of a parameter that has one row a prototype. */
+function activity(name: string, parameter: Tensor, active: Tensor | undefined): Tensor | undefined {
+  if (!active || name === 'featureWeights') return undefined;
+  return parameter.shape.length === 1 ? active : reshape(active, [parameter.dim(0), 1]);
+}
+
+/** featureWeights stay in [0, 1], with heads at or above 0. */
+function constrain(spec: GridSpec, name: string, parameter: Tensor): Tensor {
+  if (name !== 'featureWeights') return parameter;
+  return spec.routing.softType === 'gaussian' ? relu(parameter) : clamp(parameter, 0, 1);
+}
+

@@ -1,0 +1,137 @@
+// Phase 2: gradient steps. Parameters and moments stay where the backend computes; a run reads them once, at its end.
+
+import type { Value } from '../backend.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import { adamCorrections } from '../method/adam.js';
+import type { Random } from '../random.js';
+import { lossGraph, momentNames, parameterNames, rowLossGraph, stepGraph } from './graphs.js';
+import { type Batch, disposeAll, uploadBlock, uploadParameters } from './phase1.js';
+import { type Program, type Programs, runOnce, take } from './program.js';
+import { type GridSpec, specKey } from './spec.js';
+
+type Arrays = Readonly<Record<string, NdArray>>;
+
+const evaluationRows = 4096;
+const left = -1e9;
+
+/** Trainable state on the device, moved by `step`, read by `finish`. */
+export class Trainer {
+  /** Gradient steps taken: Adam's t. */
+  steps: number;
+  private readonly programs: Programs;
+  private readonly spec: GridSpec;
+  private readonly arrays: Arrays;
+  private readonly program: Program;
+  private values: Record<string, Value>;
+  private readonly dropped: Float32Array;
+
+  private constructor(programs: Programs, spec: GridSpec, arrays: Arrays, steps: number, program: Program) {
+    this.programs = programs;
+    this.spec = spec;
+    this.arrays = arrays;
+    this.steps = steps;
+    this.program = program;
+    this.dropped = new Float32Array(spec.prototypes);
+    const trained = spec.trainable.flatMap((name) => momentNames(name));
+    const zeros = Object.fromEntries(
+      spec.trainable.flatMap((name) => {
+        const { shape, data } = arrays[name] as NdArray;
+        return momentNames(name).map((moment) => [moment, ndarray(new Float32Array(data.length), shape)] as const);
+      }),
+    );
+    this.values = uploadParameters(programs, { ...zeros, ...arrays }, [...parameterNames, ...trained]);
+    if (spec.frozen) {
+      const frozen = (arrays.frozen as NdArray).data;
+      this.values.active = programs.upload(ndarray(Array.from(frozen, (f) => 1 - f), [spec.prototypes]));
+    }
+  }
+
+  /** `steps`: gradient steps already taken, with their moments in `arrays`. */
+  static async create(programs: Programs, spec: GridSpec, arrays: Arrays, steps: number): Promise<Trainer> {
+    const key = `step ${specKey(spec)} ${Object.keys(arrays)}`;
+    return new Trainer(programs, spec, arrays, steps, await programs.get(key, () => stepGraph(spec, arrays)));
+  }
+
+  /** One Adam step on the batch; the loss stays on the device. `random` draws the dropout. */
+  async step(batch: Batch, learningRate: number, random: Random, dropout: number): Promise<Value> {
+    this.steps++;
+    const { programs, spec } = this;
+    const scalars = { ...adamCorrections(this.steps), learningRate, inverseRows: 1 / batch.x.rows };
+    const uploads = uploadBlock(programs, batch, 0, batch.x.rows);
+    for (const [name, value] of Object.entries(scalars)) uploads[name] = programs.upload(ndarray([value], []));
+    if (spec.dropout) {
+      for (let k = 0; k < this.dropped.length; k++) this.dropped[k] = random.uniform() < dropout ? left : 0;
+      uploads.dropped = programs.upload({ data: this.dropped, shape: [spec.prototypes], dtype: 'float32' });
+    }
+    const { loss, ...moved } = await runOnce(this.program, this.values, uploads);
+    for (const [name, value] of Object.entries(moved)) {
+      this.values[name]?.dispose();
+      this.values[name] = value;
+    }
+    return loss as Value;
+  }
+
+  /** Weighted mean loss of rows that do not train, in float64. */
+  async evaluate(batch: Batch): Promise<number> {
+    return evaluateLoss(this.programs, this.spec, this.arrays, this.values, batch);
+  }
+
+  /** Parameters and moments on the host; the trainer goes on. */
+  async read(): Promise<Record<string, NdArray>> {
+    const names = this.spec.trainable.flatMap((name) => [name, ...momentNames(name)]);
+    const entries = names.map(async (name) => {
+      const value = this.values[name] as Value;
+      return [name, { data: await value.read(), shape: value.shape, dtype: value.dtype }] as const;
+    });
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  dispose(): void {
+    disposeAll(this.values);
+    this.values = {};
+  }
+}
+
+/** Σ w·loss / Σ w over the rows. */
+export async function evaluateLoss(
+  programs: Programs,
+  spec: GridSpec,
+  arrays: Arrays,
+  values: Readonly<Record<string, Value>>,
+  batch: Batch,
+): Promise<number> {
+  const program = await programs.get(`rowLoss ${specKey(spec)} ${Object.keys(arrays)}`, () => rowLossGraph(spec, arrays));
+  let [total, weight] = [0, 0];
+  for (let begin = 0; begin < batch.x.rows; begin += evaluationRows) {
+    const end = Math.min(batch.x.rows, begin + evaluationRows);
+    const { loss } = await runOnce(program, values, uploadBlock(programs, batch, begin, end));
+    const rows = (await take(loss as Value)).data;
+    rows.forEach((value, i) => {
+      const w = batch.sampleWeight[begin + i] as number;
+      total += w * value;
+      weight += w;
+    });
+  }
+  return total / weight;
+}
+
+/** Loss and derivatives of a batch, nothing moved. */
+export async function lossAndGradients(
+  programs: Programs,
+  spec: GridSpec,
+  arrays: Arrays,
+  batch: Batch,
+): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
+  const program = await programs.get(`loss ${specKey(spec)} ${Object.keys(arrays)}`, () => lossGraph(spec, arrays));
+  const parameters = uploadParameters(programs, arrays);
+  try {
+    const uploads = uploadBlock(programs, batch, 0, batch.x.rows);
+    uploads.inverseRows = programs.upload(ndarray([1 / batch.x.rows], []));
+    const { loss, ...rest } = await runOnce(program, parameters, uploads);
+    const gradients: Record<string, NdArray> = {};
+    for (const [name, value] of Object.entries(rest)) gradients[name.replace(/^d\./, '')] = await take(value);
+    return { loss: (await take(loss as Value)).data[0] as number, gradients };
+  } finally {
+    disposeAll(parameters);
+  }
+}
