@@ -1,0 +1,121 @@
+// The backend: options, the cache of compiled graphs, and what is refused with which words.
+
+import {
+  type Backend,
+  BackendError,
+  bindRows,
+  type Equation,
+  type Executable,
+  type Graph,
+  graphKey,
+  isOp,
+  OptionError,
+  StateError,
+  verify,
+} from '@fkm/core/graph';
+import { type DeviceName, drivers, start, type WasmPaths } from './drivers.js';
+import { plan } from './plan.js';
+import { isTfjsDType, primitives } from './primitives.js';
+import type { TfjsCore } from './tfjs.js';
+import { TfjsValue, tensorOf, upload } from './value.js';
+
+const scope = 'backend-tfjs';
+
+export interface TfjsBackendOptions {
+  /** 'wasm' unless said: one thread with SIMD. 'cpu' is plain JavaScript, slower than `jsBackend()`. */
+  readonly device?: DeviceName;
+  /** A namespace of `@tensorflow/tfjs-core` to use instead of importing one. */
+  readonly tf?: TfjsCore;
+  /** Where a browser finds the wasm binaries; in Node they are found in the installed package. */
+  readonly wasmPaths?: WasmPaths;
+}
+
+/**
+ * Runs graphs on tfjs. tfjs' current backend is left as it was found, so several devices work side by side.
+ * Errors: OptionError for an unknown device, BackendError where tfjs is missing or does not start.
+ */
+export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Backend> {
+  const name = options.device ?? 'wasm';
+  if (!Object.hasOwn(drivers, name)) {
+    const known = Object.keys(drivers).map((device) => `'${device}'`);
+    throw new OptionError(
+      `tfjsBackend: device is '${name}', should be ${known.join(' or ')}.`,
+      { option: 'device', value: name, expected: Object.keys(drivers) },
+      scope,
+    );
+  }
+  const device = await start(name, options);
+  const operations = primitives(device);
+  const compiled = new Map<string, Executable>();
+  let disposed = false;
+  const expectAlive = (): void => {
+    if (disposed)
+      throw new StateError(`this tfjs '${name}' backend was disposed; make another one.`, {}, scope);
+  };
+
+  const compileNow = (graph: Graph, key: string): Executable => {
+    for (const { name: port, variable } of [...graph.inputs, ...graph.outputs]) {
+      if (!isTfjsDType(variable.dtype)) throw refusal(graph, port, noDtype(variable.dtype));
+    }
+    for (const equation of graph.equations) {
+      const reason = unsupported(equation);
+      if (reason !== null) throw refusal(graph, equation.op, reason);
+    }
+    const ready = plan(graph, operations);
+    let alive = true;
+    return {
+      async run(inputs) {
+        if (!alive) throw new StateError(`${graph.name} was disposed; compile it again.`, {}, scope);
+        const rows = bindRows(graph, inputs);
+        const tensors = inputs.map((value) => tensorOf(value, device));
+        return ready.run(tensors, rows).map((tensor) => new TfjsValue(device, tensor));
+      },
+      dispose() {
+        alive = false;
+        ready.dispose();
+        compiled.delete(key);
+      },
+    };
+  };
+
+  return {
+    name: `tfjs ${name}`,
+    flags: { dtypes: ['float32', 'int32', 'bool'], fused: [], memory: 'host', precision: 'float32' },
+    unsupported,
+    upload(array) {
+      expectAlive();
+      return upload(device, array);
+    },
+    async compile(graph) {
+      expectAlive();
+      const key = graphKey(graph);
+      let executable = compiled.get(key);
+      if (!executable) {
+        executable = compileNow(verify(graph), key);
+        compiled.set(key, executable);
+      }
+      return executable;
+    },
+    async dispose() {
+      disposed = true;
+      for (const executable of [...compiled.values()]) executable.dispose();
+    },
+  };
+}
+
+const noDtype = (dtype: string): string => `tfjs has no dtype ${dtype}; cast to float32`;
+
+function unsupported(equation: Equation): string | null {
+  for (const { dtype } of [...equation.inputs, ...equation.outputs]) {
+    if (!isTfjsDType(dtype)) return noDtype(dtype);
+  }
+  if (!isOp(equation, 'composite')) return null;
+  for (const inner of equation.attrs.body.equations) {
+    const reason = unsupported(inner);
+    if (reason !== null) return `in ${equation.attrs.name}: ${reason}`;
+  }
+  return null;
+}
+
+const refusal = (graph: Graph, place: string, reason: string): BackendError =>
+  new BackendError(`${graph.name}: ${place}: ${reason}.`, { place }, scope);

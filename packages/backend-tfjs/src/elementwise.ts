@@ -1,0 +1,147 @@
+// Lowerings of the ops that work element by element, where tfjs has no kernel that does just that.
+
+import type { Equation, OpName } from '@fkm/core/graph';
+import { countOf } from './device.js';
+import { bindShape, broadcastLayout, perRows } from './layout.js';
+import { type Context, input, type Lowering, numberOf, output, type Run } from './lower.js';
+import type { Primitives } from './primitives.js';
+import type { TensorInfo } from './tfjs.js';
+
+type Elementwise = Exclude<OpName, 'composite'>;
+
+/** f(x, y) with the layout that broadcasting needs, found once a number of rows. */
+function paired(
+  equation: Equation,
+  f: (a: TensorInfo, b: TensorInfo, at: ReturnType<typeof broadcastLayout>) => TensorInfo,
+): Run {
+  const [x, y] = [input(equation, 0).shape, input(equation, 1).shape];
+  const layout = perRows([x, y], (rows) => broadcastLayout(bindShape(x, rows), bindShape(y, rows)));
+  return ([a, b], rows) => [f(a as TensorInfo, b as TensorInfo, layout(rows))];
+}
+
+export const binary =
+  <O extends Elementwise>(kernel: string): Lowering<O> =>
+  (equation, { primitives }) =>
+    paired(equation, primitives.binary(kernel));
+
+export const unary =
+  <O extends Elementwise>(kernel: string): Lowering<O> =>
+  (_, { primitives: { device } }) => {
+    const call = device.kernel(kernel);
+    return ([x]) => [
+      device.view(
+        call({ x: device.view(x as TensorInfo, [countOf(x as TensorInfo)]) }),
+        (x as TensorInfo).shape,
+      ),
+    ];
+  };
+
+/** −x; wasm computes Neg in float32 whatever the dtype. */
+export const neg: Lowering<'neg'> = (equation, context) => {
+  if (input(equation, 0).dtype !== 'int32') return unary<'neg'>('Neg')(equation, context);
+  const negate = negateIntegers(context);
+  return ([x]) => [negate(x as TensorInfo)];
+};
+
+/** |x|; both devices compute Abs in float32 whatever the dtype. */
+export const abs: Lowering<'abs'> = (equation, context) => {
+  if (input(equation, 0).dtype !== 'int32') return unary<'abs'>('Abs')(equation, context);
+  const { device, binary: lookup } = context.primitives;
+  const [negate, larger] = [negateIntegers(context), lookup('Maximum')];
+  return ([x]) => [device.using(negate(x as TensorInfo), (minus) => larger(x as TensorInfo, minus))];
+};
+
+function negateIntegers({ primitives }: Context): (x: TensorInfo) => TensorInfo {
+  const sub = primitives.binary('Sub');
+  return (x) => primitives.device.using(primitives.fill([], 0, 'int32'), (zero) => sub(zero, x));
+}
+
+/**
+ * x / y, int32 toward zero and 0 where y is 0, as JavaScript has it. In wasm x/0 and −2³¹/−1 trap:
+ * such divisors are replaced by 1, and the quotient multiplied by 0 or −1.
+ */
+export const div: Lowering<'div'> = (equation, { primitives, constants }) => {
+  const { device, fill } = primitives;
+  const quotient = primitives.binary('RealDiv');
+  const divisor = constants[1]?.data;
+  if (input(equation, 1).dtype !== 'int32' || divisor?.every((y) => y !== 0 && y !== -1)) {
+    return paired(equation, quotient);
+  }
+  const [equal, multiply] = [primitives.binary('Equal'), primitives.binary('Multiply')];
+  /** y where it equals `number`, replaced. */
+  const replace = (y: TensorInfo, number: number, by: number, other: TensorInfo): TensorInfo =>
+    device.using(fill([], number, 'int32'), (n) =>
+      device.using(equal(y, n), (found) =>
+        device.using(fill([], by, 'int32'), (value) => primitives.select(found, value, other, y.shape)),
+      ),
+    );
+  const safe = (y: TensorInfo): TensorInfo =>
+    device.using(replace(y, 0, 1, y), (nonZero) => replace(nonZero, -1, 1, nonZero));
+  const factor = (y: TensorInfo): TensorInfo =>
+    device.using(fill([], 1, 'int32'), (one) =>
+      device.using(replace(y, 0, 0, one), (nonZero) => replace(y, -1, -1, nonZero)),
+    );
+  return paired(equation, (x, y, at) =>
+    device.using(safe(y), (by) =>
+      device.using(quotient(x, by, at), (q) => device.using(factor(y), (f) => multiply(q, f))),
+    ),
+  );
+};
+
+/** max or min, NaN where an operand is NaN. */
+export const extremum =
+  <O extends 'max' | 'min'>(op: O): Lowering<O> =>
+  (equation, { primitives, constants }) => {
+    const { device } = primitives;
+    const kernel = primitives.binary(op === 'max' ? 'Maximum' : 'Minimum');
+    const { dtype, shape } = output(equation);
+    if (!device.quirks.losesNaN || dtype !== 'float32') return paired(equation, kernel);
+    const limit = constants.findIndex((value) => Number.isFinite(numberOf(value)));
+    if (limit >= 0 && input(equation, 1 - limit).shape.join() === shape.join()) {
+      const clip = clipped(primitives, op, numberOf(constants[limit]) as number);
+      return (x) => [clip(x[1 - limit] as TensorInfo)];
+    }
+    const findNaN = device.kernel('IsNan');
+    return paired(equation, (a, b, at) => {
+      const flat = [at.out.reduce((p, q) => p * q, 1)];
+      const out = device.using(primitives.expand(b, at.shape), (wide) => {
+        const y = device.view(wide, flat);
+        // The kernel gives a unless a < b (a > b), so only a NaN in b is lost.
+        return device.using(kernel(a, b, at), (best) =>
+          device.using(findNaN({ x: y }), (lost) =>
+            primitives.select(lost, y, device.view(best, flat), flat),
+          ),
+        );
+      });
+      return device.view(out, at.shape);
+    });
+  };
+
+/** max(x, limit), or min(x, limit) = −max(−x, −limit): the upper limit of ClipByValue loses NaN, the lower one does not. */
+function clipped({ device }: Primitives, op: 'max' | 'min', limit: number): (x: TensorInfo) => TensorInfo {
+  const [clip, neg] = [device.kernel('ClipByValue'), device.kernel('Neg')];
+  const attrs = { clipValueMin: op === 'max' ? limit : -limit, clipValueMax: Number.POSITIVE_INFINITY };
+  if (op === 'max') return (x) => clip({ x }, attrs);
+  return (x) =>
+    device.using(neg({ x }), (minus) => device.using(clip({ x: minus }, attrs), (y) => neg({ x: y })));
+}
+
+export const select: Lowering<'select'> = (equation, { primitives, constants }) => {
+  const { device, fill } = primitives;
+  const { shape } = output(equation);
+  const bound = perRows([shape], (rows) => bindShape(shape, rows));
+  const [whenTrue, whenFalse] = [numberOf(constants[1]), numberOf(constants[2])];
+  /** A constant number is filled in, which is faster than repeating it. */
+  const operand = (x: TensorInfo, number: number | undefined, wanted: readonly number[]): TensorInfo =>
+    number === undefined ? device.share(x) : fill(wanted, number, x.dtype);
+  return ([c, x, y], rows) => {
+    const wanted = bound(rows);
+    return [
+      device.using(operand(x as TensorInfo, whenTrue, wanted), (t) =>
+        device.using(operand(y as TensorInfo, whenFalse, wanted), (e) =>
+          primitives.select(c as TensorInfo, t, e, wanted),
+        ),
+      ),
+    ];
+  };
+};

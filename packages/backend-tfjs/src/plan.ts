@@ -1,0 +1,169 @@
+// A graph as a list of closures over numbered slots, with the slots to free after each: all decisions are made here, once.
+// Composites are inlined. Runs are synchronous, so nothing else can come between two equations.
+
+import {
+  BATCH,
+  BackendError,
+  type Equation,
+  evaluateEquation,
+  formatType,
+  type Graph,
+  isOp,
+  type NdArray,
+  type OpName,
+  type Var,
+} from '@fkm/core/graph';
+import type { TfjsDType } from './device.js';
+import { kernels } from './kernels.js';
+import type { Lowering, Run } from './lower.js';
+import type { Primitives } from './primitives.js';
+import type { TensorInfo } from './tfjs.js';
+
+/** A graph that is ready to run. */
+export interface Plan {
+  /** Tensors for the inputs, in order; gives tensors for the outputs, each with a reference of its own. Errors: BackendError. */
+  run(inputs: readonly TensorInfo[], rows: number): TensorInfo[];
+  /** Frees the constants. */
+  dispose(): void;
+}
+
+interface Step {
+  readonly equation: Equation;
+  readonly run: Run;
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  /** Slots of which this step is the last user. */
+  free: readonly number[];
+}
+
+export function plan(graph: Graph, primitives: Primitives): Plan {
+  const { device } = primitives;
+  const steps: Step[] = [];
+  const constants = new Map<number, NdArray>();
+  /** What every run starts from: the constants in their slots. */
+  const initial: (TensorInfo | undefined)[] = [];
+  const kept: TensorInfo[] = [];
+  const slot = (): number => initial.push(undefined) - 1;
+
+  const lower = (equation: Equation, inputs: readonly number[], outputs: readonly number[]): void => {
+    const lowering = kernels[equation.op as keyof typeof kernels] as Lowering<OpName>;
+    const context = { primitives, constants: inputs.map((at) => constants.get(at)) };
+    const lowered = lowering(equation, context);
+    if (typeof lowered === 'function') {
+      steps.push({ equation, run: unlessEmpty(primitives, equation, lowered), inputs, outputs, free: [] });
+      return;
+    }
+    kept.push(lowered.kept);
+    initial[outputs[0] as number] = lowered.kept;
+    if (isOp(equation, 'constant')) constants.set(outputs[0] as number, equation.attrs.value);
+  };
+
+  /** Adds the steps of a graph whose inputs are in these slots; gives the slots of its outputs. */
+  const add = (part: Graph, inputs: readonly number[]): number[] => {
+    const slots = new Map<number, number>();
+    const define = (v: Var, at: number): number => {
+      slots.set(v.id, at);
+      return at;
+    };
+    const find = (v: Var): number => slots.get(v.id) as number;
+    part.inputs.forEach((port, i) => {
+      define(port.variable, inputs[i] as number);
+    });
+    for (const equation of part.equations) {
+      const operands = equation.inputs.map(find);
+      if (isOp(equation, 'composite')) {
+        const results = add(equation.attrs.body, operands);
+        equation.outputs.forEach((v, i) => {
+          define(v, results[i] as number);
+        });
+      } else {
+        lower(
+          equation,
+          operands,
+          equation.outputs.map((v) => define(v, slot())),
+        );
+      }
+    }
+    return part.outputs.map((port) => find(port.variable));
+  };
+
+  const inputSlots = graph.inputs.map(slot);
+  const outputSlots = add(graph, inputSlots);
+  releaseAfterLastUse(steps, outputSlots);
+  const computed = new Set(steps.flatMap((step) => step.outputs));
+  /** The first output in a slot takes the tensor over; further ones, inputs and constants are shared. */
+  const taken = outputSlots.map((at, i) => computed.has(at) && outputSlots.indexOf(at) === i);
+
+  return {
+    run(inputs, rows) {
+      const slots = initial.slice();
+      inputSlots.forEach((at, i) => {
+        slots[at] = inputs[i];
+      });
+      let at = 0;
+      try {
+        for (; at < steps.length; at++) {
+          const step = steps[at] as Step;
+          const results = step.run(
+            step.inputs.map((i) => slots[i] as TensorInfo),
+            rows,
+          );
+          for (let i = 0; i < results.length; i++) slots[step.outputs[i] as number] = results[i];
+          for (const i of step.free) {
+            device.free(slots[i] as TensorInfo);
+            slots[i] = undefined;
+          }
+        }
+      } catch (error) {
+        for (const i of computed) if (slots[i]) device.free(slots[i]);
+        const { equation } = steps[at] as Step;
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new BackendError(
+          `${graph.name}: ${equation.op}(${equation.inputs.map(formatType).join(', ')}) failed in tfjs '${device.name}': ${reason}`,
+          { op: equation.op, device: device.name, rows },
+          'backend-tfjs',
+        );
+      }
+      return outputSlots.map((i, position) =>
+        taken[position] ? (slots[i] as TensorInfo) : device.share(slots[i] as TensorInfo),
+      );
+    },
+    dispose() {
+      for (const tensor of kept.splice(0)) device.free(tensor);
+    },
+  };
+}
+
+/** Lists at each step the computed slots that no later step and no output reads. */
+function releaseAfterLastUse(steps: readonly Step[], outputs: readonly number[]): void {
+  const computed = new Set(steps.flatMap((step) => step.outputs));
+  const seen = new Set(outputs);
+  for (const step of [...steps].reverse()) {
+    const last = [...new Set([...step.inputs, ...step.outputs])].filter(
+      (at) => computed.has(at) && !seen.has(at),
+    );
+    step.free = last;
+    for (const at of last) seen.add(at);
+  }
+}
+
+/**
+ * Equations that touch an empty tensor run on the reference: tfjs leaves a sum over no rows uninitialised.
+ * The operands that are not empty are parameters, which are small.
+ */
+function unlessEmpty({ device }: Primitives, equation: Equation, run: Run): Run {
+  const touched = [...equation.inputs, ...equation.outputs];
+  const always = touched.some(({ shape }) => shape.includes(0));
+  if (!always && !touched.some(({ shape }) => shape.includes(BATCH))) return run;
+  const onReference: Run = (x, rows) =>
+    evaluateEquation(
+      equation,
+      x.map((tensor) => ({
+        data: device.readSync(tensor),
+        shape: tensor.shape,
+        dtype: tensor.dtype as TfjsDType,
+      })),
+      rows,
+    ).map(({ data, shape, dtype }) => device.write(data, shape, dtype as TfjsDType));
+  return always ? onReference : (x, rows) => (rows === 0 ? onReference(x, rows) : run(x, rows));
+}

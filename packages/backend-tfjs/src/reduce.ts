@@ -1,0 +1,59 @@
+// Reductions over any axes, as reductions over the last axis of a matrix: the reduced axes are moved to the end first.
+
+import type { Shape } from '@fkm/core/graph';
+import { type PermutationLayout, permutationLayout } from './layout.js';
+import type { Primitives } from './primitives.js';
+import type { TensorInfo } from './tfjs.js';
+
+/** Where the reduced axes of x are, and the shape of the result. */
+export interface ReduceLayout {
+  /** null where the reduced axes are the last ones already. */
+  readonly move: PermutationLayout | null;
+  readonly kept: number;
+  /** Sizes of the reduced axes in order, without ones. */
+  readonly reduced: readonly number[];
+  readonly shape: readonly number[];
+}
+
+export function reduceLayout(x: Shape, axes: readonly number[], shape: readonly number[]): ReduceLayout {
+  const present = (axis: number): boolean => x[axis] !== 1;
+  const all = [...x.keys()];
+  const rest = all.filter((axis) => !axes.includes(axis));
+  const order = [...rest, ...axes];
+  const inPlace = order.filter(present).every((axis, i, list) => i === 0 || axis > (list[i - 1] as number));
+  const sizes = (list: readonly number[]): number[] => list.map((axis) => x[axis] as number);
+  return {
+    move: inPlace ? null : permutationLayout(x, order),
+    kept: sizes(rest).reduce((p, q) => p * q, 1),
+    reduced: sizes(axes.filter(present)),
+    shape,
+  };
+}
+
+type Reduction = (x: TensorInfo, at: ReduceLayout) => TensorInfo;
+
+/** A kernel over the last axis, run over all reduced axes at once. */
+export function reduction({ device, transpose }: Primitives, name: string, attribute: string): Reduction {
+  const kernel = device.kernel(name);
+  const attrs = { [attribute]: 1, keepDims: false };
+  return (x, { move, kept, reduced, shape }) => {
+    const inner = reduced.reduce((p, q) => p * q, 1);
+    const run = (t: TensorInfo): TensorInfo =>
+      device.view(kernel({ x: device.view(t, [kept, inner]) }, attrs), shape);
+    return move ? device.using(transpose(x, move), run) : run(x);
+  };
+}
+
+/** The sum, one axis after the other: wasm adds up in float32 one by one, and a sum of sums rounds less. */
+export function summation({ device, transpose }: Primitives): Reduction {
+  const kernel = device.kernel('Sum');
+  const attrs = { axis: 1, keepDims: false };
+  return (x, { move, kept, reduced, shape }) => {
+    let now = move ? transpose(x, move) : device.share(x);
+    for (let i = reduced.length - 1; i >= 0; i--) {
+      const outer = reduced.slice(0, i).reduce((p, q) => p * q, kept);
+      now = device.using(now, (t) => kernel({ x: device.view(t, [outer, reduced[i] as number]) }, attrs));
+    }
+    return device.view(now, shape);
+  };
+}
