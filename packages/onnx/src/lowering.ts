@@ -134,18 +134,25 @@ const oneHot: LoweringRule<'oneHot'> = (ctx, equation) => {
   ctx.emit(equation, 'Cast', [hits], { to: elementType[dtype] });
 };
 
+/**
+ * ScatterElements, with the row number repeated along the row. ScatterND would take row numbers as they are, but
+ * onnxruntime 1.30 adds its rows from several threads without a lock: repeated indices lose addends, silently, once a
+ * batch is large enough to be shared out.
+ */
 const scatter: LoweringRule<'scatter'> = (ctx, equation) => {
   const [x, indices, updates] = ctx.operands(equation) as [string, string, string];
-  const wide = ctx.write.node('Cast', [indices], { to: TensorProto_DataType.INT64 });
-  const column = ctx.write.node('Reshape', [wide, ctx.write.int64([-1, 1])]);
-  const { dtype } = out(equation);
-  if (dtype === 'float32' || dtype === 'int32') {
-    return ctx.emit(equation, 'ScatterND', [x, column, updates], { reduction: 'add' });
-  }
-  // Runtimes add in float32 alone, and many small addends want it anyway.
-  const inputs = [ctx.cast(x, 'float32'), column, ctx.cast(updates, 'float32')];
-  const total = ctx.write.node('ScatterND', inputs, { reduction: 'add' });
-  ctx.emit(equation, 'Cast', [total], { to: elementType[dtype] });
+  const { write } = ctx;
+  const { dtype, shape } = out(equation);
+  const row = shape.slice(1);
+  const column =
+    row.length === 0 ? indices : write.node('Reshape', [indices, write.int64([-1, ...row.map(() => 1)])]);
+  const places = row.length === 0 ? indices : write.node('Expand', [column, write.int64([1, ...row])]);
+  const attributes = { axis: 0, reduction: 'add' };
+  if (dtype === 'float32' || dtype === 'int32')
+    return ctx.emit(equation, 'ScatterElements', [x, places, updates], attributes);
+  // Halves are summed in float32: not every runtime adds them, and sums of many want the bits.
+  const inputs = [ctx.cast(x, 'float32'), places, ctx.cast(updates, 'float32')];
+  ctx.emit(equation, 'Cast', [write.node('ScatterElements', inputs, attributes)], { to: elementType[dtype] });
 };
 
 /** Runtimes choose between numbers alone: c ? a : b is (c ∧ a) ∨ (¬c ∧ b) for conditions. */
