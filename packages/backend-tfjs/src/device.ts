@@ -17,7 +17,7 @@ export interface Quirks {
   readonly slowBroadcast: boolean;
   /** Elementwise kernels leave their result uninitialised beyond this rank. */
   readonly maxRank: number;
-  /** Maximum and Minimum lose a NaN in their second operand; ClipByValue keeps it if only the lower limit is finite. */
+  /** Maximum and Minimum lose a NaN in their second operand, ClipByValue in some places of its only one. */
   readonly losesNaN: boolean;
   /** TopK with k below the length takes any of tied infinities. */
   readonly topKLosesTies: boolean;

@@ -4,7 +4,6 @@ import type { Equation, OpName } from '@fkm/core/graph';
 import { countOf } from './device.js';
 import { bindShape, broadcastLayout, perRows } from './layout.js';
 import { type Context, input, type Lowering, numberOf, output, type Run } from './lower.js';
-import type { Primitives } from './primitives.js';
 import type { TensorInfo } from './tfjs.js';
 
 type Elementwise = Exclude<OpName, 'composite'>;
@@ -96,35 +95,33 @@ export const extremum =
     const kernel = primitives.binary(op === 'max' ? 'Maximum' : 'Minimum');
     const { dtype, shape } = output(equation);
     if (!device.quirks.losesNaN || dtype !== 'float32') return paired(equation, kernel);
+
+    const findNaN = device.kernel('IsNan');
+    /** `best`, or NaN where x is. Both have the shape. */
+    const keepNaN = (x: TensorInfo, best: TensorInfo, wanted: readonly number[]): TensorInfo =>
+      device.using(findNaN({ x }), (lost) => primitives.select(lost, x, best, wanted));
+
     const limit = constants.findIndex((value) => Number.isFinite(numberOf(value)));
     if (limit >= 0 && input(equation, 1 - limit).shape.join() === shape.join()) {
-      const clip = clipped(primitives, op, numberOf(constants[limit]) as number);
-      return (x) => [clip(x[1 - limit] as TensorInfo)];
+      // ClipByValue is about thirty times as fast as Maximum with a number.
+      const clip = device.kernel('ClipByValue');
+      const bound = numberOf(constants[limit]) as number;
+      const attrs = {
+        clipValueMin: op === 'max' ? bound : Number.NEGATIVE_INFINITY,
+        clipValueMax: op === 'max' ? Number.POSITIVE_INFINITY : bound,
+      };
+      return (operands) => {
+        const x = operands[1 - limit] as TensorInfo;
+        return [device.using(clip({ x }, attrs), (clipped) => keepNaN(x, clipped, x.shape))];
+      };
     }
-    const findNaN = device.kernel('IsNan');
-    return paired(equation, (a, b, at) => {
-      const flat = [at.out.reduce((p, q) => p * q, 1)];
-      const out = device.using(primitives.expand(b, at.shape), (wide) => {
-        const y = device.view(wide, flat);
-        // The kernel gives a unless a < b (a > b), so only a NaN in b is lost.
-        return device.using(kernel(a, b, at), (best) =>
-          device.using(findNaN({ x: y }), (lost) =>
-            primitives.select(lost, y, device.view(best, flat), flat),
-          ),
-        );
-      });
-      return device.view(out, at.shape);
-    });
+    return paired(equation, (a, b, at) =>
+      // The kernel gives a unless a < b (a > b), so only a NaN in b is lost.
+      device.using(primitives.expand(b, at.shape), (wide) =>
+        device.using(kernel(a, b, at), (best) => keepNaN(wide, best, at.shape)),
+      ),
+    );
   };
-
-/** max(x, limit), or min(x, limit) = −max(−x, −limit): the upper limit of ClipByValue loses NaN, the lower one does not. */
-function clipped({ device }: Primitives, op: 'max' | 'min', limit: number): (x: TensorInfo) => TensorInfo {
-  const [clip, neg] = [device.kernel('ClipByValue'), device.kernel('Neg')];
-  const attrs = { clipValueMin: op === 'max' ? limit : -limit, clipValueMax: Number.POSITIVE_INFINITY };
-  if (op === 'max') return (x) => clip({ x }, attrs);
-  return (x) =>
-    device.using(neg({ x }), (minus) => device.using(clip({ x: minus }, attrs), (y) => neg({ x: y })));
-}
 
 export const select: Lowering<'select'> = (equation, { primitives, constants }) => {
   const { device, fill } = primitives;

@@ -47,12 +47,14 @@ export function product(p: Primitives): Product {
 const stack = ({ device }: Primitives, x: TensorInfo): TensorInfo =>
   device.view(x, [sizeOf(leading(x)), ...lastTwo(x)]);
 
+/** Inner sizes by dataId, of every array that was a right operand on any device that packs. */
+const packed = new WeakMap<object, number>();
+
 /** Products of two stacks, one of which has a single matrix, each as one product of two plain matrices. */
 function packedProduct(p: Primitives): Product {
   const { device } = p;
   const kernel = device.kernel('BatchMatMul');
   const multiply = p.binary('Multiply');
-  const packed = new WeakMap<object, number>();
 
   const plain = (a: TensorInfo, b: TensorInfo): TensorInfo =>
     kernel({ a, b }, { transposeA: false, transposeB: false });
