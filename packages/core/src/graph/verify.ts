@@ -1,8 +1,19 @@
 // Checks a graph after tracing and after every transform.
 
-import { GraphError } from '../errors.js';
-import { formatType, inferTypes } from './infer.js';
-import { BATCH, type Graph, isOp, type Var } from './ir.js';
+import { FkmError, GraphError } from '../errors.js';
+import { formatType, inferTypes, type ResultType } from './infer.js';
+import { BATCH, type Equation, type Graph, isOp, type Var } from './ir.js';
+
+/** Types by inference; errors become GraphErrors that say where. */
+function typesOf({ op, inputs, attrs }: Equation, where: string): ResultType[] {
+  try {
+    return inferTypes(op, inputs, attrs);
+  } catch (error) {
+    throw error instanceof FkmError
+      ? new GraphError(where + error.message.replace('[fkm/core] ', ''), error.details)
+      : error;
+  }
+}
 
 /** The same graph, if it is well-formed. Errors: GraphError naming the op, its operands and their shapes. */
 export function verify(graph: Graph): Graph {
@@ -37,7 +48,7 @@ export function verify(graph: Graph): Graph {
     const where = `equation ${at}, ${equation.op}(${equation.inputs.map(formatType).join(', ')})`;
     for (const v of equation.inputs) use(v, where);
     if (isOp(equation, 'composite')) verify(equation.attrs.body);
-    const types = inferTypes(equation.op, equation.inputs, equation.attrs);
+    const types = typesOf(equation, `${graph.name}: equation ${at}, `);
     if (types.map(formatType).join() !== equation.outputs.map(formatType).join()) {
       throw new GraphError(
         `${graph.name}: ${where} gives ${types.map(formatType)}, but is declared as ${equation.outputs.map(formatType)}.`,

@@ -1,6 +1,15 @@
 // Runs equations on host arrays with the reference kernels.
 
-import { allocate, decodeHalf, type DType, encodeHalf, type NdArray, type Shape, sizeOf, type TypedArray } from '../dtype.js';
+import {
+  allocate,
+  type DType,
+  decodeHalf,
+  encodeHalf,
+  type NdArray,
+  type Shape,
+  sizeOf,
+  type TypedArray,
+} from '../dtype.js';
 import { GraphError, ShapeError } from '../errors.js';
 import { formatType } from '../graph/infer.js';
 import { BATCH, type Equation, type Graph, isOp } from '../graph/ir.js';
@@ -11,14 +20,16 @@ export type Precision = 'float32' | 'float64';
 
 const isHalf = (dtype: DType): dtype is 'float16' | 'bfloat16' => dtype === 'float16' || dtype === 'bfloat16';
 
-const decode = (x: NdArray): Dense => (isHalf(x.dtype) ? { data: decodeHalf(x.data, x.dtype), shape: x.shape } : x);
+const decode = (x: NdArray): Dense =>
+  isHalf(x.dtype) ? { data: decodeHalf(x.data, x.dtype), shape: x.shape } : x;
 
 function scratch(dtype: DType, size: number, precision: Precision): TypedArray {
   if (dtype === 'float32' && precision === 'float64') return new Float64Array(size);
   return isHalf(dtype) ? new Float32Array(size) : allocate(dtype, size);
 }
 
-const bind = (shape: Shape, rows: number): Shape => (shape.includes(BATCH) ? shape.map((d) => (d === BATCH ? rows : d)) : shape);
+const bind = (shape: Shape, rows: number): Shape =>
+  shape.includes(BATCH) ? shape.map((d) => (d === BATCH ? rows : d)) : shape;
 
 /** Outputs of one equation, whose batch axis has `rows` rows. */
 export function evaluateEquation(
@@ -41,7 +52,10 @@ export function evaluateEquation(
 }
 
 /** The number of rows to which the inputs bind the batch axis. Errors: ShapeError where an input does not fit its port. */
-export function bindRows(graph: Graph, inputs: readonly { readonly shape: Shape; readonly dtype: DType }[]): number {
+export function bindRows(
+  graph: Graph,
+  inputs: readonly { readonly shape: Shape; readonly dtype: DType }[],
+): number {
   let rows: number | undefined;
   if (inputs.length !== graph.inputs.length) {
     throw new GraphError(`${graph.name} wants ${graph.inputs.length} inputs, got ${inputs.length}.`);
@@ -57,21 +71,30 @@ export function bindRows(graph: Graph, inputs: readonly { readonly shape: Shape;
         return rows === given.shape[axis];
       });
     if (!fits) {
-      throw new ShapeError(`${graph.name}: input ${name} wants ${formatType(variable)}, got ${formatType(given)}.`, {
-        input: name,
-        expected: variable.shape,
-        shape: given.shape,
-        rows,
-      });
+      throw new ShapeError(
+        `${graph.name}: input ${name} wants ${formatType(variable)}, got ${formatType(given)}.`,
+        {
+          input: name,
+          expected: variable.shape,
+          shape: given.shape,
+          rows,
+        },
+      );
     }
   });
   return rows ?? 0;
 }
 
 /** Outputs of a graph, in order. */
-export function evaluateGraph(graph: Graph, inputs: readonly NdArray[], precision: Precision = 'float32'): NdArray[] {
+export function evaluateGraph(
+  graph: Graph,
+  inputs: readonly NdArray[],
+  precision: Precision = 'float32',
+): NdArray[] {
   const rows = bindRows(graph, inputs);
-  const values = new Map<number, NdArray>(graph.inputs.map((port, i) => [port.variable.id, inputs[i] as NdArray]));
+  const values = new Map<number, NdArray>(
+    graph.inputs.map((port, i) => [port.variable.id, inputs[i] as NdArray]),
+  );
   const lastUse = new Map<number, number>();
   graph.equations.forEach((equation, at) => {
     for (const v of equation.inputs) lastUse.set(v.id, at);

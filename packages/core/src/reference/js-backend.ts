@@ -42,7 +42,12 @@ export function jsBackend(options: { precision?: Precision } = {}): Backend {
   const compiled = new Map<string, Executable>();
   return {
     name: precision === 'float64' ? 'js float64' : 'js',
-    flags: { dtypes: ['float32', 'float16', 'bfloat16', 'int32', 'bool'], fused: [], memory: 'host', precision },
+    flags: {
+      dtypes: ['float32', 'float16', 'bfloat16', 'int32', 'bool'],
+      fused: [],
+      memory: 'host',
+      precision,
+    },
     unsupported: () => null,
     upload: (array) => new HostValue(array),
     async compile(graph: Graph): Promise<Executable> {

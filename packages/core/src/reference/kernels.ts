@@ -35,7 +35,11 @@ function broadcastStrides(x: Dense, shape: Shape): number[] {
 }
 
 /** Calls visit(output index, index into each operand) in row-major order of `shape`. */
-function walk(shape: Shape, strides: readonly (readonly number[])[], visit: (o: number, a: number, b: number, c: number) => void): void {
+function walk(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+  visit: (o: number, a: number, b: number, c: number) => void,
+): void {
   const size = shape.reduce((a, b) => a * b, 1);
   const rank = shape.length;
   const counter = new Array<number>(rank).fill(0);
@@ -134,7 +138,14 @@ const matmul: Kernel<OpAttrs['matmul']> = ([a, b], [out], { transposeA, transpos
 };
 
 /** Copies one matrix to `to` as [rows, inner]; `flip` where it is stored as [inner, rows]. */
-function pack(from: TypedArray, base: number, rows: number, inner: number, flip: boolean, to: Float64Array): void {
+function pack(
+  from: TypedArray,
+  base: number,
+  rows: number,
+  inner: number,
+  flip: boolean,
+  to: Float64Array,
+): void {
   for (let i = 0; i < rows; i++) {
     for (let k = 0; k < inner; k++) {
       to[i * inner + k] = from[base + (flip ? k * rows + i : i * inner + k)] as number;
@@ -164,7 +175,10 @@ const argMax: Kernel<OpAttrs['argMax']> = ([x], [out], { axis }) => {
     for (let j = 0; j < inner; j++) {
       let best = 0;
       for (let k = 1; k < size; k++) {
-        if ((x.data[(i * size + k) * inner + j] as number) > (x.data[(i * size + best) * inner + j] as number)) best = k;
+        if (
+          (x.data[(i * size + k) * inner + j] as number) > (x.data[(i * size + best) * inner + j] as number)
+        )
+          best = k;
       }
       out.data[i * inner + j] = best;
     }
@@ -203,7 +217,8 @@ const scatter: Kernel<OpAttrs['scatter']> = ([x, indices, updates], [out]) => {
   const totals = Float64Array.from(x.data);
   for (let i = 0; i < indices.data.length; i++) {
     const row = (indices.data[i] as number) * width;
-    for (let j = 0; j < width; j++) totals[row + j] = (totals[row + j] as number) + (updates.data[i * width + j] as number);
+    for (let j = 0; j < width; j++)
+      totals[row + j] = (totals[row + j] as number) + (updates.data[i * width + j] as number);
   }
   out.data.set(totals);
 };
