@@ -27,7 +27,7 @@ export function product(p: Primitives): Product {
     const [m, n] = [lastTwo(a)[transposeA ? 1 : 0], lastTwo(b)[transposeB ? 0 : 1]];
     const shape = [...lead, m, n];
     const [countA, countB] = [sizeOf(leading(a)), sizeOf(leading(b))];
-    if (multiplied && (countA === 1 || countB === 1)) {
+    if (multiplied && (countA === 1 || countB === 1) && worthPacking(a, b, flags)) {
       return device.view(multiplied(stack(p, a), stack(p, b), flags), shape);
     }
     const count = sizeOf(lead);
@@ -41,6 +41,17 @@ export function product(p: Primitives): Product {
       ),
     );
   };
+}
+
+/**
+ * Transposing takes about four times as long an element as one of the slow kernel's multiplications. Of two stacks of
+ * different lengths the slow kernel reads the shorter one beyond its end.
+ */
+function worthPacking(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: Flags): boolean {
+  const [m, n] = [lastTwo(a)[transposeA ? 1 : 0], lastTwo(b)[transposeB ? 0 : 1]];
+  // Of m·k·n multiplications: m·k elements of a, k·n of b.
+  const transposed = (transposeA ? 1 / n : 0) + (transposeB ? 1 / m : 0);
+  return sizeOf(leading(a)) !== sizeOf(leading(b)) || 4 * transposed < 1;
 }
 
 /** x as a stack of matrices. */

@@ -2,6 +2,7 @@
 
 import type { Shape } from '@fkm/core/graph';
 import { type PermutationLayout, permutationLayout } from './layout.js';
+import { product } from './matmul.js';
 import type { Primitives } from './primitives.js';
 import type { TensorInfo } from './tfjs.js';
 
@@ -12,6 +13,8 @@ export interface ReduceLayout {
   readonly kept: number;
   /** Sizes of the reduced axes in order, without ones. */
   readonly reduced: readonly number[];
+  /** Sizes before, on and after the reduced axes, where no kept axis lies between them. */
+  readonly block: readonly [number, number, number] | null;
   readonly shape: readonly number[];
 }
 
@@ -21,14 +24,20 @@ export function reduceLayout(x: Shape, axes: readonly number[], shape: readonly 
   const rest = all.filter((axis) => !axes.includes(axis));
   const order = [...rest, ...axes];
   const inPlace = order.filter(present).every((axis, i, list) => i === 0 || axis > (list[i - 1] as number));
+  const own = axes.filter(present);
+  const [first, last] = [own[0] ?? 0, own[own.length - 1] ?? 0];
+  const together = rest.filter(present).every((axis) => axis < first || axis > last);
   const sizes = (list: readonly number[]): number[] => list.map((axis) => x[axis] as number);
   return {
     move: inPlace ? null : permutationLayout(x, order),
-    kept: sizes(rest).reduce((p, q) => p * q, 1),
-    reduced: sizes(axes.filter(present)),
+    kept: total(sizes(rest)),
+    reduced: sizes(own),
+    block: together ? [total(x.slice(0, first)), total(sizes(own)), total(x.slice(last + 1))] : null,
     shape,
   };
 }
+
+const total = (sizes: Shape): number => sizes.reduce((p, q) => p * q, 1);
 
 type Reduction = (x: TensorInfo, at: ReduceLayout) => TensorInfo;
 
@@ -37,21 +46,33 @@ export function reduction({ device, transpose }: Primitives, name: string, attri
   const kernel = device.kernel(name);
   const attrs = { [attribute]: 1, keepDims: false };
   return (x, { move, kept, reduced, shape }) => {
-    const inner = reduced.reduce((p, q) => p * q, 1);
+    const inner = total(reduced);
     const run = (t: TensorInfo): TensorInfo =>
       device.view(kernel({ x: device.view(t, [kept, inner]) }, attrs), shape);
     return move ? device.using(transpose(x, move), run) : run(x);
   };
 }
 
-/** The sum, one axis after the other: wasm adds up in float32 one by one, and a sum of sums rounds less. */
-export function summation({ device, transpose }: Primitives): Reduction {
+/**
+ * The sum. Over axes in the middle it is a product with ones, which needs no transpose; else one axis is summed
+ * after the other: wasm adds up in float32 one by one, and a sum of sums rounds less.
+ */
+export function summation(p: Primitives): Reduction {
+  const { device, transpose } = p;
   const kernel = device.kernel('Sum');
+  const multiply = product(p);
   const attrs = { axis: 1, keepDims: false };
-  return (x, { move, kept, reduced, shape }) => {
+  return (x, { move, kept, reduced, block, shape }) => {
+    if (move && block && x.dtype === 'float32') {
+      const [before, size] = block;
+      const sums = device.using(p.fill([before, size, 1], 1, 'float32'), (ones) =>
+        multiply(device.view(x, block), ones, { transposeA: true, transposeB: false }),
+      );
+      return device.view(sums, shape);
+    }
     let now = move ? transpose(x, move) : device.share(x);
     for (let i = reduced.length - 1; i >= 0; i--) {
-      const outer = reduced.slice(0, i).reduce((p, q) => p * q, kept);
+      const outer = kept * total(reduced.slice(0, i));
       now = device.using(now, (t) => kernel({ x: device.view(t, [outer, reduced[i] as number]) }, attrs));
     }
     return device.view(now, shape);
