@@ -82,6 +82,11 @@ for (const dtype of ['float16', 'bfloat16'] as const) {
       expect(nan(to(Number.NaN))).toBe(true);
     });
 
+    it('keeps a NaN whose payload is all ones', () => {
+      const [a, b] = new Float32Array(Uint32Array.of(0x7fffffff, 0xffffffff).buffer);
+      expect([a, b].every((x) => nan(to(x as number)))).toBe(true);
+    });
+
     it('encodes and decodes arrays as it does numbers', () => {
       const values = [1.5, -2.25, 1e30, 1e-30, Number.NaN];
       expect(Array.from(encodeHalf(values, dtype))).toEqual(values.map(to));

@@ -171,6 +171,22 @@ export const elementwise: readonly Template[] = [
   ),
   ...binary('eq', { float: integers(0, 2), int: integers(0, 2) }),
   ...binary('lt', { float: integers(0, 2), int: integers(0, 2) }),
+  // float32 cannot tell these from their neighbours: int32 has to be computed as int32.
+  ...(['add', 'sub', 'max', 'min', 'eq', 'lt'] as const).map(
+    (op): Template => ({
+      op,
+      tag: 'large integers',
+      dtypes: ['int32'],
+      shapes: [
+        [
+          [4, 1],
+          [1, 4],
+        ],
+      ],
+      values: listed([2 ** 24, 2 ** 24 + 1, -(2 ** 30) - 1, 2 ** 30 - 1]),
+      build: ([x, y]) => ops[op](x as Tensor, y as Tensor),
+    }),
+  ),
   ...(['eq', 'lt'] as const).map(
     (op): Template => ({
       op,
