@@ -55,8 +55,8 @@ export class OnnxExecutable implements Executable {
   }
 
   /**
-   * A batch of no rows runs on core's reference kernels: onnxruntime's kernels fail on it (FusedMatMul refuses to
-   * broadcast 0 rows), and some end the process. Nothing is computed for rows that are not there, so it is no slower.
+   * A batch of no rows runs on core's reference kernels: onnxruntime's FusedMatMul refuses to broadcast 0 rows, and its
+   * TopK divides by them, which ends the process. Nothing is computed for rows that are not there, so it is no slower.
    */
   private async empty(inputs: readonly Value[]): Promise<Value[]> {
     const arrays = await Promise.all(

@@ -1,4 +1,4 @@
-// Which equations one Gemm takes together: Y = alpha · op(A) op(B) + beta · C, in one pass over Y instead of two or three.
+// Which equations one Gemm takes together: Y = alpha · op(A) op(B) + C, in one pass over Y instead of two or three.
 
 import {
   type Equation,
@@ -17,7 +17,6 @@ export interface Gemm {
   readonly last: Equation;
   readonly alpha: number;
   readonly c: Var | null;
-  readonly beta: number;
 }
 
 export interface GemmPlan {
@@ -55,7 +54,7 @@ export function planGemms(graph: Graph): GemmPlan {
   }
   for (const product of graph.equations) {
     if (!isOp(product, 'matmul') || product.inputs.some((v) => v.shape.length !== 2)) continue;
-    let gemm: Gemm = { product, last: product, alpha: 1, c: null, beta: 0 };
+    let gemm: Gemm = { product, last: product, alpha: 1, c: null };
     for (;;) {
       const y = gemm.last.outputs[0] as Var;
       const readers = users.get(y.id) ?? [];
@@ -83,11 +82,8 @@ function extend(gemm: Gemm, next: Equation, y: Var, constants: ReadonlyMap<numbe
     return scale === null ? null : { ...gemm, last: next, alpha: gemm.alpha * scale };
   }
   if (gemm.c !== null) return null;
-  if (next.op === 'add') return { ...gemm, last: next, c: other, beta: 1 };
-  if (next.op === 'sub') {
-    return a === y
-      ? { ...gemm, last: next, c: other, beta: -1 }
-      : { ...gemm, last: next, alpha: -gemm.alpha, c: other, beta: 1 };
-  }
+  if (next.op === 'add') return { ...gemm, last: next, c: other };
+  // c − y is taken; y − c is not: beta = −1 costs onnxruntime a pass of its own, more than Sub does.
+  if (next.op === 'sub' && b === y) return { ...gemm, last: next, alpha: -gemm.alpha, c: other };
   return null;
 }

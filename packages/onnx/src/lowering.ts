@@ -37,13 +37,12 @@ const unlessGemm =
     else if (!ctx.gemms.absorbed.has(equation)) otherwise(ctx, equation);
   };
 
-function emitGemm(ctx: Context, { product, last, alpha, c, beta }: Gemm): void {
+function emitGemm(ctx: Context, { product, last, alpha, c }: Gemm): void {
   const { transposeA, transposeB } = product.attrs;
   const inputs = ctx.operands(product);
   if (c) inputs.push(ctx.name(c));
   ctx.emit(last, 'Gemm', inputs, {
     ...(alpha === 1 ? {} : { alpha: { float: alpha } }),
-    ...(!c || beta === 1 ? {} : { beta: { float: beta } }),
     ...(transposeA ? { transA: 1 } : {}),
     ...(transposeB ? { transB: 1 } : {}),
   });
@@ -144,9 +143,12 @@ const scatter: LoweringRule<'scatter'> = (ctx, equation) => {
   const { write } = ctx;
   const { dtype, shape } = out(equation);
   const row = shape.slice(1);
-  const column =
-    row.length === 0 ? indices : write.node('Reshape', [indices, write.int64([-1, ...row.map(() => 1)])]);
-  const places = row.length === 0 ? indices : write.node('Expand', [column, write.int64([1, ...row])]);
+  const alongRows = (): string => {
+    const column = write.node('Reshape', [indices, write.int64([-1, ...row.map(() => 1)])]);
+    const full = row.includes(BATCH) ? write.node('Shape', [updates]) : write.int64([1, ...row]);
+    return write.node('Expand', [column, full]);
+  };
+  const places = row.length === 0 ? indices : alongRows();
   const attributes = { axis: 0, reduction: 'add' };
   if (dtype === 'float32' || dtype === 'int32')
     return ctx.emit(equation, 'ScatterElements', [x, places, updates], attributes);

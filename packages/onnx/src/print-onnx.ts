@@ -35,14 +35,18 @@ function port({ name, type }: ValueInfoProto): string {
   return `${name}: ${typeNames.get(elemType)}[${shape?.dim.map((dim) => dim.value.value ?? '?') ?? '…'}]`;
 }
 
+const arrays = {
+  [TensorProto_DataType.INT64]: BigInt64Array,
+  [TensorProto_DataType.INT32]: Int32Array,
+  [TensorProto_DataType.FLOAT]: Float32Array,
+} as const;
+
 function content({ dataType, dims, rawData }: TensorProto): string {
-  const type = typeNames.get(dataType);
   const size = dims.reduce((a, b) => a * b, 1n);
-  if (dataType === TensorProto_DataType.INT64 && size <= 8n) {
-    const copy = rawData.slice();
-    return `int64[${dims}] {${new BigInt64Array(copy.buffer)}}`;
-  }
-  return `${type}[${dims}]`;
+  const List = arrays[dataType as keyof typeof arrays];
+  // A copy, since the bytes of a message start anywhere.
+  const values = List && size <= 8n ? ` {${new List(rawData.slice().buffer)}}` : '';
+  return `${typeNames.get(dataType)}[${dims}]${values}`;
 }
 
 /** One line a node, after the initialisers; for reading, not for parsing. */
