@@ -179,6 +179,21 @@ describe('options', () => {
     await expect(tfjsBackend({ device: 'wasm', tf: failing })).rejects.toThrow(BackendError);
   });
 
+  it('start one device at a time, since tfjs drops a start that another one overtakes', async () => {
+    let [active, most] = [0, 0];
+    const slow: TfjsCore = {
+      ...tf,
+      setBackend: async (name) => {
+        most = Math.max(most, ++active);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        active--;
+        return tf.setBackend(name);
+      },
+    };
+    await Promise.all(devices.map((device) => tfjsBackend({ device, tf: slow })));
+    expect(most).toBe(1);
+  });
+
   it('refuse dtypes that tfjs lacks', async () => {
     const backend = await tfjsBackend({ device: 'cpu' });
     expect(() => backend.upload(ndarray([1], [1], 'float16'))).toThrow('tfjs has no dtype float16');

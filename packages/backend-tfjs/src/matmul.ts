@@ -32,9 +32,7 @@ export function product(p: Primitives): Product {
     }
     const count = sizeOf(lead);
     const wide = (x: TensorInfo, known: number): TensorInfo =>
-      known === count || (known === 1 && !multiplied)
-        ? device.share(x)
-        : p.expand(x, [...lead, ...lastTwo(x)]);
+      known === count || known === 1 ? device.share(x) : p.expand(x, [...lead, ...lastTwo(x)]);
     return device.using(wide(a, countA), (x) =>
       device.using(wide(b, countB), (y) =>
         device.view(kernel({ a: stack(p, x), b: stack(p, y) }, { transposeA, transposeB }), shape),
@@ -44,8 +42,8 @@ export function product(p: Primitives): Product {
 }
 
 /**
- * Transposing takes about four times as long an element as one of the slow kernel's multiplications. Of two stacks of
- * different lengths the slow kernel reads the shorter one beyond its end.
+ * Transposing takes about four times as long an element as one of the slow kernel's multiplications.
+ * Stacks of different lengths always pay: the longer one becomes the rows of a single product.
  */
 function worthPacking(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: Flags): boolean {
   const [m, n] = [lastTwo(a)[transposeA ? 1 : 0], lastTwo(b)[transposeB ? 0 : 1]];
