@@ -46,6 +46,7 @@ const cases: Record<string, Case> = {
     (x, y, z) => f.add(f.add(f.matmul(x, y), z), z),
   ],
   '−3 gemm': [['float32 B,3', 'float32 3,4'], (x, y) => f.neg(f.mul(3, f.matmul(x, y)))],
+  '2 (−gemm)': [['float32 B,3', 'float32 3,4'], (x, y) => f.mul(f.neg(f.matmul(x, y)), 2)],
   'gemm, read twice': [
     ['float32 B,3', 'float32 3,4', 'float32 4'],
     (x, y, z) => ({ y: f.add(f.matmul(x, y), z), w: f.exp(f.matmul(x, y)) }),
@@ -74,6 +75,10 @@ const cases: Record<string, Case> = {
   'sum and reduceMax': [
     ['float32 B,3,4'],
     (x) => ({ a: f.sum(x, [0, 2], { keepDims: true }), b: f.reduceMax(x, [1, 2]), c: f.sum(x) }),
+  ],
+  'sum over no axis': [
+    ['float32 B,3'],
+    (x) => x.trace.emit('sum', [x], { axes: [], keepDims: false })[0] as f.Tensor,
   ],
   'int32 by zero': [['int32 B,3', 'int32 3'], (x, y) => f.div(x, f.sub(y, y))],
   'int32 division cuts': [['int32 B,3'], (x) => ({ up: f.div(x, 3), down: f.div(x, -3) })],
