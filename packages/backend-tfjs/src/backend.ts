@@ -22,7 +22,7 @@ import { TfjsValue, tensorOf, upload } from './value.js';
 const scope = 'backend-tfjs';
 
 export interface TfjsBackendOptions {
-  /** 'wasm' unless said: one thread with SIMD. 'cpu' is plain JavaScript, slower than `jsBackend()`. */
+  /** 'wasm' unless said: one thread with SIMD. 'cpu' is plain JavaScript, no faster than `jsBackend()`. */
   readonly device?: DeviceName;
   /** A namespace of `@tensorflow/tfjs-core` to use instead of importing one. */
   readonly tf?: TfjsCore;
