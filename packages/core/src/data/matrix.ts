@@ -167,3 +167,11 @@ export function takeRows(x: Rows, order: ArrayLike<number>, begin: number, end: 
   }
   return { data, rows: end - begin, columns };
 }
+
+/** One row for all as one row each. */
+export function repeatMask(mask: Rows, rows: number): Rows {
+  if (mask.rows === rows) return mask;
+  const data = new Float32Array(rows * mask.columns);
+  for (let i = 0; i < rows; i++) data.set(mask.data, i * mask.columns);
+  return { data, rows, columns: mask.columns };
+}

@@ -56,7 +56,7 @@ export interface RegressorOptions {
   readonly l2Reg?: number;
   /** Weight of Σ_{i≠j} s(p_i, p_j)² in the loss. Default 0. */
   readonly diversityReg?: number;
-  /** Share of prototypes that each gradient step leaves out. Default 0.1 with 'gaussian', else 0. */
+  /** Share of prototypes that each gradient step leaves out. Default 0.05 with 'gaussian', else 0. */
   readonly prototypeDropout?: number;
   /** Ages below which prototypes are pruned; 0 never. One head only. Default 0. */
   readonly minWeight?: number;
@@ -77,11 +77,15 @@ export interface RegressorOptions {
 }
 
 /** Options with every default filled in. */
-export type Resolved = Required<Omit<RegressorOptions, 'featureWeights' | 'nPrototypes' | 'batchSize' | 'heads'>> & {
+export type Resolved = Required<
+  Omit<RegressorOptions, 'featureWeights' | 'nPrototypes' | 'batchSize' | 'heads' | 'kTargets' | 'kFeatures'>
+> & {
   readonly featureWeights: Vector | undefined;
   /** undefined: chosen from the rows, up to 400. */
   readonly nPrototypes: number | undefined;
   readonly batchSize: number | undefined;
+  readonly kTargets: number | 'auto' | undefined;
+  readonly kFeatures: number | 'auto' | undefined;
   /** undefined: 8, or fewer on few prototypes. */
   readonly heads: number | undefined;
 };
@@ -167,6 +171,9 @@ export function checkOptions(options: object, owner: string): void {
   }
 }
 
+/** Strata of the target and prototypes in each, where neither is said. */
+export const defaultStrata = { kTargets: 20, kFeatures: 10 } as const;
+
 /** Fills in the defaults and refuses combinations that cannot work. Errors: OptionError. */
 export function resolveOptions(given: RegressorOptions, owner: string): Resolved {
   checkOptions(given, owner);
@@ -178,8 +185,9 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
   const refuse = (option: keyof RegressorOptions, why: string): never => {
     throw new OptionError(`${owner}: ${option} ${show(given[option])} ${why}`, { option, value: given[option] });
   };
-  const strata = given.kTargets !== undefined || given.kFeatures !== undefined;
-  const [kTargets, kFeatures] = [given.kTargets ?? 20, given.kFeatures ?? 10];
+  const { kTargets, kFeatures } = given;
+  const strata = kTargets !== undefined || kFeatures !== undefined;
+  const [targets, features] = [kTargets ?? defaultStrata.kTargets, kFeatures ?? defaultStrata.kFeatures];
   const options: Resolved = {
     backend: given.backend,
     distance,
@@ -190,7 +198,7 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
     heads: given.heads ?? (initMode === 'joint' && gaussian ? undefined : 1),
     nPrototypes:
       given.nPrototypes ??
-      (strata && typeof kTargets === 'number' && typeof kFeatures === 'number' ? kTargets * kFeatures : undefined),
+      (strata && typeof targets === 'number' && typeof features === 'number' ? targets * features : undefined),
     kTargets,
     kFeatures,
     targetDistance: given.targetDistance ?? 'euclidean',
@@ -201,7 +209,7 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
     autoFeatureWeights: given.autoFeatureWeights ?? false,
     l2Reg: given.l2Reg ?? 0,
     diversityReg: given.diversityReg ?? 0,
-    prototypeDropout: given.prototypeDropout ?? (gaussian ? 0.1 : 0),
+    prototypeDropout: given.prototypeDropout ?? (gaussian ? 0.05 : 0),
     minWeight: given.minWeight ?? 0,
     pruneEvery: given.pruneEvery ?? 0,
     halfLife: given.halfLife ?? Number.POSITIVE_INFINITY,

@@ -1,18 +1,18 @@
 // The 'joint' start: each head clusters features and target together, on a half of the features of its own (SPEC §3, §4).
 
-import { takeRows, type Rows } from '../data/matrix.js';
+import { repeatMask, type Rows, takeRows } from '../data/matrix.js';
 import { ndarray, type NdArray } from '../dtype.js';
 import type { Random } from '../random.js';
 import type { Batch } from '../training/phase1.js';
 import type { Programs } from '../training/program.js';
 import type { GridSpec } from '../training/spec.js';
-import { clusterRows, repeatMask } from './means.js';
+import { clusterRows } from './means.js';
 
 /** Rows that the start looks at, at most. */
 const sampleRows = 8192;
 const lloydPasses = 5;
-/** What the weight of a head's damped features is multiplied by. */
-const damping = 0.15 ** 2;
+/** The weight of the features that a head sees less of. */
+const damping = 0.15;
 
 /** Rows of a batch, at most `limit` of them, drawn without replacement. */
 export function sampleBatch(batch: Batch, limit: number, random: Random): Batch {
@@ -27,12 +27,12 @@ export function sampleBatch(batch: Batch, limit: number, random: Random): Batch 
   };
 }
 
-/** Prototypes, targets and featureWeights of all heads, from scaled rows. `metric` [D] multiplies every head's weights. */
+/** Prototypes, targets and featureWeights of all heads, from scaled rows; `featureWeights` [D] is what every head starts from. */
 export async function jointStart(
   programs: Programs,
-  spec: GridSpec,
+  spec: Pick<GridSpec, 'heads' | 'columns' | 'targets' | 'prototypes' | 'distance' | 'head'>,
   batch: Batch,
-  metric: Float32Array,
+  start: ArrayLike<number> | undefined,
   random: Random,
 ): Promise<Record<string, NdArray>> {
   const sample = sampleBatch(batch, sampleRows, random);
@@ -48,18 +48,31 @@ export async function jointStart(
   const featureWeights = new Float32Array(heads * columns);
   for (let head = 0; head < heads; head++) {
     const weights = new Float32Array(columns + targets).fill(1);
-    weights.set(metric);
+    if (start) weights.set(start);
     if (heads > 1) for (const j of random.permutation(columns).subarray(0, columns >> 1)) weights[j] = (weights[j] as number) * damping;
     featureWeights.set(weights.subarray(0, columns), head * columns);
-    const { centers } = await clusterRows(
+    const { centers, index } = await clusterRows(
       programs,
-      { rows, mask, sampleWeight: sample.sampleWeight, distance: spec.distance, featureWeights: weights, k: perHead, passes: lloydPasses, start: 'kmeans++' },
+      {
+        rows,
+        mask,
+        sampleWeight: sample.sampleWeight,
+        distance: spec.distance,
+        featureWeights: weights,
+        k: perHead,
+        passes: lloydPasses,
+        start: 'kmeans++',
+      },
       random,
     );
+    // The answers are means of the rows themselves: a center of 'cosine' has lost its length.
+    const answered = meanTargets(sample, index, perHead);
     for (let k = 0; k < perHead; k++) {
-      const center = centers.subarray(k * (columns + targets), (k + 1) * (columns + targets));
-      prototypes.set(center.subarray(0, columns), (head * perHead + k) * columns);
-      answers.set(center.subarray(columns).map((t) => t / scale / heads), (head * perHead + k) * targets);
+      const center = centers.subarray(k * (columns + targets), k * (columns + targets) + columns);
+      prototypes.set(center, (head * perHead + k) * columns);
+      for (let t = 0; t < targets; t++) {
+        answers[(head * perHead + k) * targets + t] = (answered[k * targets + t] as number) / heads;
+      }
     }
   }
   return {
@@ -67,6 +80,29 @@ export async function jointStart(
     targets: ndarray(answers, [count, targets]),
     featureWeights: ndarray(featureWeights, [heads, columns]),
   };
+}
+
+/** Weighted mean target of each cluster [k, T]; the mean of all rows where a cluster has none. */
+export function meanTargets({ y, sampleWeight }: Batch, index: Int32Array, k: number): Float64Array {
+  const width = y.columns;
+  const sums = new Float64Array(k * width);
+  const weights = new Float64Array(k);
+  const overall = new Float64Array(width);
+  let total = 0;
+  index.forEach((cluster, i) => {
+    const w = sampleWeight[i] as number;
+    total += w;
+    weights[cluster] = (weights[cluster] as number) + w;
+    for (let t = 0; t < width; t++) {
+      const value = w * (y.data[i * width + t] as number);
+      sums[cluster * width + t] = (sums[cluster * width + t] as number) + value;
+      overall[t] = (overall[t] as number) + value;
+    }
+  });
+  return sums.map((sum, i) => {
+    const weight = weights[Math.floor(i / width)] as number;
+    return weight > 0 ? sum / weight : (overall[i % width] as number) / total;
+  });
 }
 
 /** [a, scale·b] column by column. */

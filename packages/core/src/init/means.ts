@@ -1,6 +1,6 @@
 // A plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes through the graphs of phase 1.
 
-import type { Rows } from '../data/matrix.js';
+import { repeatMask, type Rows } from '../data/matrix.js';
 import { ndarray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
@@ -139,12 +139,4 @@ async function distancesTo(programs: Programs, problem: MeansProblem): Promise<(
     }
     return kept;
   };
-}
-
-/** One row for all as one row each. */
-export function repeatMask(mask: Rows, rows: number): Rows {
-  if (mask.rows === rows) return mask;
-  const data = new Float32Array(rows * mask.columns);
-  for (let i = 0; i < rows; i++) data.set(mask.data, i * mask.columns);
-  return { data, rows, columns: mask.columns };
 }

@@ -125,9 +125,17 @@ function rankToNormal(x: Tensor, knots: Tensor, scores: Tensor): Tensor {
   return add(from, mul(clamp(div(sub(x, low), sub(high, low)), 0, 1), sub(to, from)));
 }
 
-/** Applies a fitted scaler to rows [B, D] whose masked values are already 0. */
+/**
+ * Applies a fitted scaler to rows [B, D] whose masked values are already 0. Where a metric was found (`scaler.metric` [D'],
+ * the square roots of the feature's weights), distances between the results are distances under it.
+ */
 export function applyScaler(scaling: Scaling, x: Tensor, arrays: Readonly<Record<string, Tensor>>): Tensor {
-  if (scaling === 'none') return x;
+  const scaled = scaling === 'none' ? x : scaleColumns(scaling, x, arrays);
+  const metric = arrays['scaler.metric'];
+  return metric ? mul(scaled, metric) : scaled;
+}
+
+function scaleColumns(scaling: Scaling, x: Tensor, arrays: Readonly<Record<string, Tensor>>): Tensor {
   const get = (name: string): Tensor => arrays[`scaler.${name}`] as Tensor;
   const kept = pickColumns(x, get('columns'));
   const parts: Tensor[] = [];

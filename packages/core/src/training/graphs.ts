@@ -18,9 +18,11 @@ type Arrays = Readonly<Record<string, NdArray>>;
 type Tensors = Readonly<Record<string, Tensor>>;
 
 /** Arrays that the answer depends on. */
-export const parameterNames = ['prototypes', 'targets', 'featureWeights', 'logBandwidth', 'bias'] as const;
-const scalerNames = ['scaler.columns', 'scaler.mean', 'scaler.inverse', 'scaler.knots', 'scaler.scores'];
-const targetNames = ['target.mean', 'target.deviation'];
+export const parameterNames: readonly string[] = ['prototypes', 'targets', 'featureWeights', 'logBandwidth', 'bias'];
+/** Arrays that turn raw rows into the space of the prototypes. */
+export const scalerNames: readonly string[] = ['scaler.columns', 'scaler.mean', 'scaler.inverse', 'scaler.knots', 'scaler.scores', 'scaler.metric'];
+/** Units of the targets, where they were standardised. */
+export const targetNames: readonly string[] = ['target.mean', 'target.deviation'];
 
 /** Parameters and batches of a spec, as graph inputs. */
 export const parameterSpecs = (arrays: Arrays): Record<string, TensorSpec> => specsOf(arrays, parameterNames);
@@ -57,12 +59,12 @@ function lossOf(spec: GridSpec, t: Tensors, p: Tensors): Tensor {
 }
 
 /** Raw rows to scaled rows; masked values may be anything. */
-export function scaleGraph(spec: GridSpec, arrays: Arrays): Graph {
+export function scaleGraph(spec: Pick<GridSpec, 'scaling' | 'rawColumns' | 'masked'>, arrays: Arrays): Graph {
   const raw = { x: f32(BATCH, spec.rawColumns), ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}) };
   return trace('scale', { ...raw, ...specsOf(arrays, scalerNames) }, (t: Tensors) => scaleRows(spec, t));
 }
 
-function scaleRows(spec: GridSpec, t: Tensors): { x: Tensor; mask?: Tensor } {
+function scaleRows(spec: Pick<GridSpec, 'scaling'>, t: Tensors): { x: Tensor; mask?: Tensor } {
   const x = t.mask ? select(lt(0, t.mask), t.x as Tensor, 0) : (t.x as Tensor);
   const scaled = applyScaler(spec.scaling, x, t);
   return t.mask ? { x: scaled, mask: applyScalerToMask(spec.scaling, t.mask, t) } : { x: scaled };

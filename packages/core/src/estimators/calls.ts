@@ -1,0 +1,104 @@
+// The options of the public calls, and their check.
+
+import { OptionError } from '../errors.js';
+import type { Matrix, Vector } from '../data/matrix.js';
+import type { RunControl } from '../training/progress.js';
+import type { Schedule } from '../training/schedule.js';
+
+/** What can accompany rows. */
+export interface RowOptions {
+  /** Weight of each row [N], finite, at least 0. */
+  readonly sampleWeight?: Vector | undefined;
+  /** 1 present, 0 missing [N, D], or [D] for all rows; a missing value may hold anything. */
+  readonly featureMask?: Matrix | Vector | undefined;
+}
+
+/** Rows that evaluate and do not train. */
+export interface EvalSet<Y> extends RowOptions {
+  readonly X: Matrix;
+  readonly y: Y;
+}
+
+export interface FitBatchOptions extends RowOptions {
+  /** One Adam step in place of the phase-1 update. Default false. */
+  readonly gradientStep?: boolean | undefined;
+}
+
+export interface FitOptions<Y> extends RowOptions, RunControl {
+  /** Passes at most. Default 10. */
+  readonly maxIters?: number | undefined;
+  /** Largest movement of a prototype at which to stop. Default 1e-4. */
+  readonly tol?: number | undefined;
+  /** Another order of the rows in every pass. Default true. */
+  readonly shuffle?: boolean | undefined;
+  readonly evalSet?: EvalSet<Y> | undefined;
+  /** Share of the rows that evaluates; the pass of the lowest loss is kept. Default 0. */
+  readonly evalFraction?: number | undefined;
+}
+
+export interface FinetuneOptions<Y> extends RowOptions, RunControl {
+  /** Default 60. */
+  readonly epochs?: number | undefined;
+  /** Peak learning rate. Default: the model's `learningRate`. */
+  readonly lr?: number | undefined;
+  /** Default 'oneCycle'. */
+  readonly schedule?: Schedule | undefined;
+  /** Epochs without a lower evaluation loss after which to stop. Default: none. */
+  readonly earlyStoppingRounds?: number | undefined;
+  readonly evalSet?: EvalSet<Y> | undefined;
+  /** Share of the rows that evaluates. Default 0.1, or 0 with evalSet. */
+  readonly evalFraction?: number | undefined;
+}
+
+export interface PredictOptions {
+  readonly featureMask?: Matrix | Vector | undefined;
+}
+
+const rowOptions = ['sampleWeight', 'featureMask'];
+const control = ['onProgress', 'signal'];
+const evaluation = ['evalSet', 'evalFraction'];
+const known: Readonly<Record<string, readonly string[]>> = {
+  fitBatch: [...rowOptions, 'gradientStep'],
+  fit: [...rowOptions, ...control, ...evaluation, 'maxIters', 'tol', 'shuffle'],
+  finetune: [...rowOptions, ...control, ...evaluation, 'epochs', 'lr', 'schedule', 'earlyStoppingRounds'],
+  findLearningRate: [...rowOptions, ...control],
+  lossAndGradients: rowOptions,
+  score: rowOptions,
+  predict: ['featureMask'],
+  transform: ['featureMask'],
+};
+
+const positiveInteger = { allowed: 'a positive integer', accepts: (v: unknown) => Number.isInteger(v) && (v as number) > 0 };
+const boolean = { allowed: 'true or false', accepts: (v: unknown) => typeof v === 'boolean' };
+const rules: Readonly<Record<string, { readonly allowed: string; readonly accepts: (v: unknown) => boolean }>> = {
+  gradientStep: boolean,
+  shuffle: boolean,
+  maxIters: positiveInteger,
+  epochs: positiveInteger,
+  earlyStoppingRounds: positiveInteger,
+  tol: { allowed: 'a number of at least 0', accepts: (v) => typeof v === 'number' && v >= 0 },
+  lr: { allowed: 'a positive finite number', accepts: (v) => typeof v === 'number' && v > 0 && v < Number.POSITIVE_INFINITY },
+  schedule: { allowed: "'oneCycle', 'cosine', 'constant'", accepts: (v) => ['oneCycle', 'cosine', 'constant'].includes(v as string) },
+  evalFraction: { allowed: 'a number in [0, 1)', accepts: (v) => typeof v === 'number' && v >= 0 && v < 1 },
+  evalSet: { allowed: '{ X, y }', accepts: (v) => typeof v === 'object' && v !== null && 'X' in v && 'y' in v },
+  onProgress: { allowed: 'a function', accepts: (v) => typeof v === 'function' },
+  signal: { allowed: 'an AbortSignal', accepts: (v) => typeof v === 'object' && v !== null && 'throwIfAborted' in v },
+};
+
+/** Errors: OptionError for a name that the call does not know, or a value that it cannot take. */
+export function checkCall(call: string, options: object): void {
+  const names = known[call] as readonly string[];
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError(`${call}: the options should be an object with ${names.join(', ')}, got ${String(options)}.`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!names.includes(name)) {
+      throw new OptionError(`${call}: there is no option ${name}; there are ${names.join(', ')}.`, { option: name });
+    }
+    const rule = rules[name];
+    if (value !== undefined && rule && !rule.accepts(value)) {
+      const got = typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
+      throw new OptionError(`${call}: ${name} is ${got}; allowed is ${rule.allowed}.`, { option: name, value });
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// The grid as users see it: read-only arrays, targets in the caller's units.
+
+import { type NdArray, ndarray } from '../dtype.js';
+import type { ModelState } from './state.js';
+
+export interface Grid {
+  /** [K, D] in the space after scaling and metric. */
+  readonly prototypes: NdArray;
+  /** [K, T]; with heads, answers add up over the heads. */
+  readonly targets?: NdArray;
+  /** Accumulated sample weight [K], or [K, D] once a feature mask was seen. */
+  readonly ages: NdArray;
+  /** Diagonal metric [H, D]. */
+  readonly featureWeights?: NdArray;
+  /** [K], 'gaussian' only. */
+  readonly logBandwidth?: NdArray;
+  readonly bias?: NdArray;
+  /** Square roots of the 'slopes' weights [D], by which scaled features were multiplied. */
+  readonly metric?: NdArray;
+  /** 1 where a prototype is held in place [K]. */
+  readonly frozen: NdArray;
+}
+
+const copy = (array: NdArray): NdArray => ({ ...array, data: array.data.slice() });
+
+/** Copies: writing to them changes nothing. */
+export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
+  const prototypes = arrays.prototypes as NdArray;
+  const named = { featureWeights: arrays.featureWeights, logBandwidth: arrays.logBandwidth, bias: arrays.bias, metric: arrays['scaler.metric'] };
+  return {
+    prototypes: copy(prototypes),
+    ...(arrays.targets ? { targets: inUnits(arrays.targets, arrays) } : {}),
+    ages: coordinateAges ? ndarray(coordinateAges, prototypes.shape) : ndarray(ages, [ages.length]),
+    frozen: copy(arrays.frozen as NdArray),
+    ...Object.fromEntries(Object.entries(named).flatMap(([name, array]) => (array ? [[name, copy(array)]] : []))),
+  };
+}
+
+/** Standardised targets back in the caller's units; each head carries its share of the mean. */
+function inUnits(targets: NdArray, arrays: ModelState['arrays']): NdArray {
+  const [mean, deviation] = [arrays['target.mean']?.data, arrays['target.deviation']?.data];
+  if (!mean || !deviation) return copy(targets);
+  const heads = arrays.featureWeights?.shape[0] ?? 1;
+  const width = targets.shape[1] as number;
+  const values = Array.from(
+    targets.data,
+    (t, i) => t * (deviation[i % width] as number) + (mean[i % width] as number) / heads,
+  );
+  return ndarray(values, targets.shape);
+}

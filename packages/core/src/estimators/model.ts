@@ -1,0 +1,350 @@
+// What all estimators share: the public calls, each checked first, run on copies, and stored only when it succeeded.
+
+import { checkFinite, type Matrix, type Rows, takeRows, toMask, toRows, toWeights, type Vector } from '../data/matrix.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import { DataError, OptionError, ShapeError, StateError } from '../errors.js';
+import { initialFromGrid, initialise } from '../init/initialise.js';
+import type { Head } from '../method/head.js';
+import { refusesGradients } from '../method/routing.js';
+import { Random } from '../random.js';
+import { blockRows, type Context, scaleBatch, specOf } from '../training/context.js';
+import { emaStep } from '../training/ema-step.js';
+import { findLearningRate, type LearningRateCurve } from '../training/finder.js';
+import { type FitResult, fitPasses, takeBatch } from '../training/fit.js';
+import { type FinetuneResult, finetuneEpochs, gradientStep } from '../training/finetune.js';
+import { parameterNames, predictGraph, scalerNames, targetNames, transformGraph } from '../training/graphs.js';
+import { type Batch, disposeAll, uploadParameters } from '../training/phase1.js';
+import { lossAndGradients } from '../training/phase2.js';
+import { Programs, runOnce, take } from '../training/program.js';
+import { specKey } from '../training/spec.js';
+import { decodeModel, encodeModel } from './checkpoint.js';
+import { gridOf, type Grid } from './grid.js';
+import { type Resolved, type RegressorOptions, resolveOptions } from './options.js';
+import type { ModelState } from './state.js';
+import {
+  checkCall,
+  type EvalSet,
+  type FinetuneOptions,
+  type FitBatchOptions,
+  type FitOptions,
+  type PredictOptions,
+  type RowOptions,
+} from './calls.js';
+
+/** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
+const [fitRows, finetuneRows] = [10240, 256];
+const defaults = { maxIters: 10, tol: 1e-4, epochs: 60, evalFraction: 0.1 } as const;
+
+/** Checked arguments of a training call: raw units, mask of X's rows. */
+type Raw = Batch;
+
+/** Base of the estimators. Y is what a user hands in as targets. */
+export abstract class PrototypeModel<Y> {
+  protected readonly options: Resolved;
+  protected readonly programs: Programs;
+  protected readonly head: Head;
+  protected state: ModelState | null;
+
+  protected constructor(options: RegressorOptions, head: Head, owner: string) {
+    this.options = resolveOptions(options, owner);
+    this.head = head;
+    this.programs = new Programs(this.options.backend);
+    this.state = this.given(owner);
+  }
+
+  /** y as rows in the caller's units. Errors: ShapeError, DataError. */
+  protected abstract encode(y: Y, rows: number, call: string): Rows;
+
+  protected get context(): Context {
+    return { programs: this.programs, options: this.options, head: this.head };
+  }
+
+  private given(call: string): ModelState | null {
+    const { initMode, randomState } = this.options;
+    return typeof initMode === 'object' ? initialFromGrid(this.options, initMode, new Random(randomState), call) : null;
+  }
+
+  /** A state that has learned; checks the columns of X against it. Errors: StateError. */
+  protected fitted(call: string): ModelState {
+    if (!this.state?.arrays.targets) {
+      throw new StateError(`${call}: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.`);
+    }
+    return this.state;
+  }
+
+  private checkRows(X: Matrix, mask: Matrix | Vector | undefined, call: string): { x: Rows; mask: Rows | undefined } {
+    const x = toRows(X, { call, argument: 'X' }, this.state?.rawColumns);
+    const checked = toMask(mask, x, call);
+    checkFinite(x, { call, argument: 'X' }, checked);
+    return { x, mask: checked };
+  }
+
+  private checkBatch(X: Matrix, y: Y, options: RowOptions, call: string): Raw {
+    const { x, mask } = this.checkRows(X, options.featureMask, call);
+    if (x.rows === 0) throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows: 0 });
+    const targets = this.encode(y, x.rows, call);
+    const known = this.state?.arrays.targets?.shape[1];
+    if (known !== undefined && known !== targets.columns) {
+      throw new ShapeError(`${call}: y has ${targets.columns} columns, this model was fitted on ${known}.`, {
+        argument: 'y',
+        columns: targets.columns,
+        expected: known,
+      });
+    }
+    const sampleWeight = toWeights(options.sampleWeight, x.rows, call) ?? new Float32Array(x.rows).fill(1);
+    return { x, y: targets, sampleWeight, mask: mask && spread(mask, x.rows) };
+  }
+
+  /** Learned so far, or learned from this first batch. */
+  private async begin(state: ModelState | null, first: Raw, call: string): Promise<ModelState> {
+    if (state?.arrays.targets) return state;
+    if (state) {
+      // A grid that was given without targets answers the mean of the first batch until its own rows say more.
+      const count = state.ages.length;
+      const { columns, data } = first.y;
+      const total = first.sampleWeight.reduce((a, b) => a + b, 0);
+      const mean = Array.from({ length: columns }, (_, t) =>
+        first.sampleWeight.reduce((sum, w, i) => sum + (w * (data[i * columns + t] as number)) / total, 0),
+      );
+      const heads = this.options.heads ?? 1;
+      const targets = Array.from({ length: count }, () => mean.map((m) => m / heads)).flat();
+      return { ...state, arrays: { ...state.arrays, targets: ndarray(targets, [count, columns]) } };
+    }
+    return initialise(this.context, first, new Random(this.options.randomState), call);
+  }
+
+  /**
+   * Learns one batch: X [B, D], y [B] or [B, T].
+   * Phase 1 (default) gives the largest shift of a prototype; with `gradientStep`, one Adam step and its loss.
+   * The first batch also initialises the model. Errors: ShapeError, DataError, OptionError; the model stays as it was.
+   */
+  async fitBatch(X: Matrix, y: Y, options: FitBatchOptions = {}): Promise<number> {
+    checkCall('fitBatch', options);
+    if (options.gradientStep) this.checkGradients('fitBatch');
+    const raw = this.checkBatch(X, y, options, 'fitBatch');
+    const state = await this.begin(this.state, raw, 'fitBatch');
+    const batch = await scaleBatch(this.context, state, raw);
+    if (options.gradientStep) {
+      const moved = await gradientStep(this.context, state, batch);
+      this.state = moved.state;
+      return moved.loss;
+    }
+    const moved = await emaStep(this.context, state, batch);
+    this.state = moved.state;
+    return moved.shift;
+  }
+
+  /**
+   * Learns X [N, D], y [N] or [N, T] in passes of phase 1, from the start: initialisation on the first batch of the
+   * shuffled rows, then `fitBatch` over all of them until no prototype moves by more than `tol` or `maxIters` passes.
+   * A grid with frozen prototypes is kept and goes on. Errors: as `fitBatch`; the signal's reason where aborted.
+   */
+  async fit(X: Matrix, y: Y, options: FitOptions<Y> = {}): Promise<FitResult> {
+    checkCall('fit', options);
+    const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
+    const raw = this.checkBatch(X, y, options, 'fit');
+    const before = frozen ? this.state : this.given('fit');
+    const random = new Random(this.options.randomState);
+    const { training, evaluation } = this.split(raw, options, options.evalFraction ?? 0, random, 'fit');
+    const n = training.x.rows;
+    const shuffle = options.shuffle ?? true;
+    const order = shuffle ? random.permutation(n) : Uint32Array.from({ length: n }, (_, i) => i);
+    const batchSize = this.options.batchSize ?? fitRows;
+    const start = await this.begin(before, takeBatch(training, order, 0, Math.min(n, batchSize)), 'fit');
+    const { state, result } = await fitPasses(
+      this.context,
+      start,
+      await scaleBatch(this.context, start, training),
+      order,
+      {
+        maxIters: options.maxIters ?? defaults.maxIters,
+        tol: options.tol ?? defaults.tol,
+        shuffle,
+        batchSize,
+        onProgress: options.onProgress,
+        signal: options.signal,
+      },
+      evaluation && (await scaleBatch(this.context, start, evaluation)),
+    );
+    this.state = state;
+    return result;
+  }
+
+  /**
+   * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, the state of the lowest loss on the
+   * evaluation rows kept; a tenth of the rows evaluates unless said otherwise. Errors: as `fitBatch`; the signal's reason.
+   */
+  async finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<FinetuneResult> {
+    checkCall('finetune', options);
+    this.checkGradients('finetune');
+    const raw = this.checkBatch(X, y, options, 'finetune');
+    const random = new Random(this.options.randomState + 1);
+    const fraction = options.evalFraction ?? (options.evalSet ? 0 : defaults.evalFraction);
+    const { training, evaluation } = this.split(raw, options, fraction, random, 'finetune');
+    const start = await this.begin(this.state, training, 'finetune');
+    const { state, result } = await finetuneEpochs(
+      this.context,
+      start,
+      await scaleBatch(this.context, start, training),
+      evaluation && (await scaleBatch(this.context, start, evaluation)),
+      {
+        epochs: options.epochs ?? defaults.epochs,
+        learningRate: options.lr ?? this.options.learningRate,
+        schedule: options.schedule ?? 'oneCycle',
+        batchSize: this.options.batchSize ?? finetuneRows,
+        earlyStoppingRounds: options.earlyStoppingRounds,
+        onProgress: options.onProgress,
+        signal: options.signal,
+      },
+    );
+    this.state = state;
+    return result;
+  }
+
+  /** Sweeps the learning rate on copies; the model stays as it is. Errors: as `fitBatch`. */
+  async findLearningRate(X: Matrix, y: Y, options: RowOptions & Pick<FitOptions<Y>, 'onProgress' | 'signal'> = {}): Promise<LearningRateCurve> {
+    checkCall('findLearningRate', options);
+    this.checkGradients('findLearningRate');
+    const raw = this.checkBatch(X, y, options, 'findLearningRate');
+    const state = await this.begin(this.state, raw, 'findLearningRate');
+    const batch = await scaleBatch(this.context, state, raw);
+    return findLearningRate(this.context, state, batch, this.options.batchSize ?? finetuneRows, options);
+  }
+
+  /** Loss of a batch and its derivatives by the trained arrays, in the model's own units; moves nothing. Errors: as `fitBatch`. */
+  async lossAndGradients(X: Matrix, y: Y, options: RowOptions = {}): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
+    checkCall('lossAndGradients', options);
+    this.checkGradients('lossAndGradients');
+    const raw = this.checkBatch(X, y, options, 'lossAndGradients');
+    const state = this.fitted('lossAndGradients');
+    const spec = { ...specOf(this.context, state, raw.mask !== undefined), dropout: false };
+    return lossAndGradients(this.programs, spec, state.arrays, await scaleBatch(this.context, state, raw));
+  }
+
+  /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
+  async transform(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    return this.overRows('transform', X, options, transformGraph, [...scalerNames, ...parameterNames]);
+  }
+
+  /** Answers of the head for raw rows [N, T]. */
+  protected answers(call: string, X: Matrix, options: PredictOptions): Promise<NdArray<Float32Array>> {
+    return this.overRows(call, X, options, predictGraph, [...scalerNames, ...parameterNames, ...targetNames]);
+  }
+
+  private async overRows(
+    call: string,
+    X: Matrix,
+    options: PredictOptions,
+    build: typeof predictGraph,
+    names: readonly string[],
+  ): Promise<NdArray<Float32Array>> {
+    checkCall(call, options);
+    const state = this.fitted(call);
+    const { x, mask } = this.checkRows(X, options.featureMask, call);
+    const every = mask && spread(mask, x.rows);
+    const spec = specOf(this.context, state, mask !== undefined);
+    const program = await this.programs.get(`${call} ${specKey(spec)} ${shapesOf(state)}`, () => build(spec, state.arrays));
+    const parameters = uploadParameters(this.programs, state.arrays, names);
+    let [out, width] = [new Float32Array(0), 0];
+    try {
+      for (let begin = 0; begin < Math.max(1, x.rows); begin += blockRows) {
+        const end = Math.min(x.rows, begin + blockRows);
+        const part = (rows: Rows) =>
+          this.programs.upload({
+            data: rows.data.subarray(begin * rows.columns, end * rows.columns),
+            shape: [end - begin, rows.columns],
+            dtype: 'float32',
+          });
+        const results = await runOnce(program, parameters, { x: part(x), ...(every ? { mask: part(every) } : {}) });
+        const { data, shape } = await take(Object.values(results)[0] as NonNullable<(typeof results)[string]>);
+        if (begin === 0) {
+          width = shape[1] as number;
+          out = new Float32Array(x.rows * width);
+        }
+        out.set(data, begin * width);
+      }
+    } finally {
+      disposeAll(parameters);
+    }
+    return { data: out, shape: [x.rows, width], dtype: 'float32' };
+  }
+
+  /** What the model has learned, as arrays in the caller's units where targets are concerned. Errors: StateError. */
+  get grid(): Grid {
+    if (!this.state) throw new StateError('grid: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.');
+    return gridOf(this.state);
+  }
+
+  /** Holds prototypes in place: those whose entry in `mask` [K] is true, or all. Errors: StateError, ShapeError. */
+  freezePrototypes(mask?: readonly boolean[] | Vector): void {
+    if (!this.state) throw new StateError('freezePrototypes: this model has no prototypes yet; fit it first.');
+    const count = this.state.ages.length;
+    if (mask !== undefined && mask.length !== count) {
+      throw new ShapeError(`freezePrototypes: mask has ${mask.length} values, there are ${count} prototypes.`, {
+        argument: 'mask',
+        length: mask.length,
+        expected: count,
+      });
+    }
+    const frozen = Uint8Array.from({ length: count }, (_, k) => (mask === undefined || mask[k] ? 1 : 0));
+    this.state = { ...this.state, arrays: { ...this.state.arrays, frozen: ndarray(frozen, [count], 'bool') } };
+  }
+
+  /** The whole model as bytes (safetensors): training goes on from them to the bit. Errors: none. */
+  async save(): Promise<Uint8Array> {
+    return encodeModel({ kind: this.head.task, options: this.options, state: this.state });
+  }
+
+  protected static read(bytes: Uint8Array, kind: Head['task']): { options: Omit<RegressorOptions, 'backend'>; state: ModelState | null } {
+    return decodeModel(bytes, kind);
+  }
+
+  protected checkGradients(call: string): void {
+    const why = refusesGradients(this.options.softType);
+    if (why) {
+      throw new OptionError(`${call}: ${why}; use softType 'gaussian', 'scaled' or 'softmax_scaled' for gradient steps.`, {
+        option: 'softType',
+        value: this.options.softType,
+      });
+    }
+  }
+
+  /** Rows to train on and rows to evaluate on: the caller's, or a drawn share. */
+  private split(
+    raw: Raw,
+    { evalSet }: { evalSet?: EvalSet<Y> | undefined },
+    fraction: number,
+    random: Random,
+    call: string,
+  ): { training: Raw; evaluation: Raw | undefined } {
+    if (evalSet) {
+      const { X, y, ...rest } = evalSet;
+      const evaluation = this.checkBatch(X, y, rest, `${call}: evalSet`);
+      if (evaluation.x.columns !== raw.x.columns) {
+        throw new ShapeError(`${call}: evalSet.X has ${evaluation.x.columns} columns, X has ${raw.x.columns}.`);
+      }
+      const mask = evaluation.mask ?? (raw.mask && { ...evaluation.x, data: new Float32Array(evaluation.x.data.length).fill(1) });
+      if (mask && !raw.mask) throw new OptionError(`${call}: evalSet has a featureMask, X has none; pass one for both.`);
+      return { training: raw, evaluation: { ...evaluation, mask } };
+    }
+    const n = raw.x.rows;
+    const held = Math.floor(n * fraction);
+    if (held === 0) return { training: raw, evaluation: undefined };
+    const order = random.permutation(n);
+    const evaluation = takeBatch(raw, order, 0, held);
+    // A weight of zero everywhere has no mean loss.
+    if (!evaluation.sampleWeight.some((w) => w > 0)) return { training: raw, evaluation: undefined };
+    return { training: takeBatch(raw, order, held, n), evaluation };
+  }
+}
+
+/** Shapes of the arrays of a state: graphs of other shapes are other graphs. */
+const shapesOf = (state: ModelState): string =>
+  Object.entries(state.arrays)
+    .filter(([name]) => !name.startsWith('adam.'))
+    .map(([name, { shape }]) => `${name}[${shape}]`)
+    .join(' ');
+
+const spread = (mask: Rows, rows: number): Rows =>
+  mask.rows === rows ? mask : takeRows(mask, new Uint8Array(rows), 0, rows);
+

@@ -1,0 +1,66 @@
+// The regressor: prototypes that say numbers.
+
+import { checkFinite, type Matrix, type Rows, toRows, toWeights, type Vector } from '../data/matrix.js';
+import type { NdArray } from '../dtype.js';
+import { DataError, ShapeError } from '../errors.js';
+import { regressorHead } from '../method/head.js';
+import { r2Score } from '../metrics.js';
+import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import { PrototypeModel } from './model.js';
+import type { RegressorOptions } from './options.js';
+
+/** Targets: one number a row [N], or T of them [N, T]. */
+export type RegressionTargets = Vector | Matrix;
+
+const isVector = (y: RegressionTargets): y is Vector =>
+  ArrayBuffer.isView(y) || (Array.isArray(y) && !Array.isArray(y[0]) && !ArrayBuffer.isView(y[0]));
+
+/**
+ * Regression by a grid of prototypes: ŷ(x) = Σ_k r_k(x)·targets_k, r the softmax of −exp(logBandwidth_k)·δ(x, p_k) + bias_k.
+ *
+ * `await new FastKMeansRegressor({ backend }).fit(X, y)`, then `finetune(X, y)`. X [N, D] raw features; y [N] or [N, T].
+ * Errors: OptionError for an unknown or impossible option.
+ */
+export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
+  constructor(options: RegressorOptions) {
+    super(options, regressorHead, 'FastKMeansRegressor');
+  }
+
+  /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
+  static async load(bytes: Uint8Array, { backend }: Pick<RegressorOptions, 'backend'>): Promise<FastKMeansRegressor> {
+    const { options, state } = PrototypeModel.read(bytes, 'regressor');
+    const model = new FastKMeansRegressor({ ...options, backend });
+    model.state = state;
+    return model;
+  }
+
+  /** Predictions [N], or [N, T] for more than one target column. Errors: ShapeError, DataError, StateError. */
+  async predict(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    const { data, shape, dtype } = await this.answers('predict', X, options);
+    return { data, dtype, shape: shape[1] === 1 ? [shape[0] as number] : shape };
+  }
+
+  /** R², the mean over the target columns: 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)². Errors: as `predict`. */
+  async score(X: Matrix, y: RegressionTargets, options: RowOptions = {}): Promise<number> {
+    checkCall('score', options);
+    const { data, shape } = await this.answers('predict', X, options.featureMask === undefined ? {} : { featureMask: options.featureMask });
+    const rows = shape[0] as number;
+    if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
+    const truth = this.encode(y, rows, 'score');
+    if (truth.columns !== shape[1]) {
+      throw new ShapeError(`score: y has ${truth.columns} columns, this model was fitted on ${shape[1]}.`, { argument: 'y' });
+    }
+    return r2Score(truth.data, data, truth.columns, toWeights(options.sampleWeight, rows, 'score'));
+  }
+
+  protected encode(y: RegressionTargets, rows: number, call: string): Rows {
+    const place = { call, argument: 'y' };
+    if (typeof y !== 'object' || y === null) throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });
+    const targets = isVector(y) ? toRows({ data: y, shape: [y.length, 1] }, place) : toRows(y, place);
+    if (targets.rows !== rows) {
+      throw new ShapeError(`${call}: y has ${targets.rows} rows, X has ${rows}.`, { argument: 'y', length: targets.rows, expected: rows });
+    }
+    checkFinite(targets, place);
+    return targets;
+  }
+}

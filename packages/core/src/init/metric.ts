@@ -1,0 +1,62 @@
+// Whether the metric of slopes pays: nearest neighbours in both spaces, on rows that neither has seen.
+
+import { takeRows, type Rows } from '../data/matrix.js';
+import type { Resolved } from '../estimators/options.js';
+import type { Random } from '../random.js';
+import type { Batch } from '../training/phase1.js';
+import type { Programs } from '../training/program.js';
+import { nearestRows, slopesMetric } from './slopes.js';
+
+/** Rows that the slopes are fitted on, and rows that judge, at most. */
+const fittedRows = 8192;
+const judgingRows = 2048;
+const neighbours = 8;
+/** Fewer rows give slopes that are noise. */
+const leastRows = 100;
+
+/** The metric [D], or null where 'auto' finds that it does not lower the error of the held-out rows. */
+export async function chooseMetric(
+  programs: Programs,
+  options: Pick<Resolved, 'metric' | 'distance'>,
+  sample: Batch,
+  random: Random,
+): Promise<Float32Array | null> {
+  const n = sample.x.rows;
+  if (n < leastRows) return null;
+  const order = random.permutation(n);
+  const held = options.metric === 'auto' ? Math.min(judgingRows, Math.floor(n / 5)) : 0;
+  const part = (begin: number, end: number): Batch => {
+    const take = (rows: Rows): Rows => takeRows(rows, order, begin, end);
+    const weight = Float32Array.from(order.subarray(begin, end), (row) => sample.sampleWeight[row] as number);
+    return { x: take(sample.x), y: take(sample.y), sampleWeight: weight };
+  };
+  const judges = part(0, held);
+  const fitted = part(held, Math.min(n, held + fittedRows));
+  const metric = await slopesMetric(programs, options.distance, fitted, random);
+  if (options.metric === 'slopes') return metric;
+  const plain = new Float32Array(metric.length).fill(1);
+  const error = (weights: Float32Array) => neighbourError(programs, options.distance, judges, fitted, weights);
+  return (await error(metric)) < (await error(plain)) ? metric : null;
+}
+
+/** Σ w·(mean target of the nearest rows − y)² */
+async function neighbourError(
+  programs: Programs,
+  distance: Resolved['distance'],
+  judges: Batch,
+  fitted: Batch,
+  featureWeights: Float32Array,
+): Promise<number> {
+  const k = Math.min(neighbours, fitted.x.rows);
+  const index = await nearestRows(programs, { rows: judges.x, among: fitted.x, k, distance, featureWeights });
+  const width = judges.y.columns;
+  let error = 0;
+  for (let i = 0; i < judges.x.rows; i++) {
+    for (let t = 0; t < width; t++) {
+      let mean = 0;
+      for (let j = 0; j < k; j++) mean += (fitted.y.data[(index[i * k + j] as number) * width + t] as number) / k;
+      error += (judges.sampleWeight[i] as number) * (mean - (judges.y.data[i * width + t] as number)) ** 2;
+    }
+  }
+  return error;
+}

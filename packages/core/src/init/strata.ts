@@ -1,0 +1,81 @@
+// The two-stage start: strata of the target, then prototypes inside each (SPEC §4).
+
+import { type Rows, takeRows } from '../data/matrix.js';
+import { ndarray, type NdArray } from '../dtype.js';
+import type { Distance } from '../method/similarity.js';
+import type { Random } from '../random.js';
+import type { Batch } from '../training/phase1.js';
+import type { Programs } from '../training/program.js';
+import type { GridSpec } from '../training/spec.js';
+import { automaticK } from './auto-k.js';
+import { meanTargets } from './joint.js';
+import { clusterRows } from './means.js';
+
+export interface StrataOptions {
+  readonly kTargets: number | 'auto';
+  readonly kFeatures: number | 'auto';
+  readonly targetDistance: Distance;
+  readonly start: 'kmeans++' | 'random';
+}
+
+const targetPasses = 10;
+
+/** Prototypes [K, D] and targets [K, T]: of each stratum its mean first, then rows of it. */
+export async function strataStart(
+  programs: Programs,
+  spec: Pick<GridSpec, 'distance' | 'columns' | 'targets'>,
+  batch: Batch,
+  options: StrataOptions,
+  random: Random,
+): Promise<Record<string, NdArray>> {
+  const { columns, targets } = spec;
+  const { x, y, sampleWeight, mask } = batch;
+  const strata = Math.min(
+    options.kTargets === 'auto' ? await automaticK(programs, { rows: y, distance: options.targetDistance }) : options.kTargets,
+    y.rows,
+  );
+  const { index } = await clusterRows(
+    programs,
+    { rows: y, sampleWeight, distance: options.targetDistance, k: strata, passes: targetPasses, start: options.start },
+    random,
+  );
+  const prototypes: number[] = [];
+  const answers: number[] = [];
+  for (let stratum = 0; stratum < strata; stratum++) {
+    const members = Array.from(index.keys()).filter((i) => index[i] === stratum && (sampleWeight[i] as number) > 0);
+    if (members.length === 0) continue;
+    const take = (rows: Rows): Rows => takeRows(rows, members, 0, members.length);
+    const part: Batch = {
+      x: take(x),
+      y: take(y),
+      sampleWeight: Float32Array.from(members, (i) => sampleWeight[i] as number),
+      mask: mask && (mask.rows === 1 ? mask : take(mask)),
+    };
+    const wanted = options.kFeatures === 'auto' ? await automaticK(programs, { rows: part.x, distance: spec.distance }) : options.kFeatures;
+    const k = Math.min(wanted, members.length);
+    prototypes.push(...meanRow(part));
+    if (k > 1) {
+      const problem = { rows: part.x, mask: part.mask, sampleWeight: part.sampleWeight, distance: spec.distance, k: k - 1, passes: 0, start: options.start };
+      prototypes.push(...(await clusterRows(programs, problem, random)).centers);
+    }
+    const mean = meanTargets(part, new Int32Array(members.length), 1);
+    for (let i = 0; i < k; i++) answers.push(...mean);
+  }
+  const count = prototypes.length / columns;
+  return { prototypes: ndarray(prototypes, [count, columns]), targets: ndarray(answers, [count, targets]) };
+}
+
+/** Weighted mean of the rows, a coordinate at a time over the rows that report it. */
+function meanRow({ x, sampleWeight, mask }: Batch): number[] {
+  return Array.from({ length: x.columns }, (_, j) => {
+    let [sum, total] = [0, 0];
+    for (let i = 0; i < x.rows; i++) {
+      const at = i * x.columns + j;
+      const m = mask ? (mask.data[mask.rows === 1 ? j : at] as number) : 1;
+      if (m <= 0) continue;
+      sum += m * (sampleWeight[i] as number) * (x.data[at] as number);
+      total += m * (sampleWeight[i] as number);
+    }
+    return total > 0 ? sum / total : 0;
+  });
+}

@@ -1,0 +1,112 @@
+// What every step of training shares: the compiled programs, the options, the head; and the spec that they and a state make.
+
+import { repeatMask, type Rows } from '../data/matrix.js';
+import type { NdArray } from '../dtype.js';
+import type { Resolved } from '../estimators/options.js';
+import type { ModelState } from '../estimators/state.js';
+import type { Head } from '../method/head.js';
+import { scaleGraph, scalerNames } from './graphs.js';
+import { type Batch, disposeAll, uploadParameters } from './phase1.js';
+import { type Programs, runOnce, take } from './program.js';
+import type { GridSpec } from './spec.js';
+
+export interface Context {
+  readonly programs: Programs;
+  readonly options: Resolved;
+  readonly head: Head;
+}
+
+/** Rows per run where no gradient is taken. */
+export const blockRows = 4096;
+
+const shapeOf = (state: ModelState, name: string): readonly number[] => (state.arrays[name] as NdArray).shape;
+
+/** The spec of a model's graphs for rows with or without a mask. */
+export function specOf({ options, head }: Context, state: ModelState, masked: boolean): GridSpec {
+  const [prototypes, columns] = shapeOf(state, 'prototypes') as [number, number];
+  const gaussian = options.softType === 'gaussian';
+  const weighted = state.arrays.featureWeights !== undefined;
+  return {
+    head,
+    distance: options.distance,
+    routing: { softType: options.softType, temperature: options.temperature, topK: options.topK },
+    scaling: options.scaling,
+    heads: weighted ? (shapeOf(state, 'featureWeights')[0] as number) : 1,
+    rawColumns: state.rawColumns,
+    columns,
+    prototypes,
+    targets: shapeOf(state, 'targets')[1] as number,
+    masked,
+    joint: options.initMode === 'joint',
+    l2Reg: options.l2Reg,
+    diversityReg: options.diversityReg,
+    trainable: [
+      'prototypes',
+      'targets',
+      ...(weighted && (gaussian || options.autoFeatureWeights) ? ['featureWeights'] : []),
+      ...(gaussian ? ['logBandwidth', 'bias'] : []),
+    ],
+    frozen: (state.arrays.frozen as NdArray).data.some((f) => f === 1),
+    dropout: options.prototypeDropout > 0,
+    standardisedTargets: state.arrays['target.mean'] !== undefined,
+  };
+}
+
+/** Raw features into the space of the prototypes, in blocks of rows. */
+export async function scaleFeatures(
+  context: Context,
+  state: Pick<ModelState, 'arrays' | 'rawColumns'>,
+  x: Rows,
+  mask: Rows | undefined,
+): Promise<{ x: Rows; mask: Rows | undefined }> {
+  const { programs, options } = context;
+  const every = mask && repeatMask(mask, x.rows);
+  if (options.scaling === 'none' && !state.arrays['scaler.metric']) return { x, mask: every };
+  const spec = { scaling: options.scaling, rawColumns: x.columns, masked: mask !== undefined };
+  const arrays = Object.fromEntries(Object.entries(state.arrays).filter(([name]) => scalerNames.includes(name)));
+  const shapes = Object.entries(arrays).map(([name, { shape }]) => `${name}[${shape}]`);
+  const program = await programs.get(`scale ${JSON.stringify(spec)} ${shapes}`, () => scaleGraph(spec, arrays));
+  const fixed = uploadParameters(programs, arrays, scalerNames);
+  const parts: { x: Float32Array[]; mask: Float32Array[] } = { x: [], mask: [] };
+  let columns = 0;
+  try {
+    for (let begin = 0; begin < Math.max(1, x.rows); begin += blockRows) {
+      const end = Math.min(x.rows, begin + blockRows);
+      const block = (rows: Rows) =>
+        programs.upload({ data: rows.data.subarray(begin * rows.columns, end * rows.columns), shape: [end - begin, rows.columns], dtype: 'float32' });
+      const results = await runOnce(program, fixed, { x: block(x), ...(every ? { mask: block(every) } : {}) });
+      for (const [name, value] of Object.entries(results)) {
+        columns = value.shape[1] as number;
+        parts[name as 'x' | 'mask'].push(Float32Array.from((await take(value)).data));
+      }
+    }
+  } finally {
+    disposeAll(fixed);
+  }
+  const joined = (blocks: Float32Array[]): Rows => ({ data: join(blocks), rows: x.rows, columns });
+  return { x: joined(parts.x), mask: mask && joined(parts.mask) };
+}
+
+function join(blocks: Float32Array[]): Float32Array {
+  if (blocks.length === 1) return blocks[0] as Float32Array;
+  const data = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0));
+  let at = 0;
+  for (const block of blocks) {
+    data.set(block, at);
+    at += block.length;
+  }
+  return data;
+}
+
+/** Targets in the units of the grid: standardised where the model standardises. */
+export function scaleTargets(state: Pick<ModelState, 'arrays'>, y: Rows): Rows {
+  const [mean, deviation] = [state.arrays['target.mean']?.data, state.arrays['target.deviation']?.data];
+  if (!mean || !deviation) return y;
+  const data = y.data.map((value, i) => (value - (mean[i % y.columns] as number)) / (deviation[i % y.columns] as number));
+  return { ...y, data };
+}
+
+/** A raw batch in the space of the grid. */
+export async function scaleBatch(context: Context, state: ModelState, raw: Batch): Promise<Batch> {
+  return { ...raw, ...(await scaleFeatures(context, state, raw.x, raw.mask)), y: scaleTargets(state, raw.y) };
+}

@@ -1,0 +1,139 @@
+// One step of phase 1 on a scaled batch: assign, update, follow the spread, forget, prune.
+
+import { type NdArray, ndarray } from '../dtype.js';
+import type { ModelState } from '../estimators/state.js';
+import { decay, emaUpdate } from '../method/ema.js';
+import { type Context, specOf } from './context.js';
+import { momentNames, parameterNames } from './graphs.js';
+import { type Assignment, assignRows, type Batch } from './phase1.js';
+import { blendVariances, importance } from './variances.js';
+
+export interface EmaStep {
+  readonly state: ModelState;
+  /** Largest ‖p′ − p‖ of the batch. */
+  readonly shift: number;
+  readonly assignment: Assignment;
+}
+
+/** Below this mean δ a bandwidth would overflow: rows that coincide with their prototypes. */
+const leastSpread = 1e-6;
+
+const host = (array: NdArray): Float64Array => Float64Array.from(array.data);
+
+/** Moves the grid by one batch; the state that came in is left alone. */
+export async function emaStep(context: Context, before: ModelState, batch: Batch): Promise<EmaStep> {
+  const { options, programs } = context;
+  let state = batch.mask && !before.coordinateAges ? withCoordinateAges(before) : before;
+  const spec = specOf(context, state, batch.mask !== undefined);
+  const assignment = await assignRows(programs, spec, state.arrays, batch, options.targetAssignment);
+
+  const arrays = state.arrays as Record<string, NdArray>;
+  const [prototypes, targets] = [arrays.prototypes as NdArray, arrays.targets as NdArray];
+  const moving = {
+    distance: options.distance,
+    prototypes: host(prototypes),
+    targets: host(targets),
+    ages: state.ages.slice(),
+    coordinateAges: state.coordinateAges?.slice(),
+    frozen: (arrays.frozen as NdArray).data,
+  };
+  if (options.halfLife < Number.POSITIVE_INFINITY) {
+    decay(moving.ages, batch.x.rows, options.halfLife);
+    if (moving.coordinateAges) decay(moving.coordinateAges, batch.x.rows, options.halfLife);
+  }
+  // The answers of the heads add up to the target, so each one learns its share.
+  const sums = { ...assignment.sums, targetMeans: assignment.sums.targetMeans.map((mean) => mean / spec.heads) };
+  const shift = emaUpdate(moving, sums);
+  const spread = addSpread(state, assignment, batch, spec.heads);
+  const next: Record<string, NdArray> = {
+    ...arrays,
+    prototypes: ndarray(moving.prototypes, prototypes.shape),
+    targets: ndarray(moving.targets, targets.shape),
+  };
+  if (next.logBandwidth && state.step === 0) next.logBandwidth = bandwidths(spread, next.logBandwidth);
+  let { variances } = state;
+  if (options.autoFeatureWeights) {
+    variances = await blendVariances(context, spec, state, batch, assignment);
+    const weights = importance(variances);
+    next.featureWeights = ndarray(Array.from({ length: spec.heads }, () => [...weights]).flat(), [spec.heads, spec.columns]);
+  }
+  state = {
+    ...state,
+    arrays: next,
+    ages: moving.ages,
+    coordinateAges: moving.coordinateAges ?? null,
+    spread,
+    variances,
+    batches: state.batches + 1,
+  };
+  if (options.pruneEvery > 0 && state.batches % options.pruneEvery === 0) state = prune(state, options.minWeight);
+  return { state, shift, assignment };
+}
+
+/** Ages a coordinate, from the ages so far. */
+function withCoordinateAges(state: ModelState): ModelState {
+  const columns = (state.arrays.prototypes as NdArray).shape[1] as number;
+  const coordinateAges = new Float64Array(state.ages.length * columns);
+  for (let i = 0; i < coordinateAges.length; i++) coordinateAges[i] = state.ages[Math.floor(i / columns)] as number;
+  return { ...state, coordinateAges };
+}
+
+/** Σ w·δ and Σ w of each head so far. */
+function addSpread(state: ModelState, { delta }: Assignment, batch: Batch, heads: number): Float64Array {
+  const spread = state.spread.length === 2 * heads ? state.spread.slice() : new Float64Array(2 * heads);
+  delta.forEach((value, i) => {
+    const head = i % heads;
+    const w = batch.sampleWeight[Math.floor(i / heads)] as number;
+    spread[2 * head] = (spread[2 * head] as number) + w * value;
+    spread[2 * head + 1] = (spread[2 * head + 1] as number) + w;
+  });
+  return spread;
+}
+
+/** Start of gaussian routing: bandwidth 1 / mean δ to the own prototype, a head. */
+function bandwidths(spread: Float64Array, { shape, data }: NdArray): NdArray {
+  const heads = spread.length / 2;
+  const perHead = data.length / heads;
+  const logs = Array.from(data, (_, k) => {
+    const head = Math.floor(k / perHead);
+    const mean = (spread[2 * head] as number) / (spread[2 * head + 1] as number);
+    return -Math.log(Math.max(mean, leastSpread));
+  });
+  return ndarray(logs, shape);
+}
+
+/** Drops prototypes whose age fell below `minWeight`; the last one and frozen ones stay. */
+export function prune(state: ModelState, minWeight: number): ModelState {
+  const frozen = (state.arrays.frozen as NdArray).data;
+  let kept = Array.from(state.ages.keys()).filter((k) => (state.ages[k] as number) >= minWeight || frozen[k] === 1);
+  if (kept.length === state.ages.length) return state;
+  if (kept.length === 0) kept = [state.ages.indexOf(Math.max(...state.ages))];
+  const rowsOf = <A extends { readonly length: number; slice(a: number, b: number): A; set(v: A, at: number): void }>(
+    data: A,
+    make: (size: number) => A,
+  ): A => {
+    const width = data.length / state.ages.length;
+    const out = make(kept.length * width);
+    kept.forEach((k, i) => {
+      out.set(data.slice(k * width, (k + 1) * width), i * width);
+    });
+    return out;
+  };
+  const own = [...parameterNames.filter((name) => name !== 'featureWeights'), 'frozen'];
+  const named = [...own, ...own.flatMap(momentNames)];
+  const arrays = Object.fromEntries(
+    Object.entries(state.arrays).map(([name, array]) => {
+      if (!named.includes(name)) return [name, array];
+      const width = array.data.length / state.ages.length;
+      const values = kept.flatMap((k) => Array.from(array.data.slice(k * width, (k + 1) * width)));
+      return [name, ndarray(values, [kept.length, ...array.shape.slice(1)], array.dtype)];
+    }),
+  );
+  const floats = (size: number): Float64Array => new Float64Array(size);
+  return {
+    ...state,
+    arrays,
+    ages: rowsOf(state.ages, floats),
+    coordinateAges: state.coordinateAges && rowsOf(state.coordinateAges, floats),
+  };
+}

@@ -1,0 +1,70 @@
+// The learning-rate finder (Smith 2017): an exponential sweep on copies, so that nothing of the model moves.
+
+import type { ModelState } from '../estimators/state.js';
+import { Random } from '../random.js';
+import { type Context, specOf } from './context.js';
+import { takeBatch } from './fit.js';
+import type { Batch } from './phase1.js';
+import { Trainer } from './phase2.js';
+import { take } from './program.js';
+import { breathe, type RunControl } from './progress.js';
+
+export interface LearningRateCurve {
+  /** Where the smoothed loss falls fastest. */
+  readonly learningRate: number;
+  readonly curve: readonly { readonly learningRate: number; readonly loss: number }[];
+}
+
+const [lowest, highest, steps] = [1e-7, 10, 100];
+/** Exponential smoothing of the losses, and the multiple of the best one that ends the sweep. */
+const [smoothing, blowUp] = [0.8, 4];
+
+/** Sweeps 1e-7 … 10 in 100 steps; stops at 4 times the best loss or at NaN. */
+export async function findLearningRate(
+  context: Context,
+  state: ModelState,
+  rows: Batch,
+  batchSize: number,
+  control: RunControl,
+): Promise<LearningRateCurve> {
+  const spec = specOf(context, state, rows.mask !== undefined);
+  const trainer = await Trainer.create(context.programs, spec, state.arrays, state.step);
+  const random = Random.from(state.random);
+  const n = rows.x.rows;
+  const size = Math.min(batchSize, n);
+  const curve: { learningRate: number; loss: number }[] = [];
+  let order = random.permutation(n);
+  let [at, best] = [0, Number.POSITIVE_INFINITY];
+  try {
+    for (let i = 0; i < steps; i++) {
+      await breathe(control.signal);
+      if (at + size > n) [order, at] = [random.permutation(n), 0];
+      const learningRate = lowest * (highest / lowest) ** (i / (steps - 1));
+      const loss = (await take(await trainer.step(takeBatch(rows, order, at, at + size), learningRate, random, 0))).data[0] as number;
+      at += size;
+      if (!Number.isFinite(loss) || loss > blowUp * best) break;
+      best = Math.min(best, loss);
+      curve.push({ learningRate, loss });
+      control.onProgress?.({ phase: 'findLearningRate', done: i + 1, of: steps, loss, learningRate });
+    }
+  } finally {
+    trainer.dispose();
+  }
+  return { learningRate: steepestFall(curve), curve };
+}
+
+/** The rate at which the smoothed loss, over log rate, falls fastest. */
+function steepestFall(curve: LearningRateCurve['curve']): number {
+  let [smooth, weight] = [0, 0];
+  const smoothed = curve.map(({ loss }) => {
+    smooth = smoothing * smooth + (1 - smoothing) * loss;
+    weight = smoothing * weight + (1 - smoothing);
+    return smooth / weight;
+  });
+  let [steepest, at] = [0, 0];
+  for (let i = 1; i < smoothed.length; i++) {
+    const fall = (smoothed[i - 1] as number) - (smoothed[i] as number);
+    if (fall > steepest) [steepest, at] = [fall, i];
+  }
+  return curve[at]?.learningRate ?? lowest;
+}

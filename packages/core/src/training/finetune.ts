@@ -1,0 +1,121 @@
+// finetune: epochs of phase 2 with a schedule, evaluation rows, and the best state kept.
+
+import type { NdArray } from '../dtype.js';
+import type { ModelState } from '../estimators/state.js';
+import { Random } from '../random.js';
+import { type Context, specOf } from './context.js';
+import { takeBatch } from './fit.js';
+import type { Batch } from './phase1.js';
+import { Trainer } from './phase2.js';
+import { take } from './program.js';
+import { breathe, type Progress, type RunControl } from './progress.js';
+import { type Schedule, scheduleAt } from './schedule.js';
+
+export interface FinetuneRun extends RunControl {
+  readonly epochs: number;
+  /** Peak learning rate. */
+  readonly learningRate: number;
+  readonly schedule: Schedule;
+  readonly batchSize: number;
+  /** Epochs without a better evaluation loss after which to stop; undefined: none. */
+  readonly earlyStoppingRounds: number | undefined;
+}
+
+export interface FinetuneResult {
+  readonly history: readonly Progress[];
+  /** Epoch whose state was kept, from 1; 0 where no epoch was better than the start. */
+  readonly bestEpoch: number;
+  readonly stoppedEarly: boolean;
+}
+
+/** Arrays after training: moved parameters, with moments. */
+const merged = (state: ModelState, read: Readonly<Record<string, NdArray>>, step: number): ModelState => ({
+  ...state,
+  arrays: { ...state.arrays, ...read },
+  step,
+});
+
+/** Trains on scaled rows; without evaluation rows the last state is kept. */
+export async function finetuneEpochs(
+  context: Context,
+  start: ModelState,
+  rows: Batch,
+  evaluation: Batch | undefined,
+  run: FinetuneRun,
+): Promise<{ state: ModelState; result: FinetuneResult }> {
+  const { programs, options } = context;
+  const spec = specOf(context, start, rows.mask !== undefined);
+  const fresh = withoutMoments(start);
+  const trainer = await Trainer.create(programs, spec, fresh.arrays, 0);
+  const random = Random.from(start.random);
+  const n = rows.x.rows;
+  const batchSize = Math.min(run.batchSize, n);
+  // The last, partial batch is dropped: its rows come in another batch of the next epoch.
+  const perEpoch = Math.floor(n / batchSize);
+  const steps = perEpoch * run.epochs;
+  const history: Progress[] = [];
+  let [bestEpoch, stoppedEarly] = [0, false];
+  try {
+    let bestLoss = evaluation ? await trainer.evaluate(evaluation) : Number.POSITIVE_INFINITY;
+    let best: ModelState | undefined = evaluation && fresh;
+    for (let epoch = 0; epoch < run.epochs && !stoppedEarly; epoch++) {
+      const order = random.permutation(n);
+      let [total, rate] = [0, 0];
+      for (let b = 0; b < perEpoch; b++) {
+        await breathe(run.signal);
+        const batch = takeBatch(rows, order, b * batchSize, (b + 1) * batchSize);
+        rate = run.learningRate * scheduleAt(run.schedule, epoch * perEpoch + b, steps);
+        const loss = await trainer.step(batch, rate, random, options.prototypeDropout);
+        total += (await take(loss)).data[0] as number;
+      }
+      const evalLoss = evaluation && (await trainer.evaluate(evaluation));
+      if (evalLoss !== undefined && evalLoss < bestLoss) {
+        [bestLoss, bestEpoch] = [evalLoss, epoch + 1];
+        best = merged(fresh, await trainer.read(), trainer.steps);
+      }
+      const progress: Progress = {
+        phase: 'finetune',
+        done: epoch + 1,
+        of: run.epochs,
+        loss: total / perEpoch,
+        learningRate: rate,
+        ...(evalLoss === undefined ? {} : { evalLoss }),
+      };
+      history.push(progress);
+      run.onProgress?.(progress);
+      stoppedEarly = run.earlyStoppingRounds !== undefined && evaluation !== undefined && epoch + 1 - bestEpoch >= run.earlyStoppingRounds;
+    }
+    const last = best ?? merged(fresh, await trainer.read(), trainer.steps);
+    if (!evaluation) bestEpoch = history.length;
+    return { state: { ...last, random: random.save() }, result: { history, bestEpoch, stoppedEarly } };
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/** A run of its own schedule starts with moments of zero. */
+function withoutMoments(state: ModelState): ModelState {
+  const arrays = Object.fromEntries(Object.entries(state.arrays).filter(([name]) => !name.startsWith('adam.')));
+  return { ...state, arrays, step: 0 };
+}
+
+/** One gradient step on a scaled batch, going on from the state's moments; gives the loss before the step. */
+export async function gradientStep(
+  context: Context,
+  before: ModelState,
+  batch: Batch,
+): Promise<{ state: ModelState; loss: number }> {
+  const { programs, options } = context;
+  const spec = specOf(context, before, batch.mask !== undefined);
+  const trainer = await Trainer.create(programs, spec, before.arrays, before.step);
+  try {
+    const random = Random.from(before.random);
+    const value = await trainer.step(batch, options.learningRate, random, options.prototypeDropout);
+    const loss = (await take(value)).data[0] as number;
+    const state = merged(before, await trainer.read(), trainer.steps);
+    return { state: { ...state, random: random.save(), batches: before.batches + 1 }, loss };
+  } finally {
+    trainer.dispose();
+  }
+}
+

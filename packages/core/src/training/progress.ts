@@ -1,0 +1,37 @@
+// What long calls tell while they run, and how they stop.
+
+/** One pass or epoch. */
+export interface Progress {
+  readonly phase: 'fit' | 'finetune' | 'findLearningRate';
+  /** Passes or epochs done, and how many there will be at most. */
+  readonly done: number;
+  readonly of: number;
+  /** Mean training loss of a finetune epoch. */
+  readonly loss?: number;
+  /** Loss on the evaluation rows. */
+  readonly evalLoss?: number;
+  /** Largest movement of a prototype in a fit pass. */
+  readonly shift?: number;
+  readonly learningRate?: number;
+}
+
+export interface RunControl {
+  /** Called after every pass or epoch. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Stops before the next batch with the signal's reason; the model stays as it was before the call. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Backends on the CPU compute synchronously: a timer's or a button's abort gets its turn here. */
+const breath = 50;
+let last = 0;
+
+/** Lets the event loop run now and then, and throws the signal's reason where it is aborted. */
+export async function breathe(signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  const now = performance.now();
+  if (now - last < breath) return;
+  await new Promise((resolve) => setTimeout(resolve));
+  last = performance.now();
+  signal?.throwIfAborted();
+}

@@ -1,0 +1,100 @@
+// autoFeatureWeights: features that vary less within prototypes than over all rows weigh more (SPEC §6).
+
+import { type NdArray, ndarray } from '../dtype.js';
+import type { ModelState } from '../estimators/state.js';
+import { clamp, expandDims, square } from '../graph/functions.js';
+import { BATCH, type Graph } from '../graph/ir.js';
+import { broadcast, constantLike, gather, lt, mul, select, sub, sum } from '../graph/ops.js';
+import { type Tensor, trace } from '../graph/trace.js';
+import { blockRows, type Context } from './context.js';
+import { type Assignment, type Batch, uploadBlock } from './phase1.js';
+import { runOnce, take } from './program.js';
+import { f32, type GridSpec, rowSpecs, specKey } from './spec.js';
+
+/** Share of the past in each blend. */
+const memory = 0.9;
+
+/** Σ w·m·(x − p)² to the own prototypes, Σ w·m·(x − c)² to the center, and Σ w·m, a feature. */
+const varianceGraph = (spec: GridSpec): Graph =>
+  trace(
+    'variances',
+    {
+      ...rowSpecs(spec),
+      sampleWeight: f32(BATCH),
+      index: { shape: [BATCH], dtype: 'int32' },
+      prototypes: f32(spec.prototypes, spec.columns),
+      center: f32(spec.columns),
+    },
+    (t: Readonly<Record<string, Tensor>>) => {
+      const mask = t.mask && clamp(t.mask, 0, 1);
+      const x = mask ? select(lt(0, mask), t.x as Tensor, 0) : (t.x as Tensor);
+      const w = expandDims(t.sampleWeight as Tensor, 1);
+      const weights = mul(mask ?? broadcast(constantLike(w, 1), x.shape, x), w);
+      const own = gather(t.prototypes as Tensor, t.index as Tensor);
+      return {
+        within: sum(mul(weights, square(sub(x, own))), 0),
+        total: sum(mul(weights, square(sub(x, t.center as Tensor))), 0),
+        weight: sum(weights, 0),
+      };
+    },
+  );
+
+/** Running [within, total] of each feature after this batch; with heads, within is their mean. */
+export async function blendVariances(
+  { programs }: Context,
+  spec: GridSpec,
+  state: ModelState,
+  batch: Batch,
+  { index, sums }: Assignment,
+): Promise<Float64Array> {
+  const { columns, heads, prototypes } = spec;
+  const center = new Float64Array(columns);
+  for (let j = 0; j < columns; j++) {
+    let [sum, weight] = [0, 0];
+    for (let k = 0; k < prototypes / heads; k++) {
+      sum += sums.sums[k * columns + j] as number;
+      weight += (sums.coordinateWeights ? sums.coordinateWeights[k * columns + j] : sums.weights[k]) as number;
+    }
+    center[j] = weight > 0 ? sum / weight : 0;
+  }
+  const program = await programs.get(`variances ${specKey(spec)}`, () => varianceGraph(spec));
+  const fixed = {
+    prototypes: programs.upload(state.arrays.prototypes as NdArray),
+    center: programs.upload(ndarray(center, [columns])),
+  };
+  const totals: Record<string, Float64Array> = Object.fromEntries(
+    ['within', 'total', 'weight'].map((name) => [name, new Float64Array(columns)]),
+  );
+  for (let head = 0; head < heads; head++) {
+    const own = Int32Array.from({ length: batch.x.rows }, (_, i) => (index[i * heads + head] as number) + (head * prototypes) / heads);
+    for (let begin = 0; begin < batch.x.rows; begin += blockRows) {
+      const end = Math.min(batch.x.rows, begin + blockRows);
+      const uploads = uploadBlock(programs, batch, begin, end);
+      uploads.index = programs.upload({ data: own.subarray(begin, end), shape: [end - begin], dtype: 'int32' });
+      for (const [name, value] of Object.entries(await runOnce(program, fixed, uploads))) {
+        const total = totals[name] as Float64Array;
+        (await take(value)).data.forEach((part, j) => {
+          total[j] = (total[j] as number) + part;
+        });
+      }
+    }
+  }
+  for (const value of Object.values(fixed)) value.dispose();
+  const [within, total, weight] = [totals.within, totals.total, totals.weight] as [Float64Array, Float64Array, Float64Array];
+  const past = state.variances;
+  return Float64Array.from({ length: 2 * columns }, (_, i) => {
+    const j = i % columns;
+    const w = weight[j] as number;
+    const now = w > 0 ? ((i < columns ? within : total)[j] as number) / w : 0;
+    return past ? memory * (past[i] as number) + (1 - memory) * now : now;
+  });
+}
+
+/** clamp(1 − within/total, 0, 1) */
+export function importance(variances: Float64Array): Float64Array {
+  const columns = variances.length / 2;
+  return Float64Array.from({ length: columns }, (_, j) => {
+    const total = variances[columns + j] as number;
+    return total > 0 ? Math.max(0, Math.min(1, 1 - (variances[j] as number) / total)) : 0;
+  });
+}
