@@ -54,6 +54,11 @@ export interface PredictOptions {
   readonly featureMask?: Matrix | Vector | undefined;
 }
 
+export interface SaveOptions {
+  /** Adam's moments too, so that gradient steps of `fitBatch` go on to the bit. Default true. */
+  readonly optimiser?: boolean | undefined;
+}
+
 const rowOptions = ['sampleWeight', 'featureMask'];
 const control = ['onProgress', 'signal'];
 const evaluation = ['evalSet', 'evalFraction'];
@@ -64,6 +69,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   findLearningRate: [...rowOptions, ...control],
   lossAndGradients: rowOptions,
   score: rowOptions,
+  save: ['optimiser'],
   predict: ['featureMask'],
   transform: ['featureMask'],
 };
@@ -73,6 +79,7 @@ const boolean = { allowed: 'true or false', accepts: (v: unknown) => typeof v ==
 const rules: Readonly<Record<string, { readonly allowed: string; readonly accepts: (v: unknown) => boolean }>> = {
   gradientStep: boolean,
   shuffle: boolean,
+  optimiser: boolean,
   maxIters: positiveInteger,
   epochs: positiveInteger,
   earlyStoppingRounds: positiveInteger,

@@ -11,7 +11,7 @@ import { blockRows, type Context, scaleBatch, specOf } from '../training/context
 import { emaStep } from '../training/ema-step.js';
 import { findLearningRate, type LearningRateCurve } from '../training/finder.js';
 import { type FitResult, fitPasses, takeBatch } from '../training/fit.js';
-import { type FinetuneResult, finetuneEpochs, gradientStep } from '../training/finetune.js';
+import { type FinetuneResult, finetuneEpochs, gradientStep, withoutMoments } from '../training/finetune.js';
 import { parameterNames, predictGraph, scalerNames, targetNames, transformGraph } from '../training/graphs.js';
 import { type Batch, disposeAll, uploadParameters } from '../training/phase1.js';
 import { lossAndGradients } from '../training/phase2.js';
@@ -29,6 +29,7 @@ import {
   type FitOptions,
   type PredictOptions,
   type RowOptions,
+  type SaveOptions,
 } from './calls.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
@@ -290,9 +291,14 @@ export abstract class PrototypeModel<Y> {
     this.state = { ...this.state, arrays: { ...this.state.arrays, frozen: ndarray(frozen, [count], 'bool') } };
   }
 
-  /** The whole model as bytes (safetensors): training goes on from them to the bit. Errors: none. */
-  async save(): Promise<Uint8Array> {
-    return encodeModel({ kind: this.head.task, options: this.options, state: this.state });
+  /**
+   * The model as bytes (safetensors): training goes on from them to the bit. `optimiser: false` leaves out Adam's moments,
+   * two thirds of a trained model, which prediction and `finetune` do without. Errors: OptionError.
+   */
+  async save(options: SaveOptions = {}): Promise<Uint8Array> {
+    checkCall('save', options);
+    const state = this.state && (options.optimiser ?? true) ? this.state : this.state && withoutMoments(this.state);
+    return encodeModel({ kind: this.head.task, options: this.options, state });
   }
 
   protected static read(bytes: Uint8Array, kind: Head['task']): { options: Omit<RegressorOptions, 'backend'>; state: ModelState | null } {

@@ -3,6 +3,9 @@
 export type { Backend, BackendFlags, Executable, Value } from '../backend.js';
 export * from '../dtype.js';
 export * from '../errors.js';
+export { nearest, pairwiseSimilarity, topKSimilar } from '../method/composites.js';
+export { type Comparison, compare, type Distance, pairwise } from '../method/similarity.js';
+export { type RoutingOptions, routingWeights, type SoftType } from '../method/routing.js';
 export { bindRows, evaluateEquation, evaluateGraph, type Precision } from '../reference/evaluate.js';
 export * from './functions.js';
 export { gradientGraph, gradients } from './gradients.js';

@@ -20,6 +20,7 @@ import {
   sum,
 } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
+import { nearest } from '../method/composites.js';
 import { type Comparison, compare } from '../method/similarity.js';
 import { parameterSpecs } from './graphs.js';
 import { batchSpecs, type GridSpec } from './spec.js';
@@ -56,7 +57,8 @@ const totals = (index: Tensor, updates: Tensor, prototypes: number): Tensor =>
   scatter(constantLike(updates, filled(0, [prototypes, updates.dim(1)])), index, updates);
 
 /**
- * Scaled batch to, a column a head, the nearest prototype's `index` in its head, the `similarity` and `delta` to it;
+ * Scaled batch to, a column a head, the nearest prototype's `index` in its head and the `delta` to it (for 'hard' also its
+ * `similarity`);
  * and a row a prototype `weights` Σ w, `sums` Σ w·x, `targetWeights` Σ v, `targetSums` Σ v·y, v being w weighed by the
  * target assignment. Masked: `sums` Σ w·m·x and `coordinateWeights` Σ w·m.
  */
@@ -80,17 +82,20 @@ export function assignGraph(
     const collect = (name: string, value: Tensor): void => {
       collected.set(name, [...(collected.get(name) ?? []), value]);
     };
+    // One head without targets is the plain search, for which backends may have a kernel.
+    const plain = spec.joint || layout.heads > 1 ? undefined : nearest(comparison);
     for (let head = 0; head < layout.heads; head++) {
       const own = (all: Tensor): Tensor =>
         slice(layout.join(all), 1, head * layout.perHead, (head + 1) * layout.perHead);
-      const index = argMax(neg(own(searched)));
+      const index = plain?.index ?? argMax(neg(own(searched)));
       const at = oneHot(index, layout.perHead);
       const similarity = sum(mul(own(features.similarity), at), 1);
+      const delta = plain?.delta ?? sum(mul(own(features.delta), at), 1);
       const factor = targetWeights[targetAssignment](similarity, spec.routing.temperature);
       const share = factor ? expandDims(mul(w, factor), 1) : weight;
       collect('index', expandDims(index, 1));
-      collect('similarity', expandDims(similarity, 1));
-      collect('delta', expandDims(sum(mul(own(features.delta), at), 1), 1));
+      if (targetAssignment === 'hard') collect('similarity', expandDims(similarity, 1));
+      collect('delta', expandDims(delta, 1));
       collect('weights', totals(index, weight, layout.perHead));
       collect('sums', totals(index, mul(rows, weight), layout.perHead));
       if (mask) collect('coordinateWeights', totals(index, mul(mask, weight), layout.perHead));

@@ -94,7 +94,7 @@ export async function finetuneEpochs(
 }
 
 /** A run of its own schedule starts with moments of zero. */
-function withoutMoments(state: ModelState): ModelState {
+export function withoutMoments(state: ModelState): ModelState {
   const arrays = Object.fromEntries(Object.entries(state.arrays).filter(([name]) => !name.startsWith('adam.')));
   return { ...state, arrays, step: 0 };
 }

@@ -8,6 +8,7 @@ import { BATCH, type Graph } from '../graph/ir.js';
 import { add, lt, mul, reshape, select, sum } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { adamUpdate } from '../method/adam.js';
+import { pairwiseSimilarity } from '../method/composites.js';
 import type { Routed } from '../method/head.js';
 import { routingWeights } from '../method/routing.js';
 import { compare, diversity } from '../method/similarity.js';
@@ -84,9 +85,13 @@ export function predictGraph(spec: GridSpec, arrays: Arrays): Graph {
 /** Raw rows to similarities [B, K]. */
 export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {
   const raw = { x: f32(BATCH, spec.rawColumns), ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}) };
-  return trace('transform', { ...raw, ...specsOf(arrays, scalerNames), ...parameterSpecs(arrays) }, (t: Tensors) => ({
-    similarity: routeRows(spec, t, scaleRows(spec, t)).similarity,
-  }));
+  return trace('transform', { ...raw, ...specsOf(arrays, scalerNames), ...parameterSpecs(arrays) }, (t: Tensors) => {
+    const { x, mask } = scaleRows(spec, t);
+    const comparison = { distance: spec.distance, x, mask, prototypes: t.prototypes as Tensor, weights: t.featureWeights };
+    if (spec.heads === 1) return { similarity: pairwiseSimilarity(comparison) };
+    const { similarity, layout } = compare(comparison);
+    return { similarity: layout.join(similarity) };
+  });
 }
 
 /** Scaled rows to each row's loss, for validation. */

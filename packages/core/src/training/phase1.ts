@@ -22,8 +22,7 @@ export interface Assignment {
   readonly sums: BatchSums;
   /** Nearest prototype of each row in each head [N, H]. */
   readonly index: Int32Array;
-  /** Similarity and δ to it [N, H]. */
-  readonly similarity: Float32Array;
+  /** δ to it [N, H]. */
   readonly delta: Float32Array;
 }
 
@@ -91,7 +90,7 @@ export async function assignRows(
       const end = Math.min(n, begin + rowsPerBlock);
       const results = await runOnce(program, parameters, uploadBlock(programs, batch, begin, end));
       index.set((await take(results.index as Value)).data, begin * heads);
-      similarity.set((await take(results.similarity as Value)).data, begin * heads);
+      if (results.similarity) similarity.set((await take(results.similarity)).data, begin * heads);
       delta.set((await take(results.delta as Value)).data, begin * heads);
       for (const [name, total] of Object.entries(sums)) {
         const { data } = await take(results[name] as Value);
@@ -114,7 +113,7 @@ export async function assignRows(
     coordinateWeights: sums.coordinateWeights,
     targetMeans,
   };
-  return { sums: gathered, index, similarity, delta };
+  return { sums: gathered, index, delta };
 }
 
 /** The target of the row nearest to each prototype among its own rows; the first of equals. */

@@ -1,0 +1,99 @@
+// The formulas of similarity and routing on plain arrays: the traced functions, run by the reference kernels.
+
+import { type Matrix, toMask, toRows, toVector, type Vector, checkFinite } from '../data/matrix.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import { OptionError, ShapeError } from '../errors.js';
+import { BATCH } from '../graph/ir.js';
+import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
+import { evaluateGraph } from '../reference/evaluate.js';
+import { type RoutingOptions, routingWeights, type SoftType } from './routing.js';
+import { type Distance, pairwise } from './similarity.js';
+
+export interface SimilarityOptions {
+  /** Default 'euclidean'. */
+  readonly distance?: Distance;
+  /** 1 present, 0 missing [N, D] or [D]; a missing value may hold anything. */
+  readonly featureMask?: Matrix | Vector | undefined;
+  /** Diagonal metric [D], clamped at 0. */
+  readonly featureWeights?: Vector | undefined;
+}
+
+/**
+ * Similarities of rows X [N, D] to prototypes P [K, D]: [N, K], cosine in [−1, 1], the others in (0, 1].
+ * With M = featureWeights ∘ mask: cosine Σ M x p / (√Σ M x² · √Σ M p²); euclidean 1/(1 + Σ M (x−p)²·s) and
+ * l1 1/(1 + Σ M |x−p|·s), where s = D/ΣM if masked or weighted. Errors: ShapeError, DataError, OptionError.
+ */
+export function similarity(X: Matrix, P: Matrix, options: SimilarityOptions = {}): NdArray<Float32Array> {
+  const call = 'similarity';
+  const { distance = 'euclidean', featureMask, featureWeights } = options;
+  expectOneOf(call, 'distance', distance, ['cosine', 'euclidean', 'l1']);
+  const x = toRows(X, { call, argument: 'X' });
+  const p = toRows(P, { call, argument: 'P' });
+  if (x.columns !== p.columns) {
+    throw new ShapeError(`${call}: X has ${x.columns} columns, P has ${p.columns}.`, { columns: x.columns, expected: p.columns });
+  }
+  const mask = toMask(featureMask, x, call);
+  checkFinite(x, { call, argument: 'X' }, mask);
+  checkFinite(p, { call, argument: 'P' });
+  const d = x.columns;
+  if (featureWeights && featureWeights.length !== d) {
+    throw new ShapeError(`${call}: featureWeights has ${featureWeights.length} values, X has ${d} columns.`);
+  }
+  const inputs: Record<string, NdArray> = {
+    x: ndarray(x.data, [x.rows, d]),
+    prototypes: ndarray(p.data, [p.rows, d]),
+    ...(mask ? { mask: ndarray(mask.data, [mask.rows, d]) } : {}),
+    ...(featureWeights ? { weights: ndarray(toVector(featureWeights, d, { call, argument: 'featureWeights' }), [1, d]) } : {}),
+  };
+  return run(inputs, (t) =>
+    pairwise({ distance, x: t.x as Tensor, prototypes: t.prototypes as Tensor, mask: t.mask, weights: t.weights }),
+  );
+}
+
+export interface RouteOptions {
+  /** Default 'softmax_scaled'. */
+  readonly softType?: Exclude<SoftType, 'gaussian'>;
+  /** Default 1. */
+  readonly temperature?: number;
+  /** −1 or K: all. Default 5. */
+  readonly topK?: number;
+}
+
+/**
+ * Routing weights [N, K] from similarities [N, K]: over the topK largest of each row, 'hard' 1 at the maximum (the first of
+ * equals), 'mean' 1/k, 'scaled' max(s,0)/(Σ max(s,0) + 1e-9), 'softmax_scaled' softmax(s/temperature).
+ * 'gaussian' routing has parameters of its own and runs inside the estimators alone. Errors: ShapeError, DataError, OptionError.
+ */
+export function route(sim: Matrix | NdArray, options: RouteOptions = {}): NdArray<Float32Array> {
+  const call = 'route';
+  const { softType = 'softmax_scaled', temperature = 1, topK = 5 } = options;
+  expectOneOf(call, 'softType', softType, ['hard', 'mean', 'scaled', 'softmax_scaled']);
+  if (!(temperature > 0)) throw new OptionError(`${call}: temperature is ${temperature}; allowed is a positive number.`);
+  if (!Number.isInteger(topK) || topK === 0 || topK < -1) {
+    throw new OptionError(`${call}: topK is ${topK}; allowed is −1 or a positive integer.`);
+  }
+  const s = toRows(sim as Matrix, { call, argument: 'sim' });
+  checkFinite(s, { call, argument: 'sim' });
+  const routing: RoutingOptions = { softType, temperature, topK };
+  return run({ s: ndarray(s.data, [s.rows, s.columns]) }, (t) =>
+    routingWeights({ similarity: t.s as Tensor, delta: t.s as Tensor }, routing),
+  );
+}
+
+function expectOneOf(call: string, option: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return;
+  throw new OptionError(`${call}: ${option} is '${value}'; allowed is ${allowed.map((v) => `'${v}'`).join(', ')}.`, { option, value });
+}
+
+/** Traces over the rows of `x` or `s`, and evaluates. */
+function run(inputs: Readonly<Record<string, NdArray>>, build: (t: Readonly<Record<string, Tensor>>) => Tensor): NdArray<Float32Array> {
+  const perRow = (name: string, rows: number): boolean => name === 'x' || name === 's' || (name === 'mask' && rows > 1);
+  const specs = Object.fromEntries(
+    Object.entries(inputs).map(([name, { shape, dtype }]): [string, TensorSpec] => [
+      name,
+      { shape: perRow(name, shape[0] as number) ? [BATCH, ...shape.slice(1)] : shape, dtype },
+    ]),
+  );
+  const graph = trace('arrays', specs, (t) => ({ out: build(t) }));
+  return evaluateGraph(graph, Object.values(inputs))[0] as NdArray<Float32Array>;
+}
