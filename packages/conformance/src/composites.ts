@@ -12,6 +12,8 @@ import {
   mul,
   type NdArray,
   ndarray,
+  nearest,
+  pairwiseSimilarity,
   reduceMax,
   type Shape,
   simplify,
@@ -20,10 +22,11 @@ import {
   sum,
   type Tensor,
   topK,
+  topKSimilar,
   trace,
 } from '@fkm/core/graph';
 import type { Check } from './contract.js';
-import { seeded, uniform } from './random.js';
+import { type Domain, integers, seeded, uniform } from './random.js';
 import { expectReference } from './run.js';
 
 /** A graph with composites in it, and its inputs. */
@@ -79,6 +82,16 @@ const f32 = (...shape: number[]): { shape: Shape; dtype: 'float32' } => ({ shape
 const draw = (seed: string, shape: Shape, values = uniform(-1, 1)): NdArray =>
   ndarray(values(sizeOf(shape), seeded(seed)), shape);
 
+/** Either tenths, or about half way between them: |x − p| of the two stays away from its kink, and no distances tie. */
+const tenths =
+  (between: boolean): Domain =>
+  (size, random) => {
+    const jitter = uniform(0.02, 0.08)(size, random);
+    return integers(-10, 10)(size, random).map(
+      (value, i) => value / 10 + (between ? (jitter[i] as number) : 0),
+    );
+  };
+
 /** A composite that no backend knows, inside another one, with several outputs and an int32 one among them. */
 const unknown = trace('unknown', { x: f32(BATCH, 3), w: f32(4, 3) }, ({ x, w }) => {
   const { best, indices } = composite('noBackendKnowsThis', { x, w }, (inner) => {
@@ -115,8 +128,50 @@ const unknowns: readonly CompositeCase[] = [5, 0, 1].flatMap((rows) => [
   },
 ]);
 
+/** The searches over prototypes, by every distance, plain and with mask and weights. */
+const searches: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as const).flatMap((distance) =>
+  [false, true].flatMap((masked) =>
+    [5, 0, 1].flatMap((rows): CompositeCase[] => {
+      const [d, k] = [3, 70];
+      const specs = {
+        x: f32(BATCH, d),
+        prototypes: f32(k, d),
+        ...(masked ? { mask: f32(BATCH, d), weights: f32(1, d) } : {}),
+      };
+      const inputs = [
+        draw('search x', [rows, d], tenths(false)),
+        draw('search prototypes', [k, d], tenths(true)),
+        ...(masked
+          ? [draw('search mask', [rows, d], uniform(0.2, 1)), draw('search weights', [1, d], uniform(0.2, 1))]
+          : []),
+      ];
+      const key = (name: string): string => `${name} ${distance}${masked ? ' masked' : ''} B=${rows}`;
+      type Ports = { x: Tensor; prototypes: Tensor; mask?: Tensor; weights?: Tensor };
+      const search = (
+        name: string,
+        build: (t: Ports) => Record<string, Tensor>,
+        wrt?: readonly string[],
+      ) => ({
+        key: key(name),
+        graph: trace(name, specs, (t) => build(t as Ports)),
+        inputs,
+        ...(wrt ? { wrt } : {}),
+        scale: 16,
+      });
+      return [
+        search('pairwiseSimilarity', (t) => ({ out: pairwiseSimilarity({ distance, ...t }) }), [
+          'x',
+          'prototypes',
+        ]),
+        search('nearest', (t) => ({ ...nearest({ distance, ...t }) })),
+        search('topKSimilar', (t) => ({ ...topKSimilar({ distance, ...t }, 4) }), ['prototypes']),
+      ];
+    }),
+  ),
+);
+
 /** Every composite case. */
-export const compositeCases = (): readonly CompositeCase[] => unknowns;
+export const compositeCases = (): readonly CompositeCase[] => [...unknowns, ...searches];
 
 /** Values of the composite, of its body written out, and its derivative. */
 export const compositeChecks = (): Check[] =>
