@@ -53,15 +53,14 @@ export function checkGaps(gaps: Readonly<Record<string, string>>, keys: Readonly
   }
 }
 
-/** Declares the whole suite for a backend. */
-export function describeBackend(
+/** Declares groups of checks for a backend, less its known gaps. */
+export function declareSuite(
   name: string,
   make: () => Promise<Backend>,
-  options: SuiteOptions = {},
+  groups: Readonly<Record<string, readonly Check[]>>,
+  { knownGaps = {}, precision: own = {} }: SuiteOptions,
 ): void {
-  const { knownGaps = {} } = options;
-  const precision: Precision = { ...usualPrecision, ...options.precision };
-  const groups = suites();
+  const precision: Precision = { ...usualPrecision, ...own };
   checkGaps(knownGaps, new Set(Object.values(groups).flatMap((checks) => checks.map(({ key }) => key))));
   describe(name, () => {
     let backend: Backend;
@@ -79,4 +78,13 @@ export function describeBackend(
       });
     }
   });
+}
+
+/** Declares the whole suite of graphs for a backend. */
+export function describeBackend(
+  name: string,
+  make: () => Promise<Backend>,
+  options: SuiteOptions = {},
+): void {
+  declareSuite(name, make, suites(), options);
 }

@@ -6,5 +6,6 @@ export { type Precision, usualPrecision } from './compare.js';
 export { type CompositeCase, compositeCases, writtenOut } from './composites.js';
 export type { Check } from './contract.js';
 export { checkGaps, describeBackend, type SuiteOptions, suites } from './describe.js';
+export { describeEstimators, estimatorSuites } from './estimators/index.js';
 export { type GradientCase, gradientCase } from './gradient.js';
 export { expectReference } from './run.js';

@@ -60,6 +60,8 @@ export function planGemms(graph: Graph): GemmPlan {
       const readers = users.get(y.id) ?? [];
       const next = readers[0];
       if (readers.length !== 1 || !next || isOutput.has(y.id)) break;
+      // A sum of two products: the first one took the addition, the second one is its C.
+      if (at.has(next) || absorbed.has(next)) break;
       const longer = extend(gemm, next, y, constants);
       if (!longer) break;
       absorbed.add(gemm.last);

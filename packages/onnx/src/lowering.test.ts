@@ -56,6 +56,14 @@ const cases: Record<string, Case> = {
     (x, y, z) => ({ y: f.matmul(x, y), w: f.add(f.matmul(x, y), z) }),
   ],
   'gemm + gemm': [['float32 B,3', 'float32 3,4'], (x, y) => f.add(f.matmul(x, y), f.matmul(x, y))],
+  'gemm + another gemm': [
+    ['float32 B,3', 'float32 3,4', 'float32 3,4'],
+    (x, y, z) => f.add(f.matmul(x, y), f.matmul(x, z)),
+  ],
+  '−(gemm + another gemm)': [
+    ['float32 B,3', 'float32 3,4', 'float32 3,4'],
+    (x, y, z) => f.neg(f.sub(f.matmul(x, y), f.matmul(x, z))),
+  ],
   'one row + matrix': [['float32 1,3', 'float32 3,4', 'float32 B,4'], (x, y, z) => f.add(f.matmul(x, y), z)],
   'argMax of a narrow axis': [['float32 B,7'], (x) => f.argMax(x)],
   'argMax of a wide axis': [['float32 B,256'], (x) => f.argMax(x)],

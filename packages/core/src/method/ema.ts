@@ -33,16 +33,21 @@ export function decay(ages: Float64Array, rows: number, halfLife: number): void 
 
 /**
  * age += W, η = W/age, p ← (1−η)·p + η·(mean of its rows); targets follow the same η.
- * With coordinate ages η is per coordinate, and what no row reported stays. Returns the largest ‖p′ − p‖.
+ * With coordinate ages η is per coordinate, and what no row reported stays. With cosine every prototype that is not frozen
+ * leaves at unit length. Returns the largest ‖p′ − p‖ of those that rows chose.
  */
 export function emaUpdate(grid: MovingGrid, batch: BatchSums): number {
   const { prototypes, targets, ages, coordinateAges, frozen } = grid;
   const count = ages.length;
   const [columns, width] = [prototypes.length / count, targets.length / count];
+  const unit = grid.distance === 'cosine';
   let largest = 0;
   for (let k = 0; k < count; k++) {
     const weight = batch.weights[k] as number;
-    if (weight <= 0) continue;
+    if (weight <= 0) {
+      if (unit && frozen[k] !== 1) toUnitLength(prototypes, k * columns, columns);
+      continue;
+    }
     const age = (ages[k] as number) + weight;
     ages[k] = age;
     const before = prototypes.slice(k * columns, (k + 1) * columns);
@@ -59,7 +64,7 @@ export function emaUpdate(grid: MovingGrid, batch: BatchSums): number {
       if (!held) prototypes[j] = p + (reported / old) * ((batch.sums[j] as number) / reported - p);
     }
     if (held) continue;
-    if (grid.distance === 'cosine') toUnitLength(prototypes, k * columns, columns);
+    if (unit) toUnitLength(prototypes, k * columns, columns);
     let shift = 0;
     before.forEach((p, j) => {
       shift += ((prototypes[k * columns + j] as number) - p) ** 2;

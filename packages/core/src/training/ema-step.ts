@@ -23,7 +23,7 @@ const host = (array: NdArray): Float64Array => Float64Array.from(array.data);
 /** Moves the grid by one batch; the state that came in is left alone. */
 export async function emaStep(context: Context, before: ModelState, batch: Batch): Promise<EmaStep> {
   const { options, programs } = context;
-  let state = batch.mask && !before.coordinateAges ? withCoordinateAges(before) : before;
+  let state = before;
   const spec = specOf(context, state, batch.mask !== undefined);
   const assignment = await assignRows(programs, spec, state.arrays, batch, options.targetAssignment);
 
@@ -41,8 +41,12 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
     decay(moving.ages, batch.x.rows, options.halfLife);
     if (moving.coordinateAges) decay(moving.coordinateAges, batch.x.rows, options.halfLife);
   }
+  if (batch.mask) moving.coordinateAges ??= coordinateAges(moving.ages, assignment.sums.weights, prototypes);
   // The answers of the heads add up to the target, so each one learns its share.
-  const sums = { ...assignment.sums, targetMeans: assignment.sums.targetMeans.map((mean) => mean / spec.heads) };
+  const sums = {
+    ...assignment.sums,
+    targetMeans: assignment.sums.targetMeans.map((mean) => mean / spec.heads),
+  };
   const shift = emaUpdate(moving, sums);
   const spread = addSpread(state, assignment, batch, spec.heads);
   const next: Record<string, NdArray> = {
@@ -55,7 +59,10 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
   if (options.autoFeatureWeights) {
     variances = await blendVariances(context, spec, state, batch, assignment);
     const weights = importance(variances);
-    next.featureWeights = ndarray(Array.from({ length: spec.heads }, () => [...weights]).flat(), [spec.heads, spec.columns]);
+    next.featureWeights = ndarray(Array.from({ length: spec.heads }, () => [...weights]).flat(), [
+      spec.heads,
+      spec.columns,
+    ]);
   }
   state = {
     ...state,
@@ -66,16 +73,18 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
     variances,
     batches: state.batches + 1,
   };
-  if (options.pruneEvery > 0 && state.batches % options.pruneEvery === 0) state = prune(state, options.minWeight);
+  if (options.pruneEvery > 0 && state.batches % options.pruneEvery === 0)
+    state = prune(state, options.minWeight);
   return { state, shift, assignment };
 }
 
-/** Ages a coordinate, from the ages so far. */
-function withCoordinateAges(state: ModelState): ModelState {
-  const columns = (state.arrays.prototypes as NdArray).shape[1] as number;
-  const coordinateAges = new Float64Array(state.ages.length * columns);
-  for (let i = 0; i < coordinateAges.length; i++) coordinateAges[i] = state.ages[Math.floor(i / columns)] as number;
-  return { ...state, coordinateAges };
+/** Where ages a coordinate start: at the ages that count this batch already, as in the original. */
+function coordinateAges(ages: Float64Array, weights: Float64Array, { data, shape }: NdArray) {
+  const columns = shape[1] as number;
+  return Float64Array.from(data, (_, i) => {
+    const k = Math.floor(i / columns);
+    return (ages[k] as number) + (weights[k] as number);
+  });
 }
 
 /** Σ w·δ and Σ w of each head so far. */
@@ -105,10 +114,14 @@ function bandwidths(spread: Float64Array, { shape, data }: NdArray): NdArray {
 /** Drops prototypes whose age fell below `minWeight`; the last one and frozen ones stay. */
 export function prune(state: ModelState, minWeight: number): ModelState {
   const frozen = (state.arrays.frozen as NdArray).data;
-  let kept = Array.from(state.ages.keys()).filter((k) => (state.ages[k] as number) >= minWeight || frozen[k] === 1);
+  let kept = Array.from(state.ages.keys()).filter(
+    (k) => (state.ages[k] as number) >= minWeight || frozen[k] === 1,
+  );
   if (kept.length === state.ages.length) return state;
   if (kept.length === 0) kept = [state.ages.indexOf(Math.max(...state.ages))];
-  const rowsOf = <A extends { readonly length: number; slice(a: number, b: number): A; set(v: A, at: number): void }>(
+  const rowsOf = <
+    A extends { readonly length: number; slice(a: number, b: number): A; set(v: A, at: number): void },
+  >(
     data: A,
     make: (size: number) => A,
   ): A => {

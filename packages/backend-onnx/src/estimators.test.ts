@@ -1,0 +1,4 @@
+import { describeEstimators } from '@fkm/conformance';
+import { onnxBackend } from './index.js';
+
+describeEstimators('onnx cpu', () => onnxBackend());

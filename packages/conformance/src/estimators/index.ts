@@ -1,0 +1,20 @@
+// Declares what an estimator should do on a backend: the original's numbers, and how it behaves.
+
+import type { Backend } from '@fkm/core/graph';
+import type { Check } from '../contract.js';
+import { declareSuite, type SuiteOptions } from '../describe.js';
+import { originalChecks } from './formulas.js';
+
+/** All checks of the estimators, by group. */
+export const estimatorSuites = (): Record<string, Check[]> => ({
+  original: originalChecks(),
+});
+
+/** Declares the suite of the estimators for a backend. */
+export function describeEstimators(
+  name: string,
+  make: () => Promise<Backend>,
+  options: Pick<SuiteOptions, 'knownGaps'> = {},
+): void {
+  declareSuite(`estimators on ${name}`, make, estimatorSuites(), options);
+}

@@ -1,0 +1,116 @@
+// Numbers of the original PyTorch implementation (fixtures/original.json) and how near to them a result has to be.
+
+import type { Distance } from '@fkm/core/graph';
+import original from '../fixtures/original.json' with { type: 'json' };
+
+/** Row-major, rounded to 7 decimals. */
+export interface Stored {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+
+type Soft = 'hard' | 'mean' | 'scaled' | 'softmax_scaled';
+
+export interface Original {
+  readonly inputs: Readonly<
+    Record<
+      | 'X'
+      | 'C'
+      | 'featureMask'
+      | 'featureWeights'
+      | 'sampleWeight'
+      | 'yRegression'
+      | 'prototypeTargets'
+      | 'big',
+      Stored
+    >
+  >;
+  readonly similarity: readonly {
+    readonly distance: Distance;
+    readonly masked: boolean;
+    readonly weighted: boolean;
+    readonly value: Stored;
+  }[];
+  readonly routing: readonly {
+    readonly distance: Distance;
+    readonly softType: Soft;
+    readonly temperature: number;
+    readonly topK: number;
+    readonly value: Stored;
+  }[];
+  readonly emaStep: readonly {
+    readonly distance: Distance;
+    readonly masked: boolean;
+    readonly options: {
+      readonly target_assignment: 'mean' | 'scaled' | 'softmax_scaled';
+      readonly temperature?: number;
+    };
+    readonly shift: number;
+    readonly prototypes: Stored;
+    readonly weights: Stored;
+    readonly featureAges?: Stored;
+    readonly targets: Stored;
+  }[];
+  readonly gradient: readonly {
+    readonly distance: Distance;
+    readonly masked: boolean;
+    readonly softType: 'scaled' | 'softmax_scaled';
+    readonly temperature: number;
+    readonly topK: number;
+    readonly l2Reg: number;
+    readonly diversityReg: number;
+    readonly loss: number;
+    readonly dPrototypes: Stored;
+    readonly dTargets: Stored;
+  }[];
+  readonly predict: readonly {
+    readonly distance: Distance;
+    readonly topK: number;
+    readonly softType: 'scaled';
+    readonly value: Stored;
+  }[];
+  readonly autoK: readonly {
+    readonly distance: Distance;
+    readonly scale: number;
+    readonly offset: number;
+    readonly k: number;
+  }[];
+  readonly featureImportance: readonly { readonly masked: boolean; readonly weights: Stored }[];
+}
+
+/** The numbers. JSON has no literal types, so the cast says what the file holds. */
+export const fixtures: Original = original as unknown as Original;
+
+const relative = 1e-5;
+/** Half a unit of the seventh decimal, to which the fixtures are rounded, and one rounding of a float32 near 1 beside it. */
+const rounding = 5e-8 + 2 ** -24;
+
+/** Equal to 1e-5 relative. `terms`: the size of what was added up to get there, where that is more than the result. */
+export function expectOriginal(
+  what: string,
+  got: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
+  want: Stored,
+  terms = 1,
+): void {
+  if (`${got.shape}` !== `${want.shape}`) {
+    throw new Error(`${what} has the shape [${got.shape}], should have [${want.shape}].`);
+  }
+  want.data.forEach((value, i) => {
+    const off = Math.abs((got.data[i] as number) - value);
+    if (!(off <= relative * Math.abs(value) + rounding * terms)) {
+      throw new Error(
+        `${what}[${i}] is ${got.data[i]}, should be ${value} (off by ${off}).\n` +
+          ` got: ${Array.from(got.data).join(', ')}\nwant: ${want.data.join(', ')}`,
+      );
+    }
+  });
+}
+
+/** Rows of length 1, as the original brings them before it compares by cosine. */
+export function unitRows({ shape, data }: Stored): Stored {
+  const columns = shape[1] as number;
+  const lengths = Array.from({ length: shape[0] as number }, (_, i) =>
+    Math.hypot(...data.slice(i * columns, (i + 1) * columns)),
+  );
+  return { shape, data: data.map((x, i) => x / (lengths[Math.floor(i / columns)] as number)) };
+}
