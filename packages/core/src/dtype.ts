@@ -16,7 +16,8 @@ export interface NdArray<A extends TypedArray = TypedArray> {
   readonly dtype: DType;
 }
 
-export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
+export const isFloat = (dtype: DType): boolean =>
+  dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 
 export const bytesPerElement: Readonly<Record<DType, number>> = {
   float32: 4,

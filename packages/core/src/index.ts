@@ -2,7 +2,15 @@ export type { Backend, BackendFlags, Executable, Value } from './backend.js';
 export type { Matrix, Vector } from './data/matrix.js';
 export type { DType, NdArray, Shape, TypedArray } from './dtype.js';
 export * from './errors.js';
-export type { EvalSet, FinetuneOptions, FitBatchOptions, FitOptions, PredictOptions, RowOptions, SaveOptions } from './estimators/calls.js';
+export type {
+  EvalSet,
+  FinetuneOptions,
+  FitBatchOptions,
+  FitOptions,
+  PredictOptions,
+  RowOptions,
+  SaveOptions,
+} from './estimators/calls.js';
 export type { Grid } from './estimators/grid.js';
 export type { InitialGrid, RegressorOptions } from './estimators/options.js';
 export { FastKMeansRegressor, type RegressionTargets } from './estimators/regressor.js';

@@ -23,9 +23,11 @@ export interface Place {
   readonly argument: string;
 }
 
-const isFlat = (m: Matrix): m is { data: Vector; shape: readonly [number, number] } => !Array.isArray(m) && 'data' in m;
+const isFlat = (m: Matrix): m is { data: Vector; shape: readonly [number, number] } =>
+  !Array.isArray(m) && 'data' in m;
 
-const isNumbers = (v: unknown): v is Vector => Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView));
+const isNumbers = (v: unknown): v is Vector =>
+  Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView));
 
 function wrongKind({ call, argument }: Place, value: unknown, wanted: string): never {
   const got = value === null ? 'null' : Array.isArray(value) ? 'an array of something else' : typeof value;
@@ -41,8 +43,17 @@ export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
   if (isFlat(matrix)) {
     if (!isNumbers(matrix.data) || !isNumbers(matrix.shape)) wrongKind(place, matrix, wanted);
     const [rows, width] = matrix.shape;
-    if (matrix.shape.length !== 2 || !Number.isInteger(rows) || !Number.isInteger(width) || rows < 0 || width < 1) {
-      throw new ShapeError(`${call}: ${argument}.shape should be [rows, columns], got [${Array.from(matrix.shape)}].`, { argument });
+    if (
+      matrix.shape.length !== 2 ||
+      !Number.isInteger(rows) ||
+      !Number.isInteger(width) ||
+      rows < 0 ||
+      width < 1
+    ) {
+      throw new ShapeError(
+        `${call}: ${argument}.shape should be [rows, columns], got [${Array.from(matrix.shape)}].`,
+        { argument },
+      );
     }
     if (matrix.data.length !== rows * width) {
       throw new ShapeError(
@@ -53,28 +64,39 @@ export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
     out = { data: asFloat32(matrix.data), rows, columns: width };
   } else {
     if (!Array.isArray(matrix)) wrongKind(place, matrix, wanted);
-    const width = matrix.length === 0 ? (columns ?? 0) : isNumbers(matrix[0]) ? matrix[0].length : wrongKind(place, matrix, wanted);
+    const width =
+      matrix.length === 0
+        ? (columns ?? 0)
+        : isNumbers(matrix[0])
+          ? matrix[0].length
+          : wrongKind(place, matrix, wanted);
     const data = new Float32Array(matrix.length * width);
     matrix.forEach((row: Vector, i: number) => {
       if (!isNumbers(row)) wrongKind(place, matrix, wanted);
       if (row.length !== width) {
-        throw new ShapeError(`${call}: row ${i} of ${argument} has ${row.length} values, row 0 has ${width}.`, {
-          argument,
-          row: i,
-          columns: row.length,
-          expected: width,
-        });
+        throw new ShapeError(
+          `${call}: row ${i} of ${argument} has ${row.length} values, row 0 has ${width}.`,
+          {
+            argument,
+            row: i,
+            columns: row.length,
+            expected: width,
+          },
+        );
       }
       for (let j = 0; j < width; j++) data[i * width + j] = numberAt(row, j);
     });
     out = { data, rows: matrix.length, columns: width };
   }
   if (columns !== undefined && out.columns !== columns) {
-    throw new ShapeError(`${call}: ${argument} has ${out.columns} columns, this model was fitted on ${columns}.`, {
-      argument,
-      columns: out.columns,
-      expected: columns,
-    });
+    throw new ShapeError(
+      `${call}: ${argument} has ${out.columns} columns, this model was fitted on ${columns}.`,
+      {
+        argument,
+        columns: out.columns,
+        expected: columns,
+      },
+    );
   }
   return out;
 }
@@ -86,7 +108,9 @@ const numberAt = (row: Vector, j: number): number => {
 };
 
 const asFloat32 = (data: Vector): Float32Array =>
-  data instanceof Float32Array ? data : Float32Array.from({ length: data.length }, (_, i) => numberAt(data, i));
+  data instanceof Float32Array
+    ? data
+    : Float32Array.from({ length: data.length }, (_, i) => numberAt(data, i));
 
 /** Errors: DataError with row and column of the first value that is NaN or infinite and not masked. */
 export function checkFinite(x: Rows, place: Place, mask?: Rows): void {
@@ -97,12 +121,15 @@ export function checkFinite(x: Rows, place: Place, mask?: Rows): void {
     if (mask && (mask.data[mask.rows === 1 ? i % x.columns : i] as number) <= 0) continue;
     const [row, column] = [Math.floor(i / x.columns), i % x.columns];
     const remedy = place.argument === 'X' ? ' Remove the row, or mask the value with featureMask.' : '';
-    throw new DataError(`${place.call}: ${place.argument} has ${value} in row ${row}, column ${column}.${remedy}`, {
-      argument: place.argument,
-      row,
-      column,
-      value,
-    });
+    throw new DataError(
+      `${place.call}: ${place.argument} has ${value} in row ${row}, column ${column}.${remedy}`,
+      {
+        argument: place.argument,
+        row,
+        column,
+        value,
+      },
+    );
   }
 }
 
@@ -110,28 +137,38 @@ export function checkFinite(x: Rows, place: Place, mask?: Rows): void {
 export function toVector(values: Vector, length: number, place: Place): Float32Array {
   if (!isNumbers(values)) wrongKind(place, values, 'an array of numbers');
   if (values.length !== length) {
-    throw new ShapeError(`${place.call}: ${place.argument} has ${values.length} values, X has ${length} rows.`, {
-      argument: place.argument,
-      length: values.length,
-      expected: length,
-    });
+    throw new ShapeError(
+      `${place.call}: ${place.argument} has ${values.length} values, X has ${length} rows.`,
+      {
+        argument: place.argument,
+        length: values.length,
+        expected: length,
+      },
+    );
   }
   return asFloat32(values);
 }
 
 /** Weights are finite, not negative, and not all zero. */
-export function toWeights(values: Vector | undefined, length: number, call: string): Float32Array | undefined {
+export function toWeights(
+  values: Vector | undefined,
+  length: number,
+  call: string,
+): Float32Array | undefined {
   if (values === undefined) return undefined;
   const argument = 'sampleWeight';
   const weights = toVector(values, length, { call, argument });
   let total = 0;
   weights.forEach((value, row) => {
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw new DataError(`${call}: sampleWeight is ${value} in row ${row}; weights are finite and at least 0.`, {
-        argument,
-        row,
-        value,
-      });
+      throw new DataError(
+        `${call}: sampleWeight is ${value} in row ${row}; weights are finite and at least 0.`,
+        {
+          argument,
+          row,
+          value,
+        },
+      );
     }
     total += value;
   });
@@ -144,9 +181,7 @@ export function toMask(mask: Matrix | Vector | undefined, x: Rows, call: string)
   if (mask === undefined) return undefined;
   const place = { call, argument: 'featureMask' };
   const single = isNumbers(mask) && mask.length > 0 && !isNumbers((mask as ArrayLike<unknown>)[0]);
-  const out = single
-    ? toRows([mask as Vector], place)
-    : toRows(mask as Matrix, place);
+  const out = single ? toRows([mask as Vector], place) : toRows(mask as Matrix, place);
   if (out.columns !== x.columns || (out.rows !== x.rows && out.rows !== 1)) {
     throw new ShapeError(
       `${call}: featureMask is [${out.rows}, ${out.columns}], X is [${x.rows}, ${x.columns}]; give one row, or one a row of X.`,
@@ -158,7 +193,13 @@ export function toMask(mask: Matrix | Vector | undefined, x: Rows, call: string)
 }
 
 /** The chosen rows, in that order, written to `into` where given. */
-export function takeRows(x: Rows, order: ArrayLike<number>, begin: number, end: number, into?: Float32Array): Rows {
+export function takeRows(
+  x: Rows,
+  order: ArrayLike<number>,
+  begin: number,
+  end: number,
+  into?: Float32Array,
+): Rows {
   const { columns } = x;
   const data = into?.subarray(0, (end - begin) * columns) ?? new Float32Array((end - begin) * columns);
   for (let i = begin; i < end; i++) {

@@ -1,7 +1,7 @@
 // The options of the public calls, and their check.
 
-import { OptionError } from '../errors.js';
 import type { Matrix, Vector } from '../data/matrix.js';
+import { OptionError } from '../errors.js';
 import type { RunControl } from '../training/progress.js';
 import type { Schedule } from '../training/schedule.js';
 
@@ -74,9 +74,14 @@ const known: Readonly<Record<string, readonly string[]>> = {
   transform: ['featureMask'],
 };
 
-const positiveInteger = { allowed: 'a positive integer', accepts: (v: unknown) => Number.isInteger(v) && (v as number) > 0 };
+const positiveInteger = {
+  allowed: 'a positive integer',
+  accepts: (v: unknown) => Number.isInteger(v) && (v as number) > 0,
+};
 const boolean = { allowed: 'true or false', accepts: (v: unknown) => typeof v === 'boolean' };
-const rules: Readonly<Record<string, { readonly allowed: string; readonly accepts: (v: unknown) => boolean }>> = {
+const rules: Readonly<
+  Record<string, { readonly allowed: string; readonly accepts: (v: unknown) => boolean }>
+> = {
   gradientStep: boolean,
   shuffle: boolean,
   optimiser: boolean,
@@ -84,28 +89,48 @@ const rules: Readonly<Record<string, { readonly allowed: string; readonly accept
   epochs: positiveInteger,
   earlyStoppingRounds: positiveInteger,
   tol: { allowed: 'a number of at least 0', accepts: (v) => typeof v === 'number' && v >= 0 },
-  lr: { allowed: 'a positive finite number', accepts: (v) => typeof v === 'number' && v > 0 && v < Number.POSITIVE_INFINITY },
-  schedule: { allowed: "'oneCycle', 'cosine', 'constant'", accepts: (v) => ['oneCycle', 'cosine', 'constant'].includes(v as string) },
+  lr: {
+    allowed: 'a positive finite number',
+    accepts: (v) => typeof v === 'number' && v > 0 && v < Number.POSITIVE_INFINITY,
+  },
+  schedule: {
+    allowed: "'oneCycle', 'cosine', 'constant'",
+    accepts: (v) => ['oneCycle', 'cosine', 'constant'].includes(v as string),
+  },
   evalFraction: { allowed: 'a number in [0, 1)', accepts: (v) => typeof v === 'number' && v >= 0 && v < 1 },
-  evalSet: { allowed: '{ X, y }', accepts: (v) => typeof v === 'object' && v !== null && 'X' in v && 'y' in v },
+  evalSet: {
+    allowed: '{ X, y }',
+    accepts: (v) => typeof v === 'object' && v !== null && 'X' in v && 'y' in v,
+  },
   onProgress: { allowed: 'a function', accepts: (v) => typeof v === 'function' },
-  signal: { allowed: 'an AbortSignal', accepts: (v) => typeof v === 'object' && v !== null && 'throwIfAborted' in v },
+  signal: {
+    allowed: 'an AbortSignal',
+    accepts: (v) => typeof v === 'object' && v !== null && 'throwIfAborted' in v,
+  },
 };
 
 /** Errors: OptionError for a name that the call does not know, or a value that it cannot take. */
 export function checkCall(call: string, options: object): void {
   const names = known[call] as readonly string[];
   if (typeof options !== 'object' || options === null) {
-    throw new OptionError(`${call}: the options should be an object with ${names.join(', ')}, got ${String(options)}.`);
+    throw new OptionError(
+      `${call}: the options should be an object with ${names.join(', ')}, got ${String(options)}.`,
+    );
   }
   for (const [name, value] of Object.entries(options)) {
     if (!names.includes(name)) {
-      throw new OptionError(`${call}: there is no option ${name}; there are ${names.join(', ')}.`, { option: name });
+      throw new OptionError(`${call}: there is no option ${name}; there are ${names.join(', ')}.`, {
+        option: name,
+      });
     }
     const rule = rules[name];
     if (value !== undefined && rule && !rule.accepts(value)) {
-      const got = typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
-      throw new OptionError(`${call}: ${name} is ${got}; allowed is ${rule.allowed}.`, { option: name, value });
+      const got =
+        typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
+      throw new OptionError(`${call}: ${name} is ${got}; allowed is ${rule.allowed}.`, {
+        option: name,
+        value,
+      });
     }
   }
 }

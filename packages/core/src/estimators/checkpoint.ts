@@ -11,7 +11,13 @@ const formatName = 'fkm';
 const version = { major: 1, minor: 0 } as const;
 const headerLimit = 2 ** 26;
 
-const codes: Readonly<Record<DType, string>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16', int32: 'I32', bool: 'BOOL' };
+const codes: Readonly<Record<DType, string>> = {
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int32: 'I32',
+  bool: 'BOOL',
+};
 /** float64 appears in checkpoints alone: the ages. */
 const float64 = 'F64';
 
@@ -35,7 +41,12 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
   if (state) {
     for (const name of Object.keys(state.arrays).sort()) {
       const { dtype, shape, data } = state.arrays[name] as NdArray;
-      tensors.push({ name, dtype: codes[dtype], shape, data: data instanceof Float64Array ? Float32Array.from(data) : data });
+      tensors.push({
+        name,
+        dtype: codes[dtype],
+        shape,
+        data: data instanceof Float64Array ? Float32Array.from(data) : data,
+      });
     }
     for (const name of float64State) {
       const data = state[name];
@@ -49,10 +60,19 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
       version: `${version.major}.${version.minor}`,
       kind,
       options: JSON.stringify(plain, (_key, value) =>
-        ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value === Number.POSITIVE_INFINITY ? 'Infinity' : value,
+        ArrayBuffer.isView(value)
+          ? Array.from(value as Float32Array)
+          : value === Number.POSITIVE_INFINITY
+            ? 'Infinity'
+            : value,
       ),
       state: JSON.stringify(
-        state && { random: state.random, step: state.step, batches: state.batches, rawColumns: state.rawColumns },
+        state && {
+          random: state.random,
+          step: state.step,
+          batches: state.batches,
+          rawColumns: state.rawColumns,
+        },
       ),
     },
   };
@@ -89,7 +109,8 @@ export function decodeModel(
   if (!(bytes instanceof Uint8Array) || bytes.length < 8) return fail('these are no checkpoint bytes');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
-  if (length > headerLimit || length > bytes.length - 8) return fail(`the header claims ${length} bytes of ${bytes.length}`);
+  if (length > headerLimit || length > bytes.length - 8)
+    return fail(`the header claims ${length} bytes of ${bytes.length}`);
   const header = parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)), 'header');
   const metadata = header.__metadata__ as Readonly<Record<string, string>> | undefined;
   if (metadata?.format !== formatName) return fail('this safetensors file was not written by fkm');
@@ -100,7 +121,9 @@ export function decodeModel(
     );
   }
   if (metadata.kind !== kind) return fail(`the checkpoint holds a ${metadata.kind}, not a ${kind}`);
-  const options = parse(metadata.options ?? '', 'options', (_key, value) => (value === 'Infinity' ? Number.POSITIVE_INFINITY : value));
+  const options = parse(metadata.options ?? '', 'options', (_key, value) =>
+    value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
+  );
   const scalars = parse(metadata.state ?? '', 'state');
   const body = bytes.subarray(8 + length);
   const arrays: Record<string, NdArray> = {};
@@ -111,24 +134,40 @@ export function decodeModel(
     const { dtype: code, shape } = entry as Entry;
     if (code === float64) wide[name.replace(/^state\./, '')] = new Float64Array(raw.slice().buffer);
     else {
-      const dtype = (Object.keys(codes) as DType[]).find((key) => codes[key] === code) ?? fail(`${name} has the dtype ${code}`);
+      const dtype =
+        (Object.keys(codes) as DType[]).find((key) => codes[key] === code) ??
+        fail(`${name} has the dtype ${code}`);
       const data = allocate(dtype, sizeOf(shape));
       new Uint8Array(data.buffer).set(raw);
       arrays[name] = { data, shape, dtype };
     }
   }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null)) as Omit<RegressorOptions, 'backend'>;
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null)) as Omit<
+    RegressorOptions,
+    'backend'
+  >;
   if (scalars === null) return { options: given, state: null };
   const { ages, spread } = wide;
   if (!ages || !spread || !arrays.prototypes) return fail('ages, spread or prototypes are missing');
   const state = scalars as unknown as Pick<ModelState, 'random' | 'step' | 'batches' | 'rawColumns'>;
   return {
     options: given,
-    state: { ...state, arrays, ages, spread, coordinateAges: wide.coordinateAges ?? null, variances: wide.variances ?? null },
+    state: {
+      ...state,
+      arrays,
+      ages,
+      spread,
+      coordinateAges: wide.coordinateAges ?? null,
+      variances: wide.variances ?? null,
+    },
   };
 }
 
-function parse(text: string, what: string, reviver?: (key: string, value: unknown) => unknown): Record<string, unknown> {
+function parse(
+  text: string,
+  what: string,
+  reviver?: (key: string, value: unknown) => unknown,
+): Record<string, unknown> {
   try {
     return JSON.parse(text, reviver) as Record<string, unknown>;
   } catch {
@@ -138,7 +177,10 @@ function parse(text: string, what: string, reviver?: (key: string, value: unknow
 
 function tensorBytes(name: string, entry: Entry, body: Uint8Array): Uint8Array {
   const [begin, end] = Array.isArray(entry?.data_offsets) ? entry.data_offsets : [];
-  const width = entry.dtype === float64 ? 8 : bytesPerElement[(Object.keys(codes) as DType[]).find((key) => codes[key] === entry.dtype) as DType];
+  const width =
+    entry.dtype === float64
+      ? 8
+      : bytesPerElement[(Object.keys(codes) as DType[]).find((key) => codes[key] === entry.dtype) as DType];
   const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   if (!whole(begin) || !whole(end) || begin > end || end > body.length || !entry.shape?.every(whole)) {
     return fail(`tensor ${name} lies outside of the file`);

@@ -26,13 +26,20 @@ const copy = (array: NdArray): NdArray => ({ ...array, data: array.data.slice() 
 /** Copies: writing to them changes nothing. */
 export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
   const prototypes = arrays.prototypes as NdArray;
-  const named = { featureWeights: arrays.featureWeights, logBandwidth: arrays.logBandwidth, bias: arrays.bias, metric: arrays['scaler.metric'] };
+  const named = {
+    featureWeights: arrays.featureWeights,
+    logBandwidth: arrays.logBandwidth,
+    bias: arrays.bias,
+    metric: arrays['scaler.metric'],
+  };
   return {
     prototypes: copy(prototypes),
     ...(arrays.targets ? { targets: inUnits(arrays.targets, arrays) } : {}),
     ages: coordinateAges ? ndarray(coordinateAges, prototypes.shape) : ndarray(ages, [ages.length]),
     frozen: copy(arrays.frozen as NdArray),
-    ...Object.fromEntries(Object.entries(named).flatMap(([name, array]) => (array ? [[name, copy(array)]] : []))),
+    ...Object.fromEntries(
+      Object.entries(named).flatMap(([name, array]) => (array ? [[name, copy(array)]] : [])),
+    ),
   };
 }
 

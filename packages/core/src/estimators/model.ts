@@ -1,6 +1,15 @@
 // What all estimators share: the public calls, each checked first, run on copies, and stored only when it succeeded.
 
-import { checkFinite, type Matrix, type Rows, takeRows, toMask, toRows, toWeights, type Vector } from '../data/matrix.js';
+import {
+  checkFinite,
+  type Matrix,
+  type Rows,
+  takeRows,
+  toMask,
+  toRows,
+  toWeights,
+  type Vector,
+} from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError, ShapeError, StateError } from '../errors.js';
 import { initialFromGrid, initialise } from '../init/initialise.js';
@@ -10,17 +19,19 @@ import { Random } from '../random.js';
 import { blockRows, type Context, scaleBatch, specOf } from '../training/context.js';
 import { emaStep } from '../training/ema-step.js';
 import { findLearningRate, type LearningRateCurve } from '../training/finder.js';
-import { type FitResult, fitPasses, takeBatch } from '../training/fit.js';
 import { type FinetuneResult, finetuneEpochs, gradientStep, withoutMoments } from '../training/finetune.js';
-import { parameterNames, predictGraph, scalerNames, targetNames, transformGraph } from '../training/graphs.js';
+import { type FitResult, fitPasses, takeBatch } from '../training/fit.js';
+import {
+  parameterNames,
+  predictGraph,
+  scalerNames,
+  targetNames,
+  transformGraph,
+} from '../training/graphs.js';
 import { type Batch, disposeAll, uploadParameters } from '../training/phase1.js';
 import { lossAndGradients } from '../training/phase2.js';
 import { Programs, runOnce, take } from '../training/program.js';
 import { specKey } from '../training/spec.js';
-import { decodeModel, encodeModel } from './checkpoint.js';
-import { gridOf, type Grid } from './grid.js';
-import { type Resolved, type RegressorOptions, resolveOptions } from './options.js';
-import type { ModelState } from './state.js';
 import {
   checkCall,
   type EvalSet,
@@ -31,6 +42,10 @@ import {
   type RowOptions,
   type SaveOptions,
 } from './calls.js';
+import { decodeModel, encodeModel } from './checkpoint.js';
+import { type Grid, gridOf } from './grid.js';
+import { type RegressorOptions, type Resolved, resolveOptions } from './options.js';
+import type { ModelState } from './state.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
 const [fitRows, finetuneRows] = [10240, 256];
@@ -62,18 +77,26 @@ export abstract class PrototypeModel<Y> {
 
   private given(call: string): ModelState | null {
     const { initMode, randomState } = this.options;
-    return typeof initMode === 'object' ? initialFromGrid(this.options, initMode, new Random(randomState), call) : null;
+    return typeof initMode === 'object'
+      ? initialFromGrid(this.options, initMode, new Random(randomState), call)
+      : null;
   }
 
   /** A state that has learned; checks the columns of X against it. Errors: StateError. */
   protected fitted(call: string): ModelState {
     if (!this.state?.arrays.targets) {
-      throw new StateError(`${call}: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.`);
+      throw new StateError(
+        `${call}: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.`,
+      );
     }
     return this.state;
   }
 
-  private checkRows(X: Matrix, mask: Matrix | Vector | undefined, call: string): { x: Rows; mask: Rows | undefined } {
+  private checkRows(
+    X: Matrix,
+    mask: Matrix | Vector | undefined,
+    call: string,
+  ): { x: Rows; mask: Rows | undefined } {
     const x = toRows(X, { call, argument: 'X' }, this.state?.rawColumns);
     const checked = toMask(mask, x, call);
     checkFinite(x, { call, argument: 'X' }, checked);
@@ -82,7 +105,8 @@ export abstract class PrototypeModel<Y> {
 
   private checkBatch(X: Matrix, y: Y, options: RowOptions, call: string): Raw {
     const { x, mask } = this.checkRows(X, options.featureMask, call);
-    if (x.rows === 0) throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows: 0 });
+    if (x.rows === 0)
+      throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows: 0 });
     const targets = this.encode(y, x.rows, call);
     const known = this.state?.arrays.targets?.shape[1];
     if (known !== undefined && known !== targets.columns) {
@@ -203,7 +227,11 @@ export abstract class PrototypeModel<Y> {
   }
 
   /** Sweeps the learning rate on copies; the model stays as it is. Errors: as `fitBatch`. */
-  async findLearningRate(X: Matrix, y: Y, options: RowOptions & Pick<FitOptions<Y>, 'onProgress' | 'signal'> = {}): Promise<LearningRateCurve> {
+  async findLearningRate(
+    X: Matrix,
+    y: Y,
+    options: RowOptions & Pick<FitOptions<Y>, 'onProgress' | 'signal'> = {},
+  ): Promise<LearningRateCurve> {
     checkCall('findLearningRate', options);
     this.checkGradients('findLearningRate');
     const raw = this.checkBatch(X, y, options, 'findLearningRate');
@@ -213,7 +241,11 @@ export abstract class PrototypeModel<Y> {
   }
 
   /** Loss of a batch and its derivatives by the trained arrays, in the model's own units; moves nothing. Errors: as `fitBatch`. */
-  async lossAndGradients(X: Matrix, y: Y, options: RowOptions = {}): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
+  async lossAndGradients(
+    X: Matrix,
+    y: Y,
+    options: RowOptions = {},
+  ): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
     checkCall('lossAndGradients', options);
     this.checkGradients('lossAndGradients');
     const raw = this.checkBatch(X, y, options, 'lossAndGradients');
@@ -244,7 +276,9 @@ export abstract class PrototypeModel<Y> {
     const { x, mask } = this.checkRows(X, options.featureMask, call);
     const every = mask && spread(mask, x.rows);
     const spec = specOf(this.context, state, mask !== undefined);
-    const program = await this.programs.get(`${call} ${specKey(spec)} ${shapesOf(state)}`, () => build(spec, state.arrays));
+    const program = await this.programs.get(`${call} ${specKey(spec)} ${shapesOf(state)}`, () =>
+      build(spec, state.arrays),
+    );
     const parameters = uploadParameters(this.programs, state.arrays, names);
     let [out, width] = [new Float32Array(0), 0];
     try {
@@ -256,8 +290,13 @@ export abstract class PrototypeModel<Y> {
             shape: [end - begin, rows.columns],
             dtype: 'float32',
           });
-        const results = await runOnce(program, parameters, { x: part(x), ...(every ? { mask: part(every) } : {}) });
-        const { data, shape } = await take(Object.values(results)[0] as NonNullable<(typeof results)[string]>);
+        const results = await runOnce(program, parameters, {
+          x: part(x),
+          ...(every ? { mask: part(every) } : {}),
+        });
+        const { data, shape } = await take(
+          Object.values(results)[0] as NonNullable<(typeof results)[string]>,
+        );
         if (begin === 0) {
           width = shape[1] as number;
           out = new Float32Array(x.rows * width);
@@ -272,23 +311,31 @@ export abstract class PrototypeModel<Y> {
 
   /** What the model has learned, as arrays in the caller's units where targets are concerned. Errors: StateError. */
   get grid(): Grid {
-    if (!this.state) throw new StateError('grid: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.');
+    if (!this.state)
+      throw new StateError('grid: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.');
     return gridOf(this.state);
   }
 
   /** Holds prototypes in place: those whose entry in `mask` [K] is true, or all. Errors: StateError, ShapeError. */
   freezePrototypes(mask?: readonly boolean[] | Vector): void {
-    if (!this.state) throw new StateError('freezePrototypes: this model has no prototypes yet; fit it first.');
+    if (!this.state)
+      throw new StateError('freezePrototypes: this model has no prototypes yet; fit it first.');
     const count = this.state.ages.length;
     if (mask !== undefined && mask.length !== count) {
-      throw new ShapeError(`freezePrototypes: mask has ${mask.length} values, there are ${count} prototypes.`, {
-        argument: 'mask',
-        length: mask.length,
-        expected: count,
-      });
+      throw new ShapeError(
+        `freezePrototypes: mask has ${mask.length} values, there are ${count} prototypes.`,
+        {
+          argument: 'mask',
+          length: mask.length,
+          expected: count,
+        },
+      );
     }
     const frozen = Uint8Array.from({ length: count }, (_, k) => (mask === undefined || mask[k] ? 1 : 0));
-    this.state = { ...this.state, arrays: { ...this.state.arrays, frozen: ndarray(frozen, [count], 'bool') } };
+    this.state = {
+      ...this.state,
+      arrays: { ...this.state.arrays, frozen: ndarray(frozen, [count], 'bool') },
+    };
   }
 
   /**
@@ -297,21 +344,28 @@ export abstract class PrototypeModel<Y> {
    */
   async save(options: SaveOptions = {}): Promise<Uint8Array> {
     checkCall('save', options);
-    const state = this.state && (options.optimiser ?? true) ? this.state : this.state && withoutMoments(this.state);
+    const state =
+      this.state && (options.optimiser ?? true) ? this.state : this.state && withoutMoments(this.state);
     return encodeModel({ kind: this.head.task, options: this.options, state });
   }
 
-  protected static read(bytes: Uint8Array, kind: Head['task']): { options: Omit<RegressorOptions, 'backend'>; state: ModelState | null } {
+  protected static read(
+    bytes: Uint8Array,
+    kind: Head['task'],
+  ): { options: Omit<RegressorOptions, 'backend'>; state: ModelState | null } {
     return decodeModel(bytes, kind);
   }
 
   protected checkGradients(call: string): void {
     const why = refusesGradients(this.options.softType);
     if (why) {
-      throw new OptionError(`${call}: ${why}; use softType 'gaussian', 'scaled' or 'softmax_scaled' for gradient steps.`, {
-        option: 'softType',
-        value: this.options.softType,
-      });
+      throw new OptionError(
+        `${call}: ${why}; use softType 'gaussian', 'scaled' or 'softmax_scaled' for gradient steps.`,
+        {
+          option: 'softType',
+          value: this.options.softType,
+        },
+      );
     }
   }
 
@@ -327,10 +381,15 @@ export abstract class PrototypeModel<Y> {
       const { X, y, ...rest } = evalSet;
       const evaluation = this.checkBatch(X, y, rest, `${call}: evalSet`);
       if (evaluation.x.columns !== raw.x.columns) {
-        throw new ShapeError(`${call}: evalSet.X has ${evaluation.x.columns} columns, X has ${raw.x.columns}.`);
+        throw new ShapeError(
+          `${call}: evalSet.X has ${evaluation.x.columns} columns, X has ${raw.x.columns}.`,
+        );
       }
-      const mask = evaluation.mask ?? (raw.mask && { ...evaluation.x, data: new Float32Array(evaluation.x.data.length).fill(1) });
-      if (mask && !raw.mask) throw new OptionError(`${call}: evalSet has a featureMask, X has none; pass one for both.`);
+      const mask =
+        evaluation.mask ??
+        (raw.mask && { ...evaluation.x, data: new Float32Array(evaluation.x.data.length).fill(1) });
+      if (mask && !raw.mask)
+        throw new OptionError(`${call}: evalSet has a featureMask, X has none; pass one for both.`);
       return { training: raw, evaluation: { ...evaluation, mask } };
     }
     const n = raw.x.rows;
@@ -353,4 +412,3 @@ const shapesOf = (state: ModelState): string =>
 
 const spread = (mask: Rows, rows: number): Rows =>
   mask.rows === rows ? mask : takeRows(mask, new Uint8Array(rows), 0, rows);
-

@@ -1,8 +1,8 @@
 // The options of the estimators: one row an option with what it allows; defaults that depend on one another below.
 
 import type { Backend } from '../backend.js';
-import { OptionError } from '../errors.js';
 import type { Matrix, Vector } from '../data/matrix.js';
+import { OptionError } from '../errors.js';
 import type { SoftType } from '../method/routing.js';
 import type { Distance } from '../method/similarity.js';
 import type { Scaling } from '../scaling/scaler.js';
@@ -139,7 +139,9 @@ const rules: { readonly [N in keyof Required<RegressorOptions>]: Rule } = {
     allowed: 'an array of numbers in [0, 1]',
     accepts: (value) =>
       (Array.isArray(value) || ArrayBuffer.isView(value)) &&
-      Array.from(value as unknown as ArrayLike<unknown>).every((w) => typeof w === 'number' && w >= 0 && w <= 1),
+      Array.from(value as unknown as ArrayLike<unknown>).every(
+        (w) => typeof w === 'number' && w >= 0 && w <= 1,
+      ),
   },
   autoFeatureWeights: oneOf(true, false),
   l2Reg: notNegative,
@@ -156,17 +158,29 @@ const rules: { readonly [N in keyof Required<RegressorOptions>]: Rule } = {
 };
 
 const show = (value: unknown): string =>
-  typeof value === 'string' ? `'${value}'` : isObject(value) ? (Array.isArray(value) ? 'an array' : 'an object') : String(value);
+  typeof value === 'string'
+    ? `'${value}'`
+    : isObject(value)
+      ? Array.isArray(value)
+        ? 'an array'
+        : 'an object'
+      : String(value);
 
 /** Checks names and values one by one. Errors: OptionError with the option, what came, and what is allowed. */
 export function checkOptions(options: object, owner: string): void {
   for (const [name, value] of Object.entries(options)) {
     const rule = (rules as Readonly<Record<string, Rule>>)[name];
     if (!rule) {
-      throw new OptionError(`${owner}: there is no option ${name}; there are ${Object.keys(rules).join(', ')}.`, { option: name });
+      throw new OptionError(
+        `${owner}: there is no option ${name}; there are ${Object.keys(rules).join(', ')}.`,
+        { option: name },
+      );
     }
     if (value !== undefined && !rule.accepts(value)) {
-      throw new OptionError(`${owner}: ${name} is ${show(value)}; allowed is ${rule.allowed}.`, { option: name, value });
+      throw new OptionError(`${owner}: ${name} is ${show(value)}; allowed is ${rule.allowed}.`, {
+        option: name,
+        value,
+      });
     }
   }
 }
@@ -183,7 +197,10 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
   const initMode = given.initMode ?? (gaussian ? 'joint' : 'kmeans++');
   const isGrid = isObject(initMode);
   const refuse = (option: keyof RegressorOptions, why: string): never => {
-    throw new OptionError(`${owner}: ${option} ${show(given[option])} ${why}`, { option, value: given[option] });
+    throw new OptionError(`${owner}: ${option} ${show(given[option])} ${why}`, {
+      option,
+      value: given[option],
+    });
   };
   const { kTargets, kFeatures } = given;
   const strata = kTargets !== undefined || kFeatures !== undefined;
@@ -198,7 +215,9 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
     heads: given.heads ?? (initMode === 'joint' && gaussian ? undefined : 1),
     nPrototypes:
       given.nPrototypes ??
-      (strata && typeof targets === 'number' && typeof features === 'number' ? targets * features : undefined),
+      (strata && typeof targets === 'number' && typeof features === 'number'
+        ? targets * features
+        : undefined),
     kTargets,
     kFeatures,
     targetDistance: given.targetDistance ?? 'euclidean',
@@ -220,16 +239,20 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
     dtype: 'float32',
   };
   if (given.backend === undefined) {
-    throw new OptionError(`${owner}: backend is missing; pass ${rules.backend.allowed}.`, { option: 'backend' });
+    throw new OptionError(`${owner}: backend is missing; pass ${rules.backend.allowed}.`, {
+      option: 'backend',
+    });
   }
-  if (isGrid && options.scaling !== 'none') refuse('scaling', "would move a given grid; scale its prototypes yourself and leave scaling 'none'.");
+  if (isGrid && options.scaling !== 'none')
+    refuse('scaling', "would move a given grid; scale its prototypes yourself and leave scaling 'none'.");
   if (!gaussian && (options.heads ?? 1) > 1) refuse('heads', "needs softType 'gaussian'.");
   if (!gaussian && initMode === 'joint') refuse('initMode', "needs softType 'gaussian'.");
   if (!gaussian && options.prototypeDropout > 0) refuse('prototypeDropout', "needs softType 'gaussian'.");
   if ((options.heads ?? 1) > 1 && (initMode === 'kmeans++' || initMode === 'random')) {
     refuse('heads', "start from initMode 'joint' or a given grid.");
   }
-  if (options.minWeight > 0 && options.heads !== 1) refuse('minWeight', 'prunes one head alone; set heads: 1.');
+  if (options.minWeight > 0 && options.heads !== 1)
+    refuse('minWeight', 'prunes one head alone; set heads: 1.');
   if (options.metric !== 'none' && initMode !== 'joint') refuse('metric', "needs initMode 'joint'.");
   if (initMode === 'joint' && (kTargets === 'auto' || kFeatures === 'auto')) {
     refuse(kTargets === 'auto' ? 'kTargets' : 'kFeatures', "needs initMode 'kmeans++' or 'random'.");

@@ -27,7 +27,10 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
-  static async load(bytes: Uint8Array, { backend }: Pick<RegressorOptions, 'backend'>): Promise<FastKMeansRegressor> {
+  static async load(
+    bytes: Uint8Array,
+    { backend }: Pick<RegressorOptions, 'backend'>,
+  ): Promise<FastKMeansRegressor> {
     const { options, state } = PrototypeModel.read(bytes, 'regressor');
     const model = new FastKMeansRegressor({ ...options, backend });
     model.state = state;
@@ -43,22 +46,33 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
   /** R², the mean over the target columns: 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)². Errors: as `predict`. */
   async score(X: Matrix, y: RegressionTargets, options: RowOptions = {}): Promise<number> {
     checkCall('score', options);
-    const { data, shape } = await this.answers('predict', X, options.featureMask === undefined ? {} : { featureMask: options.featureMask });
+    const { data, shape } = await this.answers(
+      'predict',
+      X,
+      options.featureMask === undefined ? {} : { featureMask: options.featureMask },
+    );
     const rows = shape[0] as number;
     if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
     const truth = this.encode(y, rows, 'score');
     if (truth.columns !== shape[1]) {
-      throw new ShapeError(`score: y has ${truth.columns} columns, this model was fitted on ${shape[1]}.`, { argument: 'y' });
+      throw new ShapeError(`score: y has ${truth.columns} columns, this model was fitted on ${shape[1]}.`, {
+        argument: 'y',
+      });
     }
     return r2Score(truth.data, data, truth.columns, toWeights(options.sampleWeight, rows, 'score'));
   }
 
   protected encode(y: RegressionTargets, rows: number, call: string): Rows {
     const place = { call, argument: 'y' };
-    if (typeof y !== 'object' || y === null) throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });
+    if (typeof y !== 'object' || y === null)
+      throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });
     const targets = isVector(y) ? toRows({ data: y, shape: [y.length, 1] }, place) : toRows(y, place);
     if (targets.rows !== rows) {
-      throw new ShapeError(`${call}: y has ${targets.rows} rows, X has ${rows}.`, { argument: 'y', length: targets.rows, expected: rows });
+      throw new ShapeError(`${call}: y has ${targets.rows} rows, X has ${rows}.`, {
+        argument: 'y',
+        length: targets.rows,
+        expected: rows,
+      });
     }
     checkFinite(targets, place);
     return targets;

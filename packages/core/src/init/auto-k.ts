@@ -10,11 +10,15 @@ import { type Programs, runOnce, take } from '../training/program.js';
 import { f32 } from '../training/spec.js';
 
 /** k = ⌈3·√n·(1 − mean similarity to the mean)⌉ within [1, n], similarities clamped to [0, 1]. */
-export async function automaticK(programs: Programs, { rows, distance }: { rows: Rows; distance: Distance }): Promise<number> {
+export async function automaticK(
+  programs: Programs,
+  { rows, distance }: { rows: Rows; distance: Distance },
+): Promise<number> {
   const { columns } = rows;
   const n = rows.rows;
   const mean = new Float64Array(columns);
-  for (let i = 0; i < n * columns; i++) mean[i % columns] = (mean[i % columns] as number) + (rows.data[i] as number) / n;
+  for (let i = 0; i < n * columns; i++)
+    mean[i % columns] = (mean[i % columns] as number) + (rows.data[i] as number) / n;
   const program = await programs.get(`similarityToOne ${distance} ${columns}`, () =>
     trace('similarityToOne', { x: f32(BATCH, columns), one: f32(1, columns) }, ({ x, one }) => ({
       similarity: clamp(pairwise({ distance, x, prototypes: one }), 0, 1),

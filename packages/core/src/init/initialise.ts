@@ -53,7 +53,10 @@ function targetUnits(y: Rows, sampleWeight: Float32Array): Record<string, NdArra
   );
   return {
     'target.mean': ndarray(mean, [y.columns]),
-    'target.deviation': ndarray(variance.map((v) => (v > 0 ? Math.sqrt(v) : 1)), [y.columns]),
+    'target.deviation': ndarray(
+      variance.map((v) => (v > 0 ? Math.sqrt(v) : 1)),
+      [y.columns],
+    ),
   };
 }
 
@@ -64,7 +67,10 @@ function routingArrays(options: Resolved, count: number, columns: number): Recor
   return {
     ...(weighted ? { featureWeights: ndarray(weights, [1, columns]) } : {}),
     ...(options.softType === 'gaussian'
-      ? { logBandwidth: ndarray(new Float32Array(count), [count]), bias: ndarray(new Float32Array(count), [count]) }
+      ? {
+          logBandwidth: ndarray(new Float32Array(count), [count]),
+          bias: ndarray(new Float32Array(count), [count]),
+        }
       : {}),
     frozen: ndarray(new Uint8Array(count), [count], 'bool'),
   };
@@ -73,22 +79,34 @@ function routingArrays(options: Resolved, count: number, columns: number): Recor
 function checkFeatureWeights(options: Resolved, columns: number, call: string): void {
   const given = options.featureWeights?.length;
   if (given !== undefined && given !== columns) {
-    throw new OptionError(`${call}: featureWeights has ${given} values, the prototypes have ${columns} columns.`, {
-      option: 'featureWeights',
-      length: given,
-      expected: columns,
-    });
+    throw new OptionError(
+      `${call}: featureWeights has ${given} values, the prototypes have ${columns} columns.`,
+      {
+        option: 'featureWeights',
+        length: given,
+        expected: columns,
+      },
+    );
   }
 }
 
 /** A state from a grid that the caller gives; the model takes it as it is. Errors: ShapeError, OptionError. */
-export function initialFromGrid(options: Resolved, grid: InitialGrid, random: Random, call: string): ModelState {
+export function initialFromGrid(
+  options: Resolved,
+  grid: InitialGrid,
+  random: Random,
+  call: string,
+): ModelState {
   const prototypes = toRows(grid.prototypes, { call, argument: 'initMode.prototypes' });
   const { rows: count, columns } = prototypes;
-  if (count === 0) throw new ShapeError(`${call}: initMode.prototypes has no rows; give at least one prototype.`);
+  if (count === 0)
+    throw new ShapeError(`${call}: initMode.prototypes has no rows; give at least one prototype.`);
   const heads = options.heads ?? 1;
   if (count % heads !== 0) {
-    throw new OptionError(`${call}: heads is ${heads}, which does not divide ${count} prototypes.`, { option: 'heads', value: heads });
+    throw new OptionError(`${call}: heads is ${heads}, which does not divide ${count} prototypes.`, {
+      option: 'heads',
+      value: heads,
+    });
   }
   checkFeatureWeights(options, columns, call);
   const targets = grid.targets === undefined ? undefined : gridTargets(grid.targets, count, call);
@@ -105,7 +123,9 @@ export function initialFromGrid(options: Resolved, grid: InitialGrid, random: Ra
   const ages = new Float64Array(count).fill(1);
   if (grid.ages) {
     if (grid.ages.length !== count) {
-      throw new ShapeError(`${call}: initMode.ages has ${grid.ages.length} values, there are ${count} prototypes.`);
+      throw new ShapeError(
+        `${call}: initMode.ages has ${grid.ages.length} values, there are ${count} prototypes.`,
+      );
     }
     ages.set(Array.from(grid.ages));
   }
@@ -131,7 +151,12 @@ function atMean({ x, mask }: Batch): Rows {
 }
 
 /** A state from the first batch of raw rows, by the options' initMode. */
-export async function initialise(context: Context, raw: Batch, random: Random, call: string): Promise<ModelState> {
+export async function initialise(
+  context: Context,
+  raw: Batch,
+  random: Random,
+  call: string,
+): Promise<ModelState> {
   const { programs, options } = context;
   const { x, y, sampleWeight, mask } = raw;
   const gaussian = options.softType === 'gaussian';
@@ -159,10 +184,22 @@ export async function initialise(context: Context, raw: Batch, random: Random, c
     grid = await jointStart(programs, spec, batch, options.featureWeights, random);
   } else {
     const start = options.initMode as 'kmeans++' | 'random';
-    const { targetDistance, kTargets = defaultStrata.kTargets, kFeatures = defaultStrata.kFeatures } = options;
-    grid = await strataStart(programs, geometry, sampleBatch(batch, mostRows, random), { kTargets, kFeatures, targetDistance, start }, random);
+    const {
+      targetDistance,
+      kTargets = defaultStrata.kTargets,
+      kFeatures = defaultStrata.kFeatures,
+    } = options;
+    grid = await strataStart(
+      programs,
+      geometry,
+      sampleBatch(batch, mostRows, random),
+      { kTargets, kFeatures, targetDistance, start },
+      random,
+    );
   }
   const count = (grid.prototypes as NdArray).shape[0] as number;
-  return { ...empty(random, x.columns, count), arrays: { ...arrays, ...routingArrays(options, count, columns), ...grid } };
+  return {
+    ...empty(random, x.columns, count),
+    arrays: { ...arrays, ...routingArrays(options, count, columns), ...grid },
+  };
 }
-

@@ -1,7 +1,7 @@
 // The 'joint' start: each head clusters features and target together, on a half of the features of its own (SPEC §3, §4).
 
-import { repeatMask, type Rows, takeRows } from '../data/matrix.js';
-import { ndarray, type NdArray } from '../dtype.js';
+import { type Rows, repeatMask, takeRows } from '../data/matrix.js';
+import { type NdArray, ndarray } from '../dtype.js';
 import type { Random } from '../random.js';
 import type { Batch } from '../training/phase1.js';
 import type { Programs } from '../training/program.js';
@@ -41,7 +41,13 @@ export async function jointStart(
   const scale = spec.head.jointScale / Math.sqrt(targets);
   const n = sample.x.rows;
   const rows = beside(sample.x, sample.y, scale);
-  const mask = sample.mask && beside(repeatMask(sample.mask, n), { data: new Float32Array(n * targets).fill(1), rows: n, columns: targets }, 1);
+  const mask =
+    sample.mask &&
+    beside(
+      repeatMask(sample.mask, n),
+      { data: new Float32Array(n * targets).fill(1), rows: n, columns: targets },
+      1,
+    );
 
   const prototypes = new Float32Array(count * columns);
   const answers = new Float32Array(count * targets);
@@ -49,7 +55,9 @@ export async function jointStart(
   for (let head = 0; head < heads; head++) {
     const weights = new Float32Array(columns + targets).fill(1);
     if (start) weights.set(start);
-    if (heads > 1) for (const j of random.permutation(columns).subarray(0, columns >> 1)) weights[j] = (weights[j] as number) * damping;
+    if (heads > 1)
+      for (const j of random.permutation(columns).subarray(0, columns >> 1))
+        weights[j] = (weights[j] as number) * damping;
     featureWeights.set(weights.subarray(0, columns), head * columns);
     const { centers, index } = await clusterRows(
       programs,
@@ -111,7 +119,8 @@ function beside(a: Rows, b: Rows, scale: number): Rows {
   const data = new Float32Array(a.rows * columns);
   for (let i = 0; i < a.rows; i++) {
     data.set(a.data.subarray(i * a.columns, (i + 1) * a.columns), i * columns);
-    for (let j = 0; j < b.columns; j++) data[i * columns + a.columns + j] = scale * (b.data[i * b.columns + j] as number);
+    for (let j = 0; j < b.columns; j++)
+      data[i * columns + a.columns + j] = scale * (b.data[i * b.columns + j] as number);
   }
   return { data, rows: a.rows, columns };
 }

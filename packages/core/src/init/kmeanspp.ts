@@ -28,7 +28,8 @@ export async function kMeansPlusPlus(
   const centers = [random.weighted(weights, sum(weights))];
   const nearest = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
   const lower = (distances: ArrayLike<number>, column: number, stride: number): void => {
-    for (let i = 0; i < n; i++) nearest[i] = Math.min(nearest[i] as number, distances[i * stride + column] as number);
+    for (let i = 0; i < n; i++)
+      nearest[i] = Math.min(nearest[i] as number, distances[i * stride + column] as number);
   };
   lower(await distanceTo(centers), 0, 1);
   while (centers.length < k) {

@@ -1,6 +1,6 @@
 // A plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes through the graphs of phase 1.
 
-import { repeatMask, type Rows } from '../data/matrix.js';
+import { type Rows, repeatMask } from '../data/matrix.js';
 import { ndarray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
@@ -100,7 +100,10 @@ const present = ({ rows, mask }: MeansProblem, row: number, j: number): number =
   return active ? (rows.data[at] as number) : 0;
 };
 
-async function distancesTo(programs: Programs, problem: MeansProblem): Promise<(rows: readonly number[]) => Promise<ArrayLike<number>>> {
+async function distancesTo(
+  programs: Programs,
+  problem: MeansProblem,
+): Promise<(rows: readonly number[]) => Promise<ArrayLike<number>>> {
   const { rows, mask, distance, featureWeights } = problem;
   const { columns } = rows;
   const specs = {
@@ -122,7 +125,9 @@ async function distancesTo(programs: Programs, problem: MeansProblem): Promise<(
   );
   const fixed = {
     x: programs.upload(ndarray(rows.data, [rows.rows, columns])),
-    ...(mask ? { mask: programs.upload(ndarray(repeatMask(mask, rows.rows).data, [rows.rows, columns])) } : {}),
+    ...(mask
+      ? { mask: programs.upload(ndarray(repeatMask(mask, rows.rows).data, [rows.rows, columns])) }
+      : {}),
     ...(featureWeights ? { featureWeights: programs.upload(ndarray(featureWeights, [1, columns])) } : {}),
   };
   return async (chosen) => {
@@ -135,7 +140,8 @@ async function distancesTo(programs: Programs, problem: MeansProblem): Promise<(
     const all = (await take(delta as NonNullable<typeof delta>)).data;
     const kept = new Float64Array(rows.rows * chosen.length);
     for (let i = 0; i < rows.rows; i++) {
-      for (let c = 0; c < chosen.length; c++) kept[i * chosen.length + c] = all[i * candidatesPerRound + c] as number;
+      for (let c = 0; c < chosen.length; c++)
+        kept[i * chosen.length + c] = all[i * candidatesPerRound + c] as number;
     }
     return kept;
   };

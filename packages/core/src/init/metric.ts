@@ -1,6 +1,6 @@
 // Whether the metric of slopes pays: nearest neighbours in both spaces, on rows that neither has seen.
 
-import { takeRows, type Rows } from '../data/matrix.js';
+import { type Rows, takeRows } from '../data/matrix.js';
 import type { Resolved } from '../estimators/options.js';
 import type { Random } from '../random.js';
 import type { Batch } from '../training/phase1.js';
@@ -35,7 +35,8 @@ export async function chooseMetric(
   const metric = await slopesMetric(programs, options.distance, fitted, random);
   if (options.metric === 'slopes') return metric;
   const plain = new Float32Array(metric.length).fill(1);
-  const error = (weights: Float32Array) => neighbourError(programs, options.distance, judges, fitted, weights);
+  const error = (weights: Float32Array) =>
+    neighbourError(programs, options.distance, judges, fitted, weights);
   return (await error(metric)) < (await error(plain)) ? metric : null;
 }
 
@@ -54,7 +55,8 @@ async function neighbourError(
   for (let i = 0; i < judges.x.rows; i++) {
     for (let t = 0; t < width; t++) {
       let mean = 0;
-      for (let j = 0; j < k; j++) mean += (fitted.y.data[(index[i * k + j] as number) * width + t] as number) / k;
+      for (let j = 0; j < k; j++)
+        mean += (fitted.y.data[(index[i * k + j] as number) * width + t] as number) / k;
       error += (judges.sampleWeight[i] as number) * (mean - (judges.y.data[i * width + t] as number)) ** 2;
     }
   }

@@ -24,7 +24,14 @@ const floor = 0.02;
 /** Indices of the k nearest rows of `among` for each of `rows` [rows, k], nearest first. */
 export async function nearestRows(
   programs: Programs,
-  problem: { rows: Rows; among: Rows; k: number; distance: Distance; featureWeights?: Float32Array; mask?: Rows | undefined },
+  problem: {
+    rows: Rows;
+    among: Rows;
+    k: number;
+    distance: Distance;
+    featureWeights?: Float32Array;
+    mask?: Rows | undefined;
+  },
 ): Promise<Int32Array> {
   const { rows, among, k, distance } = problem;
   const { columns } = rows;
@@ -40,7 +47,13 @@ export async function nearestRows(
         ...(problem.mask ? { mask: f32(BATCH, columns) } : {}),
       },
       (t: Readonly<Record<string, Tensor>>) => {
-        const { delta } = compare({ distance, x: t.x as Tensor, prototypes: t.among as Tensor, weights: t.weights, mask: t.mask });
+        const { delta } = compare({
+          distance,
+          x: t.x as Tensor,
+          prototypes: t.among as Tensor,
+          weights: t.weights,
+          mask: t.mask,
+        });
         return { index: topK(neg(delta), k).indices };
       },
     ),
@@ -55,7 +68,10 @@ export async function nearestRows(
     programs.upload(ndarray(all.data.subarray(begin * columns, end * columns), [end - begin, columns]));
   for (let begin = 0; begin < rows.rows; begin += block) {
     const end = Math.min(rows.rows, begin + block);
-    const uploads = { x: part(rows, begin, end), ...(problem.mask ? { mask: part(problem.mask, begin, end) } : {}) };
+    const uploads = {
+      x: part(rows, begin, end),
+      ...(problem.mask ? { mask: part(problem.mask, begin, end) } : {}),
+    };
     const results = await runOnce(program, fixed, uploads);
     index.set((await take(results.index as NonNullable<typeof results.index>)).data, begin * k);
   }
@@ -64,14 +80,25 @@ export async function nearestRows(
 }
 
 /** Diagonal metric [D] with mean 1 + floor: the rows' mean squared slope of the target along each feature. */
-export async function slopesMetric(programs: Programs, distance: Distance, sample: Batch, random: Random): Promise<Float32Array> {
+export async function slopesMetric(
+  programs: Programs,
+  distance: Distance,
+  sample: Batch,
+  random: Random,
+): Promise<Float32Array> {
   const { columns } = sample.x;
   const k = Math.min(2 * columns + 20, sample.x.rows);
   const order = random.permutation(sample.x.rows);
   const at = takeRows(sample.x, order, 0, Math.min(anchors, order.length));
   let metric: Float32Array = new Float32Array(columns).fill(1);
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const index = await nearestRows(programs, { rows: at, among: sample.x, k, distance, featureWeights: metric });
+    const index = await nearestRows(programs, {
+      rows: at,
+      among: sample.x,
+      k,
+      distance,
+      featureWeights: metric,
+    });
     const squares = new Float64Array(columns);
     for (let a = 0; a < at.rows; a++) {
       for (let t = 0; t < sample.y.columns; t++) {

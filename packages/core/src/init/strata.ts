@@ -1,7 +1,7 @@
 // The two-stage start: strata of the target, then prototypes inside each (SPEC §4).
 
 import { type Rows, takeRows } from '../data/matrix.js';
-import { ndarray, type NdArray } from '../dtype.js';
+import { type NdArray, ndarray } from '../dtype.js';
 import type { Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
 import type { Batch } from '../training/phase1.js';
@@ -31,18 +31,29 @@ export async function strataStart(
   const { columns, targets } = spec;
   const { x, y, sampleWeight, mask } = batch;
   const strata = Math.min(
-    options.kTargets === 'auto' ? await automaticK(programs, { rows: y, distance: options.targetDistance }) : options.kTargets,
+    options.kTargets === 'auto'
+      ? await automaticK(programs, { rows: y, distance: options.targetDistance })
+      : options.kTargets,
     y.rows,
   );
   const { index } = await clusterRows(
     programs,
-    { rows: y, sampleWeight, distance: options.targetDistance, k: strata, passes: targetPasses, start: options.start },
+    {
+      rows: y,
+      sampleWeight,
+      distance: options.targetDistance,
+      k: strata,
+      passes: targetPasses,
+      start: options.start,
+    },
     random,
   );
   const prototypes: number[] = [];
   const answers: number[] = [];
   for (let stratum = 0; stratum < strata; stratum++) {
-    const members = Array.from(index.keys()).filter((i) => index[i] === stratum && (sampleWeight[i] as number) > 0);
+    const members = Array.from(index.keys()).filter(
+      (i) => index[i] === stratum && (sampleWeight[i] as number) > 0,
+    );
     if (members.length === 0) continue;
     const take = (rows: Rows): Rows => takeRows(rows, members, 0, members.length);
     const part: Batch = {
@@ -51,11 +62,22 @@ export async function strataStart(
       sampleWeight: Float32Array.from(members, (i) => sampleWeight[i] as number),
       mask: mask && (mask.rows === 1 ? mask : take(mask)),
     };
-    const wanted = options.kFeatures === 'auto' ? await automaticK(programs, { rows: part.x, distance: spec.distance }) : options.kFeatures;
+    const wanted =
+      options.kFeatures === 'auto'
+        ? await automaticK(programs, { rows: part.x, distance: spec.distance })
+        : options.kFeatures;
     const k = Math.min(wanted, members.length);
     prototypes.push(...meanRow(part));
     if (k > 1) {
-      const problem = { rows: part.x, mask: part.mask, sampleWeight: part.sampleWeight, distance: spec.distance, k: k - 1, passes: 0, start: options.start };
+      const problem = {
+        rows: part.x,
+        mask: part.mask,
+        sampleWeight: part.sampleWeight,
+        distance: spec.distance,
+        k: k - 1,
+        passes: 0,
+        start: options.start,
+      };
       prototypes.push(...(await clusterRows(programs, problem, random)).centers);
     }
     const mean = meanTargets(part, new Int32Array(members.length), 1);

@@ -21,7 +21,11 @@ export interface AdamScalars {
 }
 
 /** p − η·m̂/(√v̂ + ε) and the new moments. `active` (0 or 1, broadcast to the parameter) holds entries in place. */
-export function adamUpdate(slot: AdamSlot, scalars: AdamScalars, active?: Tensor): { parameter: Tensor; m: Tensor; v: Tensor } {
+export function adamUpdate(
+  slot: AdamSlot,
+  scalars: AdamScalars,
+  active?: Tensor,
+): { parameter: Tensor; m: Tensor; v: Tensor } {
   const { beta1, beta2, epsilon } = adamDefaults;
   const g = active ? mul(slot.gradient, active) : slot.gradient;
   const m = add(mul(slot.m, beta1), mul(g, 1 - beta1));

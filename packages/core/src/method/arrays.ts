@@ -1,6 +1,6 @@
 // The formulas of similarity and routing on plain arrays: the traced functions, run by the reference kernels.
 
-import { type Matrix, toMask, toRows, toVector, type Vector, checkFinite } from '../data/matrix.js';
+import { checkFinite, type Matrix, toMask, toRows, toVector, type Vector } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
 import { BATCH } from '../graph/ir.js';
@@ -30,7 +30,10 @@ export function similarity(X: Matrix, P: Matrix, options: SimilarityOptions = {}
   const x = toRows(X, { call, argument: 'X' });
   const p = toRows(P, { call, argument: 'P' });
   if (x.columns !== p.columns) {
-    throw new ShapeError(`${call}: X has ${x.columns} columns, P has ${p.columns}.`, { columns: x.columns, expected: p.columns });
+    throw new ShapeError(`${call}: X has ${x.columns} columns, P has ${p.columns}.`, {
+      columns: x.columns,
+      expected: p.columns,
+    });
   }
   const mask = toMask(featureMask, x, call);
   checkFinite(x, { call, argument: 'X' }, mask);
@@ -43,10 +46,18 @@ export function similarity(X: Matrix, P: Matrix, options: SimilarityOptions = {}
     x: ndarray(x.data, [x.rows, d]),
     prototypes: ndarray(p.data, [p.rows, d]),
     ...(mask ? { mask: ndarray(mask.data, [mask.rows, d]) } : {}),
-    ...(featureWeights ? { weights: ndarray(toVector(featureWeights, d, { call, argument: 'featureWeights' }), [1, d]) } : {}),
+    ...(featureWeights
+      ? { weights: ndarray(toVector(featureWeights, d, { call, argument: 'featureWeights' }), [1, d]) }
+      : {}),
   };
   return run(inputs, (t) =>
-    pairwise({ distance, x: t.x as Tensor, prototypes: t.prototypes as Tensor, mask: t.mask, weights: t.weights }),
+    pairwise({
+      distance,
+      x: t.x as Tensor,
+      prototypes: t.prototypes as Tensor,
+      mask: t.mask,
+      weights: t.weights,
+    }),
   );
 }
 
@@ -68,7 +79,8 @@ export function route(sim: Matrix | NdArray, options: RouteOptions = {}): NdArra
   const call = 'route';
   const { softType = 'softmax_scaled', temperature = 1, topK = 5 } = options;
   expectOneOf(call, 'softType', softType, ['hard', 'mean', 'scaled', 'softmax_scaled']);
-  if (!(temperature > 0)) throw new OptionError(`${call}: temperature is ${temperature}; allowed is a positive number.`);
+  if (!(temperature > 0))
+    throw new OptionError(`${call}: temperature is ${temperature}; allowed is a positive number.`);
   if (!Number.isInteger(topK) || topK === 0 || topK < -1) {
     throw new OptionError(`${call}: topK is ${topK}; allowed is −1 or a positive integer.`);
   }
@@ -82,12 +94,19 @@ export function route(sim: Matrix | NdArray, options: RouteOptions = {}): NdArra
 
 function expectOneOf(call: string, option: string, value: string, allowed: readonly string[]): void {
   if (allowed.includes(value)) return;
-  throw new OptionError(`${call}: ${option} is '${value}'; allowed is ${allowed.map((v) => `'${v}'`).join(', ')}.`, { option, value });
+  throw new OptionError(
+    `${call}: ${option} is '${value}'; allowed is ${allowed.map((v) => `'${v}'`).join(', ')}.`,
+    { option, value },
+  );
 }
 
 /** Traces over the rows of `x` or `s`, and evaluates. */
-function run(inputs: Readonly<Record<string, NdArray>>, build: (t: Readonly<Record<string, Tensor>>) => Tensor): NdArray<Float32Array> {
-  const perRow = (name: string, rows: number): boolean => name === 'x' || name === 's' || (name === 'mask' && rows > 1);
+function run(
+  inputs: Readonly<Record<string, NdArray>>,
+  build: (t: Readonly<Record<string, Tensor>>) => Tensor,
+): NdArray<Float32Array> {
+  const perRow = (name: string, rows: number): boolean =>
+    name === 'x' || name === 's' || (name === 'mask' && rows > 1);
   const specs = Object.fromEntries(
     Object.entries(inputs).map(([name, { shape, dtype }]): [string, TensorSpec] => [
       name,

@@ -33,7 +33,9 @@ export function pairwiseSimilarity(comparison: Comparison): Tensor {
 export function nearest(comparison: Comparison): { index: Tensor; delta: Tensor } {
   const results = composite(`nearest.${comparison.distance}`, operands(comparison), (t) => {
     const plain = comparison.distance === 'euclidean' && !comparison.mask && !comparison.weights;
-    return plain ? nearestByProduct(t.x as Tensor, t.prototypes as Tensor) : nearestOf(neg(compare(again(comparison, t)).delta));
+    return plain
+      ? nearestByProduct(t.x as Tensor, t.prototypes as Tensor)
+      : nearestOf(neg(compare(again(comparison, t)).delta));
   });
   return { index: results.index as Tensor, delta: results.delta as Tensor };
 }
@@ -59,4 +61,3 @@ export function topKSimilar(comparison: Comparison, k: number): { similarity: Te
   });
   return { similarity: results.similarity as Tensor, index: results.index as Tensor };
 }
-

@@ -34,4 +34,3 @@ export const regressorHead: Head = {
   },
   jointScale: 2,
 };
-

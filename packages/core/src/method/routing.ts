@@ -61,7 +61,8 @@ function largest(scores: Tensor, k: number): Tensor {
 }
 
 const bySimilarity = ({ similarity }: RoutingInputs): Tensor => similarity;
-const keep = (x: Tensor, chosen: Tensor | null, other: number): Tensor => (chosen ? select(chosen, x, other) : x);
+const keep = (x: Tensor, chosen: Tensor | null, other: number): Tensor =>
+  chosen ? select(chosen, x, other) : x;
 const total = (x: Tensor): Tensor => sum(x, -1, { keepDims: true });
 const outside = -1e9;
 

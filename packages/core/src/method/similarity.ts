@@ -164,8 +164,7 @@ const distances: Readonly<Record<Distance, DistanceRow>> = {
   },
   // Σ M (x − p)², expanded, clamped at 0
   euclidean: {
-    measure: (t) =>
-      rescaled(t, relu(sub(add(t.rowSquares, t.prototypeSquares), mul(t.products, 2)))),
+    measure: (t) => rescaled(t, relu(sub(add(t.rowSquares, t.prototypeSquares), mul(t.products, 2)))),
     similarity: inverse,
     delta: same,
   },

@@ -1,10 +1,10 @@
 // Scaling of raw features: fitted on the host, applied by a traced graph, so that training, prediction and export share it.
 
+import type { Rows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { clamp } from '../graph/functions.js';
 import { add, broadcast, concat, div, gather, iota, lt, mul, select, sub } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import type { Rows } from '../data/matrix.js';
 import { normalQuantile } from './normal.js';
 
 export type Scaling = 'none' | 'standard' | 'quantile' | 'dual';
@@ -37,7 +37,8 @@ function columnsOf(x: Rows, mask: Rows | undefined): { kept: number[]; values: F
     }
   }
   // All constant: one column stays, so that there is something to compare; it scales to 0.
-  if (kept.length === 0) return { kept: [0], values: [Float32Array.of(x.rows > 0 ? finite(x.data[0] as number) : 0)] };
+  if (kept.length === 0)
+    return { kept: [0], values: [Float32Array.of(x.rows > 0 ? finite(x.data[0] as number) : 0)] };
   return { kept, values };
 }
 
@@ -61,7 +62,9 @@ function knotsOf(values: Float32Array): { knots: number[]; scores: number[] } {
   let distinct = 0;
   for (let i = 0; i < n && distinct <= mostKnots; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) distinct++;
   if (distinct <= mostKnots) for (const value of sorted) wanted.add(value);
-  else for (let k = 0; k < mostKnots; k++) wanted.add(sorted[Math.round((k * (n - 1)) / (mostKnots - 1))] as number);
+  else
+    for (let k = 0; k < mostKnots; k++)
+      wanted.add(sorted[Math.round((k * (n - 1)) / (mostKnots - 1))] as number);
   const knots = [...wanted];
   let begin = 0;
   const scores = knots.map((knot) => {
@@ -82,15 +85,24 @@ export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows): ScalerArrays 
   const arrays: Record<string, NdArray> = { 'scaler.columns': ndarray(kept, [kept.length], 'int32') };
   if (scaling !== 'quantile') {
     const all = values.map(moments);
-    arrays['scaler.mean'] = ndarray(all.map((m) => m.mean), [kept.length]);
-    arrays['scaler.inverse'] = ndarray(all.map((m) => (m.deviation > 0 ? 1 / m.deviation : 0)), [kept.length]);
+    arrays['scaler.mean'] = ndarray(
+      all.map((m) => m.mean),
+      [kept.length],
+    );
+    arrays['scaler.inverse'] = ndarray(
+      all.map((m) => (m.deviation > 0 ? 1 / m.deviation : 0)),
+      [kept.length],
+    );
   }
   if (scaling !== 'standard') {
     const tables = values.map(knotsOf);
     const longest = Math.max(...tables.map((t) => t.knots.length));
     // A power of two for the binary search, with an infinite knot at the end of every column.
     const size = 2 ** Math.ceil(Math.log2(longest + 1));
-    const pad = (list: number[], filler: number): number[] => [...list, ...new Array<number>(size - list.length).fill(filler)];
+    const pad = (list: number[], filler: number): number[] => [
+      ...list,
+      ...new Array<number>(size - list.length).fill(filler),
+    ];
     arrays['scaler.knots'] = ndarray(
       tables.flatMap((t) => pad(t.knots, Number.POSITIVE_INFINITY)),
       [kept.length * size],
@@ -147,10 +159,15 @@ function scaleColumns(scaling: Scaling, x: Tensor, arrays: Readonly<Record<strin
 }
 
 /** The mask of the scaled columns: both copies of a column are masked together. */
-export function applyScalerToMask(scaling: Scaling, mask: Tensor, arrays: Readonly<Record<string, Tensor>>): Tensor {
+export function applyScalerToMask(
+  scaling: Scaling,
+  mask: Tensor,
+  arrays: Readonly<Record<string, Tensor>>,
+): Tensor {
   if (scaling === 'none') return mask;
   const kept = pickColumns(mask, arrays['scaler.columns'] as Tensor);
   return scaling === 'dual' ? concat([kept, kept], 1) : kept;
 }
 
-const pickColumns = (x: Tensor, columns: Tensor): Tensor => (columns.dim(0) === x.dim(1) ? x : gather(x, columns, 1));
+const pickColumns = (x: Tensor, columns: Tensor): Tensor =>
+  columns.dim(0) === x.dim(1) ? x : gather(x, columns, 1);

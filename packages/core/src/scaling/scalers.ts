@@ -1,10 +1,18 @@
 // The scalers as users call them, on their own: fit on rows, transform rows. Inside a model, `scaling` does the same.
 
-import { checkFinite, type Matrix, repeatMask, type Rows, toMask, toRows, type Vector } from '../data/matrix.js';
+import {
+  checkFinite,
+  type Matrix,
+  type Rows,
+  repeatMask,
+  toMask,
+  toRows,
+  type Vector,
+} from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, StateError } from '../errors.js';
-import { lt, select } from '../graph/ops.js';
 import { BATCH } from '../graph/ir.js';
+import { lt, select } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { evaluateGraph } from '../reference/evaluate.js';
 import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from './scaler.js';
@@ -33,7 +41,8 @@ abstract class Scaler {
   /** Learns from rows X [N, D]. Errors: ShapeError, DataError. */
   fit(X: Matrix, options: ScalerCallOptions = {}): this {
     const { x, mask } = this.check('fit', X, options);
-    if (x.rows === 0) throw new DataError(`${this.name}.fit: X has no rows; pass at least one.`, { argument: 'X' });
+    if (x.rows === 0)
+      throw new DataError(`${this.name}.fit: X has no rows; pass at least one.`, { argument: 'X' });
     this.arrays = fitScaler(this.scaling, x, mask);
     this.columns = x.columns;
     return this;
@@ -66,11 +75,17 @@ abstract class Scaler {
   }
 
   private fitted(call: string): ScalerArrays {
-    if (!this.arrays) throw new StateError(`${this.name}.${call}: this scaler has not been fitted; call fit(X) first.`);
+    if (!this.arrays)
+      throw new StateError(`${this.name}.${call}: this scaler has not been fitted; call fit(X) first.`);
     return this.arrays;
   }
 
-  private check(call: string, X: Matrix, { featureMask }: ScalerCallOptions, columns?: number): { x: Rows; mask: Rows | undefined } {
+  private check(
+    call: string,
+    X: Matrix,
+    { featureMask }: ScalerCallOptions,
+    columns?: number,
+  ): { x: Rows; mask: Rows | undefined } {
     const name = `${this.name}.${call}`;
     const x = toRows(X, { call: name, argument: 'X' }, columns);
     const mask = toMask(featureMask, x, name);

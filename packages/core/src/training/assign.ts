@@ -1,6 +1,6 @@
 // The graph of phase 1: every row to its nearest prototype, one a head, and the sums that the update needs.
 
-import { ndarray, type NdArray } from '../dtype.js';
+import { type NdArray, ndarray } from '../dtype.js';
 import { clamp, expandDims, relu } from '../graph/functions.js';
 import type { Graph } from '../graph/ir.js';
 import {
@@ -28,7 +28,9 @@ import { batchSpecs, type GridSpec } from './spec.js';
 /** How much a row counts in its prototype's target; for 'hard' the host picks the row of highest similarity. */
 export type TargetAssignment = 'mean' | 'scaled' | 'softmax_scaled' | 'hard';
 
-const targetWeights: Readonly<Record<TargetAssignment, (similarity: Tensor, temperature: number) => Tensor | null>> = {
+const targetWeights: Readonly<
+  Record<TargetAssignment, (similarity: Tensor, temperature: number) => Tensor | null>
+> = {
   mean: () => null,
   hard: () => null,
   scaled: (s) => relu(s),
@@ -67,42 +69,56 @@ export function assignGraph(
   arrays: Readonly<Record<string, NdArray>>,
   targetAssignment: TargetAssignment,
 ): Graph {
-  return trace('assign', { ...batchSpecs(spec), ...parameterSpecs(arrays) }, (t: Readonly<Record<string, Tensor>>) => {
-    const [x, y, w] = [t.x as Tensor, t.y as Tensor, t.sampleWeight as Tensor];
-    const mask = t.mask && clamp(t.mask, 0, 1);
-    const prototypes = t.prototypes as Tensor;
-    const comparison: Comparison = { distance: spec.distance, x, prototypes, mask, weights: t.featureWeights };
-    const features = compare(comparison);
-    const { layout } = features;
-    const searched = spec.joint ? compare(joint(spec, comparison, y, t.targets as Tensor)).delta : features.delta;
-    const rows = mask ? mul(select(lt(0, mask), x, 0), mask) : x;
-    const weight = expandDims(w, 1);
+  return trace(
+    'assign',
+    { ...batchSpecs(spec), ...parameterSpecs(arrays) },
+    (t: Readonly<Record<string, Tensor>>) => {
+      const [x, y, w] = [t.x as Tensor, t.y as Tensor, t.sampleWeight as Tensor];
+      const mask = t.mask && clamp(t.mask, 0, 1);
+      const prototypes = t.prototypes as Tensor;
+      const comparison: Comparison = {
+        distance: spec.distance,
+        x,
+        prototypes,
+        mask,
+        weights: t.featureWeights,
+      };
+      const features = compare(comparison);
+      const { layout } = features;
+      const searched = spec.joint
+        ? compare(joint(spec, comparison, y, t.targets as Tensor)).delta
+        : features.delta;
+      const rows = mask ? mul(select(lt(0, mask), x, 0), mask) : x;
+      const weight = expandDims(w, 1);
 
-    const collected = new Map<string, Tensor[]>();
-    const collect = (name: string, value: Tensor): void => {
-      collected.set(name, [...(collected.get(name) ?? []), value]);
-    };
-    // One head without targets is the plain search, for which backends may have a kernel.
-    const plain = spec.joint || layout.heads > 1 ? undefined : nearest(comparison);
-    for (let head = 0; head < layout.heads; head++) {
-      const own = (all: Tensor): Tensor =>
-        slice(layout.join(all), 1, head * layout.perHead, (head + 1) * layout.perHead);
-      const index = plain?.index ?? argMax(neg(own(searched)));
-      const at = oneHot(index, layout.perHead);
-      const similarity = sum(mul(own(features.similarity), at), 1);
-      const delta = plain?.delta ?? sum(mul(own(features.delta), at), 1);
-      const factor = targetWeights[targetAssignment](similarity, spec.routing.temperature);
-      const share = factor ? expandDims(mul(w, factor), 1) : weight;
-      collect('index', expandDims(index, 1));
-      if (targetAssignment === 'hard') collect('similarity', expandDims(similarity, 1));
-      collect('delta', expandDims(delta, 1));
-      collect('weights', totals(index, weight, layout.perHead));
-      collect('sums', totals(index, mul(rows, weight), layout.perHead));
-      if (mask) collect('coordinateWeights', totals(index, mul(mask, weight), layout.perHead));
-      collect('targetWeights', totals(index, share, layout.perHead));
-      collect('targetSums', totals(index, mul(y, share), layout.perHead));
-    }
-    const perRow = new Set(['index', 'similarity', 'delta']);
-    return Object.fromEntries([...collected].map(([name, parts]) => [name, concat(parts, perRow.has(name) ? 1 : 0)]));
-  });
+      const collected = new Map<string, Tensor[]>();
+      const collect = (name: string, value: Tensor): void => {
+        collected.set(name, [...(collected.get(name) ?? []), value]);
+      };
+      // One head without targets is the plain search, for which backends may have a kernel.
+      const plain = spec.joint || layout.heads > 1 ? undefined : nearest(comparison);
+      for (let head = 0; head < layout.heads; head++) {
+        const own = (all: Tensor): Tensor =>
+          slice(layout.join(all), 1, head * layout.perHead, (head + 1) * layout.perHead);
+        const index = plain?.index ?? argMax(neg(own(searched)));
+        const at = oneHot(index, layout.perHead);
+        const similarity = sum(mul(own(features.similarity), at), 1);
+        const delta = plain?.delta ?? sum(mul(own(features.delta), at), 1);
+        const factor = targetWeights[targetAssignment](similarity, spec.routing.temperature);
+        const share = factor ? expandDims(mul(w, factor), 1) : weight;
+        collect('index', expandDims(index, 1));
+        if (targetAssignment === 'hard') collect('similarity', expandDims(similarity, 1));
+        collect('delta', expandDims(delta, 1));
+        collect('weights', totals(index, weight, layout.perHead));
+        collect('sums', totals(index, mul(rows, weight), layout.perHead));
+        if (mask) collect('coordinateWeights', totals(index, mul(mask, weight), layout.perHead));
+        collect('targetWeights', totals(index, share, layout.perHead));
+        collect('targetSums', totals(index, mul(y, share), layout.perHead));
+      }
+      const perRow = new Set(['index', 'similarity', 'delta']);
+      return Object.fromEntries(
+        [...collected].map(([name, parts]) => [name, concat(parts, perRow.has(name) ? 1 : 0)]),
+      );
+    },
+  );
 }

@@ -1,6 +1,6 @@
 // What every step of training shares: the compiled programs, the options, the head; and the spec that they and a state make.
 
-import { repeatMask, type Rows } from '../data/matrix.js';
+import { type Rows, repeatMask } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import type { Resolved } from '../estimators/options.js';
 import type { ModelState } from '../estimators/state.js';
@@ -63,9 +63,13 @@ export async function scaleFeatures(
   const every = mask && repeatMask(mask, x.rows);
   if (options.scaling === 'none' && !state.arrays['scaler.metric']) return { x, mask: every };
   const spec = { scaling: options.scaling, rawColumns: x.columns, masked: mask !== undefined };
-  const arrays = Object.fromEntries(Object.entries(state.arrays).filter(([name]) => scalerNames.includes(name)));
+  const arrays = Object.fromEntries(
+    Object.entries(state.arrays).filter(([name]) => scalerNames.includes(name)),
+  );
   const shapes = Object.entries(arrays).map(([name, { shape }]) => `${name}[${shape}]`);
-  const program = await programs.get(`scale ${JSON.stringify(spec)} ${shapes}`, () => scaleGraph(spec, arrays));
+  const program = await programs.get(`scale ${JSON.stringify(spec)} ${shapes}`, () =>
+    scaleGraph(spec, arrays),
+  );
   const fixed = uploadParameters(programs, arrays, scalerNames);
   const parts: { x: Float32Array[]; mask: Float32Array[] } = { x: [], mask: [] };
   let columns = 0;
@@ -73,8 +77,15 @@ export async function scaleFeatures(
     for (let begin = 0; begin < Math.max(1, x.rows); begin += blockRows) {
       const end = Math.min(x.rows, begin + blockRows);
       const block = (rows: Rows) =>
-        programs.upload({ data: rows.data.subarray(begin * rows.columns, end * rows.columns), shape: [end - begin, rows.columns], dtype: 'float32' });
-      const results = await runOnce(program, fixed, { x: block(x), ...(every ? { mask: block(every) } : {}) });
+        programs.upload({
+          data: rows.data.subarray(begin * rows.columns, end * rows.columns),
+          shape: [end - begin, rows.columns],
+          dtype: 'float32',
+        });
+      const results = await runOnce(program, fixed, {
+        x: block(x),
+        ...(every ? { mask: block(every) } : {}),
+      });
       for (const [name, value] of Object.entries(results)) {
         columns = value.shape[1] as number;
         parts[name as 'x' | 'mask'].push(Float32Array.from((await take(value)).data));
@@ -102,7 +113,9 @@ function join(blocks: Float32Array[]): Float32Array {
 export function scaleTargets(state: Pick<ModelState, 'arrays'>, y: Rows): Rows {
   const [mean, deviation] = [state.arrays['target.mean']?.data, state.arrays['target.deviation']?.data];
   if (!mean || !deviation) return y;
-  const data = y.data.map((value, i) => (value - (mean[i % y.columns] as number)) / (deviation[i % y.columns] as number));
+  const data = y.data.map(
+    (value, i) => (value - (mean[i % y.columns] as number)) / (deviation[i % y.columns] as number),
+  );
   return { ...y, data };
 }
 

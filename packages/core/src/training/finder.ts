@@ -40,7 +40,9 @@ export async function findLearningRate(
       await breathe(control.signal);
       if (at + size > n) [order, at] = [random.permutation(n), 0];
       const learningRate = lowest * (highest / lowest) ** (i / (steps - 1));
-      const loss = (await take(await trainer.step(takeBatch(rows, order, at, at + size), learningRate, random, 0))).data[0] as number;
+      const loss = (
+        await take(await trainer.step(takeBatch(rows, order, at, at + size), learningRate, random, 0))
+      ).data[0] as number;
       at += size;
       if (!Number.isFinite(loss) || loss > blowUp * best) break;
       best = Math.min(best, loss);

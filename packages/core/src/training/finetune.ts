@@ -83,7 +83,10 @@ export async function finetuneEpochs(
       };
       history.push(progress);
       run.onProgress?.(progress);
-      stoppedEarly = run.earlyStoppingRounds !== undefined && evaluation !== undefined && epoch + 1 - bestEpoch >= run.earlyStoppingRounds;
+      stoppedEarly =
+        run.earlyStoppingRounds !== undefined &&
+        evaluation !== undefined &&
+        epoch + 1 - bestEpoch >= run.earlyStoppingRounds;
     }
     const last = best ?? merged(fresh, await trainer.read(), trainer.steps);
     if (!evaluation) bestEpoch = history.length;
@@ -95,7 +98,9 @@ export async function finetuneEpochs(
 
 /** A run of its own schedule starts with moments of zero. */
 export function withoutMoments(state: ModelState): ModelState {
-  const arrays = Object.fromEntries(Object.entries(state.arrays).filter(([name]) => !name.startsWith('adam.')));
+  const arrays = Object.fromEntries(
+    Object.entries(state.arrays).filter(([name]) => !name.startsWith('adam.')),
+  );
   return { ...state, arrays, step: 0 };
 }
 
@@ -118,4 +123,3 @@ export async function gradientStep(
     trainer.dispose();
   }
 }
-

@@ -30,7 +30,10 @@ export function takeBatch(batch: Batch, order: ArrayLike<number>, begin: number,
   return {
     x: take(batch.x),
     y: take(batch.y),
-    sampleWeight: Float32Array.from({ length: end - begin }, (_, i) => batch.sampleWeight[order[begin + i] as number] as number),
+    sampleWeight: Float32Array.from(
+      { length: end - begin },
+      (_, i) => batch.sampleWeight[order[begin + i] as number] as number,
+    ),
     mask: batch.mask && take(batch.mask),
   };
 }
@@ -94,7 +97,10 @@ export async function fitPasses(
     history.push(progress);
     run.onProgress?.(progress);
   }
-  return { state: evaluation && history.length > 0 ? best : state, result: { nIter: history.length, converged, history } };
+  return {
+    state: evaluation && history.length > 0 ? best : state,
+    result: { nIter: history.length, converged, history },
+  };
 }
 
 /** Weighted mean loss of a state on rows. */
@@ -127,7 +133,8 @@ function collectWorst(
     const k = head * perHead + (index[i] as number);
     let score = delta[i] as number;
     for (let t = 0; scale > 0 && t < width; t++) {
-      score += scale * ((batch.y.data[row * width + t] as number) - heads * (data[k * width + t] as number)) ** 2;
+      score +=
+        scale * ((batch.y.data[row * width + t] as number) - heads * (data[k * width + t] as number)) ** 2;
     }
     score *= batch.sampleWeight[row] as number;
     const list = worst[head] as Candidate[];
@@ -139,7 +146,12 @@ function collectWorst(
 }
 
 /** Puts prototypes that no row chose in the whole pass where the loss is highest. */
-function reseed(state: ModelState, rows: Batch, weights: Float64Array, worst: readonly Candidate[][]): ModelState {
+function reseed(
+  state: ModelState,
+  rows: Batch,
+  weights: Float64Array,
+  worst: readonly Candidate[][],
+): ModelState {
   if (weights.length !== state.ages.length) return state;
   const frozen = (state.arrays.frozen as NdArray).data;
   const heads = worst.length;
@@ -163,6 +175,10 @@ function reseed(state: ModelState, rows: Batch, weights: Float64Array, worst: re
     ages[k] = 1;
     coordinateAges?.fill(1, k * columns, (k + 1) * columns);
   }
-  const arrays = { ...state.arrays, prototypes: ndarray(p, prototypes.shape), targets: ndarray(t, targets.shape) };
+  const arrays = {
+    ...state.arrays,
+    prototypes: ndarray(p, prototypes.shape),
+    targets: ndarray(t, targets.shape),
+  };
   return { ...state, arrays, ages, coordinateAges };
 }

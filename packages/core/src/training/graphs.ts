@@ -19,9 +19,22 @@ type Arrays = Readonly<Record<string, NdArray>>;
 type Tensors = Readonly<Record<string, Tensor>>;
 
 /** Arrays that the answer depends on. */
-export const parameterNames: readonly string[] = ['prototypes', 'targets', 'featureWeights', 'logBandwidth', 'bias'];
+export const parameterNames: readonly string[] = [
+  'prototypes',
+  'targets',
+  'featureWeights',
+  'logBandwidth',
+  'bias',
+];
 /** Arrays that turn raw rows into the space of the prototypes. */
-export const scalerNames: readonly string[] = ['scaler.columns', 'scaler.mean', 'scaler.inverse', 'scaler.knots', 'scaler.scores', 'scaler.metric'];
+export const scalerNames: readonly string[] = [
+  'scaler.columns',
+  'scaler.mean',
+  'scaler.inverse',
+  'scaler.knots',
+  'scaler.scores',
+  'scaler.metric',
+];
 /** Units of the targets, where they were standardised. */
 export const targetNames: readonly string[] = ['target.mean', 'target.deviation'];
 
@@ -29,7 +42,12 @@ export const targetNames: readonly string[] = ['target.mean', 'target.deviation'
 export const parameterSpecs = (arrays: Arrays): Record<string, TensorSpec> => specsOf(arrays, parameterNames);
 
 /** Compares scaled rows with the grid and routes them. */
-export function routeRows(spec: GridSpec, p: Tensors, rows: { x: Tensor; mask?: Tensor | undefined }, dropped?: Tensor): Routed {
+export function routeRows(
+  spec: GridSpec,
+  p: Tensors,
+  rows: { x: Tensor; mask?: Tensor | undefined },
+  dropped?: Tensor,
+): Routed {
   const { similarity, delta, layout } = compare({
     distance: spec.distance,
     x: rows.x,
@@ -39,7 +57,13 @@ export function routeRows(spec: GridSpec, p: Tensors, rows: { x: Tensor; mask?: 
   });
   const perHead = (t: Tensor | undefined): Tensor | undefined => t && layout.split(t);
   const weights = routingWeights(
-    { similarity, delta, logBandwidth: perHead(p.logBandwidth), bias: perHead(p.bias), dropped: perHead(dropped) },
+    {
+      similarity,
+      delta,
+      logBandwidth: perHead(p.logBandwidth),
+      bias: perHead(p.bias),
+      dropped: perHead(dropped),
+    },
     spec.routing,
   );
   return { weights: layout.join(weights), similarity: layout.join(similarity), parameters: p };
@@ -61,7 +85,10 @@ function lossOf(spec: GridSpec, t: Tensors, p: Tensors): Tensor {
 
 /** Raw rows to scaled rows; masked values may be anything. */
 export function scaleGraph(spec: Pick<GridSpec, 'scaling' | 'rawColumns' | 'masked'>, arrays: Arrays): Graph {
-  const raw = { x: f32(BATCH, spec.rawColumns), ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}) };
+  const raw = {
+    x: f32(BATCH, spec.rawColumns),
+    ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}),
+  };
   return trace('scale', { ...raw, ...specsOf(arrays, scalerNames) }, (t: Tensors) => scaleRows(spec, t));
 }
 
@@ -73,8 +100,16 @@ function scaleRows(spec: Pick<GridSpec, 'scaling'>, t: Tensors): { x: Tensor; ma
 
 /** Raw rows to answers in the caller's units. */
 export function predictGraph(spec: GridSpec, arrays: Arrays): Graph {
-  const raw = { x: f32(BATCH, spec.rawColumns), ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}) };
-  const inputs = { ...raw, ...specsOf(arrays, scalerNames), ...parameterSpecs(arrays), ...specsOf(arrays, targetNames) };
+  const raw = {
+    x: f32(BATCH, spec.rawColumns),
+    ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}),
+  };
+  const inputs = {
+    ...raw,
+    ...specsOf(arrays, scalerNames),
+    ...parameterSpecs(arrays),
+    ...specsOf(arrays, targetNames),
+  };
   return trace('predict', inputs, (t: Tensors) => {
     const answer = spec.head.answer(routeRows(spec, t, scaleRows(spec, t)));
     if (!spec.standardisedTargets) return { answer };
@@ -84,14 +119,27 @@ export function predictGraph(spec: GridSpec, arrays: Arrays): Graph {
 
 /** Raw rows to similarities [B, K]. */
 export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {
-  const raw = { x: f32(BATCH, spec.rawColumns), ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}) };
-  return trace('transform', { ...raw, ...specsOf(arrays, scalerNames), ...parameterSpecs(arrays) }, (t: Tensors) => {
-    const { x, mask } = scaleRows(spec, t);
-    const comparison = { distance: spec.distance, x, mask, prototypes: t.prototypes as Tensor, weights: t.featureWeights };
-    if (spec.heads === 1) return { similarity: pairwiseSimilarity(comparison) };
-    const { similarity, layout } = compare(comparison);
-    return { similarity: layout.join(similarity) };
-  });
+  const raw = {
+    x: f32(BATCH, spec.rawColumns),
+    ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}),
+  };
+  return trace(
+    'transform',
+    { ...raw, ...specsOf(arrays, scalerNames), ...parameterSpecs(arrays) },
+    (t: Tensors) => {
+      const { x, mask } = scaleRows(spec, t);
+      const comparison = {
+        distance: spec.distance,
+        x,
+        mask,
+        prototypes: t.prototypes as Tensor,
+        weights: t.featureWeights,
+      };
+      if (spec.heads === 1) return { similarity: pairwiseSimilarity(comparison) };
+      const { similarity, layout } = compare(comparison);
+      return { similarity: layout.join(similarity) };
+    },
+  );
 }
 
 /** Scaled rows to each row's loss, for validation. */
@@ -106,7 +154,10 @@ export function lossGraph(spec: GridSpec, arrays: Arrays): Graph {
   const inputs = { ...batchSpecs(spec), inverseRows: scalar, ...parameterSpecs(arrays) };
   return trace('lossAndGradients', inputs, (t: Tensors) => {
     const loss = lossOf(spec, t, t);
-    const d = gradients(loss, spec.trainable.map((name) => t[name] as Tensor));
+    const d = gradients(
+      loss,
+      spec.trainable.map((name) => t[name] as Tensor),
+    );
     return { loss, ...Object.fromEntries(spec.trainable.map((name, i) => [`d.${name}`, d[i] as Tensor])) };
   });
 }
@@ -122,7 +173,9 @@ export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
   });
   const inputs: Record<string, TensorSpec> = {
     ...batchSpecs(spec),
-    ...Object.fromEntries(['inverseRows', 'learningRate', 'correction1', 'correction2'].map((name) => [name, scalar])),
+    ...Object.fromEntries(
+      ['inverseRows', 'learningRate', 'correction1', 'correction2'].map((name) => [name, scalar]),
+    ),
     ...(spec.dropout ? { dropped: f32(spec.prototypes) } : {}),
     ...(spec.frozen ? { active: f32(spec.prototypes) } : {}),
     ...parameterSpecs(arrays),
@@ -130,7 +183,10 @@ export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
   };
   return trace('step', inputs, (t: Tensors) => {
     const loss = lossOf(spec, t, t);
-    const d = gradients(loss, spec.trainable.map((name) => t[name] as Tensor));
+    const d = gradients(
+      loss,
+      spec.trainable.map((name) => t[name] as Tensor),
+    );
     const results: Record<string, Tensor> = { loss };
     const scalars = t as unknown as Parameters<typeof adamUpdate>[1];
     spec.trainable.forEach((name, i) => {
@@ -157,4 +213,3 @@ function constrain(spec: GridSpec, name: string, parameter: Tensor): Tensor {
   if (name !== 'featureWeights') return parameter;
   return spec.routing.softType === 'gaussian' ? relu(parameter) : clamp(parameter, 0, 1);
 }
-

@@ -1,8 +1,8 @@
 // Phase 1: hard assignment of a batch through the assign graph, in blocks of rows, and the update of the grid.
 
+import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import type { Value } from '../backend.js';
 import type { BatchSums } from '../method/ema.js';
 import { assignGraph, type TargetAssignment } from './assign.js';
 import { parameterNames } from './graphs.js';
@@ -32,7 +32,12 @@ type Arrays = Readonly<Record<string, NdArray>>;
 const rowsPerBlock = 4096;
 
 /** Uploads a block of rows of a batch under the names of the graphs. */
-export function uploadBlock(programs: Programs, batch: Batch, begin: number, end: number): Record<string, Value> {
+export function uploadBlock(
+  programs: Programs,
+  batch: Batch,
+  begin: number,
+  end: number,
+): Record<string, Value> {
   const part = (rows: Rows): Value =>
     programs.upload({
       data: rows.data.subarray(begin * rows.columns, end * rows.columns),
@@ -42,13 +47,21 @@ export function uploadBlock(programs: Programs, batch: Batch, begin: number, end
   return {
     x: part(batch.x),
     y: part(batch.y),
-    sampleWeight: programs.upload({ data: batch.sampleWeight.subarray(begin, end), shape: [end - begin], dtype: 'float32' }),
+    sampleWeight: programs.upload({
+      data: batch.sampleWeight.subarray(begin, end),
+      shape: [end - begin],
+      dtype: 'float32',
+    }),
     ...(batch.mask ? { mask: part(batch.mask) } : {}),
   };
 }
 
 /** Parameters that are present, uploaded. */
-export function uploadParameters(programs: Programs, arrays: Arrays, names: readonly string[] = parameterNames): Record<string, Value> {
+export function uploadParameters(
+  programs: Programs,
+  arrays: Arrays,
+  names: readonly string[] = parameterNames,
+): Record<string, Value> {
   return Object.fromEntries(
     names.flatMap((name) => {
       const array = arrays[name];
@@ -69,8 +82,9 @@ export async function assignRows(
   batch: Batch,
   targetAssignment: TargetAssignment,
 ): Promise<Assignment> {
-  const program = await programs.get(`assign ${targetAssignment} ${specKey(spec)} ${Object.keys(arrays)}`, () =>
-    assignGraph(spec, arrays, targetAssignment),
+  const program = await programs.get(
+    `assign ${targetAssignment} ${specKey(spec)} ${Object.keys(arrays)}`,
+    () => assignGraph(spec, arrays, targetAssignment),
   );
   const { prototypes: k, columns, targets, heads } = spec;
   const n = batch.x.rows;
@@ -130,4 +144,3 @@ function nearestTargets(spec: GridSpec, y: Rows, index: Int32Array, similarity: 
   });
   return means;
 }
-

@@ -36,13 +36,20 @@ export class Trainer {
     const zeros = Object.fromEntries(
       spec.trainable.flatMap((name) => {
         const { shape, data } = arrays[name] as NdArray;
-        return momentNames(name).map((moment) => [moment, ndarray(new Float32Array(data.length), shape)] as const);
+        return momentNames(name).map(
+          (moment) => [moment, ndarray(new Float32Array(data.length), shape)] as const,
+        );
       }),
     );
     this.values = uploadParameters(programs, { ...zeros, ...arrays }, [...parameterNames, ...trained]);
     if (spec.frozen) {
       const frozen = (arrays.frozen as NdArray).data;
-      this.values.active = programs.upload(ndarray(Array.from(frozen, (f) => 1 - f), [spec.prototypes]));
+      this.values.active = programs.upload(
+        ndarray(
+          Array.from(frozen, (f) => 1 - f),
+          [spec.prototypes],
+        ),
+      );
     }
   }
 
@@ -58,7 +65,8 @@ export class Trainer {
     const { programs, spec } = this;
     const scalars = { ...adamCorrections(this.steps), learningRate, inverseRows: 1 / batch.x.rows };
     const uploads = uploadBlock(programs, batch, 0, batch.x.rows);
-    for (const [name, value] of Object.entries(scalars)) uploads[name] = programs.upload(ndarray([value], []));
+    for (const [name, value] of Object.entries(scalars))
+      uploads[name] = programs.upload(ndarray([value], []));
     if (spec.dropout) {
       for (let k = 0; k < this.dropped.length; k++) this.dropped[k] = random.uniform() < dropout ? left : 0;
       uploads.dropped = programs.upload({ data: this.dropped, shape: [spec.prototypes], dtype: 'float32' });
@@ -100,7 +108,9 @@ export async function evaluateLoss(
   values: Readonly<Record<string, Value>>,
   batch: Batch,
 ): Promise<number> {
-  const program = await programs.get(`rowLoss ${specKey(spec)} ${Object.keys(arrays)}`, () => rowLossGraph(spec, arrays));
+  const program = await programs.get(`rowLoss ${specKey(spec)} ${Object.keys(arrays)}`, () =>
+    rowLossGraph(spec, arrays),
+  );
   let [total, weight] = [0, 0];
   for (let begin = 0; begin < batch.x.rows; begin += evaluationRows) {
     const end = Math.min(batch.x.rows, begin + evaluationRows);
@@ -122,7 +132,9 @@ export async function lossAndGradients(
   arrays: Arrays,
   batch: Batch,
 ): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
-  const program = await programs.get(`loss ${specKey(spec)} ${Object.keys(arrays)}`, () => lossGraph(spec, arrays));
+  const program = await programs.get(`loss ${specKey(spec)} ${Object.keys(arrays)}`, () =>
+    lossGraph(spec, arrays),
+  );
   const parameters = uploadParameters(programs, arrays);
   try {
     const uploads = uploadBlock(programs, batch, 0, batch.x.rows);

@@ -2,9 +2,9 @@
 
 import type { Backend, Executable, Value } from '../backend.js';
 import type { NdArray } from '../dtype.js';
+import { GraphError } from '../errors.js';
 import type { Graph } from '../graph/ir.js';
 import { simplify } from '../graph/simplify.js';
-import { GraphError } from '../errors.js';
 
 export type Feeds = Readonly<Record<string, Value>>;
 

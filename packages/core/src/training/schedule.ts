@@ -8,7 +8,9 @@ const warmUp = 0.1;
 const schedules: Readonly<Record<Schedule, (progress: number) => number>> = {
   // 10 % warm-up from 1/25 of the peak, then a cosine fall to nearly nothing (Smith & Topin 2018).
   oneCycle: (p) =>
-    p < warmUp ? 0.04 + 0.96 * (1 - cosineFall(p / warmUp)) : Math.max(1e-4, cosineFall((p - warmUp) / (1 - warmUp))),
+    p < warmUp
+      ? 0.04 + 0.96 * (1 - cosineFall(p / warmUp))
+      : Math.max(1e-4, cosineFall((p - warmUp) / (1 - warmUp))),
   cosine: cosineFall,
   constant: () => 1,
 };

@@ -1,12 +1,12 @@
 // Everything that the graphs of one model depend on besides numbers: equal specs share compiled programs.
 
+import type { NdArray } from '../dtype.js';
+import { BATCH } from '../graph/ir.js';
+import type { TensorSpec } from '../graph/trace.js';
 import type { Head } from '../method/head.js';
 import type { RoutingOptions } from '../method/routing.js';
 import type { Distance } from '../method/similarity.js';
 import type { Scaling } from '../scaling/scaler.js';
-import type { TensorSpec } from '../graph/trace.js';
-import { BATCH } from '../graph/ir.js';
-import type { NdArray } from '../dtype.js';
 
 export interface GridSpec {
   readonly head: Head;
@@ -41,11 +41,16 @@ export const specKey = (spec: GridSpec): string => JSON.stringify({ ...spec, hea
 const f32 = (...shape: number[]): TensorSpec => ({ shape, dtype: 'float32' });
 
 /** Types of a model's arrays, as graph inputs. */
-export const specsOf = (arrays: Readonly<Record<string, NdArray>>, names: readonly string[]): Record<string, TensorSpec> =>
-  Object.fromEntries(names.flatMap((name) => {
-    const array = arrays[name];
-    return array ? [[name, { shape: array.shape, dtype: array.dtype }]] : [];
-  }));
+export const specsOf = (
+  arrays: Readonly<Record<string, NdArray>>,
+  names: readonly string[],
+): Record<string, TensorSpec> =>
+  Object.fromEntries(
+    names.flatMap((name) => {
+      const array = arrays[name];
+      return array ? [[name, { shape: array.shape, dtype: array.dtype }]] : [];
+    }),
+  );
 
 /** Inputs that hold scaled rows. */
 export const rowSpecs = ({ columns, masked }: GridSpec): Record<string, TensorSpec> => ({

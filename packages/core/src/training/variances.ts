@@ -53,7 +53,9 @@ export async function blendVariances(
     let [sum, weight] = [0, 0];
     for (let k = 0; k < prototypes / heads; k++) {
       sum += sums.sums[k * columns + j] as number;
-      weight += (sums.coordinateWeights ? sums.coordinateWeights[k * columns + j] : sums.weights[k]) as number;
+      weight += (
+        sums.coordinateWeights ? sums.coordinateWeights[k * columns + j] : sums.weights[k]
+      ) as number;
     }
     center[j] = weight > 0 ? sum / weight : 0;
   }
@@ -66,11 +68,18 @@ export async function blendVariances(
     ['within', 'total', 'weight'].map((name) => [name, new Float64Array(columns)]),
   );
   for (let head = 0; head < heads; head++) {
-    const own = Int32Array.from({ length: batch.x.rows }, (_, i) => (index[i * heads + head] as number) + (head * prototypes) / heads);
+    const own = Int32Array.from(
+      { length: batch.x.rows },
+      (_, i) => (index[i * heads + head] as number) + (head * prototypes) / heads,
+    );
     for (let begin = 0; begin < batch.x.rows; begin += blockRows) {
       const end = Math.min(batch.x.rows, begin + blockRows);
       const uploads = uploadBlock(programs, batch, begin, end);
-      uploads.index = programs.upload({ data: own.subarray(begin, end), shape: [end - begin], dtype: 'int32' });
+      uploads.index = programs.upload({
+        data: own.subarray(begin, end),
+        shape: [end - begin],
+        dtype: 'int32',
+      });
       for (const [name, value] of Object.entries(await runOnce(program, fixed, uploads))) {
         const total = totals[name] as Float64Array;
         (await take(value)).data.forEach((part, j) => {
@@ -80,7 +89,11 @@ export async function blendVariances(
     }
   }
   for (const value of Object.values(fixed)) value.dispose();
-  const [within, total, weight] = [totals.within, totals.total, totals.weight] as [Float64Array, Float64Array, Float64Array];
+  const [within, total, weight] = [totals.within, totals.total, totals.weight] as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
   const past = state.variances;
   return Float64Array.from({ length: 2 * columns }, (_, i) => {
     const j = i % columns;
