@@ -2,9 +2,11 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { benchAccuracy } from './accuracy.ts';
+import { benchAssign } from './assign.ts';
 import { type BackendName, backendNames } from './backends.ts';
 import { Failure } from './failure.ts';
 import { defaultFolder, type SetName, setNames } from './sets.ts';
+import { benchTrainStep } from './train-step.ts';
 
 function toSeed(text: string): number {
   const seed = Number(text);
@@ -13,6 +15,14 @@ function toSeed(text: string): number {
   }
   return seed;
 }
+
+function toCount(text: string): number {
+  const count = toSeed(text);
+  if (count === 0) throw new InvalidArgumentError('Allowed is an integer of at least 1.');
+  return count;
+}
+
+const cases = { assign: benchAssign, 'train-step': benchTrainStep } as const;
 
 const program = new Command('bench')
   .description('Speed and accuracy of @fkm/*. The last lines printed are one JSON object a result.')
@@ -33,6 +43,20 @@ program
     const sets = options.set ? [options.set] : setNames;
     await benchAccuracy({ ...options, sets, folder: options.data });
   });
+
+program
+  .command('speed')
+  .description('times one computation, against other software where that is installed, in interleaved rounds')
+  .addOption(new Option('--case <name>', 'what is timed').choices(Object.keys(cases)).makeOptionMandatory())
+  .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
+  .option('--rounds <n>', 'rounds that count', toCount, 11)
+  .action(async (options: SpeedFlags) => cases[options.case](options.backend, options.rounds));
+
+interface SpeedFlags {
+  readonly case: keyof typeof cases;
+  readonly backend: BackendName;
+  readonly rounds: number;
+}
 
 interface AccuracyFlags {
   readonly set?: SetName;
