@@ -1,0 +1,70 @@
+// Shows how far training is: a bar where a person watches, a line every ten epochs where the output goes to a file.
+
+import type { Progress } from '@fkm/core';
+import { Presets, SingleBar } from 'cli-progress';
+
+export interface ProgressDisplay {
+  /** For `onProgress` of fit and finetune. */
+  readonly show: (progress: Progress) => void;
+  /** Ends what is being shown, so that other lines can follow. */
+  readonly stop: () => void;
+}
+
+/** Epochs between two lines. */
+const every = 10;
+
+/** What an epoch has to say; losses are mean squared errors of the standardised target. */
+export function describe({ shift, loss, evalLoss }: Progress): string {
+  return [
+    shift === undefined ? '' : `largest move ${shift.toFixed(3)}`,
+    loss === undefined ? '' : `training loss ${loss.toFixed(4)}`,
+    evalLoss === undefined ? '' : `validation loss ${evalLoss.toFixed(4)}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+/** Lines for logs: every tenth epoch, and the last. */
+export function progressLines(write: (line: string) => void): ProgressDisplay {
+  let pending: Progress | undefined;
+  const flush = (): void => {
+    if (pending) write(`${pending.phase.padEnd(8)}  ${pending.done}/${pending.of}  ${describe(pending)}`);
+    pending = undefined;
+  };
+  return {
+    show: (progress) => {
+      if (pending && pending.phase !== progress.phase) flush();
+      pending = progress;
+      if (progress.done % every === 0) flush();
+    },
+    stop: flush,
+  };
+}
+
+/** One bar a phase. */
+export function progressBar(): ProgressDisplay {
+  let [bar, phase]: [SingleBar | undefined, string] = [undefined, ''];
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    show: (progress) => {
+      if (!bar || phase !== progress.phase) {
+        stop();
+        phase = progress.phase;
+        bar = new SingleBar(
+          { format: `${phase.padEnd(8)}  {bar}  {value}/{total}  {note}`, barsize: 30, hideCursor: true },
+          Presets.shades_classic,
+        );
+        bar.start(progress.of, 0, { note: '' });
+      }
+      bar.update(progress.done, { note: describe(progress) });
+    },
+    stop,
+  };
+}
+
+/** The one that fits this terminal. */
+export const showProgress = (): ProgressDisplay =>
+  process.stdout.isTTY ? progressBar() : progressLines(console.log);
