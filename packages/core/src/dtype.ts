@@ -64,7 +64,7 @@ const bits = new Uint32Array(word.buffer);
 export function toBfloat16(x: number): number {
   word[0] = x;
   const u = bits[0] as number;
-  if (x !== x) return (u >>> 16) | 0x40;
+  if (Number.isNaN(x)) return (u >>> 16) | 0x40;
   return (u + 0x7fff + ((u >>> 16) & 1)) >>> 16;
 }
 

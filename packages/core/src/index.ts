@@ -12,7 +12,8 @@ export type {
   SaveOptions,
 } from './estimators/calls.js';
 export type { Grid } from './estimators/grid.js';
-export type { InitialGrid, RegressorOptions } from './estimators/options.js';
+export type { InitialGrid } from './estimators/initial-grid.js';
+export type { RegressorOptions } from './estimators/options.js';
 export { FastKMeansRegressor, type RegressionTargets } from './estimators/regressor.js';
 export { type RouteOptions, route, type SimilarityOptions, similarity } from './method/arrays.js';
 export type { SoftType } from './method/routing.js';

@@ -69,6 +69,8 @@ const known: Readonly<Record<string, readonly string[]>> = {
   findLearningRate: [...rowOptions, ...control],
   lossAndGradients: rowOptions,
   score: rowOptions,
+  evalSet: rowOptions,
+  load: ['backend'],
   save: ['optimiser'],
   predict: ['featureMask'],
   transform: ['featureMask'],

@@ -3,6 +3,7 @@
 
 import { allocate, bytesPerElement, type DType, type NdArray, sizeOf } from '../dtype.js';
 import { FormatError } from '../errors.js';
+import { checkState } from './checked-state.js';
 import type { RegressorOptions, Resolved } from './options.js';
 import type { ModelState } from './state.js';
 
@@ -112,79 +113,82 @@ export function decodeModel(
   if (length > headerLimit || length > bytes.length - 8)
     return fail(`the header claims ${length} bytes of ${bytes.length}`);
   const header = parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)), 'header');
-  const metadata = header.__metadata__ as Readonly<Record<string, string>> | undefined;
+  const metadata = header.__metadata__ as Readonly<Record<string, unknown>> | undefined;
   if (metadata?.format !== formatName) return fail('this safetensors file was not written by fkm');
-  if (Number.parseInt(metadata.version ?? '', 10) !== version.major) {
+  if (Number.parseInt(String(metadata.version), 10) !== version.major) {
     throw new FormatError(
       `load: the checkpoint has version ${metadata.version}, this package reads ${version.major}.x; update @fkm/core.`,
       { version: metadata.version },
     );
   }
   if (metadata.kind !== kind) return fail(`the checkpoint holds a ${metadata.kind}, not a ${kind}`);
-  const options = parse(metadata.options ?? '', 'options', (_key, value) =>
+  const options = parse(metadata.options, 'options', (_key, value) =>
     value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
-  );
-  const scalars = parse(metadata.state ?? '', 'state');
-  const body = bytes.subarray(8 + length);
-  const arrays: Record<string, NdArray> = {};
-  const wide: Record<string, Float64Array> = {};
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    const raw = tensorBytes(name, entry as Entry, body);
-    const { dtype: code, shape } = entry as Entry;
-    if (code === float64) wide[name.replace(/^state\./, '')] = new Float64Array(raw.slice().buffer);
-    else {
-      const dtype =
-        (Object.keys(codes) as DType[]).find((key) => codes[key] === code) ??
-        fail(`${name} has the dtype ${code}`);
-      const data = allocate(dtype, sizeOf(shape));
-      new Uint8Array(data.buffer).set(raw);
-      arrays[name] = { data, shape, dtype };
-    }
-  }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null)) as Omit<
-    RegressorOptions,
-    'backend'
-  >;
-  if (scalars === null) return { options: given, state: null };
-  const { ages, spread } = wide;
-  if (!ages || !spread || !arrays.prototypes) return fail('ages, spread or prototypes are missing');
-  const state = scalars as unknown as Pick<ModelState, 'random' | 'step' | 'batches' | 'rawColumns'>;
-  return {
-    options: given,
-    state: {
-      ...state,
-      arrays,
-      ages,
-      spread,
-      coordinateAges: wide.coordinateAges ?? null,
-      variances: wide.variances ?? null,
-    },
-  };
+  ) as unknown as Omit<RegressorOptions, 'backend'>;
+  if (metadata.state === 'null') return { options, state: null };
+  const scalars = parse(metadata.state, 'state');
+  const { arrays, wide } = readTensors(header, bytes.subarray(8 + length));
+  const { scaling = 'none', softType = 'gaussian' } = options;
+  const state = checkState({ arrays, wide, scalars, scaling, gaussian: softType === 'gaussian' });
+  return typeof state === 'string' ? fail(state) : { options, state };
 }
 
+/** Errors: FormatError where the text is not the JSON of an object. */
 function parse(
-  text: string,
+  text: unknown,
   what: string,
   reviver?: (key: string, value: unknown) => unknown,
 ): Record<string, unknown> {
+  let value: unknown;
   try {
-    return JSON.parse(text, reviver) as Record<string, unknown>;
+    value = JSON.parse(String(text), reviver);
   } catch {
     return fail(`the ${what} is no JSON`);
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail(`the ${what} is no object`);
+  return value as Record<string, unknown>;
 }
 
-function tensorBytes(name: string, entry: Entry, body: Uint8Array): Uint8Array {
-  const [begin, end] = Array.isArray(entry?.data_offsets) ? entry.data_offsets : [];
-  const width =
-    entry.dtype === float64
-      ? 8
-      : bytesPerElement[(Object.keys(codes) as DType[]).find((key) => codes[key] === entry.dtype) as DType];
-  const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-  if (!whole(begin) || !whole(end) || begin > end || end > body.length || !entry.shape?.every(whole)) {
+function readTensors(
+  header: Readonly<Record<string, unknown>>,
+  body: Uint8Array,
+): { arrays: Record<string, NdArray>; wide: Record<string, Float64Array> } {
+  const arrays: [string, NdArray][] = [];
+  const wide: [string, Float64Array][] = [];
+  let used = 0;
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    const { dtype, shape, raw } = tensorBytes(name, entry, body);
+    used += raw.length;
+    if (dtype === null) wide.push([name.replace(/^state\./, ''), new Float64Array(raw.slice().buffer)]);
+    else {
+      const data = allocate(dtype, sizeOf(shape));
+      new Uint8Array(data.buffer).set(raw);
+      arrays.push([name, { data, shape, dtype }]);
+    }
+  }
+  if (used !== body.length) return fail(`the tensors fill ${used} bytes of ${body.length}`);
+  return { arrays: Object.fromEntries(arrays), wide: Object.fromEntries(wide) };
+}
+
+const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** The bytes of a tensor; dtype null stands for float64. */
+function tensorBytes(
+  name: string,
+  entry: unknown,
+  body: Uint8Array,
+): { dtype: DType | null; shape: readonly number[]; raw: Uint8Array } {
+  const { dtype: code, shape, data_offsets: place } = (entry ?? {}) as Partial<Record<keyof Entry, unknown>>;
+  const dtype = code === float64 ? null : (Object.keys(codes) as DType[]).find((key) => codes[key] === code);
+  if (dtype === undefined) return fail(`tensor ${name} has the type ${code}`);
+  const [begin, end] = Array.isArray(place) ? (place as unknown[]) : [];
+  if (!whole(begin) || !whole(end) || begin > end || end > body.length) {
     return fail(`tensor ${name} lies outside of the file`);
   }
-  if (sizeOf(entry.shape) * width !== end - begin) return fail(`tensor ${name} does not fill its place`);
-  return body.subarray(begin, end);
+  const width = dtype === null ? 8 : bytesPerElement[dtype];
+  if (!Array.isArray(shape) || !shape.every(whole) || sizeOf(shape) * width !== end - begin) {
+    return fail(`tensor ${name} does not fill its place`);
+  }
+  return { dtype, shape, raw: body.subarray(begin, end) };
 }

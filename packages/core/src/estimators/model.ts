@@ -5,13 +5,14 @@ import {
   type Matrix,
   type Rows,
   takeRows,
+  toFlags,
   toMask,
   toRows,
   toWeights,
   type Vector,
 } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { DataError, OptionError, ShapeError, StateError } from '../errors.js';
+import { DataError, FormatError, isFkmError, OptionError, ShapeError, StateError } from '../errors.js';
 import { initialFromGrid, initialise } from '../init/initialise.js';
 import type { Head } from '../method/head.js';
 import { refusesGradients } from '../method/routing.js';
@@ -44,7 +45,7 @@ import {
 } from './calls.js';
 import { decodeModel, encodeModel } from './checkpoint.js';
 import { type Grid, gridOf } from './grid.js';
-import { type RegressorOptions, type Resolved, resolveOptions } from './options.js';
+import { checkedBackend, checkOptions, type RegressorOptions, type Resolved, resolveOptions } from './options.js';
 import type { ModelState } from './state.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
@@ -321,17 +322,7 @@ export abstract class PrototypeModel<Y> {
     if (!this.state)
       throw new StateError('freezePrototypes: this model has no prototypes yet; fit it first.');
     const count = this.state.ages.length;
-    if (mask !== undefined && mask.length !== count) {
-      throw new ShapeError(
-        `freezePrototypes: mask has ${mask.length} values, there are ${count} prototypes.`,
-        {
-          argument: 'mask',
-          length: mask.length,
-          expected: count,
-        },
-      );
-    }
-    const frozen = Uint8Array.from({ length: count }, (_, k) => (mask === undefined || mask[k] ? 1 : 0));
+    const frozen = toFlags(mask, count, { call: 'freezePrototypes', argument: 'mask' });
     this.state = {
       ...this.state,
       arrays: { ...this.state.arrays, frozen: ndarray(frozen, [count], 'bool') },
@@ -349,11 +340,23 @@ export abstract class PrototypeModel<Y> {
     return encodeModel({ kind: this.head.task, options: this.options, state });
   }
 
-  protected static read(
+  /** A model as `build` makes it of the options and the state in the bytes. Errors: FormatError, OptionError. */
+  protected static read<M>(
     bytes: Uint8Array,
     kind: Head['task'],
-  ): { options: Omit<RegressorOptions, 'backend'>; state: ModelState | null } {
-    return decodeModel(bytes, kind);
+    given: Pick<RegressorOptions, 'backend'>,
+    build: (options: RegressorOptions, state: ModelState | null) => M,
+  ): M {
+    checkCall('load', given);
+    checkOptions(given, 'load');
+    const backend = checkedBackend(given, 'load');
+    const { options, state } = decodeModel(bytes, kind);
+    try {
+      return build({ ...options, backend }, state);
+    } catch (error) {
+      if (!isFkmError(error)) throw error;
+      throw new FormatError(`load: the options in the checkpoint are damaged: ${error.message}`);
+    }
   }
 
   protected checkGradients(call: string): void {
@@ -379,11 +382,15 @@ export abstract class PrototypeModel<Y> {
   ): { training: Raw; evaluation: Raw | undefined } {
     if (evalSet) {
       const { X, y, ...rest } = evalSet;
+      checkCall('evalSet', rest);
       const evaluation = this.checkBatch(X, y, rest, `${call}: evalSet`);
       if (evaluation.x.columns !== raw.x.columns) {
         throw new ShapeError(
           `${call}: evalSet.X has ${evaluation.x.columns} columns, X has ${raw.x.columns}.`,
         );
+      }
+      if (evaluation.y.columns !== raw.y.columns) {
+        throw new ShapeError(`${call}: evalSet.y has ${evaluation.y.columns} columns, y has ${raw.y.columns}.`);
       }
       const mask =
         evaluation.mask ??
@@ -396,10 +403,12 @@ export abstract class PrototypeModel<Y> {
     const held = Math.floor(n * fraction);
     if (held === 0) return { training: raw, evaluation: undefined };
     const order = random.permutation(n);
-    const evaluation = takeBatch(raw, order, 0, held);
-    // A weight of zero everywhere has no mean loss.
-    if (!evaluation.sampleWeight.some((w) => w > 0)) return { training: raw, evaluation: undefined };
-    return { training: takeBatch(raw, order, held, n), evaluation };
+    const [evaluation, training] = [takeBatch(raw, order, 0, held), takeBatch(raw, order, held, n)];
+    // Weights of zero everywhere have no mean, neither of the loss nor of the target.
+    const counts = ({ sampleWeight }: Raw): boolean => sampleWeight.some((w) => w > 0);
+    return counts(evaluation) && counts(training)
+      ? { training, evaluation }
+      : { training: raw, evaluation: undefined };
   }
 }
 

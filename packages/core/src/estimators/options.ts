@@ -1,22 +1,13 @@
 // The options of the estimators: one row an option with what it allows; defaults that depend on one another below.
 
 import type { Backend } from '../backend.js';
-import type { Matrix, Vector } from '../data/matrix.js';
+import type { Vector } from '../data/matrix.js';
 import { OptionError } from '../errors.js';
 import type { SoftType } from '../method/routing.js';
 import type { Distance } from '../method/similarity.js';
 import type { Scaling } from '../scaling/scaler.js';
 import type { TargetAssignment } from '../training/assign.js';
-
-/** Prototypes to start from, in place of an initialisation; the model takes them as they are, unscaled. */
-export interface InitialGrid {
-  /** [K, D] */
-  readonly prototypes: Matrix;
-  /** [K, T], or [K] for one column; what each prototype answers. */
-  readonly targets?: Matrix | Vector;
-  /** [K] accumulated sample weight, 1 unless given. */
-  readonly ages?: Vector;
-}
+import { checkedGrid, type InitialGrid } from './initial-grid.js';
 
 /** Options of `FastKMeansRegressor`. Every one is optional but the backend. */
 export interface RegressorOptions {
@@ -111,6 +102,7 @@ const count = number('a positive integer', (v) => Number.isInteger(v) && v > 0);
 const countOrZero = number('an integer of at least 0', (v) => Number.isInteger(v) && v >= 0);
 const notNegative = number('a finite number of at least 0', (v) => v >= 0 && v < Number.POSITIVE_INFINITY);
 const positive = number('a positive number', (v) => v > 0);
+const positiveFinite = number('a positive finite number', (v) => v > 0 && v < Number.POSITIVE_INFINITY);
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const distance = oneOf('cosine', 'euclidean', 'l1');
@@ -125,7 +117,7 @@ const rules: { readonly [N in keyof Required<RegressorOptions>]: Rule } = {
     accepts: (value) => isObject(value) && 'prototypes' in value,
   }),
   softType: oneOf('gaussian', 'hard', 'mean', 'scaled', 'softmax_scaled'),
-  temperature: positive,
+  temperature: positiveFinite,
   topK: number('−1 or a positive integer', (v) => Number.isInteger(v) && (v === -1 || v > 0)),
   heads: count,
   nPrototypes: count,
@@ -136,12 +128,13 @@ const rules: { readonly [N in keyof Required<RegressorOptions>]: Rule } = {
   scaling: oneOf('none', 'standard', 'quantile', 'dual'),
   metric: oneOf('none', 'slopes', 'auto'),
   featureWeights: {
-    allowed: 'an array of numbers in [0, 1]',
+    allowed: 'an array of numbers in [0, 1], not all of them 0',
     accepts: (value) =>
       (Array.isArray(value) || ArrayBuffer.isView(value)) &&
       Array.from(value as unknown as ArrayLike<unknown>).every(
         (w) => typeof w === 'number' && w >= 0 && w <= 1,
-      ),
+      ) &&
+      Array.from(value as unknown as ArrayLike<number>).some((w) => w > 0),
   },
   autoFeatureWeights: oneOf(true, false),
   l2Reg: notNegative,
@@ -151,7 +144,7 @@ const rules: { readonly [N in keyof Required<RegressorOptions>]: Rule } = {
   pruneEvery: countOrZero,
   halfLife: positive,
   batchSize: count,
-  learningRate: positive,
+  learningRate: positiveFinite,
   randomState: number('an integer of at least 0', (v) => Number.isSafeInteger(v) && v >= 0),
   useCompile: oneOf(true),
   dtype: oneOf('float32'),
@@ -168,8 +161,11 @@ const show = (value: unknown): string =>
 
 /** Checks names and values one by one. Errors: OptionError with the option, what came, and what is allowed. */
 export function checkOptions(options: object, owner: string): void {
+  if (!isObject(options)) {
+    throw new OptionError(`${owner}: the options should be an object, got ${String(options)}.`);
+  }
   for (const [name, value] of Object.entries(options)) {
-    const rule = (rules as Readonly<Record<string, Rule>>)[name];
+    const rule = Object.hasOwn(rules, name) ? rules[name as keyof RegressorOptions] : undefined;
     if (!rule) {
       throw new OptionError(
         `${owner}: there is no option ${name}; there are ${Object.keys(rules).join(', ')}.`,
@@ -185,6 +181,12 @@ export function checkOptions(options: object, owner: string): void {
   }
 }
 
+/** The backend among a call's options. Errors: OptionError. */
+export function checkedBackend({ backend }: Partial<RegressorOptions>, owner: string): Backend {
+  if (backend !== undefined) return backend;
+  throw new OptionError(`${owner}: backend is missing; pass ${rules.backend.allowed}.`, { option: 'backend' });
+}
+
 /** Strata of the target and prototypes in each, where neither is said. */
 export const defaultStrata = { kTargets: 20, kFeatures: 10 } as const;
 
@@ -194,8 +196,9 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
   const softType = given.softType ?? 'gaussian';
   const gaussian = softType === 'gaussian';
   const distance = given.distance ?? 'euclidean';
-  const initMode = given.initMode ?? (gaussian ? 'joint' : 'kmeans++');
-  const isGrid = isObject(initMode);
+  const start = given.initMode ?? (gaussian ? 'joint' : 'kmeans++');
+  const initMode = typeof start === 'object' ? checkedGrid(start, owner) : start;
+  const isGrid = typeof initMode === 'object';
   const refuse = (option: keyof RegressorOptions, why: string): never => {
     throw new OptionError(`${owner}: ${option} ${show(given[option])} ${why}`, {
       option,
@@ -205,26 +208,24 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
   const { kTargets, kFeatures } = given;
   const strata = kTargets !== undefined || kFeatures !== undefined;
   const [targets, features] = [kTargets ?? defaultStrata.kTargets, kFeatures ?? defaultStrata.kFeatures];
+  const product =
+    strata && typeof targets === 'number' && typeof features === 'number' ? targets * features : undefined;
   const options: Resolved = {
-    backend: given.backend,
+    backend: checkedBackend(given, owner),
     distance,
     initMode,
     softType,
     temperature: given.temperature ?? 1,
     topK: given.topK ?? (gaussian ? -1 : 5),
     heads: given.heads ?? (initMode === 'joint' && gaussian ? undefined : 1),
-    nPrototypes:
-      given.nPrototypes ??
-      (strata && typeof targets === 'number' && typeof features === 'number'
-        ? targets * features
-        : undefined),
+    nPrototypes: initMode === 'joint' ? (given.nPrototypes ?? product) : undefined,
     kTargets,
     kFeatures,
     targetDistance: given.targetDistance ?? 'euclidean',
     targetAssignment: given.targetAssignment ?? 'mean',
     scaling: given.scaling ?? (isGrid || distance === 'cosine' ? 'none' : 'dual'),
     metric: given.metric ?? (initMode === 'joint' ? 'auto' : 'none'),
-    featureWeights: given.featureWeights,
+    featureWeights: given.featureWeights && Float32Array.from(given.featureWeights),
     autoFeatureWeights: given.autoFeatureWeights ?? false,
     l2Reg: given.l2Reg ?? 0,
     diversityReg: given.diversityReg ?? 0,
@@ -238,10 +239,11 @@ export function resolveOptions(given: RegressorOptions, owner: string): Resolved
     useCompile: true,
     dtype: 'float32',
   };
-  if (given.backend === undefined) {
-    throw new OptionError(`${owner}: backend is missing; pass ${rules.backend.allowed}.`, {
-      option: 'backend',
-    });
+  if (given.nPrototypes !== undefined && initMode !== 'joint') {
+    refuse('nPrototypes', isGrid ? 'is what a given grid says.' : 'is kTargets · kFeatures here; set those.');
+  }
+  if (product !== undefined && given.nPrototypes !== undefined && given.nPrototypes !== product) {
+    refuse('nPrototypes', `contradicts kTargets · kFeatures, which is ${product}; set one of the two.`);
   }
   if (isGrid && options.scaling !== 'none')
     refuse('scaling', "would move a given grid; scale its prototypes yourself and leave scaling 'none'.");

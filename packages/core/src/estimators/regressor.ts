@@ -29,12 +29,13 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
   static async load(
     bytes: Uint8Array,
-    { backend }: Pick<RegressorOptions, 'backend'>,
+    options: Pick<RegressorOptions, 'backend'>,
   ): Promise<FastKMeansRegressor> {
-    const { options, state } = PrototypeModel.read(bytes, 'regressor');
-    const model = new FastKMeansRegressor({ ...options, backend });
-    model.state = state;
-    return model;
+    return PrototypeModel.read(bytes, 'regressor', options, (all, state) => {
+      const model = new FastKMeansRegressor(all);
+      model.state = state;
+      return model;
+    });
   }
 
   /** Predictions [N], or [N, T] for more than one target column. Errors: ShapeError, DataError, StateError. */
@@ -47,7 +48,7 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
   async score(X: Matrix, y: RegressionTargets, options: RowOptions = {}): Promise<number> {
     checkCall('score', options);
     const { data, shape } = await this.answers(
-      'predict',
+      'score',
       X,
       options.featureMask === undefined ? {} : { featureMask: options.featureMask },
     );

@@ -44,10 +44,10 @@ export function logSumExp(x: Tensor): Tensor {
   return add(log(sum(exp(sub(x, peak)), -1, { keepDims: true })), peak);
 }
 
-/** exp(x) / Σ exp(x) over the last axis. */
+/** exp(x) / Σ exp(x) over the last axis; one division a row. */
 export function softmax(x: Tensor): Tensor {
   const powers = exp(sub(x, stopGradient(reduceMax(x, -1, { keepDims: true }))));
-  return div(powers, sum(powers, -1, { keepDims: true }));
+  return mul(powers, div(1, sum(powers, -1, { keepDims: true })));
 }
 
 export const logSoftmax = (x: Tensor): Tensor => sub(x, logSumExp(x));

@@ -1,9 +1,10 @@
 // From the first batch to a grid: scaler, units of the targets, metric, prototypes.
 
-import { type Rows, toRows } from '../data/matrix.js';
+import { type Matrix, type Rows, toRows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { OptionError, ShapeError } from '../errors.js';
-import { defaultStrata, type InitialGrid, type Resolved } from '../estimators/options.js';
+import { OptionError } from '../errors.js';
+import type { InitialGrid } from '../estimators/initial-grid.js';
+import { defaultStrata, type Resolved } from '../estimators/options.js';
 import type { ModelState } from '../estimators/state.js';
 import type { Random } from '../random.js';
 import { fitScaler } from '../scaling/scaler.js';
@@ -80,7 +81,7 @@ function checkFeatureWeights(options: Resolved, columns: number, call: string): 
   const given = options.featureWeights?.length;
   if (given !== undefined && given !== columns) {
     throw new OptionError(
-      `${call}: featureWeights has ${given} values, the prototypes have ${columns} columns.`,
+      `${call}: featureWeights has ${given} values, there are ${columns} columns.`,
       {
         option: 'featureWeights',
         length: given,
@@ -90,7 +91,7 @@ function checkFeatureWeights(options: Resolved, columns: number, call: string): 
   }
 }
 
-/** A state from a grid that the caller gives; the model takes it as it is. Errors: ShapeError, OptionError. */
+/** A state from a checked grid; the model takes it as it is. Errors: OptionError. */
 export function initialFromGrid(
   options: Resolved,
   grid: InitialGrid,
@@ -99,8 +100,6 @@ export function initialFromGrid(
 ): ModelState {
   const prototypes = toRows(grid.prototypes, { call, argument: 'initMode.prototypes' });
   const { rows: count, columns } = prototypes;
-  if (count === 0)
-    throw new ShapeError(`${call}: initMode.prototypes has no rows; give at least one prototype.`);
   const heads = options.heads ?? 1;
   if (count % heads !== 0) {
     throw new OptionError(`${call}: heads is ${heads}, which does not divide ${count} prototypes.`, {
@@ -109,7 +108,8 @@ export function initialFromGrid(
     });
   }
   checkFeatureWeights(options, columns, call);
-  const targets = grid.targets === undefined ? undefined : gridTargets(grid.targets, count, call);
+  const targets =
+    grid.targets && toRows(grid.targets as Matrix, { call, argument: 'initMode.targets' });
   const arrays: Record<string, NdArray> = {
     prototypes: ndarray(prototypes.data, [count, columns]),
     ...(targets ? { targets: ndarray(targets.data, [count, targets.columns]) } : {}),
@@ -120,28 +120,8 @@ export function initialFromGrid(
     const repeated = Array.from({ length: heads }, () => Array.from(weights.data)).flat();
     arrays.featureWeights = ndarray(repeated, [heads, columns]);
   }
-  const ages = new Float64Array(count).fill(1);
-  if (grid.ages) {
-    if (grid.ages.length !== count) {
-      throw new ShapeError(
-        `${call}: initMode.ages has ${grid.ages.length} values, there are ${count} prototypes.`,
-      );
-    }
-    ages.set(Array.from(grid.ages));
-  }
+  const ages = grid.ages ? Float64Array.from(grid.ages) : new Float64Array(count).fill(1);
   return { ...empty(random, columns, count), arrays, ages };
-}
-
-function gridTargets(targets: NonNullable<InitialGrid['targets']>, count: number, call: string): Rows {
-  const place = { call, argument: 'initMode.targets' };
-  const flat = !('data' in targets) && typeof targets[0] === 'number';
-  const rows = flat
-    ? toRows({ data: targets as ArrayLike<number>, shape: [(targets as ArrayLike<number>).length, 1] }, place)
-    : toRows(targets as InitialGrid['prototypes'], place);
-  if (rows.rows !== count) {
-    throw new ShapeError(`${call}: initMode.targets has ${rows.rows} rows, there are ${count} prototypes.`);
-  }
-  return rows;
 }
 
 /** Scaled rows with masked values at 0, the mean: a slope cannot skip them. */
@@ -165,8 +145,8 @@ export async function initialise(
     ...(gaussian ? targetUnits(y, sampleWeight) : {}),
   };
   const shell = (): ModelState => ({ ...empty(random, x.columns, 0), arrays });
+  checkFeatureWeights(options, x.columns, call);
   let batch = await scaleBatch(context, shell(), raw);
-  checkFeatureWeights(options, batch.x.columns, call);
   if (options.metric !== 'none') {
     const sample = sampleBatch({ ...batch, x: atMean(batch), mask: undefined }, mostRows, random);
     const metric = await chooseMetric(programs, options, sample, random);
@@ -176,12 +156,17 @@ export async function initialise(
     }
   }
   const { columns } = batch.x;
+  // The scaler drops constant columns, and their weights with them.
+  const varying = arrays['scaler.columns']?.data;
+  const given = options.featureWeights;
+  const featureWeights =
+    given && varying ? Float32Array.from(varying, (j) => given[j] as number) : given;
   const size = gridSize(options, x.rows);
   const geometry = { distance: options.distance, columns, targets: y.columns, head: context.head };
   let grid: Record<string, NdArray>;
   if (options.initMode === 'joint') {
     const spec = { ...geometry, heads: size.heads, prototypes: size.count };
-    grid = await jointStart(programs, spec, batch, options.featureWeights, random);
+    grid = await jointStart(programs, spec, batch, featureWeights, random);
   } else {
     const start = options.initMode as 'kmeans++' | 'random';
     const {
@@ -200,6 +185,6 @@ export async function initialise(
   const count = (grid.prototypes as NdArray).shape[0] as number;
   return {
     ...empty(random, x.columns, count),
-    arrays: { ...arrays, ...routingArrays(options, count, columns), ...grid },
+    arrays: { ...arrays, ...routingArrays({ ...options, featureWeights }, count, columns), ...grid },
   };
 }

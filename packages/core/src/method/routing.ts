@@ -36,7 +36,9 @@ export interface RoutingOptions {
 export interface RoutingInputs {
   /** [B, K], or [B, H, K/H]: the last axis is routed. */
   readonly similarity: Tensor;
+  /** δ = delta · scale */
   readonly delta: Tensor;
+  readonly scale?: Tensor | undefined;
   /** In the layout of the last axes of delta. */
   readonly logBandwidth?: Tensor | undefined;
   readonly bias?: Tensor | undefined;
@@ -97,10 +99,12 @@ const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
   },
   // softmax(bias − exp(logBandwidth)·δ)
   gaussian: {
-    scores: ({ delta, logBandwidth, bias, dropped }) => {
-      const sharp = neg(logBandwidth ? mul(delta, exp(logBandwidth)) : delta);
-      const biased = bias ? add(sharp, bias) : sharp;
-      return dropped ? add(biased, dropped) : biased;
+    // The small operands meet first: one pass over the [B, K] logits for each of the two steps.
+    scores: ({ delta, scale, logBandwidth, bias, dropped }) => {
+      const bandwidth = logBandwidth ? neg(exp(logBandwidth)) : -1;
+      const logits = mul(delta, scale ? mul(scale, bandwidth) : bandwidth);
+      const offset = bias && dropped ? add(bias, dropped) : (bias ?? dropped);
+      return offset ? add(logits, offset) : logits;
     },
     weigh: (logits, chosen) => softmax(keep(logits, chosen, outside)),
     refusesGradients: null,

@@ -37,16 +37,16 @@ export interface Comparison {
   readonly weights?: Tensor | undefined;
 }
 
-/** Sums over features that the distances are made of; all in the layout of `Layout`. */
+/** Sums over features that the distances are made of. */
 interface Terms extends Comparison {
   readonly layout: Layout;
-  readonly columns: number;
-  /** Σ M x² [B, H, 1] and Σ M p² over [.., H, K/H]. */
+  /** Σ M x² [B, H, 1] */
   readonly rowSquares: Tensor;
+  /** Σ M p² over [.., K] */
   readonly prototypeSquares: Tensor;
-  /** Σ M x p [B, H, K/H]. */
-  readonly products: Tensor;
-  /** D / ΣM where masked or weighted. */
+  /** factor · Σ M x p [B, K]; the factor goes into the prototypes, which are the smaller operand. */
+  readonly products: (factor: number) => Tensor;
+  /** D / ΣM over [.., H, 1] where masked or weighted. */
   readonly rescale: Tensor | undefined;
 }
 
@@ -108,12 +108,10 @@ function terms(comparison: Comparison): Terms {
     mask,
     weights,
     layout,
-    columns,
     rowSquares: overFeatures(squares),
-    prototypeSquares: layout.split(
-      mask ? matmul(mask, prototypeSquares, { transposeB: true }) : sum(prototypeSquares, -1),
-    ),
-    products: layout.split(matmul(masked, weighted, { transposeB: true })),
+    prototypeSquares: mask ? matmul(mask, prototypeSquares, { transposeB: true }) : sum(prototypeSquares, -1),
+    products: (factor) =>
+      matmul(masked, factor === 1 ? weighted : mul(weighted, factor), { transposeB: true }),
     rescale: active && div(columns, max(active, 1e-12)),
   };
 }
@@ -141,16 +139,15 @@ function manhattan({ x, prototypes, mask, weights, layout }: Terms): Tensor {
 }
 
 interface DistanceRow {
-  /** What is computed once: the cosine, or the distance. */
+  /** What is computed once: the cosine, or the distance before masks and weights rescale it. */
   readonly measure: (t: Terms) => Tensor;
-  /** Measure to similarity, larger is nearer. */
+  readonly rescales: boolean;
+  /** Rescaled measure to similarity, larger is nearer. */
   readonly similarity: (measure: Tensor) => Tensor;
   /** Measure to the δ of gaussian routing, smaller is nearer. */
   readonly delta: (measure: Tensor) => Tensor;
 }
 
-const rescaled = (t: Terms, d: Tensor): Tensor => (t.rescale ? mul(d, t.rescale) : d);
-const inverse = (d: Tensor): Tensor => div(1, add(d, 1));
 const same = (d: Tensor): Tensor => d;
 const length = (squares: Tensor): Tensor => max(sqrt(max(squares, 1e-30)), 1e-9);
 
@@ -158,26 +155,53 @@ const length = (squares: Tensor): Tensor => max(sqrt(max(squares, 1e-30)), 1e-9)
 const distances: Readonly<Record<Distance, DistanceRow>> = {
   // Σ M x p / (√Σ M x² √Σ M p²)
   cosine: {
-    measure: (t) => div(t.products, mul(length(t.rowSquares), length(t.prototypeSquares))),
+    measure: (t) =>
+      div(
+        t.layout.split(t.products(1)),
+        mul(length(t.rowSquares), t.layout.split(length(t.prototypeSquares))),
+      ),
+    rescales: false,
     similarity: same,
     delta: (cosine) => mul(sub(1, cosine), 2),
   },
-  // Σ M (x − p)², expanded, clamped at 0
+  // Σ M (x − p)², expanded; rounding takes it below 0 where x is p
   euclidean: {
-    measure: (t) => rescaled(t, relu(sub(add(t.rowSquares, t.prototypeSquares), mul(t.products, 2)))),
-    similarity: inverse,
+    measure: (t) => add(t.layout.split(add(t.products(-2), t.prototypeSquares)), t.rowSquares),
+    rescales: true,
+    similarity: (d) => div(1, add(relu(d), 1)),
     delta: same,
   },
   // Σ M |x − p|
-  l1: { measure: (t) => rescaled(t, manhattan(t)), similarity: inverse, delta: same },
+  l1: {
+    measure: manhattan,
+    rescales: true,
+    similarity: (d) => div(1, add(d, 1)),
+    delta: same,
+  },
 };
 
-/** Both views of one comparison, [B, K] or [B, H, K/H]. */
-export function compare(comparison: Comparison): { similarity: Tensor; delta: Tensor; layout: Layout } {
+/** One comparison in the layout [B, K] or [B, H, K/H]; what is not used is never computed. */
+export interface Compared {
+  readonly similarity: Tensor;
+  /** δ, at least 0. */
+  readonly delta: Tensor;
+  /** δ in factors: the scale has one number a head, so that routing multiplies it into its bandwidths. */
+  readonly factors: { readonly delta: Tensor; readonly scale: Tensor | undefined };
+  readonly layout: Layout;
+}
+
+export function compare(comparison: Comparison): Compared {
   const row = distances[comparison.distance];
   const t = terms(comparison);
   const measure = row.measure(t);
-  return { similarity: row.similarity(measure), delta: row.delta(measure), layout: t.layout };
+  const scale = row.rescales ? t.rescale : undefined;
+  const rescaled = scale ? mul(measure, scale) : measure;
+  return {
+    similarity: row.similarity(rescaled),
+    delta: relu(row.delta(rescaled)),
+    factors: { delta: row.delta(measure), scale },
+    layout: t.layout,
+  };
 }
 
 /** Similarities s(x, p) [B, K], one head. */

@@ -13,7 +13,6 @@ import {
   mul,
   neg,
   oneHot,
-  reduceMax,
   scatter,
   select,
   slice,

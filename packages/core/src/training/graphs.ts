@@ -48,7 +48,7 @@ export function routeRows(
   rows: { x: Tensor; mask?: Tensor | undefined },
   dropped?: Tensor,
 ): Routed {
-  const { similarity, delta, layout } = compare({
+  const { similarity, factors, layout } = compare({
     distance: spec.distance,
     x: rows.x,
     mask: rows.mask,
@@ -59,7 +59,7 @@ export function routeRows(
   const weights = routingWeights(
     {
       similarity,
-      delta,
+      ...factors,
       logBandwidth: perHead(p.logBandwidth),
       bias: perHead(p.bias),
       dropped: perHead(dropped),
