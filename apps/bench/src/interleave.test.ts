@@ -12,7 +12,7 @@ it('interleave leaves the first round out and turns the order of every other one
   const side = (name: string) => async () => ran.push(name);
   const times = await interleave({ a: side('a'), b: side('b') }, 2);
   expect(ran.join('')).toBe('baabba');
-  expect(times).toEqual({ a: { min: 3, median: 4 }, b: { min: 4, median: 4.5 } });
+  expect(times).toEqual({ a: { min: 3, median: 4.5 }, b: { min: 4, median: 4.5 } });
 });
 
 it('compare gives a ratio an opponent, and our own time where there is none', () => {
