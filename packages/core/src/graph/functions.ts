@@ -44,9 +44,16 @@ export function logSumExp(x: Tensor): Tensor {
   return add(log(sum(exp(sub(x, peak)), -1, { keepDims: true })), peak);
 }
 
+/**
+ * Terms less than e^-60 of the largest count as that, and have no derivative: at 1e-26 they change no float32 sum, while
+ * smaller ones, multiplied by derivatives, would be denormal, and a hundred times slower on CPUs.
+ */
+const softmaxFloor = -60;
+
 /** exp(x) / Σ exp(x) over the last axis; one division a row. */
 export function softmax(x: Tensor): Tensor {
-  const powers = exp(sub(x, stopGradient(reduceMax(x, -1, { keepDims: true }))));
+  const below = sub(x, stopGradient(reduceMax(x, -1, { keepDims: true })));
+  const powers = exp(max(below, softmaxFloor));
   return mul(powers, div(1, sum(powers, -1, { keepDims: true })));
 }
 
