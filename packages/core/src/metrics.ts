@@ -14,8 +14,9 @@ export function r2Score(truth: Vector, predicted: Vector, columns = 1, sampleWei
   let score = 0;
   for (let t = 0; t < columns; t++) {
     const y = (i: number): number => truth[i * columns + t] as number;
-    let mean = 0;
-    for (let i = 0; i < rows; i++) mean += (weight(i) * y(i)) / total;
+    // From the first value on, so that the mean of equal values is that value to the bit.
+    let mean = y(0);
+    for (let i = 0; i < rows; i++) mean += (weight(i) * (y(i) - y(0))) / total;
     let [residual, variance] = [0, 0];
     for (let i = 0; i < rows; i++) {
       residual += weight(i) * (y(i) - (predicted[i * columns + t] as number)) ** 2;

@@ -89,7 +89,10 @@ export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
     out = { data, rows: matrix.length, columns: width };
   }
   if (out.columns === 0 && out.rows > 0) {
-    throw new ShapeError(`${call}: ${argument} has ${out.rows} rows without any column.`, { argument, columns: 0 });
+    throw new ShapeError(`${call}: ${argument} has ${out.rows} rows without any column.`, {
+      argument,
+      columns: 0,
+    });
   }
   if (columns !== undefined && out.columns !== columns) {
     throw new ShapeError(
@@ -153,16 +156,23 @@ export function toVector(values: Vector, length: number, place: Place): Float32A
 }
 
 /** A flag a row as 0 or 1; all 1 where none are given. Errors: ShapeError, DataError. */
-export function toFlags(values: readonly boolean[] | Vector | undefined, length: number, place: Place): Uint8Array {
+export function toFlags(
+  values: readonly boolean[] | Vector | undefined,
+  length: number,
+  place: Place,
+): Uint8Array {
   if (values === undefined) return new Uint8Array(length).fill(1);
   const { call, argument } = place;
   if (!isNumbers(values)) wrongKind(place, values, 'an array of booleans');
   if (values.length !== length) {
-    throw new ShapeError(`${call}: ${argument} has ${values.length} values, there are ${length} prototypes.`, {
-      argument,
-      length: values.length,
-      expected: length,
-    });
+    throw new ShapeError(
+      `${call}: ${argument} has ${values.length} values, there are ${length} prototypes.`,
+      {
+        argument,
+        length: values.length,
+        expected: length,
+      },
+    );
   }
   return Uint8Array.from({ length }, (_, row) => {
     const value: unknown = values[row];

@@ -111,17 +111,17 @@ const rules: Readonly<
   },
 };
 
-/** Errors: OptionError for a name that the call does not know, or a value that it cannot take. */
-export function checkCall(call: string, options: object): void {
+/** `where` opens the sentence. Errors: OptionError for a name that the call does not know, or a value that it cannot take. */
+export function checkCall(call: string, options: object, where: string = call): void {
   const names = known[call] as readonly string[];
   if (typeof options !== 'object' || options === null) {
     throw new OptionError(
-      `${call}: the options should be an object with ${names.join(', ')}, got ${String(options)}.`,
+      `${where}: the options should be an object with ${names.join(', ')}, got ${String(options)}.`,
     );
   }
   for (const [name, value] of Object.entries(options)) {
     if (!names.includes(name)) {
-      throw new OptionError(`${call}: there is no option ${name}; there are ${names.join(', ')}.`, {
+      throw new OptionError(`${where}: there is no option ${name}; there are ${names.join(', ')}.`, {
         option: name,
       });
     }
@@ -129,7 +129,7 @@ export function checkCall(call: string, options: object): void {
     if (value !== undefined && rule && !rule.accepts(value)) {
       const got =
         typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
-      throw new OptionError(`${call}: ${name} is ${got}; allowed is ${rule.allowed}.`, {
+      throw new OptionError(`${where}: ${name} is ${got}; allowed is ${rule.allowed}.`, {
         option: name,
         value,
       });

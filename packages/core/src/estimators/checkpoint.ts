@@ -145,7 +145,8 @@ function parse(
   } catch {
     return fail(`the ${what} is no JSON`);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail(`the ${what} is no object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail(`the ${what} is no object`);
   return value as Record<string, unknown>;
 }
 

@@ -45,7 +45,13 @@ import {
 } from './calls.js';
 import { decodeModel, encodeModel } from './checkpoint.js';
 import { type Grid, gridOf } from './grid.js';
-import { checkedBackend, checkOptions, type RegressorOptions, type Resolved, resolveOptions } from './options.js';
+import {
+  checkedBackend,
+  checkOptions,
+  type RegressorOptions,
+  type Resolved,
+  resolveOptions,
+} from './options.js';
 import type { ModelState } from './state.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
@@ -382,7 +388,7 @@ export abstract class PrototypeModel<Y> {
   ): { training: Raw; evaluation: Raw | undefined } {
     if (evalSet) {
       const { X, y, ...rest } = evalSet;
-      checkCall('evalSet', rest);
+      checkCall('evalSet', rest, `${call}: evalSet`);
       const evaluation = this.checkBatch(X, y, rest, `${call}: evalSet`);
       if (evaluation.x.columns !== raw.x.columns) {
         throw new ShapeError(
@@ -390,7 +396,9 @@ export abstract class PrototypeModel<Y> {
         );
       }
       if (evaluation.y.columns !== raw.y.columns) {
-        throw new ShapeError(`${call}: evalSet.y has ${evaluation.y.columns} columns, y has ${raw.y.columns}.`);
+        throw new ShapeError(
+          `${call}: evalSet.y has ${evaluation.y.columns} columns, y has ${raw.y.columns}.`,
+        );
       }
       const mask =
         evaluation.mask ??

@@ -184,7 +184,9 @@ export function checkOptions(options: object, owner: string): void {
 /** The backend among a call's options. Errors: OptionError. */
 export function checkedBackend({ backend }: Partial<RegressorOptions>, owner: string): Backend {
   if (backend !== undefined) return backend;
-  throw new OptionError(`${owner}: backend is missing; pass ${rules.backend.allowed}.`, { option: 'backend' });
+  throw new OptionError(`${owner}: backend is missing; pass ${rules.backend.allowed}.`, {
+    option: 'backend',
+  });
 }
 
 /** Strata of the target and prototypes in each, where neither is said. */

@@ -80,14 +80,11 @@ function routingArrays(options: Resolved, count: number, columns: number): Recor
 function checkFeatureWeights(options: Resolved, columns: number, call: string): void {
   const given = options.featureWeights?.length;
   if (given !== undefined && given !== columns) {
-    throw new OptionError(
-      `${call}: featureWeights has ${given} values, there are ${columns} columns.`,
-      {
-        option: 'featureWeights',
-        length: given,
-        expected: columns,
-      },
-    );
+    throw new OptionError(`${call}: featureWeights has ${given} values, there are ${columns} columns.`, {
+      option: 'featureWeights',
+      length: given,
+      expected: columns,
+    });
   }
 }
 
@@ -108,8 +105,7 @@ export function initialFromGrid(
     });
   }
   checkFeatureWeights(options, columns, call);
-  const targets =
-    grid.targets && toRows(grid.targets as Matrix, { call, argument: 'initMode.targets' });
+  const targets = grid.targets && toRows(grid.targets as Matrix, { call, argument: 'initMode.targets' });
   const arrays: Record<string, NdArray> = {
     prototypes: ndarray(prototypes.data, [count, columns]),
     ...(targets ? { targets: ndarray(targets.data, [count, targets.columns]) } : {}),
@@ -159,8 +155,7 @@ export async function initialise(
   // The scaler drops constant columns, and their weights with them.
   const varying = arrays['scaler.columns']?.data;
   const given = options.featureWeights;
-  const featureWeights =
-    given && varying ? Float32Array.from(varying, (j) => given[j] as number) : given;
+  const featureWeights = given && varying ? Float32Array.from(varying, (j) => given[j] as number) : given;
   const size = gridSize(options, x.rows);
   const geometry = { distance: options.distance, columns, targets: y.columns, head: context.head };
   let grid: Record<string, NdArray>;

@@ -15,6 +15,8 @@ export type ScalerArrays = Readonly<Record<string, NdArray>>;
 /** Standardised values are clipped to ±6, rank-to-normal values to ±4. */
 const standardClip = 6;
 const quantileClip = 4;
+/** The reciprocal of less than this would be infinite in float32. */
+const leastDeviation = 1e-37;
 /** Knots a column at most, one less than a power of two: the table is padded to it. 255 cost no accuracy beside 1000. */
 const mostKnots = 255;
 
@@ -90,7 +92,7 @@ export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows): ScalerArrays 
       [kept.length],
     );
     arrays['scaler.inverse'] = ndarray(
-      all.map((m) => (m.deviation > 0 ? 1 / m.deviation : 0)),
+      all.map((m) => (m.deviation > leastDeviation ? 1 / m.deviation : 0)),
       [kept.length],
     );
   }

@@ -1,6 +1,7 @@
 // One step of phase 1 on a scaled batch: assign, update, follow the spread, forget, prune.
 
 import { type NdArray, ndarray } from '../dtype.js';
+import { DataError } from '../errors.js';
 import type { ModelState } from '../estimators/state.js';
 import { decay, emaUpdate } from '../method/ema.js';
 import { type Context, specOf } from './context.js';
@@ -48,6 +49,9 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
     targetMeans: assignment.sums.targetMeans.map((mean) => mean / spec.heads),
   };
   const shift = emaUpdate(moving, sums);
+  if (!Number.isFinite(shift) || !moving.targets.every(Number.isFinite)) {
+    throw new DataError('fitBatch: sums over the rows overflow float32; scale X and y down.', { shift });
+  }
   const spread = addSpread(state, assignment, batch, spec.heads);
   const next: Record<string, NdArray> = {
     ...arrays,

@@ -1,6 +1,7 @@
 // finetune: epochs of phase 2 with a schedule, evaluation rows, and the best state kept.
 
 import type { NdArray } from '../dtype.js';
+import { DataError } from '../errors.js';
 import type { ModelState } from '../estimators/state.js';
 import { Random } from '../random.js';
 import { type Context, specOf } from './context.js';
@@ -68,6 +69,8 @@ export async function finetuneEpochs(
         const loss = await trainer.step(batch, rate, random, options.prototypeDropout);
         total += (await take(loss)).data[0] as number;
       }
+      // With evaluation rows the best state is kept, however the run went on.
+      if (!evaluation) checkLoss('finetune', total, run.learningRate);
       const evalLoss = evaluation && (await trainer.evaluate(evaluation));
       if (evalLoss !== undefined && evalLoss < bestLoss) {
         [bestLoss, bestEpoch] = [evalLoss, epoch + 1];
@@ -94,6 +97,15 @@ export async function finetuneEpochs(
   } finally {
     trainer.dispose();
   }
+}
+
+/** Errors: DataError where the loss left the numbers. */
+function checkLoss(call: string, loss: number, learningRate: number): void {
+  if (Number.isFinite(loss)) return;
+  throw new DataError(
+    `${call}: the loss became ${loss} at a learning rate of ${learningRate}; lower it, or scale X and y.`,
+    { loss, learningRate },
+  );
 }
 
 /** A run of its own schedule starts with moments of zero. */

@@ -1,0 +1,92 @@
+// Whether arrays read from a file make a state: names, types and shapes that fit each other, so that damage is found at
+// the door and no graph is ever built on it. Values may be anything but indices, which have to point somewhere.
+
+import type { DType, NdArray } from '../dtype.js';
+import type { Scaling } from '../scaling/scaler.js';
+import type { ModelState } from './state.js';
+
+export interface ReadState {
+  readonly arrays: Readonly<Record<string, NdArray>>;
+  readonly wide: Readonly<Record<string, Float64Array>>;
+  readonly scalars: Readonly<Record<string, unknown>>;
+  readonly scaling: Scaling;
+  readonly gaussian: boolean;
+}
+
+const wideNames = ['ages', 'coordinateAges', 'spread', 'variances'];
+
+const whole = (value: unknown, least: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= least;
+
+/** The state, or what is wrong with it. */
+export function checkState({ arrays, wide, scalars, scaling, gaussian }: ReadState): ModelState | string {
+  const { random, step, batches, rawColumns } = scalars;
+  if (!whole(step, 0) || !whole(batches, 0) || !whole(rawColumns, 1)) return 'a counter is no integer';
+  if (!Array.isArray(random) || random.length !== 4 || !random.every((word) => whole(word, 0))) {
+    return 'the random generator is not four integers';
+  }
+  const [prototypes, columns] = arrays.prototypes?.shape ?? [];
+  const targets = arrays.targets?.shape[1] ?? 1;
+  const heads = arrays.featureWeights?.shape[0] ?? 1;
+  const kept = arrays['scaler.columns']?.shape[0] ?? 0;
+  const knots = arrays['scaler.knots']?.shape[0] ?? 0;
+  if (prototypes === undefined || columns === undefined || prototypes < 1 || columns < 1)
+    return 'there are no prototypes';
+  if (heads < 1 || prototypes % heads !== 0) return `${heads} heads do not divide ${prototypes} prototypes`;
+
+  const scaled = scaling !== 'none';
+  const ranks = scaling === 'quantile' || scaling === 'dual';
+  const standard = scaling === 'standard' || scaling === 'dual';
+  if (
+    ranks &&
+    (kept < 1 || knots % kept !== 0 || !Number.isInteger(Math.log2(knots / kept)) || knots < 2 * kept)
+  ) {
+    return 'the quantiles do not fit the columns';
+  }
+  const width = scaling === 'none' ? rawColumns : scaling === 'dual' ? 2 * kept : kept;
+  if (columns !== width) return `prototypes have ${columns} columns, the scaler gives ${width}`;
+
+  // Every array that a state can have: its type, its shape, and whether it has to be there.
+  const rows: Readonly<Record<string, readonly [DType, readonly number[], boolean]>> = {
+    prototypes: ['float32', [prototypes, columns], true],
+    targets: ['float32', [prototypes, targets], false],
+    featureWeights: ['float32', [heads, columns], gaussian],
+    logBandwidth: ['float32', [prototypes], gaussian],
+    bias: ['float32', [prototypes], gaussian],
+    frozen: ['bool', [prototypes], true],
+    'scaler.columns': ['int32', [kept], scaled],
+    'scaler.mean': ['float32', [kept], standard],
+    'scaler.inverse': ['float32', [kept], standard],
+    'scaler.knots': ['float32', [knots], ranks],
+    'scaler.scores': ['float32', [knots], ranks],
+    'scaler.metric': ['float32', [columns], false],
+    'target.mean': ['float32', [targets], arrays['target.deviation'] !== undefined],
+    'target.deviation': ['float32', [targets], arrays['target.mean'] !== undefined],
+  };
+  const shapeOf = (name: string): (typeof rows)[string] | undefined =>
+    Object.hasOwn(rows, name) ? rows[name] : undefined;
+  for (const [name, { dtype, shape }] of Object.entries(arrays)) {
+    // Moments have the shape of the parameter whose name they carry.
+    const row = shapeOf(name.replace(/^adam\.[mv]\./, ''));
+    if (!row) return `there is no array ${name}`;
+    if (dtype !== row[0] || `${shape}` !== `${row[1]}`) {
+      return `${name} is ${dtype}[${shape}], should be ${row[0]}[${row[1]}]`;
+    }
+  }
+  for (const [name, [, , required]] of Object.entries(rows)) {
+    if (required && !arrays[name]) return `${name} is missing`;
+  }
+  for (const name of Object.keys(wide)) {
+    if (!wideNames.includes(name)) return `there is no array state.${name}`;
+  }
+  const points = arrays['scaler.columns']?.data;
+  if (points?.some((j) => j < 0 || j >= rawColumns)) return 'scaler.columns points outside of the rows';
+
+  const { ages, spread, coordinateAges = null, variances = null } = wide;
+  if (ages?.length !== prototypes)
+    return `ages has ${ages?.length} values, there are ${prototypes} prototypes`;
+  if (!spread || (spread.length !== 0 && spread.length !== 2 * heads)) return 'spread does not fit the heads';
+  if (coordinateAges && coordinateAges.length !== prototypes * columns) return 'coordinateAges does not fit';
+  if (variances && variances.length !== 2 * columns) return 'variances does not fit';
+  return { arrays, ages, spread, coordinateAges, variances, random, step, batches, rawColumns };
+}
