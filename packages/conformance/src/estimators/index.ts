@@ -3,11 +3,15 @@
 import type { Backend } from '@fkm/core/graph';
 import type { Check } from '../contract.js';
 import { declareSuite, type SuiteOptions } from '../describe.js';
+import { accuracyChecks } from './accuracy.js';
+import { behaviourChecks } from './behaviour.js';
 import { originalChecks } from './formulas.js';
 
 /** All checks of the estimators, by group. */
 export const estimatorSuites = (): Record<string, Check[]> => ({
   original: originalChecks(),
+  ...behaviourChecks(),
+  accuracy: accuracyChecks(),
 });
 
 /** Declares the suite of the estimators for a backend. */
