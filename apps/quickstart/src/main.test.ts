@@ -39,7 +39,7 @@ describe('quickstart', { timeout: 60_000 }, () => {
   it('trains, compares, and writes its files', async () => {
     const { code, text } = await finish(start(500, 3));
     expect(text).toContain('Training on 400 rows, 100 held out.');
-    expect(text).toMatch(/finetune {2}3\/3 {2}training loss \d/);
+    expect(text).toMatch(/finetune {2}3\/3 {2}loss \d/);
     expect(text).toMatch(/R² on the held-out rows +0\.[89]\d* +0\.\d+/);
     expect(text).toMatch(/held-out diamond 5 +\$/);
     expect(code).toBe(0);

@@ -9,7 +9,7 @@ import { features, loadDiamonds, split } from './diamonds.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { NearestNeighbours } from './neighbours.ts';
 import { lossPlot, pricePlot } from './plot.ts';
-import { showProgress } from './progress.ts';
+import { withProgress } from './progress.ts';
 import { comparison, firstPredictions, integer, timed, writeFiles } from './report.ts';
 
 const { values } = parseArgs({
@@ -26,12 +26,12 @@ await untilInterrupted(async (signal) => {
   // The model: raw features in, no option but the backend and a seed.
   const backend = await onnxBackend();
   const model = new FastKMeansRegressor({ backend, randomState: 42 });
-  const progress = showProgress();
-  const training = await timed(async () => {
-    await model.fit(train.X, train.y, { onProgress: progress.show, signal });
-    return model.finetune(train.X, train.y, { epochs, onProgress: progress.show, signal });
-  });
-  progress.stop();
+  const training = await timed(() =>
+    withProgress(async (onProgress) => {
+      await model.fit(train.X, train.y, { onProgress, signal });
+      return model.finetune(train.X, train.y, { epochs, onProgress, signal });
+    }),
+  );
   console.log(`Trained in ${training.seconds.toFixed(0)} s.\n`);
 
   const ours = await timed(() => model.predict(test.X), { atLeast: 1 });

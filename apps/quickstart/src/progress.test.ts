@@ -1,6 +1,7 @@
+import { Writable } from 'node:stream';
 import type { Progress } from '@fkm/core';
 import { expect, it } from 'vitest';
-import { progressLines } from './progress.ts';
+import { progressBar, progressLines, withProgress } from './progress.ts';
 
 it('writes a line every ten epochs, and the last of each phase', () => {
   const lines: string[] = [];
@@ -14,8 +15,30 @@ it('writes a line every ten epochs, and the last of each phase', () => {
   stop();
   expect(lines).toEqual([
     'fit       3/25  largest move 0.500',
-    'finetune  10/25  training loss 0.2500, validation loss 0.1250',
-    'finetune  20/25  training loss 0.2500, validation loss 0.1250',
-    'finetune  23/25  training loss 0.2500, validation loss 0.1250',
+    'finetune  10/25  loss 0.2500, validation 0.1250',
+    'finetune  20/25  loss 0.2500, validation 0.1250',
+    'finetune  23/25  loss 0.2500, validation 0.1250',
   ]);
+});
+
+it('draws a bar, which ends with the work even where that fails', async () => {
+  let text = '';
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      text += chunk.toString();
+      done();
+    },
+  });
+  const work = withProgress(
+    async (show) => {
+      show({ phase: 'finetune', done: 5, of: 10, loss: 0.5 });
+      throw new Error('stop');
+    },
+    progressBar(Object.assign(stream, { isTTY: true, columns: 100, cursorTo: () => true })),
+  );
+  await expect(work).rejects.toThrow('stop');
+  expect(text).toContain('5/10  loss 0.5000');
+  const before = text;
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  expect(text).toBe(before);
 });

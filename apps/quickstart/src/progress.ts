@@ -17,8 +17,8 @@ const every = 10;
 export function describe({ shift, loss, evalLoss }: Progress): string {
   return [
     shift === undefined ? '' : `largest move ${shift.toFixed(3)}`,
-    loss === undefined ? '' : `training loss ${loss.toFixed(4)}`,
-    evalLoss === undefined ? '' : `validation loss ${evalLoss.toFixed(4)}`,
+    loss === undefined ? '' : `loss ${loss.toFixed(4)}`,
+    evalLoss === undefined ? '' : `validation ${evalLoss.toFixed(4)}`,
   ]
     .filter((part) => part !== '')
     .join(', ');
@@ -42,7 +42,7 @@ export function progressLines(write: (line: string) => void): ProgressDisplay {
 }
 
 /** One bar a phase. */
-export function progressBar(): ProgressDisplay {
+export function progressBar(stream: NodeJS.WritableStream): ProgressDisplay {
   let [bar, phase]: [SingleBar | undefined, string] = [undefined, ''];
   const stop = (): void => {
     bar?.stop();
@@ -54,7 +54,13 @@ export function progressBar(): ProgressDisplay {
         stop();
         phase = progress.phase;
         bar = new SingleBar(
-          { format: `${phase.padEnd(8)}  {bar}  {value}/{total}  {note}`, barsize: 30, hideCursor: true },
+          {
+            format: `${phase.padEnd(8)}  {bar}  {value}/{total}  {note}`,
+            barsize: 20,
+            stream,
+            // On Ctrl-C the bar would stop by itself, and its next update start its timer again, for ever.
+            gracefulExit: false,
+          },
           Presets.shades_classic,
         );
         bar.start(progress.of, 0, { note: '' });
@@ -65,6 +71,14 @@ export function progressBar(): ProgressDisplay {
   };
 }
 
-/** The one that fits this terminal. */
-export const showProgress = (): ProgressDisplay =>
-  process.stdout.isTTY ? progressBar() : progressLines(console.log);
+/** Runs `work` with the display that fits this terminal, and ends the display in any case. */
+export async function withProgress<R>(
+  work: (show: ProgressDisplay['show']) => Promise<R>,
+  display: ProgressDisplay = process.stdout.isTTY ? progressBar(process.stdout) : progressLines(console.log),
+): Promise<R> {
+  try {
+    return await work(display.show);
+  } finally {
+    display.stop();
+  }
+}
