@@ -20,12 +20,21 @@ export function rows(count: number, columns = 3, seed = 1): { X: number[][]; y: 
   return { X, y };
 }
 
+/** Some of the options; undefined is as good as absent. */
+export type Settings = { readonly [N in keyof RegressorOptions]?: RegressorOptions[N] | undefined };
+
 /** Plain and quick: one head, few prototypes. */
-export const small = (options: Partial<RegressorOptions> = {}): FastKMeansRegressor =>
-  new FastKMeansRegressor({ backend, nPrototypes: 6, heads: 1, metric: 'none', ...options });
+export const small = (options: Settings = {}): FastKMeansRegressor =>
+  new FastKMeansRegressor({
+    backend,
+    nPrototypes: 6,
+    heads: 1,
+    metric: 'none',
+    ...options,
+  } as RegressorOptions);
 
 /** Starts at a grid, so that every number is known. */
-export const given = (options: Partial<RegressorOptions> = {}): FastKMeansRegressor =>
+export const given = (options: Settings = {}): FastKMeansRegressor =>
   new FastKMeansRegressor({
     backend,
     softType: 'scaled',
@@ -38,7 +47,7 @@ export const given = (options: Partial<RegressorOptions> = {}): FastKMeansRegres
       targets: [0, 1, 2],
     },
     ...options,
-  });
+  } as RegressorOptions);
 
 export interface Expected {
   readonly kind: ErrorKind;

@@ -116,7 +116,7 @@ export async function assignRows(
   }
   const targetMeans =
     targetAssignment === 'hard'
-      ? nearestTargets(spec, batch.y, index, similarity)
+      ? nearestTargets(spec, batch, index, similarity)
       : (sums.targetSums as Float64Array).map((total, i) => {
           const weight = (sums.targetWeights as Float64Array)[Math.floor(i / targets)] as number;
           return weight > 0 ? total / weight : Number.NaN;
@@ -130,13 +130,19 @@ export async function assignRows(
   return { sums: gathered, index, delta };
 }
 
-/** The target of the row nearest to each prototype among its own rows; the first of equals. */
-function nearestTargets(spec: GridSpec, y: Rows, index: Int32Array, similarity: Float32Array): Float64Array {
+/** The target of the row nearest to each prototype among its own rows that count; the first of equals. */
+function nearestTargets(
+  spec: GridSpec,
+  { y, sampleWeight }: Batch,
+  index: Int32Array,
+  similarity: Float32Array,
+): Float64Array {
   const { targets, heads } = spec;
   const best = new Float64Array(spec.prototypes).fill(Number.NEGATIVE_INFINITY);
   const means = new Float64Array(spec.prototypes * targets);
   index.forEach((own, i) => {
     const [row, head] = [Math.floor(i / heads), i % heads];
+    if (sampleWeight[row] === 0) return;
     const k = head * (spec.prototypes / heads) + own;
     if ((similarity[i] as number) <= (best[k] as number)) return;
     best[k] = similarity[i] as number;

@@ -1,0 +1,229 @@
+// Long calls: what they report, how they stop, and which state they keep.
+
+import { describe, expect, it } from 'vitest';
+import type { Progress } from '../training/progress.js';
+import type { FastKMeansRegressor } from './regressor.js';
+import { expectError, given, rows, small } from './testing.js';
+
+const { X, y } = rows(120);
+const held = rows(60, 3, 9);
+const evalSet = { X: held.X, y: held.y };
+const mse = async (model: FastKMeansRegressor): Promise<number> => {
+  const { data } = await model.predict(held.X);
+  return data.reduce((sum, value, i) => sum + (value - (held.y[i] as number)) ** 2, 0) / data.length;
+};
+
+const long: Readonly<Record<string, (m: FastKMeansRegressor, options: object) => Promise<unknown>>> = {
+  fit: (m, options) => m.fit(X, y, { maxIters: 4, tol: 0, ...options }),
+  finetune: (m, options) => m.finetune(X, y, { epochs: 4, ...options }),
+  findLearningRate: (m, options) => m.findLearningRate(X, y, options),
+};
+
+describe.each(Object.entries(long))('%s', (name, call) => {
+  it('reports every pass, counting up', async () => {
+    const seen: Progress[] = [];
+    await call(small(), { onProgress: (progress: Progress) => seen.push(progress) });
+    const of = name === 'findLearningRate' ? 100 : 4;
+    expect(seen.map(({ done }) => done)).toEqual(Array.from(seen, (_, i) => i + 1));
+    expect(seen.every((progress) => progress.phase === name && progress.of === of)).toBe(true);
+    if (name !== 'findLearningRate') expect(seen).toHaveLength(4);
+  });
+
+  it('rejects with the reason of a signal that is aborted already', async () => {
+    const model = small();
+    const before = await model.save();
+    const reason = new Error('not today');
+    await expect(call(model, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(await model.save()).toEqual(before);
+  });
+
+  it('stops in the middle, the model as it was', async () => {
+    const model = small();
+    await model.fitBatch(X, y);
+    const before = await model.save();
+    const controller = new AbortController();
+    let calls = 0;
+    const onProgress = (): void => {
+      if (++calls === 2) controller.abort();
+    };
+    await expect(call(model, { onProgress, signal: controller.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(calls).toBe(2);
+    expect(await model.save()).toEqual(before);
+  });
+
+  it('passes on what onProgress throws, the model as it was', async () => {
+    const model = small();
+    const before = await model.save();
+    const onProgress = (): never => {
+      throw new RangeError('mine');
+    };
+    await expect(call(model, { onProgress })).rejects.toThrow(RangeError);
+    expect(await model.save()).toEqual(before);
+  });
+});
+
+describe('fit', () => {
+  it('stops at tol, and says so', async () => {
+    const { nIter, converged, history } = await small().fit(X, y, { tol: 1e6, maxIters: 9 });
+    expect([nIter, converged, history.length]).toEqual([1, true, 1]);
+    const all = await small().fit(X, y, { tol: 0, maxIters: 3 });
+    expect([all.nIter, all.converged]).toEqual([3, false]);
+    expect(all.history.every(({ shift }) => (shift as number) > 0)).toBe(true);
+  });
+
+  it('starts anew, unless prototypes are frozen', async () => {
+    const [once, twice] = [small(), small()];
+    await once.fit(X, y);
+    await twice.fit(held.X, held.y);
+    await twice.fit(X, y);
+    expect(await twice.save()).toEqual(await once.save());
+    twice.freezePrototypes();
+    const { prototypes } = twice.grid;
+    await twice.fit(held.X, held.y);
+    expect(twice.grid.prototypes).toEqual(prototypes);
+  });
+
+  it('takes the rows in another order when it shuffles', async () => {
+    const [one, other] = [small({ batchSize: 30 }), small({ batchSize: 30 })];
+    await one.fit(X, y, { maxIters: 1 });
+    await other.fit(X, y, { maxIters: 1, shuffle: false });
+    expect(one.grid.prototypes.data).not.toEqual(other.grid.prototypes.data);
+  });
+
+  it('keeps the pass of the lowest loss on the evaluation rows', async () => {
+    // A half-life of one row forgets: passes are noisy, and the last one is not the best. Without 'gaussian' the loss is
+    // in the units of y.
+    const strata = {
+      softType: 'scaled',
+      nPrototypes: undefined,
+      heads: undefined,
+      kTargets: 3,
+      kFeatures: 2,
+    } as const;
+    const model = small({ ...strata, halfLife: 1, batchSize: 7 });
+    const { history } = await model.fit(X, y, { evalSet, maxIters: 8, tol: 0 });
+    const losses = history.map(({ evalLoss }) => evalLoss as number);
+    expect(losses.indexOf(Math.min(...losses))).not.toBe(losses.length - 1);
+    expect(await mse(model)).toBeCloseTo(Math.min(...losses), 4);
+  });
+
+  it('draws evalFraction of the rows, and trains on the others alone', async () => {
+    const model = small();
+    const { history } = await model.fit(X, y, { evalFraction: 0.5, maxIters: 1 });
+    expect(history[0]?.evalLoss).toBeGreaterThan(0);
+    const { ages } = model.grid;
+    // Every prototype starts at age 1.
+    expect(Array.from(ages.data).reduce((a, b) => a + b, 0)).toBeCloseTo(60 + 6, 3);
+  });
+
+  it('puts idle prototypes where the loss is highest', async () => {
+    const initMode = {
+      prototypes: [
+        [0, 0],
+        [500, 500],
+      ],
+      targets: [0, 0],
+    };
+    const model = given({ initMode });
+    const near = [
+      [0, 0],
+      [0.1, 0],
+      [0, 0.1],
+      [9, 9],
+    ];
+    await model.fit(near, [0, 0, 0, 5], { maxIters: 1, shuffle: false });
+    expect(Array.from(model.grid.prototypes.data).slice(2)).toEqual([9, 9]);
+    expect(model.grid.targets?.data[1]).toBe(5);
+    expect(model.grid.ages.data[1]).toBe(1);
+    const still = given({ initMode });
+    still.freezePrototypes([false, true]);
+    await still.fit(near, [0, 0, 0, 5], { maxIters: 1, shuffle: false });
+    expect(Array.from(still.grid.prototypes.data).slice(2)).toEqual([500, 500]);
+  });
+});
+
+describe('finetune', () => {
+  const start = async (): Promise<FastKMeansRegressor> => {
+    const model = small();
+    await model.fit(X, y);
+    return model;
+  };
+
+  it('lowers the loss and the error', async () => {
+    const model = await start();
+    const before = await mse(model);
+    const { history } = await model.finetune(X, y, { epochs: 20 });
+    expect(history[19]?.loss as number).toBeLessThan(0.7 * (history[0]?.loss as number));
+    expect(await mse(model)).toBeLessThan(0.8 * before);
+  });
+
+  it('keeps the best evaluated state, and stops early where it does not get better', async () => {
+    const model = await start();
+    const { history, bestEpoch, stoppedEarly } = await model.finetune(X, y, {
+      evalSet,
+      epochs: 40,
+      lr: 1,
+      schedule: 'constant',
+      earlyStoppingRounds: 3,
+    });
+    const losses = history.map(({ evalLoss }) => evalLoss as number);
+    expect(stoppedEarly).toBe(true);
+    expect(history.length).toBe(bestEpoch + 3);
+    const deviation = Math.sqrt(
+      y.reduce((s, v) => s + (v - y.reduce((a, b) => a + b) / y.length) ** 2, 0) / y.length,
+    );
+    if (bestEpoch > 0) {
+      expect(losses[bestEpoch - 1]).toBe(Math.min(...losses));
+      expect(await mse(model)).toBeCloseTo(Math.min(...losses) * deviation ** 2, 3);
+    }
+  });
+
+  it('goes back to the start where no epoch was better', async () => {
+    const model = await start();
+    const { grid } = model;
+    const { bestEpoch } = await model.finetune(X, y, { evalSet, epochs: 2, lr: 1e4 });
+    expect(bestEpoch).toBe(0);
+    expect(model.grid).toEqual(grid);
+  });
+
+  it('follows its schedule', async () => {
+    const rates = async (schedule: 'oneCycle' | 'cosine' | 'constant'): Promise<number[]> => {
+      const { history } = await (await start()).finetune(X, y, { epochs: 10, lr: 0.01, schedule });
+      return history.map(({ learningRate }) => learningRate as number);
+    };
+    expect(new Set(await rates('constant'))).toEqual(new Set([0.01]));
+    const [cosine, cycle] = [await rates('cosine'), await rates('oneCycle')];
+    expect(cosine[0]).toBe(0.01);
+    expect(cycle[0]).toBeCloseTo(0.0004, 6);
+    expect(Math.max(...cycle)).toBeGreaterThan(0.0095);
+    expect(cycle[9]).toBeLessThan(1e-5);
+    expect(cosine[9]).toBeLessThan(1e-5);
+  });
+
+  it('evaluates on a tenth of the rows by default, on none where told so', async () => {
+    const first = await (await start()).finetune(X, y, { epochs: 1 });
+    expect(first.history[0]?.evalLoss).toBeGreaterThan(0);
+    const none = await (await start()).finetune(X, y, { epochs: 2, evalFraction: 0 });
+    expect(none.history[0]?.evalLoss).toBeUndefined();
+    expect(none.bestEpoch).toBe(2);
+  });
+
+  it.each(['hard', 'mean'] as const)("refuses '%s', and says what to use instead", async (softType) => {
+    const model = given({ softType });
+    const two = X.map((x) => x.slice(0, 2));
+    const calls = [
+      () => model.finetune(two, y),
+      () => model.findLearningRate(two, y),
+      () => model.lossAndGradients(two, y),
+      () => model.fitBatch(two, y, { gradientStep: true }),
+    ];
+    for (const call of calls) {
+      await expectError(call, {
+        kind: 'option',
+        says: [`'${softType}'`, "use softType 'gaussian', 'scaled'"],
+      });
+    }
+  });
+});
