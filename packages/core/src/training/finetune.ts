@@ -59,12 +59,14 @@ export async function finetuneEpochs(
   try {
     let bestLoss = evaluation ? await trainer.evaluate(evaluation) : Number.POSITIVE_INFINITY;
     let best: ModelState | undefined = evaluation && fresh;
+    // Its memory serves every step: a fresh one each would keep the garbage collector busy.
+    let batch: Batch | undefined;
     for (let epoch = 0; epoch < run.epochs && !stoppedEarly; epoch++) {
       const order = random.permutation(n);
       let [total, rate] = [0, 0];
       for (let b = 0; b < perEpoch; b++) {
         await breathe(run.signal);
-        const batch = takeBatch(rows, order, b * batchSize, (b + 1) * batchSize);
+        batch = takeBatch(rows, order, b * batchSize, (b + 1) * batchSize, batch);
         rate = run.learningRate * scheduleAt(run.schedule, epoch * perEpoch + b, steps);
         const loss = await trainer.step(batch, rate, random, options.prototypeDropout);
         total += (await take(loss)).data[0] as number;

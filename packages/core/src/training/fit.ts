@@ -1,6 +1,6 @@
 // fit: passes of phase 1 over the rows, with what a single batch cannot know: convergence, idle prototypes, evaluation.
 
-import { type Rows, takeRows } from '../data/matrix.js';
+import { takeRows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { draw, type ModelState } from '../estimators/state.js';
 import { type Context, specOf } from './context.js';
@@ -24,17 +24,22 @@ export interface FitResult {
   readonly history: readonly Progress[];
 }
 
-/** Rows of a batch in the given order. */
-export function takeBatch(batch: Batch, order: ArrayLike<number>, begin: number, end: number): Batch {
-  const take = (rows: Rows): Rows => takeRows(rows, order, begin, end);
+/** Rows of a batch in the given order; written over `into`, a batch of as many rows that is no longer used, where given. */
+export function takeBatch(
+  batch: Batch,
+  order: ArrayLike<number>,
+  begin: number,
+  end: number,
+  into?: Batch,
+): Batch {
+  const sampleWeight = into?.sampleWeight ?? new Float32Array(end - begin);
+  for (let i = begin; i < end; i++)
+    sampleWeight[i - begin] = batch.sampleWeight[order[i] as number] as number;
   return {
-    x: take(batch.x),
-    y: take(batch.y),
-    sampleWeight: Float32Array.from(
-      { length: end - begin },
-      (_, i) => batch.sampleWeight[order[begin + i] as number] as number,
-    ),
-    mask: batch.mask && take(batch.mask),
+    x: takeRows(batch.x, order, begin, end, into?.x.data),
+    y: takeRows(batch.y, order, begin, end, into?.y.data),
+    sampleWeight,
+    mask: batch.mask && takeRows(batch.mask, order, begin, end, into?.mask?.data),
   };
 }
 
