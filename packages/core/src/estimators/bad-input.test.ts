@@ -366,6 +366,15 @@ describe('requests that make sense', () => {
     expect(await model.score(X, ones(4))).toBe(0);
   });
 
+  it('a target that is constant in the first batch alone', async () => {
+    const model = small();
+    await model.fitBatch(X, ones(0.1));
+    for (let i = 0; i < 20; i++) await model.fitBatch(X, y);
+    expect(await model.score(X, y)).toBeGreaterThan(0.3);
+    await model.finetune(X, y, { epochs: 5 });
+    expect(await model.score(X, y)).toBeGreaterThan(0.3);
+  });
+
   it('a row with nothing in it but masked values', async () => {
     for (const distance of ['euclidean', 'l1', 'cosine'] as const) {
       const model = small({ distance });

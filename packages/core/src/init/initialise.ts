@@ -55,7 +55,8 @@ function targetUnits(y: Rows, sampleWeight: Float32Array): Record<string, NdArra
   return {
     'target.mean': ndarray(mean, [y.columns]),
     'target.deviation': ndarray(
-      variance.map((v) => (v > 0 ? Math.sqrt(v) : 1)),
+      // Less than float32 resolves is rounding: a constant whose mean is not quite itself.
+      variance.map((v, t) => (Math.sqrt(v) > 1e-7 * Math.abs(mean[t] as number) ? Math.sqrt(v) : 1)),
       [y.columns],
     ),
   };

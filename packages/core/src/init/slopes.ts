@@ -122,15 +122,18 @@ function localSlope(sample: Batch, index: Int32Array, t: number): Float64Array {
   const x = new Float64Array(n * columns);
   const y = new Float64Array(n);
   const means = new Float64Array(columns);
-  let mean = 0;
+  // From the first one on, so that the mean of equal targets is that target to the bit, and their slope 0.
+  const target = (row: number): number => sample.y.data[row * sample.y.columns + t] as number;
+  const first = target(index[0] as number);
+  let mean = first;
   index.forEach((row, i) => {
     for (let j = 0; j < columns; j++) {
       const value = data[row * columns + j] as number;
       x[i * columns + j] = value;
       means[j] = (means[j] as number) + value / n;
     }
-    y[i] = sample.y.data[row * sample.y.columns + t] as number;
-    mean += (y[i] as number) / n;
+    y[i] = target(row);
+    mean += ((y[i] as number) - first) / n;
   });
   const gram = new Float64Array(columns * columns);
   const right = new Float64Array(columns);
