@@ -24,7 +24,7 @@ const shapes: readonly Shape[] = [
 ];
 
 /** Milliseconds that a round should take: long enough to hide what a call of finetune costs beside its steps. */
-const roundMilliseconds = 400;
+const roundMilliseconds = 200;
 /** Batches of rows that the epochs of a round go through. */
 const mostBatches = 20;
 const prototypeDropout = 0.05;
