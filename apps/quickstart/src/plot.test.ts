@@ -18,12 +18,8 @@ describe('plots', () => {
 
   it('draws a loss curve with and without validation rows', () => {
     const history = [1, 2, 3].map((done) => ({ phase: 'finetune' as const, done, of: 3, loss: 1 / done }));
-    const without = lossPlot({ history, bestEpoch: 3, stoppedEarly: false });
-    const both = lossPlot({
-      history: history.map((h) => ({ ...h, evalLoss: 2 / h.done })),
-      bestEpoch: 3,
-      stoppedEarly: false,
-    });
+    const without = lossPlot(history);
+    const both = lossPlot(history.map((h) => ({ ...h, evalLoss: 2 / h.done, best: h.done < 3 })));
     for (const svg of [without, both]) expect(svg).toMatch(standalone);
     expect([without.includes('validation<'), both.includes('validation<')]).toEqual([false, true]);
   });

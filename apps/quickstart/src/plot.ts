@@ -1,6 +1,6 @@
 // The two pictures of the quickstart, as SVG text that any browser shows.
 
-import type { FinetuneResult } from '@fkm/core';
+import type { Progress } from '@fkm/core';
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 
@@ -54,7 +54,8 @@ function shade(t: number): string {
 }
 
 /** Training and validation loss of every epoch, and the epoch whose state was kept. */
-export function lossPlot({ history, bestEpoch }: FinetuneResult): string {
+export function lossPlot(history: readonly Progress[]): string {
+  const bestEpoch = history.filter(({ best }) => best).at(-1)?.done ?? history.length;
   const lines = [
     { name: 'training', color: blue, of: history.map(({ done, loss }) => ({ epoch: done, loss })) },
     {

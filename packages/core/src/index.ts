@@ -24,7 +24,6 @@ export type { Scaling } from './scaling/scaler.js';
 export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './scaling/scalers.js';
 export type { TargetAssignment } from './training/assign.js';
 export type { LearningRateCurve } from './training/finder.js';
-export type { FinetuneResult } from './training/finetune.js';
 export type { FitResult } from './training/fit.js';
 export type { Progress } from './training/progress.js';
 export type { Schedule } from './training/schedule.js';

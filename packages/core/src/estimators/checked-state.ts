@@ -20,11 +20,12 @@ const whole = (value: unknown, least: number): value is number =>
 
 /** The state, or what is wrong with it. */
 export function checkState({ arrays, wide, scalars, scaling, gaussian }: ReadState): ModelState | string {
-  const { random, step, batches, rawColumns } = scalars;
+  const { random, step, trained, batches, rawColumns } = scalars;
   if (!whole(step, 0) || !whole(batches, 0) || !whole(rawColumns, 1)) return 'a counter is no integer';
   if (!Array.isArray(random) || random.length !== 4 || !random.every((word) => whole(word, 0))) {
     return 'the random generator is not four integers';
   }
+  if (typeof trained !== 'boolean') return 'trained is neither true nor false';
   const [prototypes, columns] = arrays.prototypes?.shape ?? [];
   const targets = arrays.targets?.shape[1] ?? 1;
   const heads = arrays.featureWeights?.shape[0] ?? 1;
@@ -88,5 +89,5 @@ export function checkState({ arrays, wide, scalars, scaling, gaussian }: ReadSta
   if (!spread || (spread.length !== 0 && spread.length !== 2 * heads)) return 'spread does not fit the heads';
   if (coordinateAges && coordinateAges.length !== prototypes * columns) return 'coordinateAges does not fit';
   if (variances && variances.length !== 2 * columns) return 'variances does not fit';
-  return { arrays, ages, spread, coordinateAges, variances, random, step, batches, rawColumns };
+  return { arrays, ages, spread, coordinateAges, variances, random, step, trained, batches, rawColumns };
 }

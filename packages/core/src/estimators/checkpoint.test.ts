@@ -157,6 +157,14 @@ describe('load refuses', () => {
     });
   });
 
+  it('a column that the rows do not have', async () => {
+    const bytes = await (await full()).save();
+    const { json, length } = header(bytes);
+    const at = (JSON.parse(json) as Record<string, { data_offsets: number[] }>)['scaler.columns'];
+    new DataView(bytes.buffer).setInt32(8 + length + (at?.data_offsets[0] as number), 99, true);
+    await expectError(() => load(bytes), { kind: 'format', says: ['load: scaler.columns'] });
+  });
+
   it('a header that is no object', async () => {
     const bytes = await small().save();
     for (const json of ['null', '[]', '5', '"a"', '', '{']) {

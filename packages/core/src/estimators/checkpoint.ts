@@ -55,12 +55,17 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
     }
   }
   const { backend: _, ...plain } = options;
+  // A given grid can be large: its arrays travel as tensors, and the options name it.
+  for (const [name, { data, shape }] of Object.entries(givenGrid(options))) {
+    const wide = data instanceof Float64Array;
+    tensors.push({ name: `${gridPrefix}${name}`, dtype: wide ? float64 : codes.float32, shape, data });
+  }
   const header: Record<string, unknown> = {
     __metadata__: {
       format: formatName,
       version: `${version.major}.${version.minor}`,
       kind,
-      options: JSON.stringify(plain, (_key, value) =>
+      options: JSON.stringify({ ...plain, initMode: nameOfGrid(options) }, (_key, value) =>
         ArrayBuffer.isView(value)
           ? Array.from(value as Float32Array)
           : value === Number.POSITIVE_INFINITY
@@ -71,6 +76,7 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
         state && {
           random: state.random,
           step: state.step,
+          trained: state.trained,
           batches: state.batches,
           rawColumns: state.rawColumns,
         },
@@ -96,6 +102,21 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
     at += data.byteLength;
   }
   return bytes;
+}
+
+const gridPrefix = 'initMode.';
+
+/** What the options say in place of a given grid. */
+const nameOfGrid = ({ initMode }: Resolved): string => (typeof initMode === 'object' ? 'given' : initMode);
+
+/** Arrays of a given grid; checked when the options were, so its matrices are flat. */
+function givenGrid({
+  initMode,
+}: Resolved): Record<string, { data: Float32Array | Float64Array; shape: readonly number[] }> {
+  if (typeof initMode !== 'object') return {};
+  const { ages, ...matrices } = initMode;
+  const flat = matrices as unknown as Record<string, { data: Float32Array; shape: readonly number[] }>;
+  return { ...flat, ...(ages ? { ages: { data: Float64Array.from(ages), shape: [ages.length] } } : {}) };
 }
 
 const fail = (what: string): never => {
@@ -125,9 +146,10 @@ export function decodeModel(
   const options = parse(metadata.options, 'options', (_key, value) =>
     value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
   ) as unknown as Omit<RegressorOptions, 'backend'>;
+  const { arrays, wide, grid } = readTensors(header, bytes.subarray(8 + length));
+  if ((options.initMode as unknown) === 'given') Object.assign(options, { initMode: grid });
   if (metadata.state === 'null') return { options, state: null };
   const scalars = parse(metadata.state, 'state');
-  const { arrays, wide } = readTensors(header, bytes.subarray(8 + length));
   const { scaling = 'none', softType = 'gaussian' } = options;
   const state = checkState({ arrays, wide, scalars, scaling, gaussian: softType === 'gaussian' });
   return typeof state === 'string' ? fail(state) : { options, state };
@@ -153,15 +175,23 @@ function parse(
 function readTensors(
   header: Readonly<Record<string, unknown>>,
   body: Uint8Array,
-): { arrays: Record<string, NdArray>; wide: Record<string, Float64Array> } {
+): { arrays: Record<string, NdArray>; wide: Record<string, Float64Array>; grid: Record<string, unknown> } {
   const arrays: [string, NdArray][] = [];
   const wide: [string, Float64Array][] = [];
+  const grid: [string, unknown][] = [];
   let used = 0;
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const { dtype, shape, raw } = tensorBytes(name, entry, body);
     used += raw.length;
-    if (dtype === null) wide.push([name.replace(/^state\./, ''), new Float64Array(raw.slice().buffer)]);
+    if (name.startsWith(gridPrefix)) {
+      const copy = raw.slice().buffer;
+      const part = name.slice(gridPrefix.length);
+      grid.push(
+        dtype === null ? [part, new Float64Array(copy)] : [part, { data: new Float32Array(copy), shape }],
+      );
+    } else if (dtype === null)
+      wide.push([name.replace(/^state\./, ''), new Float64Array(raw.slice().buffer)]);
     else {
       const data = allocate(dtype, sizeOf(shape));
       new Uint8Array(data.buffer).set(raw);
@@ -169,7 +199,11 @@ function readTensors(
     }
   }
   if (used !== body.length) return fail(`the tensors fill ${used} bytes of ${body.length}`);
-  return { arrays: Object.fromEntries(arrays), wide: Object.fromEntries(wide) };
+  return {
+    arrays: Object.fromEntries(arrays),
+    wide: Object.fromEntries(wide),
+    grid: Object.fromEntries(grid),
+  };
 }
 
 const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

@@ -4,7 +4,7 @@ import {
   checkFinite,
   type Matrix,
   type Rows,
-  takeRows,
+  repeatMask,
   toFlags,
   toMask,
   toRows,
@@ -17,25 +17,20 @@ import { initialFromGrid, initialise } from '../init/initialise.js';
 import type { Head } from '../method/head.js';
 import { refusesGradients } from '../method/routing.js';
 import { Random } from '../random.js';
-import { blockRows, type Context, scaleBatch, specOf } from '../training/context.js';
+import { type Context, scaleBatch, specOf } from '../training/context.js';
 import { emaStep } from '../training/ema-step.js';
 import { findLearningRate, type LearningRateCurve } from '../training/finder.js';
-import { type FinetuneResult, finetuneEpochs, gradientStep, withoutMoments } from '../training/finetune.js';
+import { finetuneEpochs, gradientStep, withoutMoments } from '../training/finetune.js';
 import { type FitResult, fitPasses, takeBatch } from '../training/fit.js';
-import {
-  parameterNames,
-  predictGraph,
-  scalerNames,
-  targetNames,
-  transformGraph,
-} from '../training/graphs.js';
-import { type Batch, disposeAll, uploadParameters } from '../training/phase1.js';
+import { predictGraph, transformGraph } from '../training/graphs.js';
+import { overRows } from '../training/over-rows.js';
+import type { Batch } from '../training/phase1.js';
 import { lossAndGradients } from '../training/phase2.js';
-import { Programs, runOnce, take } from '../training/program.js';
-import { specKey } from '../training/spec.js';
+import { Programs } from '../training/program.js';
+import type { Progress } from '../training/progress.js';
+import { givenSplit, type Split, splitRows } from '../training/split.js';
 import {
   checkCall,
-  type EvalSet,
   type FinetuneOptions,
   type FitBatchOptions,
   type FitOptions,
@@ -67,6 +62,8 @@ export abstract class PrototypeModel<Y> {
   protected readonly programs: Programs;
   protected readonly head: Head;
   protected state: ModelState | null;
+  private last: Promise<unknown> = Promise.resolve();
+  private training = 0;
 
   protected constructor(options: RegressorOptions, head: Head, owner: string) {
     this.options = resolveOptions(options, owner);
@@ -78,8 +75,19 @@ export abstract class PrototypeModel<Y> {
   /** y as rows in the caller's units. Errors: ShapeError, DataError. */
   protected abstract encode(y: Y, rows: number, call: string): Rows;
 
-  protected get context(): Context {
-    return { programs: this.programs, options: this.options, head: this.head };
+  protected context(signal?: AbortSignal): Context {
+    return { programs: this.programs, options: this.options, head: this.head, signal };
+  }
+
+  /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
+  private inTurn<R>(run: () => Promise<R>): Promise<R> {
+    this.training++;
+    const turn = this.last.then(run);
+    this.last = turn.then(
+      () => this.training--,
+      () => this.training--,
+    );
+    return turn;
   }
 
   private given(call: string): ModelState | null {
@@ -124,11 +132,16 @@ export abstract class PrototypeModel<Y> {
       });
     }
     const sampleWeight = toWeights(options.sampleWeight, x.rows, call) ?? new Float32Array(x.rows).fill(1);
-    return { x, y: targets, sampleWeight, mask: mask && spread(mask, x.rows) };
+    return { x, y: targets, sampleWeight, mask: mask && repeatMask(mask, x.rows) };
   }
 
   /** Learned so far, or learned from this first batch. */
-  private async begin(state: ModelState | null, first: Raw, call: string): Promise<ModelState> {
+  private async begin(
+    state: ModelState | null,
+    first: Raw,
+    call: string,
+    signal?: AbortSignal,
+  ): Promise<ModelState> {
     if (state?.arrays.targets) return state;
     if (state) {
       // A grid that was given without targets answers the mean of the first batch until its own rows say more.
@@ -142,7 +155,7 @@ export abstract class PrototypeModel<Y> {
       const targets = Array.from({ length: count }, () => mean.map((m) => m / heads)).flat();
       return { ...state, arrays: { ...state.arrays, targets: ndarray(targets, [count, columns]) } };
     }
-    return initialise(this.context, first, new Random(this.options.randomState), call);
+    return initialise(this.context(signal), first, new Random(this.options.randomState), call);
   }
 
   /**
@@ -150,87 +163,110 @@ export abstract class PrototypeModel<Y> {
    * Phase 1 (default) gives the largest shift of a prototype; with `gradientStep`, one Adam step and its loss.
    * The first batch also initialises the model. Errors: ShapeError, DataError, OptionError; the model stays as it was.
    */
-  async fitBatch(X: Matrix, y: Y, options: FitBatchOptions = {}): Promise<number> {
-    checkCall('fitBatch', options);
-    if (options.gradientStep) this.checkGradients('fitBatch');
-    const raw = this.checkBatch(X, y, options, 'fitBatch');
-    const state = await this.begin(this.state, raw, 'fitBatch');
-    const batch = await scaleBatch(this.context, state, raw);
-    if (options.gradientStep) {
-      const moved = await gradientStep(this.context, state, batch);
+  fitBatch(X: Matrix, y: Y, options: FitBatchOptions = {}): Promise<number> {
+    return this.inTurn(async () => {
+      checkCall('fitBatch', options);
+      if (options.gradientStep) this.checkGradients('fitBatch');
+      const raw = this.checkBatch(X, y, options, 'fitBatch');
+      const context = this.context();
+      const state = await this.begin(this.state, raw, 'fitBatch');
+      const batch = await scaleBatch(context, state, raw);
+      if (options.gradientStep) {
+        const moved = await gradientStep(context, state, batch);
+        this.state = moved.state;
+        return moved.loss;
+      }
+      const moved = await emaStep(context, state, batch);
       this.state = moved.state;
-      return moved.loss;
-    }
-    const moved = await emaStep(this.context, state, batch);
-    this.state = moved.state;
-    return moved.shift;
+      return moved.shift;
+    });
   }
 
   /**
-   * Learns X [N, D], y [N] or [N, T] in passes of phase 1, from the start: initialisation on the first batch of the
-   * shuffled rows, then `fitBatch` over all of them until no prototype moves by more than `tol` or `maxIters` passes.
-   * A grid with frozen prototypes is kept and goes on. Errors: as `fitBatch`; the signal's reason where aborted.
+   * Learns X [N, D], y [N] or [N, T] in passes of phase 1, from the start: initialisation on the first of the shuffled
+   * rows (the first batch with `shuffle: false`), then `fitBatch` over all of them until no prototype moves by more than
+   * `tol`, or `maxIters` passes. A grid with frozen prototypes is kept and goes on. Errors: as `fitBatch`; the signal's
+   * reason where aborted.
    */
-  async fit(X: Matrix, y: Y, options: FitOptions<Y> = {}): Promise<FitResult> {
-    checkCall('fit', options);
-    const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
-    const raw = this.checkBatch(X, y, options, 'fit');
-    const before = frozen ? this.state : this.given('fit');
-    const random = new Random(this.options.randomState);
-    const { training, evaluation } = this.split(raw, options, options.evalFraction ?? 0, random, 'fit');
-    const n = training.x.rows;
-    const shuffle = options.shuffle ?? true;
-    const order = shuffle ? random.permutation(n) : Uint32Array.from({ length: n }, (_, i) => i);
-    const batchSize = this.options.batchSize ?? fitRows;
-    const start = await this.begin(before, takeBatch(training, order, 0, Math.min(n, batchSize)), 'fit');
-    const { state, result } = await fitPasses(
-      this.context,
-      start,
-      await scaleBatch(this.context, start, training),
-      order,
-      {
-        maxIters: options.maxIters ?? defaults.maxIters,
-        tol: options.tol ?? defaults.tol,
-        shuffle,
-        batchSize,
-        onProgress: options.onProgress,
-        signal: options.signal,
-      },
-      evaluation && (await scaleBatch(this.context, start, evaluation)),
-    );
-    this.state = state;
-    return result;
+  fit(X: Matrix, y: Y, options: FitOptions<Y> = {}): Promise<FitResult> {
+    return this.inTurn(async () => {
+      checkCall('fit', options);
+      options.signal?.throwIfAborted();
+      const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
+      const raw = this.checkBatch(X, y, options, 'fit');
+      const before = frozen ? this.state : this.given('fit');
+      const random = new Random(this.options.randomState);
+      const { training, evaluation } = this.split(raw, options, 0, random, 'fit');
+      const n = training.x.rows;
+      const shuffle = options.shuffle ?? true;
+      const order = shuffle ? random.permutation(n) : Uint32Array.from({ length: n }, (_, i) => i);
+      const batchSize = this.options.batchSize ?? fitRows;
+      const counting = order.filter((row) => (training.sampleWeight[row] as number) > 0);
+      const first = Math.min(counting.length, shuffle ? Math.max(batchSize, fitRows) : batchSize);
+      const context = this.context(options.signal);
+      const start = await this.begin(before, takeBatch(training, counting, 0, first), 'fit', options.signal);
+      const { state, result } = await fitPasses(
+        context,
+        start,
+        await scaleBatch(context, start, training),
+        order,
+        {
+          maxIters: options.maxIters ?? defaults.maxIters,
+          tol: options.tol ?? defaults.tol,
+          shuffle,
+          batchSize,
+          onProgress: options.onProgress,
+          signal: options.signal,
+        },
+        evaluation && (await scaleBatch(context, start, evaluation)),
+      );
+      this.state = state;
+      return result;
+    });
   }
 
   /**
-   * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, the state of the lowest loss on the
-   * evaluation rows kept; a tenth of the rows evaluates unless said otherwise. Errors: as `fitBatch`; the signal's reason.
+   * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean,
+   * the state of the lowest loss on the evaluation rows kept; a tenth of the rows evaluates unless said otherwise. Gives
+   * one entry an epoch. Errors: as `fitBatch`; the signal's reason where aborted.
    */
-  async finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<FinetuneResult> {
-    checkCall('finetune', options);
-    this.checkGradients('finetune');
-    const raw = this.checkBatch(X, y, options, 'finetune');
-    const random = new Random(this.options.randomState + 1);
-    const fraction = options.evalFraction ?? (options.evalSet ? 0 : defaults.evalFraction);
-    const { training, evaluation } = this.split(raw, options, fraction, random, 'finetune');
-    const start = await this.begin(this.state, training, 'finetune');
-    const { state, result } = await finetuneEpochs(
-      this.context,
-      start,
-      await scaleBatch(this.context, start, training),
-      evaluation && (await scaleBatch(this.context, start, evaluation)),
-      {
-        epochs: options.epochs ?? defaults.epochs,
-        learningRate: options.lr ?? this.options.learningRate,
-        schedule: options.schedule ?? 'oneCycle',
-        batchSize: this.options.batchSize ?? finetuneRows,
-        earlyStoppingRounds: options.earlyStoppingRounds,
-        onProgress: options.onProgress,
-        signal: options.signal,
-      },
-    );
-    this.state = state;
-    return result;
+  finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
+    return this.inTurn(async () => {
+      checkCall('finetune', options);
+      options.signal?.throwIfAborted();
+      this.checkGradients('finetune');
+      const raw = this.checkBatch(X, y, options, 'finetune');
+      const random = new Random(this.options.randomState + 1);
+      const { training, evaluation } = this.split(raw, options, defaults.evalFraction, random, 'finetune');
+      if (options.earlyStoppingRounds !== undefined && !evaluation) {
+        throw new OptionError(
+          'finetune: earlyStoppingRounds needs rows to evaluate on; pass evalSet or evalFraction.',
+          {
+            option: 'earlyStoppingRounds',
+            value: options.earlyStoppingRounds,
+          },
+        );
+      }
+      const context = this.context(options.signal);
+      const start = await this.begin(this.state, training, 'finetune', options.signal);
+      const { state, history } = await finetuneEpochs(
+        context,
+        start,
+        withMeanWeight(await scaleBatch(context, start, training)),
+        evaluation && (await scaleBatch(context, start, evaluation)),
+        {
+          epochs: options.epochs ?? defaults.epochs,
+          learningRate: options.lr ?? this.options.learningRate,
+          schedule: options.schedule ?? 'oneCycle',
+          batchSize: this.options.batchSize ?? finetuneRows,
+          earlyStoppingRounds: options.earlyStoppingRounds,
+          onProgress: options.onProgress,
+          signal: options.signal,
+        },
+      );
+      this.state = state;
+      return history;
+    });
   }
 
   /** Sweeps the learning rate on copies; the model stays as it is. Errors: as `fitBatch`. */
@@ -242,9 +278,11 @@ export abstract class PrototypeModel<Y> {
     checkCall('findLearningRate', options);
     this.checkGradients('findLearningRate');
     const raw = this.checkBatch(X, y, options, 'findLearningRate');
-    const state = await this.begin(this.state, raw, 'findLearningRate');
-    const batch = await scaleBatch(this.context, state, raw);
-    return findLearningRate(this.context, state, batch, this.options.batchSize ?? finetuneRows, options);
+    options.signal?.throwIfAborted();
+    const context = this.context(options.signal);
+    const state = await this.begin(this.state, raw, 'findLearningRate', options.signal);
+    const batch = withMeanWeight(await scaleBatch(context, state, raw));
+    return findLearningRate(context, state, batch, this.options.batchSize ?? finetuneRows, options);
   }
 
   /** Loss of a batch and its derivatives by the trained arrays, in the model's own units; moves nothing. Errors: as `fitBatch`. */
@@ -257,18 +295,19 @@ export abstract class PrototypeModel<Y> {
     this.checkGradients('lossAndGradients');
     const raw = this.checkBatch(X, y, options, 'lossAndGradients');
     const state = this.fitted('lossAndGradients');
-    const spec = { ...specOf(this.context, state, raw.mask !== undefined), dropout: false };
-    return lossAndGradients(this.programs, spec, state.arrays, await scaleBatch(this.context, state, raw));
+    const context = this.context();
+    const spec = { ...specOf(context, state, raw.mask !== undefined), dropout: false };
+    return lossAndGradients(this.programs, spec, state.arrays, await scaleBatch(context, state, raw));
   }
 
   /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
   async transform(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    return this.overRows('transform', X, options, transformGraph, [...scalerNames, ...parameterNames]);
+    return this.overRows('transform', X, options, transformGraph);
   }
 
   /** Answers of the head for raw rows [N, T]. */
   protected answers(call: string, X: Matrix, options: PredictOptions): Promise<NdArray<Float32Array>> {
-    return this.overRows(call, X, options, predictGraph, [...scalerNames, ...parameterNames, ...targetNames]);
+    return this.overRows(call, X, options, predictGraph);
   }
 
   private async overRows(
@@ -276,44 +315,11 @@ export abstract class PrototypeModel<Y> {
     X: Matrix,
     options: PredictOptions,
     build: typeof predictGraph,
-    names: readonly string[],
   ): Promise<NdArray<Float32Array>> {
     checkCall(call, options);
     const state = this.fitted(call);
     const { x, mask } = this.checkRows(X, options.featureMask, call);
-    const every = mask && spread(mask, x.rows);
-    const spec = specOf(this.context, state, mask !== undefined);
-    const program = await this.programs.get(`${call} ${specKey(spec)} ${shapesOf(state)}`, () =>
-      build(spec, state.arrays),
-    );
-    const parameters = uploadParameters(this.programs, state.arrays, names);
-    let [out, width] = [new Float32Array(0), 0];
-    try {
-      for (let begin = 0; begin < Math.max(1, x.rows); begin += blockRows) {
-        const end = Math.min(x.rows, begin + blockRows);
-        const part = (rows: Rows) =>
-          this.programs.upload({
-            data: rows.data.subarray(begin * rows.columns, end * rows.columns),
-            shape: [end - begin, rows.columns],
-            dtype: 'float32',
-          });
-        const results = await runOnce(program, parameters, {
-          x: part(x),
-          ...(every ? { mask: part(every) } : {}),
-        });
-        const { data, shape } = await take(
-          Object.values(results)[0] as NonNullable<(typeof results)[string]>,
-        );
-        if (begin === 0) {
-          width = shape[1] as number;
-          out = new Float32Array(x.rows * width);
-        }
-        out.set(data, begin * width);
-      }
-    } finally {
-      disposeAll(parameters);
-    }
-    return { data: out, shape: [x.rows, width], dtype: 'float32' };
+    return overRows(this.context(), state, { x, mask: mask && repeatMask(mask, x.rows) }, call, build);
   }
 
   /** What the model has learned, as arrays in the caller's units where targets are concerned. Errors: StateError. */
@@ -327,6 +333,8 @@ export abstract class PrototypeModel<Y> {
   freezePrototypes(mask?: readonly boolean[] | Vector): void {
     if (!this.state)
       throw new StateError('freezePrototypes: this model has no prototypes yet; fit it first.');
+    if (this.training > 0)
+      throw new StateError('freezePrototypes: a training call is running; await it first.');
     const count = this.state.ages.length;
     const frozen = toFlags(mask, count, { call: 'freezePrototypes', argument: 'mask' });
     this.state = {
@@ -378,54 +386,34 @@ export abstract class PrototypeModel<Y> {
     }
   }
 
-  /** Rows to train on and rows to evaluate on: the caller's, or a drawn share. */
+  /** Rows to train on and rows to evaluate on: the caller's, or a drawn share. Errors: OptionError, as `fitBatch`. */
   private split(
     raw: Raw,
-    { evalSet }: { evalSet?: EvalSet<Y> | undefined },
-    fraction: number,
+    options: FitOptions<Y> | FinetuneOptions<Y>,
+    share: number,
     random: Random,
     call: string,
-  ): { training: Raw; evaluation: Raw | undefined } {
-    if (evalSet) {
-      const { X, y, ...rest } = evalSet;
-      checkCall('evalSet', rest, `${call}: evalSet`);
-      const evaluation = this.checkBatch(X, y, rest, `${call}: evalSet`);
-      if (evaluation.x.columns !== raw.x.columns) {
-        throw new ShapeError(
-          `${call}: evalSet.X has ${evaluation.x.columns} columns, X has ${raw.x.columns}.`,
-        );
-      }
-      if (evaluation.y.columns !== raw.y.columns) {
-        throw new ShapeError(
-          `${call}: evalSet.y has ${evaluation.y.columns} columns, y has ${raw.y.columns}.`,
-        );
-      }
-      const mask =
-        evaluation.mask ??
-        (raw.mask && { ...evaluation.x, data: new Float32Array(evaluation.x.data.length).fill(1) });
-      if (mask && !raw.mask)
-        throw new OptionError(`${call}: evalSet has a featureMask, X has none; pass one for both.`);
-      return { training: raw, evaluation: { ...evaluation, mask } };
+  ): Split {
+    const { evalSet, evalFraction } = options;
+    if (!evalSet) return splitRows(raw, evalFraction ?? share, evalFraction ? 1 : 0, random);
+    if (evalFraction) {
+      throw new OptionError(
+        `${call}: evalFraction is ${evalFraction} beside an evalSet; pass one of the two.`,
+        {
+          option: 'evalFraction',
+          value: evalFraction,
+        },
+      );
     }
-    const n = raw.x.rows;
-    const held = Math.floor(n * fraction);
-    if (held === 0) return { training: raw, evaluation: undefined };
-    const order = random.permutation(n);
-    const [evaluation, training] = [takeBatch(raw, order, 0, held), takeBatch(raw, order, held, n)];
-    // Weights of zero everywhere have no mean, neither of the loss nor of the target.
-    const counts = ({ sampleWeight }: Raw): boolean => sampleWeight.some((w) => w > 0);
-    return counts(evaluation) && counts(training)
-      ? { training, evaluation }
-      : { training: raw, evaluation: undefined };
+    const { X, y, ...rest } = evalSet;
+    checkCall('evalSet', rest, `${call}: evalSet`);
+    return givenSplit(raw, this.checkBatch(X, y, rest, `${call}: evalSet`), call);
   }
 }
 
-/** Shapes of the arrays of a state: graphs of other shapes are other graphs. */
-const shapesOf = (state: ModelState): string =>
-  Object.entries(state.arrays)
-    .filter(([name]) => !name.startsWith('adam.'))
-    .map(([name, { shape }]) => `${name}[${shape}]`)
-    .join(' ');
-
-const spread = (mask: Rows, rows: number): Rows =>
-  mask.rows === rows ? mask : takeRows(mask, new Uint8Array(rows), 0, rows);
+/** Weights of mean 1: Adam's ε would swallow the gradients of tiny ones. */
+function withMeanWeight(batch: Batch): Batch {
+  const { sampleWeight } = batch;
+  const mean = sampleWeight.reduce((a, b) => a + b, 0) / sampleWeight.length;
+  return mean === 1 ? batch : { ...batch, sampleWeight: sampleWeight.map((w) => w / mean) };
+}

@@ -17,6 +17,8 @@ export interface ModelState {
   readonly random: readonly number[];
   /** Gradient steps taken: Adam's t. */
   readonly step: number;
+  /** Gradients have moved the grid: phase 1 leaves the bandwidths to them. */
+  readonly trained: boolean;
   readonly batches: number;
   readonly rawColumns: number;
 }

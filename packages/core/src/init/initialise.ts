@@ -2,13 +2,14 @@
 
 import { type Matrix, type Rows, toRows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { OptionError } from '../errors.js';
+import { DataError, OptionError } from '../errors.js';
 import type { InitialGrid } from '../estimators/initial-grid.js';
 import { defaultStrata, type Resolved } from '../estimators/options.js';
 import type { ModelState } from '../estimators/state.js';
 import type { Random } from '../random.js';
 import { fitScaler } from '../scaling/scaler.js';
 import { type Context, scaleBatch } from '../training/context.js';
+import { takeBatch } from '../training/fit.js';
 import type { Batch } from '../training/phase1.js';
 import { jointStart, sampleBatch } from './joint.js';
 import { chooseMetric } from './metric.js';
@@ -30,6 +31,7 @@ const empty = (random: Random, rawColumns: number, count: number): Omit<ModelSta
   variances: null,
   random: random.save(),
   step: 0,
+  trained: false,
   batches: 0,
   rawColumns,
 });
@@ -127,14 +129,27 @@ function atMean({ x, mask }: Batch): Rows {
   return { ...x, data: x.data.map((value, i) => ((mask.data[i] as number) > 0 ? value : 0)) };
 }
 
+/** The rows that count: a weight of 0 takes no part in the start. Errors: DataError where no row counts. */
+function weighted(batch: Batch, call: string): Batch {
+  const kept = Array.from(batch.sampleWeight.keys()).filter((i) => (batch.sampleWeight[i] as number) > 0);
+  if (kept.length === batch.x.rows) return batch;
+  if (kept.length === 0) {
+    throw new DataError(`${call}: all weights of the first batch are zero; start with rows that count.`, {
+      argument: 'sampleWeight',
+    });
+  }
+  return takeBatch(batch, kept, 0, kept.length);
+}
+
 /** A state from the first batch of raw rows, by the options' initMode. */
 export async function initialise(
   context: Context,
-  raw: Batch,
+  first: Batch,
   random: Random,
   call: string,
 ): Promise<ModelState> {
-  const { programs, options } = context;
+  const { programs, options, signal } = context;
+  const raw = weighted(first, call);
   const { x, y, sampleWeight, mask } = raw;
   const gaussian = options.softType === 'gaussian';
   const arrays: Record<string, NdArray> = {
@@ -146,7 +161,7 @@ export async function initialise(
   let batch = await scaleBatch(context, shell(), raw);
   if (options.metric !== 'none') {
     const sample = sampleBatch({ ...batch, x: atMean(batch), mask: undefined }, mostRows, random);
-    const metric = await chooseMetric(programs, options, sample, random);
+    const metric = await chooseMetric(programs, options, sample, random, signal);
     if (metric) {
       arrays['scaler.metric'] = ndarray(metric.map(Math.sqrt), [metric.length]);
       batch = await scaleBatch(context, shell(), raw);
@@ -162,7 +177,7 @@ export async function initialise(
   let grid: Record<string, NdArray>;
   if (options.initMode === 'joint') {
     const spec = { ...geometry, heads: size.heads, prototypes: size.count };
-    grid = await jointStart(programs, spec, batch, featureWeights, random);
+    grid = await jointStart(programs, spec, batch, featureWeights, random, signal);
   } else {
     const start = options.initMode as 'kmeans++' | 'random';
     const {

@@ -5,6 +5,7 @@ import { type NdArray, ndarray } from '../dtype.js';
 import type { Random } from '../random.js';
 import type { Batch } from '../training/phase1.js';
 import type { Programs } from '../training/program.js';
+import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
 import { clusterRows } from './means.js';
 
@@ -34,6 +35,7 @@ export async function jointStart(
   batch: Batch,
   start: ArrayLike<number> | undefined,
   random: Random,
+  signal?: AbortSignal,
 ): Promise<Record<string, NdArray>> {
   const sample = sampleBatch(batch, sampleRows, random);
   const { heads, columns, targets, prototypes: count } = spec;
@@ -53,6 +55,7 @@ export async function jointStart(
   const answers = new Float32Array(count * targets);
   const featureWeights = new Float32Array(heads * columns);
   for (let head = 0; head < heads; head++) {
+    await breathe(signal);
     const weights = new Float32Array(columns + targets).fill(1);
     if (start) weights.set(start);
     if (heads > 1)

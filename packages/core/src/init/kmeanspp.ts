@@ -27,9 +27,11 @@ export async function kMeansPlusPlus(
   };
   const centers = [random.weighted(weights, sum(weights))];
   const nearest = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
+  // Rounding can take a distance below 0, which is no probability.
   const lower = (distances: ArrayLike<number>, column: number, stride: number): void => {
-    for (let i = 0; i < n; i++)
-      nearest[i] = Math.min(nearest[i] as number, distances[i * stride + column] as number);
+    for (let i = 0; i < n; i++) {
+      nearest[i] = Math.max(0, Math.min(nearest[i] as number, distances[i * stride + column] as number));
+    }
   };
   lower(await distanceTo(centers), 0, 1);
   while (centers.length < k) {
@@ -37,12 +39,18 @@ export async function kMeansPlusPlus(
     const mass = before.map((d, i) => d * (weights[i] as number));
     const total = sum(mass);
     const drawn = Array.from({ length: candidatesPerRound }, () =>
-      total > 0 ? random.weighted(mass, total) : random.weighted(weights, sum(weights)),
+      total > 0 && total < Number.POSITIVE_INFINITY
+        ? random.weighted(mass, total)
+        : random.weighted(weights, sum(weights)),
     );
     const distances = await distanceTo(drawn);
     for (let c = 0; c < drawn.length && centers.length < k; c++) {
       const row = drawn[c] as number;
-      const accepted = total <= 0 || random.uniform() * (before[row] as number) < (nearest[row] as number);
+      // The first draw of a round is from the distribution itself; without a distribution every draw is as good.
+      const accepted =
+        c === 0 ||
+        !(total > 0 && total < Number.POSITIVE_INFINITY) ||
+        random.uniform() * (before[row] as number) < (nearest[row] as number);
       if (!accepted) continue;
       centers.push(row);
       lower(distances, c, drawn.length);

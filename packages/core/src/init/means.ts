@@ -8,7 +8,7 @@ import { emaUpdate } from '../method/ema.js';
 import { regressorHead } from '../method/head.js';
 import { compare, type Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
-import { assignRows } from '../training/phase1.js';
+import { assignRows, disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take } from '../training/program.js';
 import { f32, type GridSpec } from '../training/spec.js';
 import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
@@ -39,7 +39,7 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
   const chosen =
     problem.start === 'random'
       ? Array.from(random.permutation(rows.rows).subarray(0, k))
-      : await kMeansPlusPlus(await distancesTo(programs, problem), sampleWeight, k, random);
+      : await spreadOut(programs, problem, random);
   while (chosen.length < k) chosen.push(random.below(rows.rows));
   const centers = new Float64Array(k * columns);
   chosen.forEach((row, i) => {
@@ -100,10 +100,8 @@ const present = ({ rows, mask }: MeansProblem, row: number, j: number): number =
   return active ? (rows.data[at] as number) : 0;
 };
 
-async function distancesTo(
-  programs: Programs,
-  problem: MeansProblem,
-): Promise<(rows: readonly number[]) => Promise<ArrayLike<number>>> {
+/** Rows by k-means++; the uploads live as long as the search. */
+async function spreadOut(programs: Programs, problem: MeansProblem, random: Random): Promise<number[]> {
   const { rows, mask, distance, featureWeights } = problem;
   const { columns } = rows;
   const specs = {
@@ -130,7 +128,7 @@ async function distancesTo(
       : {}),
     ...(featureWeights ? { featureWeights: programs.upload(ndarray(featureWeights, [1, columns])) } : {}),
   };
-  return async (chosen) => {
+  const distanceTo = async (chosen: readonly number[]): Promise<ArrayLike<number>> => {
     const candidates = new Float32Array(candidatesPerRound * columns);
     chosen.forEach((row, i) => {
       for (let j = 0; j < columns; j++) candidates[i * columns + j] = present(problem, row, j);
@@ -145,4 +143,9 @@ async function distancesTo(
     }
     return kept;
   };
+  try {
+    return await kMeansPlusPlus(distanceTo, problem.sampleWeight, problem.k, random);
+  } finally {
+    disposeAll(fixed);
+  }
 }

@@ -5,7 +5,7 @@ import type { Resolved } from '../estimators/options.js';
 import type { Random } from '../random.js';
 import type { Batch } from '../training/phase1.js';
 import type { Programs } from '../training/program.js';
-import { nearestRows, slopesMetric } from './slopes.js';
+import { leastAnchors, nearestRows, slopeAnchors, slopesMetric } from './slopes.js';
 
 /** Rows that the slopes are fitted on, and rows that judge, at most. */
 const fittedRows = 8192;
@@ -20,9 +20,12 @@ export async function chooseMetric(
   options: Pick<Resolved, 'metric' | 'distance'>,
   sample: Batch,
   random: Random,
+  signal?: AbortSignal,
 ): Promise<Float32Array | null> {
   const n = sample.x.rows;
   if (n < leastRows) return null;
+  // Slopes in very wide rows cost more than the whole training, and are too few to say anything.
+  if (options.metric === 'auto' && slopeAnchors(sample.x.columns) < leastAnchors) return null;
   const order = random.permutation(n);
   const held = options.metric === 'auto' ? Math.min(judgingRows, Math.floor(n / 5)) : 0;
   const part = (begin: number, end: number): Batch => {
@@ -31,13 +34,19 @@ export async function chooseMetric(
     return { x: take(sample.x), y: take(sample.y), sampleWeight: weight };
   };
   const judges = part(0, held);
-  const fitted = part(held, Math.min(n, held + fittedRows));
-  const metric = await slopesMetric(programs, options.distance, fitted, random);
+  const fitted = part(held, held + rounded(Math.min(fittedRows, n - held)));
+  const metric = await slopesMetric(programs, options.distance, fitted, random, signal);
   if (options.metric === 'slopes') return metric;
   const plain = new Float32Array(metric.length).fill(1);
   const error = (weights: Float32Array) =>
     neighbourError(programs, options.distance, judges, fitted, weights);
   return (await error(metric)) < (await error(plain)) ? metric : null;
+}
+
+/** At most n, in eighths of a power of two: the search is compiled for the number of rows, so few numbers are few programs. */
+function rounded(n: number): number {
+  const unit = Math.max(1, 2 ** (Math.floor(Math.log2(n)) - 3));
+  return n - (n % unit);
 }
 
 /** Σ w·(mean target of the nearest rows − y)² */

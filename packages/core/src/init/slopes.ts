@@ -8,12 +8,16 @@ import { neg, topK } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { compare, type Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
-import type { Batch } from '../training/phase1.js';
+import { type Batch, disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take } from '../training/program.js';
+import { breathe } from '../training/progress.js';
 import { f32 } from '../training/spec.js';
 
 /** Rows around which the target is fitted; a draw from the rows weighs places by how many rows they hold. */
-const anchors = 400;
+const mostAnchors = 400;
+export const leastAnchors = 32;
+/** Multiplications of one estimate, about a second: wide rows get fewer anchors. */
+const budget = 1e9;
 /** Times the metric is estimated, each in the space of the one before. */
 const repeats = 3;
 /** Ridge, as a share of the mean variance of the neighbours' features. */
@@ -66,18 +70,25 @@ export async function nearestRows(
   const block = 256;
   const part = (all: Rows, begin: number, end: number) =>
     programs.upload(ndarray(all.data.subarray(begin * columns, end * columns), [end - begin, columns]));
-  for (let begin = 0; begin < rows.rows; begin += block) {
-    const end = Math.min(rows.rows, begin + block);
-    const uploads = {
-      x: part(rows, begin, end),
-      ...(problem.mask ? { mask: part(problem.mask, begin, end) } : {}),
-    };
-    const results = await runOnce(program, fixed, uploads);
-    index.set((await take(results.index as NonNullable<typeof results.index>)).data, begin * k);
+  try {
+    for (let begin = 0; begin < rows.rows; begin += block) {
+      const end = Math.min(rows.rows, begin + block);
+      const uploads = {
+        x: part(rows, begin, end),
+        ...(problem.mask ? { mask: part(problem.mask, begin, end) } : {}),
+      };
+      const results = await runOnce(program, fixed, uploads);
+      index.set((await take(results.index as NonNullable<typeof results.index>)).data, begin * k);
+    }
+  } finally {
+    disposeAll(fixed);
   }
-  for (const value of Object.values(fixed)) value.dispose();
   return index;
 }
+
+/** Anchors that the budget allows with this many columns. */
+export const slopeAnchors = (columns: number): number =>
+  Math.min(mostAnchors, Math.floor(budget / ((2 * columns + 20) * columns ** 2)));
 
 /** Diagonal metric [D] with mean 1 + floor: the rows' mean squared slope of the target along each feature. */
 export async function slopesMetric(
@@ -85,10 +96,12 @@ export async function slopesMetric(
   distance: Distance,
   sample: Batch,
   random: Random,
+  signal?: AbortSignal,
 ): Promise<Float32Array> {
   const { columns } = sample.x;
   const k = Math.min(2 * columns + 20, sample.x.rows);
   const order = random.permutation(sample.x.rows);
+  const anchors = Math.max(leastAnchors, slopeAnchors(columns));
   const at = takeRows(sample.x, order, 0, Math.min(anchors, order.length));
   let metric: Float32Array = new Float32Array(columns).fill(1);
   for (let repeat = 0; repeat < repeats; repeat++) {
@@ -101,8 +114,8 @@ export async function slopesMetric(
     });
     const squares = new Float64Array(columns);
     for (let a = 0; a < at.rows; a++) {
-      for (let t = 0; t < sample.y.columns; t++) {
-        const slope = localSlope(sample, index.subarray(a * k, (a + 1) * k), t);
+      await breathe(signal);
+      for (const slope of localSlopes(sample, index.subarray(a * k, (a + 1) * k))) {
         slope.forEach((b, j) => {
           squares[j] = (squares[j] as number) + b * b;
         });
@@ -115,48 +128,45 @@ export async function slopesMetric(
   return metric;
 }
 
-/** Slope of target t over some rows: (XᵀX + λI)⁻¹Xᵀy on centered columns, by Cholesky. */
-function localSlope(sample: Batch, index: Int32Array, t: number): Float64Array {
-  const { columns, data } = sample.x;
+/** Slope of every target over some rows: (XᵀX + λI)⁻¹Xᵀy on centered columns, one factorisation for all targets. */
+function localSlopes({ x: { data, columns }, y }: Batch, index: Int32Array): Float64Array[] {
   const n = index.length;
-  const x = new Float64Array(n * columns);
-  const y = new Float64Array(n);
-  const means = new Float64Array(columns);
-  // From the first one on, so that the mean of equal targets is that target to the bit, and their slope 0.
-  const target = (row: number): number => sample.y.data[row * sample.y.columns + t] as number;
-  const first = target(index[0] as number);
-  let mean = first;
-  index.forEach((row, i) => {
-    for (let j = 0; j < columns; j++) {
-      const value = data[row * columns + j] as number;
-      x[i * columns + j] = value;
-      means[j] = (means[j] as number) + value / n;
+  const centered = (values: Float32Array, width: number): Float64Array => {
+    const out = new Float64Array(n * width);
+    for (let j = 0; j < width; j++) {
+      // From the first one on, so that the mean of equal values is that value to the bit, and their slope 0.
+      const first = values[(index[0] as number) * width + j] as number;
+      let mean = first;
+      for (const row of index) mean += ((values[row * width + j] as number) - first) / n;
+      index.forEach((row, i) => {
+        out[j * n + i] = (values[row * width + j] as number) - mean;
+      });
     }
-    y[i] = target(row);
-    mean += ((y[i] as number) - first) / n;
-  });
+    return out;
+  };
+  const dot = (a: Float64Array, i: number, b: Float64Array, j: number): number => {
+    let sum = 0;
+    for (let r = 0; r < n; r++) sum += (a[i * n + r] as number) * (b[j * n + r] as number);
+    return sum;
+  };
+  const [xs, ys] = [centered(data, columns), centered(y.data, y.columns)];
   const gram = new Float64Array(columns * columns);
-  const right = new Float64Array(columns);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < columns; j++) {
-      const xj = (x[i * columns + j] as number) - (means[j] as number);
-      right[j] = (right[j] as number) + xj * ((y[i] as number) - mean);
-      for (let l = 0; l <= j; l++) {
-        const at = j * columns + l;
-        gram[at] = (gram[at] as number) + xj * ((x[i * columns + l] as number) - (means[l] as number));
-      }
-    }
-  }
+  for (let i = 0; i < columns; i++) for (let j = 0; j <= i; j++) gram[i * columns + j] = dot(xs, i, xs, j);
   let trace = 0;
   for (let j = 0; j < columns; j++) trace += gram[j * columns + j] as number;
   const lambda = (ridge * trace) / columns + 1e-9;
   for (let j = 0; j < columns; j++) gram[j * columns + j] = (gram[j * columns + j] as number) + lambda;
-  return solveCholesky(gram, right);
+  const factor = cholesky(gram, columns);
+  return Array.from({ length: y.columns }, (_, t) =>
+    solve(
+      factor,
+      Float64Array.from({ length: columns }, (_row, j) => dot(xs, j, ys, t)),
+    ),
+  );
 }
 
-/** Solves A·β = b for a symmetric positive definite A [n, n], whose lower triangle is overwritten. */
-export function solveCholesky(a: Float64Array, b: Float64Array): Float64Array {
-  const n = b.length;
+/** Lower triangle L of A = L·Lᵀ, A [n, n] symmetric positive definite; written over A. */
+function cholesky(a: Float64Array, n: number): Float64Array {
   const at = (i: number, j: number): number => a[i * n + j] as number;
   for (let j = 0; j < n; j++) {
     let pivot = at(j, j);
@@ -169,6 +179,13 @@ export function solveCholesky(a: Float64Array, b: Float64Array): Float64Array {
       a[i * n + j] = value / pivot;
     }
   }
+  return a;
+}
+
+/** β of L·Lᵀ·β = b. */
+function solve(lower: Float64Array, b: Float64Array): Float64Array {
+  const n = b.length;
+  const at = (i: number, j: number): number => lower[i * n + j] as number;
   const solution = Float64Array.from(b);
   for (let i = 0; i < n; i++) {
     let value = solution[i] as number;
@@ -182,3 +199,7 @@ export function solveCholesky(a: Float64Array, b: Float64Array): Float64Array {
   }
   return solution;
 }
+
+/** Solves A·β = b for a symmetric positive definite A [n, n], whose lower triangle is overwritten. */
+export const solveCholesky = (a: Float64Array, b: Float64Array): Float64Array =>
+  solve(cholesky(a, b.length), b);

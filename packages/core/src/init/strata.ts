@@ -32,7 +32,7 @@ export async function strataStart(
   const { x, y, sampleWeight, mask } = batch;
   const strata = Math.min(
     options.kTargets === 'auto'
-      ? await automaticK(programs, { rows: y, distance: options.targetDistance })
+      ? await automaticK(programs, { rows: y, sampleWeight, distance: options.targetDistance })
       : options.kTargets,
     y.rows,
   );
@@ -64,10 +64,11 @@ export async function strataStart(
     };
     const wanted =
       options.kFeatures === 'auto'
-        ? await automaticK(programs, { rows: part.x, distance: spec.distance })
+        ? await automaticK(programs, { ...part, rows: part.x, distance: spec.distance })
         : options.kFeatures;
     const k = Math.min(wanted, members.length);
-    prototypes.push(...meanRow(part));
+    const first = meanRow(part);
+    for (const value of first) prototypes.push(value);
     if (k > 1) {
       const problem = {
         rows: part.x,
@@ -78,10 +79,11 @@ export async function strataStart(
         passes: 0,
         start: options.start,
       };
-      prototypes.push(...(await clusterRows(programs, problem, random)).centers);
+      const { centers } = await clusterRows(programs, problem, random);
+      for (const value of centers) prototypes.push(value);
     }
     const mean = meanTargets(part, new Int32Array(members.length), 1);
-    for (let i = 0; i < k; i++) answers.push(...mean);
+    for (let i = 0; i < k; i++) for (const value of mean) answers.push(value);
   }
   const count = prototypes.length / columns;
   return { prototypes: ndarray(prototypes, [count, columns]), targets: ndarray(answers, [count, targets]) };

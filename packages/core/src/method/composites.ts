@@ -3,7 +3,7 @@
 import { square } from '../graph/functions.js';
 import { argMax, composite, matmul, mul, neg, reduceMax, sub, sum, topK } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import { type Comparison, compare, pairwise } from './similarity.js';
+import { type Comparison, centered, compare, pairwise } from './similarity.js';
 
 /** Operands that are present, by the names of a comparison. */
 const operands = ({ x, prototypes, mask, weights }: Comparison): Record<string, Tensor> => ({
@@ -34,7 +34,7 @@ export function nearest(comparison: Comparison): { index: Tensor; delta: Tensor 
   const results = composite(`nearest.${comparison.distance}`, operands(comparison), (t) => {
     const plain = comparison.distance === 'euclidean' && !comparison.mask && !comparison.weights;
     return plain
-      ? nearestByProduct(t.x as Tensor, t.prototypes as Tensor)
+      ? nearestByProduct(centered(again(comparison, t)))
       : nearestOf(neg(compare(again(comparison, t)).delta));
   });
   return { index: results.index as Tensor, delta: results.delta as Tensor };
@@ -46,7 +46,10 @@ const nearestOf = (score: Tensor): { index: Tensor; delta: Tensor } => ({
 });
 
 /** ‖x − p‖² = ‖x‖² − 2·(x·p − ½‖p‖²): the search needs no ‖x‖², so that it is one matmul with a bias. */
-function nearestByProduct(x: Tensor, prototypes: Tensor): { index: Tensor; delta: Tensor } {
+function nearestByProduct({ x, prototypes }: { x: Tensor; prototypes: Tensor }): {
+  index: Tensor;
+  delta: Tensor;
+} {
   const half = mul(sum(square(prototypes), -1), 0.5);
   const score = sub(matmul(x, prototypes, { transposeB: true }), half);
   const delta = sub(sum(square(x), -1), mul(reduceMax(score, -1), 2));

@@ -17,6 +17,7 @@ import {
   select,
   slice,
   sqrt,
+  stopGradient,
   sub,
   sum,
 } from '../graph/ops.js';
@@ -87,11 +88,18 @@ export class Layout {
 /** Masked entries as 0, so that a NaN there is never seen. */
 const unmask = (x: Tensor, mask: Tensor | undefined): Tensor => (mask ? select(lt(0, mask), x, 0) : x);
 
+/** Both around the mean prototype: ‖x‖² − 2x·p + ‖p‖² loses the digits that an offset of all of them takes. */
+export function centered({ distance, x, prototypes }: Comparison): { x: Tensor; prototypes: Tensor } {
+  if (distance !== 'euclidean') return { x, prototypes };
+  const center = stopGradient(mul(sum(prototypes, 0, { keepDims: true }), 1 / prototypes.dim(0)));
+  return { x: sub(x, center), prototypes: sub(prototypes, center) };
+}
+
 function terms(comparison: Comparison): Terms {
   const mask = comparison.mask && clamp(comparison.mask, 0, 1);
   const weights = comparison.weights && relu(comparison.weights);
-  const x = unmask(comparison.x, mask);
-  const { prototypes } = comparison;
+  const { x: given, prototypes } = centered(comparison);
+  const x = unmask(given, mask);
   const layout = new Layout(weights?.dim(0) ?? 1, prototypes.dim(0));
   const columns = x.dim(-1);
 
@@ -105,6 +113,7 @@ function terms(comparison: Comparison): Terms {
   return {
     ...comparison,
     x,
+    prototypes,
     mask,
     weights,
     layout,

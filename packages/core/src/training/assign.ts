@@ -16,6 +16,7 @@ import {
   scatter,
   select,
   slice,
+  sub,
   sum,
 } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
@@ -33,7 +34,8 @@ const targetWeights: Readonly<
   mean: () => null,
   hard: () => null,
   scaled: (s) => relu(s),
-  softmax_scaled: (s, temperature) => exp(mul(s, 1 / temperature)),
+  // exp(s / temperature) over its value at s = 1, which no similarity exceeds: only the ratios count.
+  softmax_scaled: (s, temperature) => exp(mul(sub(s, 1), 1 / temperature)),
 };
 
 /** The comparison with the targets as further columns: near in features and in what is to be said. */

@@ -14,6 +14,8 @@ export interface Context {
   readonly programs: Programs;
   readonly options: Resolved;
   readonly head: Head;
+  /** Stops long work between its parts. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Rows per run where no gradient is taken. */

@@ -52,13 +52,15 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
   if (!Number.isFinite(shift) || !moving.targets.every(Number.isFinite)) {
     throw new DataError('fitBatch: sums over the rows overflow float32; scale X and y down.', { shift });
   }
-  const spread = addSpread(state, assignment, batch, spec.heads);
+  const spread = addSpread(state, assignment, batch, spec.heads, options.halfLife);
   const next: Record<string, NdArray> = {
     ...arrays,
     prototypes: ndarray(moving.prototypes, prototypes.shape),
     targets: ndarray(moving.targets, targets.shape),
   };
-  if (next.logBandwidth && state.step === 0) next.logBandwidth = bandwidths(spread, next.logBandwidth);
+  if (next.logBandwidth && !state.trained) {
+    next.logBandwidth = bandwidths(spread, next.logBandwidth, moving.frozen);
+  }
   let { variances } = state;
   if (options.autoFeatureWeights) {
     variances = await blendVariances(context, spec, state, batch, assignment);
@@ -91,9 +93,16 @@ function coordinateAges(ages: Float64Array, weights: Float64Array, { data, shape
   });
 }
 
-/** Σ w·δ and Σ w of each head so far. */
-function addSpread(state: ModelState, { delta }: Assignment, batch: Batch, heads: number): Float64Array {
+/** Σ w·δ and Σ w of each head so far; both forget as the ages do. */
+function addSpread(
+  state: ModelState,
+  { delta }: Assignment,
+  batch: Batch,
+  heads: number,
+  halfLife: number,
+): Float64Array {
   const spread = state.spread.length === 2 * heads ? state.spread.slice() : new Float64Array(2 * heads);
+  decay(spread, batch.x.rows, halfLife);
   delta.forEach((value, i) => {
     const head = i % heads;
     const w = batch.sampleWeight[Math.floor(i / heads)] as number;
@@ -104,13 +113,14 @@ function addSpread(state: ModelState, { delta }: Assignment, batch: Batch, heads
 }
 
 /** Start of gaussian routing: bandwidth 1 / mean δ to the own prototype, a head. */
-function bandwidths(spread: Float64Array, { shape, data }: NdArray): NdArray {
+function bandwidths(spread: Float64Array, { shape, data }: NdArray, frozen: ArrayLike<number>): NdArray {
   const heads = spread.length / 2;
   const perHead = data.length / heads;
-  const logs = Array.from(data, (_, k) => {
+  const logs = Array.from(data, (old, k) => {
     const head = Math.floor(k / perHead);
-    const mean = (spread[2 * head] as number) / (spread[2 * head + 1] as number);
-    return -Math.log(Math.max(mean, leastSpread));
+    const weight = spread[2 * head + 1] as number;
+    if (frozen[k] === 1 || weight <= 0) return old;
+    return -Math.log(Math.max((spread[2 * head] as number) / weight, leastSpread));
   });
   return ndarray(logs, shape);
 }
@@ -123,18 +133,9 @@ export function prune(state: ModelState, minWeight: number): ModelState {
   );
   if (kept.length === state.ages.length) return state;
   if (kept.length === 0) kept = [state.ages.indexOf(Math.max(...state.ages))];
-  const rowsOf = <
-    A extends { readonly length: number; slice(a: number, b: number): A; set(v: A, at: number): void },
-  >(
-    data: A,
-    make: (size: number) => A,
-  ): A => {
+  const rowsOf = (data: Float64Array): Float64Array => {
     const width = data.length / state.ages.length;
-    const out = make(kept.length * width);
-    kept.forEach((k, i) => {
-      out.set(data.slice(k * width, (k + 1) * width), i * width);
-    });
-    return out;
+    return Float64Array.from(kept.flatMap((k) => Array.from(data.subarray(k * width, (k + 1) * width))));
   };
   const own = [...parameterNames.filter((name) => name !== 'featureWeights'), 'frozen'];
   const named = [...own, ...own.flatMap(momentNames)];
@@ -146,11 +147,10 @@ export function prune(state: ModelState, minWeight: number): ModelState {
       return [name, ndarray(values, [kept.length, ...array.shape.slice(1)], array.dtype)];
     }),
   );
-  const floats = (size: number): Float64Array => new Float64Array(size);
   return {
     ...state,
     arrays,
-    ages: rowsOf(state.ages, floats),
-    coordinateAges: state.coordinateAges && rowsOf(state.coordinateAges, floats),
+    ages: rowsOf(state.ages),
+    coordinateAges: state.coordinateAges && rowsOf(state.coordinateAges),
   };
 }

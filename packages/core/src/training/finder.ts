@@ -10,8 +10,9 @@ import { take } from './program.js';
 import { breathe, type RunControl } from './progress.js';
 
 export interface LearningRateCurve {
-  /** Where the smoothed loss falls fastest. */
+  /** Where the loss falls fastest. */
   readonly learningRate: number;
+  /** Smoothed over batches. */
   readonly curve: readonly { readonly learningRate: number; readonly loss: number }[];
 }
 
@@ -34,16 +35,19 @@ export async function findLearningRate(
   const size = Math.min(batchSize, n);
   const curve: { learningRate: number; loss: number }[] = [];
   let order = random.permutation(n);
-  let [at, best] = [0, Number.POSITIVE_INFINITY];
+  let [at, best, running, weight] = [0, Number.POSITIVE_INFINITY, 0, 0];
   try {
     for (let i = 0; i < steps; i++) {
       await breathe(control.signal);
       if (at + size > n) [order, at] = [random.permutation(n), 0];
       const learningRate = lowest * (highest / lowest) ** (i / (steps - 1));
-      const loss = (
-        await take(await trainer.step(takeBatch(rows, order, at, at + size), learningRate, random, 0))
-      ).data[0] as number;
+      const batch = takeBatch(rows, order, at, at + size);
+      const raw = (await take(await trainer.step(batch, learningRate, random, 0))).data[0] as number;
       at += size;
+      // Batches differ more than steps at a low rate change anything: the curve is the average over the last few.
+      running = smoothing * running + (1 - smoothing) * raw;
+      weight = smoothing * weight + (1 - smoothing);
+      const loss = running / weight;
       if (!Number.isFinite(loss) || loss > blowUp * best) break;
       best = Math.min(best, loss);
       curve.push({ learningRate, loss });
@@ -55,18 +59,15 @@ export async function findLearningRate(
   return { learningRate: steepestFall(curve), curve };
 }
 
-/** The rate at which the smoothed loss, over log rate, falls fastest. */
+/** Points of the curve before which its average is still of a few batches, and over which a slope is taken. */
+const [settling, span] = [10, 6];
+
+/** The rate at which the smoothed loss, over the logarithm of the rate, falls fastest. */
 function steepestFall(curve: LearningRateCurve['curve']): number {
-  let [smooth, weight] = [0, 0];
-  const smoothed = curve.map(({ loss }) => {
-    smooth = smoothing * smooth + (1 - smoothing) * loss;
-    weight = smoothing * weight + (1 - smoothing);
-    return smooth / weight;
-  });
-  let [steepest, at] = [0, 0];
-  for (let i = 1; i < smoothed.length; i++) {
-    const fall = (smoothed[i - 1] as number) - (smoothed[i] as number);
-    if (fall > steepest) [steepest, at] = [fall, i];
+  let [steepest, at] = [0, Math.min(settling, curve.length - 1)];
+  for (let i = settling; i + span < curve.length; i++) {
+    const fall = (curve[i]?.loss as number) - (curve[i + span]?.loss as number);
+    if (fall > steepest) [steepest, at] = [fall, i + span / 2];
   }
   return curve[at]?.learningRate ?? lowest;
 }

@@ -22,18 +22,12 @@ export interface FinetuneRun extends RunControl {
   readonly earlyStoppingRounds: number | undefined;
 }
 
-export interface FinetuneResult {
-  readonly history: readonly Progress[];
-  /** Epoch whose state was kept, from 1; 0 where no epoch was better than the start. */
-  readonly bestEpoch: number;
-  readonly stoppedEarly: boolean;
-}
-
 /** Arrays after training: moved parameters, with moments. */
 const merged = (state: ModelState, read: Readonly<Record<string, NdArray>>, step: number): ModelState => ({
   ...state,
   arrays: { ...state.arrays, ...read },
   step,
+  trained: state.trained || step > 0,
 });
 
 /** Trains on scaled rows; without evaluation rows the last state is kept. */
@@ -43,7 +37,7 @@ export async function finetuneEpochs(
   rows: Batch,
   evaluation: Batch | undefined,
   run: FinetuneRun,
-): Promise<{ state: ModelState; result: FinetuneResult }> {
+): Promise<{ state: ModelState; history: readonly Progress[] }> {
   const { programs, options } = context;
   const spec = specOf(context, start, rows.mask !== undefined);
   const fresh = withoutMoments(start);
@@ -74,7 +68,8 @@ export async function finetuneEpochs(
       // With evaluation rows the best state is kept, however the run went on.
       if (!evaluation) checkLoss('finetune', total, run.learningRate);
       const evalLoss = evaluation && (await trainer.evaluate(evaluation));
-      if (evalLoss !== undefined && evalLoss < bestLoss) {
+      const isBest = evalLoss !== undefined && evalLoss < bestLoss;
+      if (isBest) {
         [bestLoss, bestEpoch] = [evalLoss, epoch + 1];
         best = merged(fresh, await trainer.read(), trainer.steps);
       }
@@ -84,7 +79,7 @@ export async function finetuneEpochs(
         of: run.epochs,
         loss: total / perEpoch,
         learningRate: rate,
-        ...(evalLoss === undefined ? {} : { evalLoss }),
+        ...(evalLoss === undefined ? {} : { evalLoss, best: isBest }),
       };
       history.push(progress);
       run.onProgress?.(progress);
@@ -94,8 +89,7 @@ export async function finetuneEpochs(
         epoch + 1 - bestEpoch >= run.earlyStoppingRounds;
     }
     const last = best ?? merged(fresh, await trainer.read(), trainer.steps);
-    if (!evaluation) bestEpoch = history.length;
-    return { state: { ...last, random: random.save() }, result: { history, bestEpoch, stoppedEarly } };
+    return { state: { ...last, random: random.save() }, history };
   } finally {
     trainer.dispose();
   }

@@ -87,9 +87,10 @@ export async function fitPasses(
       }
       collectWorst(worst, context, state, batch, step.assignment, (i) => turn[begin + i] as number);
     }
-    state = reseed(state, rows, weights, worst);
     if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
     converged = shift <= run.tol;
+    // A new place needs a pass to learn from its rows.
+    if (pass + 1 < run.maxIters && !converged) state = reseed(state, rows, weights, worst);
     const evalLoss = evaluation && (await lossOf(context, state, evaluation));
     if (evalLoss !== undefined && evalLoss < bestLoss) [best, bestLoss] = [state, evalLoss];
     const progress: Progress = {

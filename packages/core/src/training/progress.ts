@@ -10,6 +10,8 @@ export interface Progress {
   readonly loss?: number;
   /** Loss on the evaluation rows. */
   readonly evalLoss?: number;
+  /** The evaluation loss is the lowest so far: this is the state that is kept. */
+  readonly best?: boolean;
   /** Largest movement of a prototype in a fit pass. */
   readonly shift?: number;
   readonly learningRate?: number;

@@ -7,7 +7,7 @@ import { BATCH, type Graph } from '../graph/ir.js';
 import { broadcast, constantLike, gather, lt, mul, select, sub, sum } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { blockRows, type Context } from './context.js';
-import { type Assignment, type Batch, uploadBlock } from './phase1.js';
+import { type Assignment, type Batch, disposeAll, uploadBlock } from './phase1.js';
 import { runOnce, take } from './program.js';
 import { f32, type GridSpec, rowSpecs, specKey } from './spec.js';
 
@@ -67,28 +67,31 @@ export async function blendVariances(
   const totals: Record<string, Float64Array> = Object.fromEntries(
     ['within', 'total', 'weight'].map((name) => [name, new Float64Array(columns)]),
   );
-  for (let head = 0; head < heads; head++) {
-    const own = Int32Array.from(
-      { length: batch.x.rows },
-      (_, i) => (index[i * heads + head] as number) + (head * prototypes) / heads,
-    );
-    for (let begin = 0; begin < batch.x.rows; begin += blockRows) {
-      const end = Math.min(batch.x.rows, begin + blockRows);
-      const uploads = uploadBlock(programs, batch, begin, end);
-      uploads.index = programs.upload({
-        data: own.subarray(begin, end),
-        shape: [end - begin],
-        dtype: 'int32',
-      });
-      for (const [name, value] of Object.entries(await runOnce(program, fixed, uploads))) {
-        const total = totals[name] as Float64Array;
-        (await take(value)).data.forEach((part, j) => {
-          total[j] = (total[j] as number) + part;
+  try {
+    for (let head = 0; head < heads; head++) {
+      const own = Int32Array.from(
+        { length: batch.x.rows },
+        (_, i) => (index[i * heads + head] as number) + (head * prototypes) / heads,
+      );
+      for (let begin = 0; begin < batch.x.rows; begin += blockRows) {
+        const end = Math.min(batch.x.rows, begin + blockRows);
+        const uploads = uploadBlock(programs, batch, begin, end);
+        uploads.index = programs.upload({
+          data: own.subarray(begin, end),
+          shape: [end - begin],
+          dtype: 'int32',
         });
+        for (const [name, value] of Object.entries(await runOnce(program, fixed, uploads))) {
+          const total = totals[name] as Float64Array;
+          (await take(value)).data.forEach((part, j) => {
+            total[j] = (total[j] as number) + part;
+          });
+        }
       }
     }
+  } finally {
+    disposeAll(fixed);
   }
-  for (const value of Object.values(fixed)) value.dispose();
   const [within, total, weight] = [totals.within, totals.total, totals.weight] as [
     Float64Array,
     Float64Array,
