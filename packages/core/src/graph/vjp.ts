@@ -73,6 +73,12 @@ function scatterable(indices: Tensor, updates: Tensor): [Tensor, Tensor][] {
   ]);
 }
 
+/** g to the operand that was taken, y where `second` holds: as products, which runtimes split over threads, unlike choices. */
+function taken(x: Tensor, y: Tensor, g: Tensor, second: Tensor): [Tensor, Tensor] {
+  const share = (chosen: Tensor): Tensor => mul(g, cast(chosen, g.dtype));
+  return [to(share(op.not(second)), x), to(share(second), y)];
+}
+
 /** The derivative of every op. */
 export const vjp: { [O in OpName]: VjpRule<O> } = {
   constant: () => [],
@@ -93,8 +99,8 @@ export const vjp: { [O in OpName]: VjpRule<O> } = {
   // d|x| = sign(x) dx, 0 at the kink
   abs: ([x], _, [g]) => [select(lt(x, 0), neg(g), select(lt(neg(x), 0), g, 0))],
   // The operand that was taken has the derivative, the first one at a tie.
-  max: ([x, y], _, [g]) => [to(select(lt(x, y), 0, g), x), to(select(lt(x, y), g, 0), y)],
-  min: ([x, y], _, [g]) => [to(select(lt(y, x), 0, g), x), to(select(lt(y, x), g, 0), y)],
+  max: ([x, y], _, [g]) => taken(x, y, g, lt(x, y)),
+  min: ([x, y], _, [g]) => taken(x, y, g, lt(y, x)),
   eq: () => [null, null],
   lt: () => [null, null],
   and: () => [null, null],
