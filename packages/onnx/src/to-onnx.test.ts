@@ -72,13 +72,17 @@ describe('nodes', () => {
     expect(lowered(simplify(graph))).toMatchInlineSnapshot(`
       "layer(x: float[B,3], w: float[3,4], b: float[4]) opset 17 {
         const_0 = float[] {2}
+        const_1 = float[] {-60}
         shape_0 = int64[1] {1}
+        const_2 = float[] {1}
         Gemm_0 = Gemm(x, w, b) alpha=2
         ReduceMax_0 = ReduceMax(Gemm_0) axes=[1] keepdims=1
         Sub_0 = Sub(Gemm_0, ReduceMax_0)
-        Exp_0 = Exp(Sub_0)
+        Max_0 = Max(Sub_0, const_1)
+        Exp_0 = Exp(Max_0)
         ReduceSum_0 = ReduceSum(Exp_0, shape_0) keepdims=1
-        y = Div(Exp_0, ReduceSum_0)
+        Div_0 = Div(const_2, ReduceSum_0)
+        y = Mul(Exp_0, Div_0)
         return y: float[B,4]
       }"
     `);
