@@ -161,7 +161,9 @@ export abstract class PrototypeModel<Y> {
   /**
    * Learns one batch: X [B, D], y [B] or [B, T].
    * Phase 1 (default) gives the largest shift of a prototype; with `gradientStep`, one Adam step and its loss.
-   * The first batch also initialises the model. Errors: ShapeError, DataError, OptionError; the model stays as it was.
+   * The first batch also initialises the model, for good: scaling, units of the target, and a fourth of its rows, at most
+   * 400, as prototypes unless `nPrototypes` says otherwise; so let it be 1,600 rows or more, drawn from all there will be.
+   * Errors: ShapeError, DataError, OptionError; the model stays as it was.
    */
   fitBatch(X: Matrix, y: Y, options: FitBatchOptions = {}): Promise<number> {
     return this.inTurn(async () => {
