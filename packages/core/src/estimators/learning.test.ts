@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { NdArray } from '../dtype.js';
 import { FastKMeansRegressor } from './regressor.js';
-import { backend, given, rows, type Settings, small } from './testing.js';
+import { backend, given, rows, type Settings, small, triangle } from './testing.js';
 
 const { X, y } = rows(40);
 const flat = X.map((x) => x.slice(0, 2));
@@ -110,15 +110,7 @@ describe('long streams', () => {
   it('ages go on growing past 2^24', async () => {
     const ages = [2 ** 24, 2 ** 24, 2 ** 24];
     const model = given({
-      initMode: {
-        prototypes: [
-          [0, 0],
-          [4, 0],
-          [0, 4],
-        ],
-        targets: [0, 1, 2],
-        ages,
-      },
+      initMode: { ...triangle, ages },
     });
     for (let i = 0; i < 3; i++) await model.fitBatch([[0.5, 0]], [1]);
     const bytes = await model.save();

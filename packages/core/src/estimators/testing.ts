@@ -5,6 +5,7 @@ import type { Backend } from '../backend.js';
 import { type ErrorKind, isFkmError } from '../errors.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
+import type { InitialGrid } from './initial-grid.js';
 import type { RegressorOptions } from './options.js';
 import { FastKMeansRegressor } from './regressor.js';
 
@@ -33,19 +34,22 @@ export const small = (options: Settings = {}): FastKMeansRegressor =>
     ...options,
   } as RegressorOptions);
 
+/** Three prototypes with a target each. */
+export const triangle: InitialGrid = {
+  prototypes: [
+    [0, 0],
+    [4, 0],
+    [0, 4],
+  ],
+  targets: [0, 1, 2],
+};
+
 /** Starts at a grid, so that every number is known. */
 export const given = (options: Settings = {}): FastKMeansRegressor =>
   new FastKMeansRegressor({
     backend,
     softType: 'scaled',
-    initMode: {
-      prototypes: [
-        [0, 0],
-        [4, 0],
-        [0, 4],
-      ],
-      targets: [0, 1, 2],
-    },
+    initMode: triangle,
     ...options,
   } as RegressorOptions);
 

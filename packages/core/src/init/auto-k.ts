@@ -6,7 +6,7 @@ import { clamp } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { type Distance, pairwise } from '../method/similarity.js';
-import { type Programs, runOnce, take } from '../training/program.js';
+import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
 import { f32 } from '../training/spec.js';
 
 export interface AutomaticKProblem {
@@ -49,9 +49,9 @@ export async function automaticK(programs: Programs, problem: AutomaticKProblem)
     })),
   );
   const uploads = {
-    x: programs.upload(ndarray(rows.data, [n, columns])),
+    x: uploadRows(programs, rows),
     one: programs.upload(ndarray(mean, [1, columns])),
-    ...(mask ? { mask: programs.upload(ndarray(mask.data, [n, columns])) } : {}),
+    ...(mask ? { mask: uploadRows(programs, mask) } : {}),
   };
   const { similarity } = await runOnce(program, {}, uploads);
   const { data } = await take(similarity as NonNullable<typeof similarity>);

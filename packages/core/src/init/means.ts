@@ -9,7 +9,7 @@ import { regressorHead } from '../method/head.js';
 import { compare, type Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
 import { assignRows, disposeAll } from '../training/phase1.js';
-import { type Programs, runOnce, take } from '../training/program.js';
+import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
 import { f32, type GridSpec } from '../training/spec.js';
 import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
 
@@ -122,10 +122,8 @@ async function spreadOut(programs: Programs, problem: MeansProblem, random: Rand
     })),
   );
   const fixed = {
-    x: programs.upload(ndarray(rows.data, [rows.rows, columns])),
-    ...(mask
-      ? { mask: programs.upload(ndarray(repeatMask(mask, rows.rows).data, [rows.rows, columns])) }
-      : {}),
+    x: uploadRows(programs, rows),
+    ...(mask ? { mask: uploadRows(programs, repeatMask(mask, rows.rows)) } : {}),
     ...(featureWeights ? { featureWeights: programs.upload(ndarray(featureWeights, [1, columns])) } : {}),
   };
   const distanceTo = async (chosen: readonly number[]): Promise<ArrayLike<number>> => {

@@ -9,7 +9,7 @@ import { type Tensor, trace } from '../graph/trace.js';
 import { compare, type Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
 import { type Batch, disposeAll } from '../training/phase1.js';
-import { type Programs, runOnce, take } from '../training/program.js';
+import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
 import { breathe } from '../training/progress.js';
 import { f32 } from '../training/spec.js';
 
@@ -63,19 +63,17 @@ export async function nearestRows(
     ),
   );
   const fixed = {
-    among: programs.upload(ndarray(among.data, [among.rows, columns])),
+    among: uploadRows(programs, among),
     weights: programs.upload(ndarray(weights, [1, columns])),
   };
   const index = new Int32Array(rows.rows * k);
   const block = 256;
-  const part = (all: Rows, begin: number, end: number) =>
-    programs.upload(ndarray(all.data.subarray(begin * columns, end * columns), [end - begin, columns]));
   try {
     for (let begin = 0; begin < rows.rows; begin += block) {
       const end = Math.min(rows.rows, begin + block);
       const uploads = {
-        x: part(rows, begin, end),
-        ...(problem.mask ? { mask: part(problem.mask, begin, end) } : {}),
+        x: uploadRows(programs, rows, begin, end),
+        ...(problem.mask ? { mask: uploadRows(programs, problem.mask, begin, end) } : {}),
       };
       const results = await runOnce(program, fixed, uploads);
       index.set((await take(results.index as NonNullable<typeof results.index>)).data, begin * k);

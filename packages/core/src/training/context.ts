@@ -5,9 +5,10 @@ import type { NdArray } from '../dtype.js';
 import type { Resolved } from '../estimators/options.js';
 import type { ModelState } from '../estimators/state.js';
 import type { Head } from '../method/head.js';
+import { scaledColumns } from '../scaling/scaler.js';
 import { scaleGraph, scalerNames } from './graphs.js';
 import { type Batch, disposeAll, uploadParameters } from './phase1.js';
-import { type Programs, runOnce, take } from './program.js';
+import { type Programs, runOnce, take, uploadRows } from './program.js';
 import type { GridSpec } from './spec.js';
 
 export interface Context {
@@ -73,42 +74,24 @@ export async function scaleFeatures(
     scaleGraph(spec, arrays),
   );
   const fixed = uploadParameters(programs, arrays, scalerNames);
-  const parts: { x: Float32Array[]; mask: Float32Array[] } = { x: [], mask: [] };
-  let columns = 0;
+  const columns = scaledColumns(options.scaling, x.columns, arrays);
+  const rows = (): Rows => ({ data: new Float32Array(x.rows * columns), rows: x.rows, columns });
+  const scaled: Record<string, Rows> = { x: rows(), ...(mask ? { mask: rows() } : {}) };
   try {
     for (let begin = 0; begin < Math.max(1, x.rows); begin += blockRows) {
       const end = Math.min(x.rows, begin + blockRows);
-      const block = (rows: Rows) =>
-        programs.upload({
-          data: rows.data.subarray(begin * rows.columns, end * rows.columns),
-          shape: [end - begin, rows.columns],
-          dtype: 'float32',
-        });
       const results = await runOnce(program, fixed, {
-        x: block(x),
-        ...(every ? { mask: block(every) } : {}),
+        x: uploadRows(programs, x, begin, end),
+        ...(every ? { mask: uploadRows(programs, every, begin, end) } : {}),
       });
       for (const [name, value] of Object.entries(results)) {
-        columns = value.shape[1] as number;
-        parts[name as 'x' | 'mask'].push(Float32Array.from((await take(value)).data));
+        scaled[name]?.data.set((await take(value)).data, begin * columns);
       }
     }
   } finally {
     disposeAll(fixed);
   }
-  const joined = (blocks: Float32Array[]): Rows => ({ data: join(blocks), rows: x.rows, columns });
-  return { x: joined(parts.x), mask: mask && joined(parts.mask) };
-}
-
-function join(blocks: Float32Array[]): Float32Array {
-  if (blocks.length === 1) return blocks[0] as Float32Array;
-  const data = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0));
-  let at = 0;
-  for (const block of blocks) {
-    data.set(block, at);
-    at += block.length;
-  }
-  return data;
+  return { x: scaled.x as Rows, mask: scaled.mask };
 }
 
 /** Targets in the units of the grid: standardised where the model standardises. */

@@ -4,7 +4,7 @@
 import type { NdArray } from '../dtype.js';
 import { clamp, relu, square } from '../graph/functions.js';
 import { gradients } from '../graph/gradients.js';
-import { BATCH, type Graph } from '../graph/ir.js';
+import type { Graph } from '../graph/ir.js';
 import { add, lt, mul, reshape, select, sum } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { adamUpdate } from '../method/adam.js';
@@ -13,7 +13,7 @@ import type { Routed } from '../method/head.js';
 import { routingWeights } from '../method/routing.js';
 import { compare, diversity } from '../method/similarity.js';
 import { applyScaler, applyScalerToMask } from '../scaling/scaler.js';
-import { batchSpecs, f32, type GridSpec, scalar, specsOf } from './spec.js';
+import { batchSpecs, f32, type GridSpec, rowSpecs, scalar, specsOf } from './spec.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 type Tensors = Readonly<Record<string, Tensor>>;
@@ -70,26 +70,31 @@ export function routeRows(
 }
 
 /** Σ rows sampleWeight·loss / rows + l2Reg·Σp² + diversityReg·Σ_{i≠j} s(p_i, p_j)² */
-function lossOf(spec: GridSpec, t: Tensors, p: Tensors): Tensor {
-  const routed = routeRows(spec, p, { x: t.x as Tensor, mask: t.mask }, t.dropped);
+function lossOf(spec: GridSpec, t: Tensors): Tensor {
+  const routed = routeRows(spec, t, { x: t.x as Tensor, mask: t.mask }, t.dropped);
   const rows = spec.head.loss(routed, t.y as Tensor);
   let loss = mul(sum(mul(rows, t.sampleWeight as Tensor)), t.inverseRows as Tensor);
-  const prototypes = p.prototypes as Tensor;
+  const prototypes = t.prototypes as Tensor;
   if (spec.l2Reg > 0) loss = add(loss, mul(sum(square(prototypes)), spec.l2Reg));
   if (spec.diversityReg > 0) {
-    const weights = spec.heads === 1 ? p.featureWeights : undefined;
+    const weights = spec.heads === 1 ? t.featureWeights : undefined;
     loss = add(loss, mul(diversity(prototypes, spec.distance, weights), spec.diversityReg));
   }
   return loss;
 }
 
+/** Raw rows, their mask, and the scaler that takes them to the grid. */
+const rawInputs = (
+  { rawColumns, masked }: Pick<GridSpec, 'rawColumns' | 'masked'>,
+  arrays: Arrays,
+): Record<string, TensorSpec> => ({
+  ...rowSpecs({ columns: rawColumns, masked }),
+  ...specsOf(arrays, scalerNames),
+});
+
 /** Raw rows to scaled rows; masked values may be anything. */
 export function scaleGraph(spec: Pick<GridSpec, 'scaling' | 'rawColumns' | 'masked'>, arrays: Arrays): Graph {
-  const raw = {
-    x: f32(BATCH, spec.rawColumns),
-    ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}),
-  };
-  return trace('scale', { ...raw, ...specsOf(arrays, scalerNames) }, (t: Tensors) => scaleRows(spec, t));
+  return trace('scale', { ...rawInputs(spec, arrays) }, (t: Tensors) => scaleRows(spec, t));
 }
 
 function scaleRows(spec: Pick<GridSpec, 'scaling'>, t: Tensors): { x: Tensor; mask?: Tensor } {
@@ -100,13 +105,8 @@ function scaleRows(spec: Pick<GridSpec, 'scaling'>, t: Tensors): { x: Tensor; ma
 
 /** Raw rows to answers in the caller's units. */
 export function predictGraph(spec: GridSpec, arrays: Arrays): Graph {
-  const raw = {
-    x: f32(BATCH, spec.rawColumns),
-    ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}),
-  };
   const inputs = {
-    ...raw,
-    ...specsOf(arrays, scalerNames),
+    ...rawInputs(spec, arrays),
     ...parameterSpecs(arrays),
     ...specsOf(arrays, targetNames),
   };
@@ -119,27 +119,19 @@ export function predictGraph(spec: GridSpec, arrays: Arrays): Graph {
 
 /** Raw rows to similarities [B, K]. */
 export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {
-  const raw = {
-    x: f32(BATCH, spec.rawColumns),
-    ...(spec.masked ? { mask: f32(BATCH, spec.rawColumns) } : {}),
-  };
-  return trace(
-    'transform',
-    { ...raw, ...specsOf(arrays, scalerNames), ...parameterSpecs(arrays) },
-    (t: Tensors) => {
-      const { x, mask } = scaleRows(spec, t);
-      const comparison = {
-        distance: spec.distance,
-        x,
-        mask,
-        prototypes: t.prototypes as Tensor,
-        weights: t.featureWeights,
-      };
-      if (spec.heads === 1) return { similarity: pairwiseSimilarity(comparison) };
-      const { similarity, layout } = compare(comparison);
-      return { similarity: layout.join(similarity) };
-    },
-  );
+  return trace('transform', { ...rawInputs(spec, arrays), ...parameterSpecs(arrays) }, (t: Tensors) => {
+    const { x, mask } = scaleRows(spec, t);
+    const comparison = {
+      distance: spec.distance,
+      x,
+      mask,
+      prototypes: t.prototypes as Tensor,
+      weights: t.featureWeights,
+    };
+    if (spec.heads === 1) return { similarity: pairwiseSimilarity(comparison) };
+    const { similarity, layout } = compare(comparison);
+    return { similarity: layout.join(similarity) };
+  });
 }
 
 /** Scaled rows to each row's loss, for validation. */
@@ -149,15 +141,19 @@ export function rowLossGraph(spec: GridSpec, arrays: Arrays): Graph {
   }));
 }
 
+/** Derivatives of the loss by the trainable parameters, in their order. */
+const trainedGradients = (spec: GridSpec, t: Tensors, loss: Tensor): Tensor[] =>
+  gradients(
+    loss,
+    spec.trainable.map((name) => t[name] as Tensor),
+  );
+
 /** Scaled batch to the loss and its derivative by every trainable parameter, as `d.<name>`. */
 export function lossGraph(spec: GridSpec, arrays: Arrays): Graph {
   const inputs = { ...batchSpecs(spec), inverseRows: scalar, ...parameterSpecs(arrays) };
   return trace('lossAndGradients', inputs, (t: Tensors) => {
-    const loss = lossOf(spec, t, t);
-    const d = gradients(
-      loss,
-      spec.trainable.map((name) => t[name] as Tensor),
-    );
+    const loss = lossOf(spec, t);
+    const d = trainedGradients(spec, t, loss);
     return { loss, ...Object.fromEntries(spec.trainable.map((name, i) => [`d.${name}`, d[i] as Tensor])) };
   });
 }
@@ -182,11 +178,8 @@ export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
     ...Object.fromEntries(moments),
   };
   return trace('step', inputs, (t: Tensors) => {
-    const loss = lossOf(spec, t, t);
-    const d = gradients(
-      loss,
-      spec.trainable.map((name) => t[name] as Tensor),
-    );
+    const loss = lossOf(spec, t);
+    const d = trainedGradients(spec, t, loss);
     const results: Record<string, Tensor> = { loss };
     const scalars = t as unknown as Parameters<typeof adamUpdate>[1];
     spec.trainable.forEach((name, i) => {

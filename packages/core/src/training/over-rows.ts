@@ -6,7 +6,7 @@ import type { ModelState } from '../estimators/state.js';
 import { blockRows, type Context, specOf } from './context.js';
 import { parameterNames, type predictGraph, scalerNames, targetNames } from './graphs.js';
 import { disposeAll, uploadParameters } from './phase1.js';
-import { runOnce, take } from './program.js';
+import { runOnce, take, uploadRows } from './program.js';
 import { specKey } from './spec.js';
 
 const names = [...scalerNames, ...parameterNames, ...targetNames];
@@ -35,13 +35,10 @@ export async function overRows(
     // No rows are one empty block, which tells the width.
     for (let begin = 0; begin < Math.max(1, x.rows); begin += blockRows) {
       const end = Math.min(x.rows, begin + blockRows);
-      const part = ({ data, columns }: Rows) =>
-        programs.upload({
-          data: data.subarray(begin * columns, end * columns),
-          shape: [end - begin, columns],
-          dtype: 'float32',
-        });
-      const uploads = { x: part(x), ...(mask ? { mask: part(mask) } : {}) };
+      const uploads = {
+        x: uploadRows(programs, x, begin, end),
+        ...(mask ? { mask: uploadRows(programs, mask, begin, end) } : {}),
+      };
       const results = await runOnce(program, parameters, uploads);
       const { data, shape } = await take(Object.values(results)[0] as NonNullable<(typeof results)[string]>);
       if (begin === 0) {

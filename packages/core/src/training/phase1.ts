@@ -6,7 +6,7 @@ import type { NdArray } from '../dtype.js';
 import type { BatchSums } from '../method/ema.js';
 import { assignGraph, type TargetAssignment } from './assign.js';
 import { parameterNames } from './graphs.js';
-import { type Programs, runOnce, take } from './program.js';
+import { type Programs, runOnce, take, uploadRows } from './program.js';
 import { type GridSpec, specKey } from './spec.js';
 
 /** A batch of scaled rows. */
@@ -38,12 +38,7 @@ export function uploadBlock(
   begin: number,
   end: number,
 ): Record<string, Value> {
-  const part = (rows: Rows): Value =>
-    programs.upload({
-      data: rows.data.subarray(begin * rows.columns, end * rows.columns),
-      shape: [end - begin, rows.columns],
-      dtype: 'float32',
-    });
+  const part = (rows: Rows): Value => uploadRows(programs, rows, begin, end);
   return {
     x: part(batch.x),
     y: part(batch.y),

@@ -1,6 +1,7 @@
 // Graphs by name: traces once, compiles once, and runs with named values.
 
 import type { Backend, Executable, Value } from '../backend.js';
+import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { GraphError } from '../errors.js';
 import type { Graph } from '../graph/ir.js';
@@ -63,6 +64,14 @@ export class Programs {
     return this.backend.upload(array);
   }
 }
+
+/** Rows begin … end − 1, uploaded without a copy. */
+export const uploadRows = (programs: Programs, rows: Rows, begin = 0, end: number = rows.rows): Value =>
+  programs.upload({
+    data: rows.data.subarray(begin * rows.columns, end * rows.columns),
+    shape: [end - begin, rows.columns],
+    dtype: 'float32',
+  });
 
 /** Uploads, runs, and frees the uploads again. */
 export async function runOnce(

@@ -53,7 +53,10 @@ export const specsOf = (
   );
 
 /** Inputs that hold scaled rows. */
-export const rowSpecs = ({ columns, masked }: GridSpec): Record<string, TensorSpec> => ({
+export const rowSpecs = ({
+  columns,
+  masked,
+}: Pick<GridSpec, 'columns' | 'masked'>): Record<string, TensorSpec> => ({
   x: f32(BATCH, columns),
   ...(masked ? { mask: f32(BATCH, columns) } : {}),
 });
