@@ -18,7 +18,7 @@ export { FastKMeansRegressor, type RegressionTargets } from './estimators/regres
 export { type RouteOptions, route, type SimilarityOptions, similarity } from './method/arrays.js';
 export type { SoftType } from './method/routing.js';
 export type { Distance } from './method/similarity.js';
-export { r2Score } from './metrics.js';
+export { accuracyScore, type F1Options, f1Score, r2Score } from './metrics.js';
 export { jsBackend } from './reference/js-backend.js';
 export type { Scaling } from './scaling/scaler.js';
 export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './scaling/scalers.js';

@@ -1,13 +1,15 @@
 // Scores of predictions, in float64.
 
 import type { Vector } from './data/matrix.js';
+import { DataError, ShapeError } from './errors.js';
 
 /**
  * R² = 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)², the mean over T columns of row-major [N, T] arrays.
  * A constant column scores 1 where it is met exactly, else 0, as scikit-learn does.
+ * Errors: ShapeError for lengths that do not fit, DataError for no rows.
  */
 export function r2Score(truth: Vector, predicted: Vector, columns = 1, sampleWeight?: Vector): number {
-  const rows = truth.length / columns;
+  const rows = checkedRows('r2Score', truth, predicted, columns, sampleWeight);
   const weight = (i: number): number => sampleWeight?.[i] ?? 1;
   let total = 0;
   for (let i = 0; i < rows; i++) total += weight(i);
@@ -25,4 +27,85 @@ export function r2Score(truth: Vector, predicted: Vector, columns = 1, sampleWei
     score += variance > 0 ? 1 - residual / variance : residual === 0 ? 1 : 0;
   }
   return score / columns;
+}
+
+/**
+ * Share of the weight whose label is met, Σ w·[y = ŷ] / Σ w. Labels [N], numbers or strings; 1 and '1' differ.
+ * Errors: ShapeError for lengths that do not fit, DataError for no rows.
+ */
+export function accuracyScore(
+  truth: ArrayLike<number | string>,
+  predicted: ArrayLike<number | string>,
+  sampleWeight?: Vector,
+): number {
+  const rows = checkedRows('accuracyScore', truth, predicted, 1, sampleWeight);
+  let [met, total] = [0, 0];
+  for (let i = 0; i < rows; i++) {
+    const weight = sampleWeight?.[i] ?? 1;
+    if (truth[i] === predicted[i]) met += weight;
+    total += weight;
+  }
+  return met / total;
+}
+
+export interface F1Options {
+  /** 'macro': the mean over the labels. 'micro': one score of all decisions together. Default 'macro'. */
+  readonly average?: 'macro' | 'micro' | undefined;
+  /** [N]. */
+  readonly sampleWeight?: Vector | undefined;
+}
+
+/**
+ * F1 = 2·TP / (2·TP + FP + FN) of row-major 0/1 arrays [N, C], a column a label. A label that is neither true nor predicted
+ * anywhere scores 0, as scikit-learn does with zero_division=0.
+ * Errors: ShapeError for lengths that do not fit, DataError for no rows.
+ */
+export function f1Score(
+  truth: Vector,
+  predicted: Vector,
+  columns: number,
+  { average = 'macro', sampleWeight }: F1Options = {},
+): number {
+  const rows = checkedRows('f1Score', truth, predicted, columns, sampleWeight);
+  // Of each label: weight where both say 1, and weight of every 1 on either side, which is 2·TP + FP + FN.
+  const both = new Float64Array(columns);
+  const either = new Float64Array(columns);
+  for (let i = 0; i < rows; i++) {
+    const weight = sampleWeight?.[i] ?? 1;
+    for (let c = 0; c < columns; c++) {
+      const [y, answer] = [truth[i * columns + c] as number, predicted[i * columns + c] as number];
+      both[c] = (both[c] as number) + weight * y * answer;
+      either[c] = (either[c] as number) + weight * (y + answer);
+    }
+  }
+  const f1 = (met: number, said: number): number => (said > 0 ? (2 * met) / said : 0);
+  const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
+  if (average === 'micro') return f1(sum(both), sum(either));
+  return sum(both.map((met, c) => f1(met, either[c] as number))) / columns;
+}
+
+/** N of arrays [N, columns]. */
+function checkedRows(
+  call: string,
+  truth: ArrayLike<unknown>,
+  predicted: ArrayLike<unknown>,
+  columns: number,
+  sampleWeight: Vector | undefined,
+): number {
+  const rows = truth.length / columns;
+  const check = (argument: string, length: number, expected: number, wants: string): void => {
+    if (length !== expected) {
+      throw new ShapeError(`${call}: ${argument} has ${length} values, ${wants}.`, {
+        argument,
+        length,
+        expected,
+      });
+    }
+  };
+  const whole = columns * Math.floor(rows);
+  check('truth', truth.length, whole, `which ${columns} columns do not divide`);
+  check('predicted', predicted.length, truth.length, `truth has ${truth.length}`);
+  if (sampleWeight) check('sampleWeight', sampleWeight.length, rows, `there are ${rows} rows`);
+  if (rows === 0) throw new DataError(`${call}: there are no rows to score.`, { argument: 'truth', rows });
+  return rows;
 }
