@@ -1,5 +1,6 @@
 export type { Backend, BackendFlags, Executable, Value } from './backend.js';
-export type { Matrix, Vector } from './data/matrix.js';
+export type { DenseMatrix, Matrix, Vector } from './data/matrix.js';
+export type { Csr } from './data/sparse.js';
 export type { DType, NdArray, Shape, TypedArray } from './dtype.js';
 export * from './errors.js';
 export type {

@@ -1,12 +1,18 @@
 // What users hand in, checked and made uniform: row-major Float32Array with rows and columns.
 
 import { DataError, ShapeError } from '../errors.js';
+import type { Csr } from './sparse.js';
 
 /** Numbers in a row: an array or a typed array. */
 export type Vector = ArrayLike<number>;
 
 /** N rows of D numbers: nested arrays, or flat row-major data with its shape. */
-export type Matrix = readonly Vector[] | { readonly data: Vector; readonly shape: readonly [number, number] };
+export type DenseMatrix =
+  | readonly Vector[]
+  | { readonly data: Vector; readonly shape: readonly [number, number] };
+
+/** N rows of D numbers, dense or sparse. */
+export type Matrix = DenseMatrix | Csr;
 
 /** Row-major [rows, columns]. */
 export interface Rows {
@@ -23,13 +29,17 @@ export interface Place {
   readonly argument: string;
 }
 
-const isFlat = (m: Matrix): m is { data: Vector; shape: readonly [number, number] } =>
+const isFlat = (m: DenseMatrix): m is { data: Vector; shape: readonly [number, number] } =>
   !Array.isArray(m) && 'data' in m;
 
-const isNumbers = (v: unknown): v is Vector =>
+/** Sparse rows as users hand them in. */
+export const isCsr = (m: unknown): m is Csr => typeof m === 'object' && m !== null && 'indptr' in m;
+
+export const isNumbers = (v: unknown): v is Vector =>
   Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView));
 
-function wrongKind({ call, argument }: Place, value: unknown, wanted: string): never {
+/** Errors: ShapeError. */
+export function wrongKind({ call, argument }: Place, value: unknown, wanted: string): never {
   const got = value === null ? 'null' : Array.isArray(value) ? 'an array of something else' : typeof value;
   throw new ShapeError(`${call}: ${argument} should be ${wanted}, got ${got}.`, { argument });
 }
@@ -39,22 +49,13 @@ export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
   const { call, argument } = place;
   const wanted = 'number[][] or { data, shape: [rows, columns] }';
   if (typeof matrix !== 'object' || matrix === null) wrongKind(place, matrix, wanted);
+  if (isCsr(matrix)) {
+    throw new ShapeError(`${call}: ${argument} is sparse, and should be ${wanted}.`, { argument });
+  }
   let out: Rows;
   if (isFlat(matrix)) {
     if (!isNumbers(matrix.data) || !isNumbers(matrix.shape)) wrongKind(place, matrix, wanted);
-    const [rows, width] = matrix.shape;
-    if (
-      matrix.shape.length !== 2 ||
-      !Number.isInteger(rows) ||
-      !Number.isInteger(width) ||
-      rows < 0 ||
-      width < 1
-    ) {
-      throw new ShapeError(
-        `${call}: ${argument}.shape should be [rows, columns], got [${Array.from(matrix.shape)}].`,
-        { argument },
-      );
-    }
+    const [rows, width] = checkedShape(matrix.shape, place);
     if (matrix.data.length !== rows * width) {
       throw new ShapeError(
         `${call}: ${argument}.data has ${matrix.data.length} values, its shape [${rows}, ${width}] wants ${rows * width}.`,
@@ -94,17 +95,28 @@ export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
       columns: 0,
     });
   }
-  if (columns !== undefined && out.columns !== columns) {
-    throw new ShapeError(
-      `${call}: ${argument} has ${out.columns} columns, this model was fitted on ${columns}.`,
-      {
-        argument,
-        columns: out.columns,
-        expected: columns,
-      },
-    );
-  }
+  checkColumns(out.columns, place, columns);
   return out;
+}
+
+/** A shape as numbers. Errors: ShapeError. */
+export function checkedShape(shape: Vector, { call, argument }: Place): readonly [number, number] {
+  const [rows, columns] = Array.from(shape) as [number, number];
+  const whole = Number.isInteger(rows) && Number.isInteger(columns);
+  if (shape.length === 2 && whole && rows >= 0 && columns >= 1) return [rows, columns];
+  throw new ShapeError(`${call}: ${argument}.shape should be [rows, columns], got [${Array.from(shape)}].`, {
+    argument,
+  });
+}
+
+/** Errors: ShapeError where the columns are not those that are expected. */
+export function checkColumns(columns: number, { call, argument }: Place, expected?: number): void {
+  if (expected === undefined || columns === expected) return;
+  throw new ShapeError(`${call}: ${argument} has ${columns} columns, this model was fitted on ${expected}.`, {
+    argument,
+    columns,
+    expected,
+  });
 }
 
 /** A value that is no number counts as NaN, which the finite check names with its place. */
@@ -113,7 +125,8 @@ const numberAt = (row: Vector, j: number): number => {
   return typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : Number.NaN;
 };
 
-const asFloat32 = (data: Vector): Float32Array =>
+/** Without a copy where it is one already; what is no number is NaN. */
+export const asFloat32 = (data: Vector): Float32Array =>
   data instanceof Float32Array
     ? data
     : Float32Array.from({ length: data.length }, (_, i) => numberAt(data, i));

@@ -1,0 +1,307 @@
+// Sparse rows: CSR as users hand it in, checked and made uniform, and the dense blocks of it that graphs run on.
+// Dense rows go the same ways, so that callers need not ask which they have; N×D is never held.
+
+import { DataError, ShapeError } from '../errors.js';
+import {
+  asFloat32,
+  checkColumns,
+  checkedShape,
+  checkFinite,
+  isCsr,
+  isNumbers,
+  type Matrix,
+  type Place,
+  type Rows,
+  takeRows,
+  toRows,
+  type Vector,
+  wrongKind,
+} from './matrix.js';
+
+/**
+ * N rows of D numbers of which few are not 0, in compressed rows: row i holds `values[e]` in column `indices[e]` for e from
+ * `indptr[i]` to before `indptr[i + 1]`, each column once, and 0 elsewhere.
+ */
+export interface Csr {
+  /** [N + 1], from 0 to the number of stored values. */
+  readonly indptr: Vector;
+  readonly indices: Vector;
+  /** All 1 unless given. */
+  readonly values?: Vector | undefined;
+  readonly shape: readonly [number, number];
+}
+
+/** Checked CSR: columns ascend within a row. */
+export interface SparseRows {
+  readonly indptr: Uint32Array;
+  readonly indices: Int32Array;
+  readonly values: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Rows of features, dense or sparse. */
+export type Features = Rows | SparseRows;
+
+export const isSparse = (x: Features): x is SparseRows => 'indptr' in x;
+
+/** Flattens a matrix, sparse where it came sparse; NaN may remain, `checkFeatures` looks for it. Errors: ShapeError, DataError. */
+export function toFeatures(matrix: Matrix, place: Place, columns?: number): Features {
+  if (!isCsr(matrix)) return toRows(matrix, place, columns);
+  const { call, argument } = place;
+  const part = (name: keyof Csr): Place => ({ call, argument: `${argument}.${name}` });
+  const { indptr, indices, values } = matrix;
+  for (const name of ['indptr', 'indices', 'shape'] as const) {
+    if (!isNumbers(matrix[name])) wrongKind(part(name), matrix[name], 'an array of numbers');
+  }
+  if (values !== undefined && !isNumbers(values)) wrongKind(part('values'), values, 'an array of numbers');
+  const [rows, width] = checkedShape(matrix.shape, place);
+  checkColumns(width, place, columns);
+  checkPointers(matrix, rows, place);
+  if (values && values.length !== indices.length) {
+    throw new ShapeError(
+      `${call}: ${argument}.values has ${values.length} values, there are ${indices.length} indices.`,
+      { argument, length: values.length, expected: indices.length },
+    );
+  }
+  const sparse: SparseRows = {
+    indptr: indptr instanceof Uint32Array ? indptr : Uint32Array.from(indptr),
+    indices: indices instanceof Int32Array ? indices : Int32Array.from(indices),
+    values: values ? asFloat32(values) : new Float32Array(indices.length).fill(1),
+    rows,
+    columns: width,
+  };
+  return inOrder(sparse, indices, place);
+}
+
+/** Errors: ShapeError where the pointers do not divide the stored values into rows. */
+function checkPointers({ indptr, indices }: Csr, rows: number, { call, argument }: Place): void {
+  if (indptr.length !== rows + 1) {
+    throw new ShapeError(
+      `${call}: ${argument}.indptr has ${indptr.length} values, ${rows} rows want ${rows + 1}.`,
+      { argument, length: indptr.length, expected: rows + 1 },
+    );
+  }
+  const refuse = (row: number, should: string): never => {
+    throw new ShapeError(`${call}: ${argument}.indptr is ${indptr[row]} at ${row} and should ${should}.`, {
+      argument,
+      row,
+      value: indptr[row],
+    });
+  };
+  if (indptr[0] !== 0) refuse(0, 'be 0');
+  for (let row = 1; row <= rows; row++) {
+    const at = indptr[row] as number;
+    if (!Number.isInteger(at)) refuse(row, 'be an integer');
+    if (at < (indptr[row - 1] as number))
+      refuse(row, `not fall below ${indptr[row - 1]}, where row ${row - 1} begins`);
+  }
+  if (indptr[rows] !== indices.length) refuse(rows, `be ${indices.length}, the number of indices`);
+}
+
+/** Columns in range and ascending, sorted on a copy where they are not. Errors: DataError with row and column. */
+function inOrder(x: SparseRows, given: Vector, { call, argument }: Place): SparseRows {
+  const { indptr, rows, columns } = x;
+  let [indices, values] = [x.indices, x.values];
+  for (let row = 0; row < rows; row++) {
+    const [begin, end] = [indptr[row] as number, indptr[row + 1] as number];
+    let ascending = true;
+    for (let e = begin; e < end; e++) {
+      // The copy has lost fractions and what lies beyond int32.
+      const column = given[e] as number;
+      if (!Number.isInteger(column) || column < 0 || column >= columns) {
+        throw new DataError(
+          `${call}: ${argument} has ${columns} columns, 0 to ${columns - 1}, and stores column ${column} in row ${row}.`,
+          { argument, row, column, columns },
+        );
+      }
+      if (e > begin && (indices[e - 1] as number) >= column) ascending = false;
+    }
+    if (ascending) continue;
+    if (values === x.values) [indices, values] = [x.indices.slice(), x.values.slice()];
+    const order = Array.from({ length: end - begin }, (_, i) => begin + i);
+    order.sort((a, b) => (x.indices[a] as number) - (x.indices[b] as number));
+    order.forEach((from, i) => {
+      const column = x.indices[from] as number;
+      if (i > 0 && indices[begin + i - 1] === column) {
+        throw new DataError(
+          `${call}: ${argument} stores column ${column} of row ${row} twice; add such values up first.`,
+          { argument, row, column },
+        );
+      }
+      indices[begin + i] = column;
+      values[begin + i] = x.values[from] as number;
+    });
+  }
+  return { ...x, indices, values };
+}
+
+/** Errors: DataError with row and column of the first value that is NaN or infinite and not masked. */
+export function checkFeatures(x: Features, place: Place, mask?: Rows): void {
+  if (!isSparse(x)) checkFinite(x, place, mask);
+  else checkStored(x, place, mask);
+}
+
+function checkStored(x: SparseRows, place: Place, mask?: Rows): void {
+  let row = 0;
+  for (let e = 0; e < x.values.length; e++) {
+    const value = x.values[e] as number;
+    if (value - value === 0) continue;
+    while ((x.indptr[row + 1] as number) <= e) row++;
+    const column = x.indices[e] as number;
+    if (mask && (mask.data[(mask.rows === 1 ? 0 : row * x.columns) + column] as number) <= 0) continue;
+    const remedy = place.argument === 'X' ? ' Remove the row, or mask the value with featureMask.' : '';
+    throw new DataError(
+      `${place.call}: ${place.argument} has ${value} in row ${row}, column ${column}.${remedy}`,
+      { argument: place.argument, row, column, value },
+    );
+  }
+}
+
+/** The chosen rows, in that order; dense rows are written over `into` where given. */
+export function takeFeatures(
+  x: Features,
+  order: ArrayLike<number>,
+  begin: number,
+  end: number,
+  into?: Features,
+): Features {
+  if (!isSparse(x)) return takeRows(x, order, begin, end, into && !isSparse(into) ? into.data : undefined);
+  const indptr = new Uint32Array(end - begin + 1);
+  for (let i = begin; i < end; i++) {
+    const row = order[i] as number;
+    const stored = (x.indptr[row + 1] as number) - (x.indptr[row] as number);
+    indptr[i - begin + 1] = (indptr[i - begin] as number) + stored;
+  }
+  const indices = new Int32Array(indptr[end - begin] as number);
+  const values = new Float32Array(indices.length);
+  for (let i = begin; i < end; i++) {
+    const row = order[i] as number;
+    const [from, to] = [x.indptr[row] as number, x.indptr[row + 1] as number];
+    indices.set(x.indices.subarray(from, to), indptr[i - begin]);
+    values.set(x.values.subarray(from, to), indptr[i - begin]);
+  }
+  return { indptr, indices, values, rows: end - begin, columns: x.columns };
+}
+
+/** Calls with the column and the value of everything in a row that may not be 0, columns ascending. */
+export function visitRow(x: Features, row: number, visit: (column: number, value: number) => void): void {
+  if (isSparse(x)) {
+    const end = x.indptr[row + 1] as number;
+    for (let e = x.indptr[row] as number; e < end; e++) visit(x.indices[e] as number, x.values[e] as number);
+  } else {
+    const from = row * x.columns;
+    for (let j = 0; j < x.columns; j++) visit(j, x.data[from + j] as number);
+  }
+}
+
+/** [a, scale·b] column by column; sparse where a is. */
+export function beside(a: Features, b: Rows, scale: number): Features {
+  const { rows } = a;
+  const columns = a.columns + b.columns;
+  if (isSparse(a)) {
+    const indptr = new Uint32Array(rows + 1);
+    let extra = 0;
+    for (let i = 0; i < rows; i++) {
+      for (let at = i * b.columns; at < (i + 1) * b.columns; at++) if (b.data[at] !== 0) extra++;
+      indptr[i + 1] = (a.indptr[i + 1] as number) + extra;
+    }
+    const indices = new Int32Array(indptr[rows] as number);
+    const values = new Float32Array(indices.length);
+    let e = 0;
+    const store = (column: number, value: number): void => {
+      indices[e] = column;
+      values[e++] = value;
+    };
+    for (let i = 0; i < rows; i++) {
+      visitRow(a, i, store);
+      visitRow(b, i, (j, value) => {
+        if (value !== 0) store(a.columns + j, scale * value);
+      });
+    }
+    return { indptr, indices, values, rows, columns };
+  }
+  const data = new Float32Array(rows * columns);
+  for (let i = 0; i < rows; i++) {
+    data.set(a.data.subarray(i * a.columns, (i + 1) * a.columns), i * columns);
+    for (let j = 0; j < b.columns; j++)
+      data[i * columns + a.columns + j] = scale * (b.data[i * b.columns + j] as number);
+  }
+  return { data, rows, columns };
+}
+
+/** Dense rows of the columns that a block uses. */
+export interface Block {
+  /** Row-major [rows, width]. */
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly width: number;
+  /** The column of X behind each of `width`, ascending; the rest is padding: column 0 with values of 0. Absent: all D. */
+  readonly columns?: Int32Array;
+}
+
+/** Numbers in a dense block of sparse rows, at most: 32 MB. */
+const blockSize = 2 ** 23;
+const leastWidth = 64;
+
+/** Rows in a block: `limit` where rows are dense, fewer where a block of wide sparse rows would be large. */
+export const blockRowsOf = (x: Features, limit: number): number =>
+  isSparse(x) ? Math.max(1, Math.min(limit, Math.floor(blockSize / x.columns))) : limit;
+
+/** Two widths an octave, so that few graphs are compiled; all D where that is not much more. */
+function paddedWidth(used: number, columns: number): number {
+  let width = leastWidth;
+  while (width < used) width *= 2;
+  if (0.75 * width >= used && width > leastWidth) width *= 0.75;
+  return Math.min(width, columns);
+}
+
+/** Rows begin … end − 1 as a block: dense rows as they are, without a copy, sparse ones in the columns that they use. */
+export function blockOf(x: Features, begin: number, end: number): Block {
+  const rows = end - begin;
+  if (!isSparse(x)) {
+    const { columns } = x;
+    return { data: x.data.subarray(begin * columns, end * columns), rows, width: columns };
+  }
+  const { indptr, indices, values } = x;
+  const [first, last] = [indptr[begin] as number, indptr[end] as number];
+  // Marked with 1 first, then with the place of the column in the block.
+  const place = new Int32Array(x.columns);
+  let used = 0;
+  for (let e = first; e < last; e++) {
+    const column = indices[e] as number;
+    if (place[column] === 0) used++;
+    place[column] = 1;
+  }
+  const width = paddedWidth(used, x.columns);
+  if (width === x.columns) return { data: denseRows(x, begin, end).data, rows, width };
+  const columns = new Int32Array(width);
+  let next = 0;
+  for (let j = 0; j < x.columns; j++) {
+    if (place[j] === 0) continue;
+    columns[next] = j;
+    place[j] = next++;
+  }
+  const data = new Float32Array(rows * width);
+  for (let i = 0; i < rows; i++) {
+    const end = indptr[begin + i + 1] as number;
+    for (let e = indptr[begin + i] as number; e < end; e++) {
+      data[i * width + (place[indices[e] as number] as number)] = values[e] as number;
+    }
+  }
+  return { data, rows, width, columns };
+}
+
+/** Rows begin … end − 1 with all their columns; dense ones without a copy. */
+export function denseRows(x: Features, begin = 0, end: number = x.rows): Rows {
+  const { columns } = x;
+  const rows = end - begin;
+  if (!isSparse(x)) return { data: x.data.subarray(begin * columns, end * columns), rows, columns };
+  const data = new Float32Array(rows * columns);
+  for (let i = begin; i < end; i++) {
+    visitRow(x, i, (column, value) => {
+      data[(i - begin) * columns + column] = value;
+    });
+  }
+  return { data, rows, columns };
+}
