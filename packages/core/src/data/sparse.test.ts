@@ -6,7 +6,6 @@ import { DataError, ShapeError } from '../errors.js';
 import { type Rows, takeRows, toRows } from './matrix.js';
 import {
   beside,
-  blockOf,
   blockRowsOf,
   type Csr,
   checkFeatures,
@@ -187,50 +186,25 @@ describe('sparse rows', () => {
   });
 });
 
-describe('blockOf', () => {
-  it('holds the columns that its rows use, each at its place, and zeros', () => {
+describe('denseRows', () => {
+  it('is a block of the dense rows', () => {
     fc.assert(
       fc.property(both, fc.nat(7), fc.nat(7), ({ dense, sparse }, a, b) => {
         const [begin, end] = [Math.min(a, b, dense.rows), Math.min(Math.max(a, b), dense.rows)];
-        const { data, rows, width, columns } = blockOf(sparse, begin, end);
-        expect([rows, data.length]).toEqual([end - begin, rows * width]);
-        const spread = new Float32Array(rows * dense.columns);
-        data.forEach((value, at) => {
-          const column = columns ? (columns[at % width] as number) : at % width;
-          const to = Math.floor(at / width) * dense.columns + column;
-          spread[to] = (spread[to] as number) + value;
-        });
-        expect(spread).toEqual(denseRows(dense, begin, end).data);
+        expect(denseRows(sparse, begin, end)).toEqual(denseRows(dense, begin, end));
       }),
     );
   });
-  it('has few widths, never more than all columns', () => {
-    const widths = new Set<number>();
-    for (let used = 0; used <= 1000; used++) {
-      const indices = Int32Array.from({ length: used }, (_, j) => j);
-      const { width, columns } = blockOf(sparseOf({ indptr: [0, used], indices, shape: [1, 1000] }), 0, 1);
-      expect(width).toBeGreaterThanOrEqual(used);
-      expect(columns === undefined).toBe(width === 1000);
-      widths.add(width);
-    }
-    expect([...widths]).toEqual([64, 96, 128, 192, 256, 384, 512, 768, 1000]);
-  });
   it('of dense rows is those rows, without a copy', () => {
-    const x = toRows(
-      [
-        [1, 2],
-        [3, 4],
-      ],
-      place,
-    ) as Rows;
-    expect(blockOf(x, 1, 2)).toEqual({ data: Float32Array.of(3, 4), rows: 1, width: 2 });
-    expect(blockOf(x, 1, 2).data.buffer).toBe(x.data.buffer);
-    expect(denseRows(x, 0, 1).data.buffer).toBe(x.data.buffer);
+    const x: Rows = { data: Float32Array.of(1, 2, 3, 4), rows: 2, columns: 2 };
+    expect(denseRows(x, 1, 2)).toEqual({ data: Float32Array.of(3, 4), rows: 1, columns: 2 });
+    expect(denseRows(x, 1, 2).data.buffer).toBe(x.data.buffer);
   });
-  it('is bounded in memory', () => {
+  it('goes in blocks that are bounded in memory', () => {
     const wide = { ...sparseOf(csr), columns: 2 ** 20 };
     expect(blockRowsOf(wide, 4096)).toBe(8);
     expect(blockRowsOf({ ...wide, columns: 2 ** 30 }, 4096)).toBe(1);
     expect(blockRowsOf(sparseOf(csr), 4096)).toBe(4096);
+    expect(blockRowsOf({ data: new Float32Array(0), rows: 0, columns: 2 ** 30 }, 4096)).toBe(4096);
   });
 });

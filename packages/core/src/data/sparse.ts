@@ -230,69 +230,17 @@ export function beside(a: Features, b: Rows, scale: number): Features {
   return { data, rows, columns };
 }
 
-/** Dense rows of the columns that a block uses. */
-export interface Block {
-  /** Row-major [rows, width]. */
-  readonly data: Float32Array;
-  readonly rows: number;
-  readonly width: number;
-  /** The column of X behind each of `width`, ascending; the rest is padding: column 0 with values of 0. Absent: all D. */
-  readonly columns?: Int32Array;
-}
-
 /** Numbers in a dense block of sparse rows, at most: 32 MB. */
 const blockSize = 2 ** 23;
-const leastWidth = 64;
 
 /** Rows in a block: `limit` where rows are dense, fewer where a block of wide sparse rows would be large. */
 export const blockRowsOf = (x: Features, limit: number): number =>
   isSparse(x) ? Math.max(1, Math.min(limit, Math.floor(blockSize / x.columns))) : limit;
 
-/** Two widths an octave, so that few graphs are compiled; all D where that is not much more. */
-function paddedWidth(used: number, columns: number): number {
-  let width = leastWidth;
-  while (width < used) width *= 2;
-  if (0.75 * width >= used && width > leastWidth) width *= 0.75;
-  return Math.min(width, columns);
-}
-
-/** Rows begin … end − 1 as a block: dense rows as they are, without a copy, sparse ones in the columns that they use. */
-export function blockOf(x: Features, begin: number, end: number): Block {
-  const rows = end - begin;
-  if (!isSparse(x)) {
-    const { columns } = x;
-    return { data: x.data.subarray(begin * columns, end * columns), rows, width: columns };
-  }
-  const { indptr, indices, values } = x;
-  const [first, last] = [indptr[begin] as number, indptr[end] as number];
-  // Marked with 1 first, then with the place of the column in the block.
-  const place = new Int32Array(x.columns);
-  let used = 0;
-  for (let e = first; e < last; e++) {
-    const column = indices[e] as number;
-    if (place[column] === 0) used++;
-    place[column] = 1;
-  }
-  const width = paddedWidth(used, x.columns);
-  if (width === x.columns) return { data: denseRows(x, begin, end).data, rows, width };
-  const columns = new Int32Array(width);
-  let next = 0;
-  for (let j = 0; j < x.columns; j++) {
-    if (place[j] === 0) continue;
-    columns[next] = j;
-    place[j] = next++;
-  }
-  const data = new Float32Array(rows * width);
-  for (let i = 0; i < rows; i++) {
-    const end = indptr[begin + i + 1] as number;
-    for (let e = indptr[begin + i] as number; e < end; e++) {
-      data[i * width + (place[indices[e] as number] as number)] = values[e] as number;
-    }
-  }
-  return { data, rows, width, columns };
-}
-
-/** Rows begin … end − 1 with all their columns; dense ones without a copy. */
+/**
+ * Rows begin … end − 1 as a dense block, which is what graphs take; dense ones without a copy. All columns: gathering the
+ * few that a block uses out of the prototypes, and its derivative, cost more than the products that they save.
+ */
 export function denseRows(x: Features, begin = 0, end: number = x.rows): Rows {
   const { columns } = x;
   const rows = end - begin;
