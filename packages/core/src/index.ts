@@ -12,19 +12,37 @@ export type {
   RowOptions,
   SaveOptions,
 } from './estimators/calls.js';
+export { type ClassLabels, FastKMeansClassifier, type PredictedLabels } from './estimators/classifier.js';
+export { FastKMeansClusterer, type NoTargets } from './estimators/clusterer.js';
 export type { Grid } from './estimators/grid.js';
-export type { InitialGrid } from './estimators/initial-grid.js';
-export type { RegressorOptions } from './estimators/options.js';
+export {
+  FastMultiLabelKMeansClassifier,
+  type LabelSets,
+  type StrategyOptions,
+} from './estimators/multi-label.js';
+export { originalDefaults } from './estimators/original.js';
 export { FastKMeansRegressor, type RegressionTargets } from './estimators/regressor.js';
+export type { LearningRateCurve } from './fitting/finder.js';
+export type { FitResult } from './fitting/fit.js';
+export type { Schedule } from './fitting/schedule.js';
+export type { Strategy } from './heads/strategies.js';
 export { type RouteOptions, route, type SimilarityOptions, similarity } from './method/arrays.js';
 export type { SoftType } from './method/routing.js';
 export type { Distance } from './method/similarity.js';
 export { accuracyScore, type F1Options, f1Score, r2Score } from './metrics.js';
+export type { InitialGrid } from './model/initial-grid.js';
+export type {
+  ClassifierOptions,
+  ClassifyingOptions,
+  ClustererOptions,
+  EstimatorOptions,
+  MultiLabelOptions,
+  RegressorOptions,
+  SupervisedOptions,
+  TargetAssignment,
+} from './model/options.js';
+export type { Label } from './model/state.js';
 export { jsBackend } from './reference/js-backend.js';
 export type { Scaling } from './scaling/scaler.js';
 export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './scaling/scalers.js';
-export type { TargetAssignment } from './training/assign.js';
-export type { LearningRateCurve } from './training/finder.js';
-export type { FitResult } from './training/fit.js';
 export type { Progress } from './training/progress.js';
-export type { Schedule } from './training/schedule.js';

@@ -2,8 +2,8 @@
 
 import type { Matrix, Vector } from '../data/matrix.js';
 import { OptionError } from '../errors.js';
+import type { Schedule } from '../fitting/schedule.js';
 import type { RunControl } from '../training/progress.js';
-import type { Schedule } from '../training/schedule.js';
 
 /** What can accompany rows. */
 export interface RowOptions {
@@ -73,6 +73,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   load: ['backend'],
   save: ['optimiser'],
   predict: ['featureMask'],
+  predictProba: ['featureMask'],
   transform: ['featureMask'],
 };
 
@@ -85,6 +86,11 @@ const rules: Readonly<
   Record<string, { readonly allowed: string; readonly accepts: (v: unknown) => boolean }>
 > = {
   gradientStep: boolean,
+  k: positiveInteger,
+  strategy: {
+    allowed: "'adaptive', 'gap', 'top_k', 'tuned'",
+    accepts: (v) => ['adaptive', 'gap', 'top_k', 'tuned'].includes(v as string),
+  },
   shuffle: boolean,
   optimiser: boolean,
   maxIters: positiveInteger,
@@ -112,8 +118,13 @@ const rules: Readonly<
 };
 
 /** `where` opens the sentence. Errors: OptionError for a name that the call does not know, or a value that it cannot take. */
-export function checkCall(call: string, options: object, where: string = call): void {
-  const names = known[call] as readonly string[];
+export function checkCall(
+  call: string,
+  options: object,
+  where: string = call,
+  more: readonly string[] = [],
+): void {
+  const names = [...(known[call] as readonly string[]), ...more];
   if (typeof options !== 'object' || options === null) {
     throw new OptionError(
       `${where}: the options should be an object with ${names.join(', ')}, got ${String(options)}.`,

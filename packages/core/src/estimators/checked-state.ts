@@ -2,15 +2,17 @@
 // the door and no graph is ever built on it. Values may be anything but indices, which have to point somewhere.
 
 import type { DType, NdArray } from '../dtype.js';
+import type { HeadFamily } from '../heads/head.js';
+import type { Resolved } from '../model/options.js';
+import type { Label, ModelState } from '../model/state.js';
 import type { Scaling } from '../scaling/scaler.js';
-import type { ModelState } from './state.js';
 
 export interface ReadState {
   readonly arrays: Readonly<Record<string, NdArray>>;
   readonly wide: Readonly<Record<string, Float64Array>>;
   readonly scalars: Readonly<Record<string, unknown>>;
-  readonly scaling: Scaling;
-  readonly gaussian: boolean;
+  readonly options: Resolved;
+  readonly family: HeadFamily;
 }
 
 const wideNames = ['ages', 'coordinateAges', 'spread', 'variances'];
@@ -18,16 +20,37 @@ const wideNames = ['ages', 'coordinateAges', 'spread', 'variances'];
 const whole = (value: unknown, least: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= least;
 
+/** More classes than a file can mean: sizes are multiplied with it. */
+const mostOutputs = 2 ** 31;
+
+const isScaling = (value: unknown): value is Scaling =>
+  ['none', 'standard', 'quantile', 'dual'].includes(value as string);
+
+const isLabels = (value: unknown): value is readonly Label[] =>
+  Array.isArray(value) &&
+  new Set(value).size === value.length &&
+  (value.every((label) => typeof label === 'string') || value.every((label) => Number.isFinite(label)));
+
 /** The state, or what is wrong with it. */
-export function checkState({ arrays, wide, scalars, scaling, gaussian }: ReadState): ModelState | string {
-  const { random, step, trained, batches, rawColumns } = scalars;
+export function checkState({ arrays, wide, scalars, options, family }: ReadState): ModelState | string {
+  const { random, step, trained, batches, rawColumns, outputs, classes, scaling, joint } = scalars;
   if (!whole(step, 0) || !whole(batches, 0) || !whole(rawColumns, 1)) return 'a counter is no integer';
   if (!Array.isArray(random) || random.length !== 4 || !random.every((word) => whole(word, 0))) {
     return 'the random generator is not four integers';
   }
   if (typeof trained !== 'boolean') return 'trained is neither true nor false';
+  if (typeof joint !== 'boolean') return 'joint is neither true nor false';
+  if (!isScaling(scaling)) return `there is no scaling ${scaling}`;
+  if (!whole(outputs, 0) || outputs > mostOutputs) return 'outputs is no count';
+  if (!isLabels(classes)) return 'the classes are no list of labels';
+  const carries = arrays.targets !== undefined;
+  const { routes, start, task } = family.head(options, carries);
+  const owned = start === 'owners';
+  if (owned && classes.length !== outputs) return `${classes.length} classes are not ${outputs} outputs`;
+  if (owned && carries !== family.carries(options, outputs)) return 'targets do not fit the options';
+  const gaussian = options.softType === 'gaussian';
   const [prototypes, columns] = arrays.prototypes?.shape ?? [];
-  const targets = arrays.targets?.shape[1] ?? 1;
+  const targets = outputs;
   const heads = arrays.featureWeights?.shape[0] ?? 1;
   const kept = arrays['scaler.columns']?.shape[0] ?? 0;
   const knots = arrays['scaler.knots']?.shape[0] ?? 0;
@@ -51,7 +74,9 @@ export function checkState({ arrays, wide, scalars, scaling, gaussian }: ReadSta
   const rows: Readonly<Record<string, readonly [DType, readonly number[], boolean]>> = {
     prototypes: ['float32', [prototypes, columns], true],
     targets: ['float32', [prototypes, targets], false],
-    featureWeights: ['float32', [heads, columns], gaussian],
+    ...(owned ? { owners: ['int32', [prototypes], true] as const } : {}),
+    ...(task === 'multiLabel' ? { thresholds: ['float32', [targets], false] as const } : {}),
+    featureWeights: ['float32', [heads, columns], gaussian && routes],
     logBandwidth: ['float32', [prototypes], gaussian],
     bias: ['float32', [prototypes], gaussian],
     frozen: ['bool', [prototypes], true],
@@ -83,11 +108,14 @@ export function checkState({ arrays, wide, scalars, scaling, gaussian }: ReadSta
   const points = arrays['scaler.columns']?.data;
   if (points?.some((j) => j < 0 || j >= rawColumns)) return 'scaler.columns points outside of the rows';
 
+  if (arrays.owners?.data.some((owner) => owner < 0 || owner >= outputs)) return 'an owner is no class';
+
   const { ages, spread, coordinateAges = null, variances = null } = wide;
   if (ages?.length !== prototypes)
     return `ages has ${ages?.length} values, there are ${prototypes} prototypes`;
   if (!spread || (spread.length !== 0 && spread.length !== 2 * heads)) return 'spread does not fit the heads';
   if (coordinateAges && coordinateAges.length !== prototypes * columns) return 'coordinateAges does not fit';
   if (variances && variances.length !== 2 * columns) return 'variances does not fit';
-  return { arrays, ages, spread, coordinateAges, variances, random, step, trained, batches, rawColumns };
+  const counters = { random, step, trained, batches, rawColumns };
+  return { arrays, ages, spread, coordinateAges, variances, ...counters, outputs, classes, scaling, joint };
 }

@@ -3,9 +3,11 @@
 
 import { allocate, bytesPerElement, type DType, type NdArray, sizeOf } from '../dtype.js';
 import { FormatError } from '../errors.js';
+import type { HeadFamily, Task } from '../heads/head.js';
+import type { AnyOptions, OptionName, Resolved } from '../model/options.js';
+import type { ModelState } from '../model/state.js';
 import { checkState } from './checked-state.js';
-import type { RegressorOptions, Resolved } from './options.js';
-import type { ModelState } from './state.js';
+import { optionNames } from './rules.js';
 
 const formatName = 'fkm';
 /** A newer major version is refused. */
@@ -23,7 +25,7 @@ const codes: Readonly<Record<DType, string>> = {
 const float64 = 'F64';
 
 interface Saved {
-  readonly kind: string;
+  readonly kind: Task;
   readonly options: Resolved;
   readonly state: ModelState | null;
 }
@@ -35,6 +37,14 @@ interface Entry {
 }
 
 const float64State = ['ages', 'coordinateAges', 'spread', 'variances'] as const;
+
+/** The options that the estimator has, without the backend. */
+export const ownOptions = (task: Task, options: Resolved): Partial<AnyOptions> =>
+  Object.fromEntries(
+    Object.entries(options).filter(
+      ([name]) => name !== 'backend' && optionNames[task].includes(name as OptionName),
+    ),
+  );
 
 /** Equal models give equal bytes. */
 export function encodeModel({ kind, options, state }: Saved): Uint8Array {
@@ -54,7 +64,7 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
       if (data) tensors.push({ name: `state.${name}`, dtype: float64, shape: [data.length], data });
     }
   }
-  const { backend: _, ...plain } = options;
+  const plain = ownOptions(kind, options);
   // A given grid can be large: its arrays travel as tensors, and the options name it.
   for (const [name, { data, shape }] of Object.entries(givenGrid(options))) {
     const wide = data instanceof Float64Array;
@@ -65,12 +75,14 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
       format: formatName,
       version: `${version.major}.${version.minor}`,
       kind,
-      options: JSON.stringify({ ...plain, initMode: nameOfGrid(options) }, (_key, value) =>
-        ArrayBuffer.isView(value)
-          ? Array.from(value as Float32Array)
-          : value === Number.POSITIVE_INFINITY
-            ? 'Infinity'
-            : value,
+      options: JSON.stringify(
+        { ...plain, initMode: nameOfGrid(options), ...ownersOfGrid(options) },
+        (_key, value) =>
+          ArrayBuffer.isView(value)
+            ? Array.from(value as Float32Array)
+            : value === Number.POSITIVE_INFINITY
+              ? 'Infinity'
+              : value,
       ),
       state: JSON.stringify(
         state && {
@@ -79,6 +91,10 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
           trained: state.trained,
           batches: state.batches,
           rawColumns: state.rawColumns,
+          outputs: state.outputs,
+          classes: state.classes,
+          scaling: state.scaling,
+          joint: state.joint,
         },
       ),
     },
@@ -107,14 +123,26 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
 const gridPrefix = 'initMode.';
 
 /** What the options say in place of a given grid. */
-const nameOfGrid = ({ initMode }: Resolved): string => (typeof initMode === 'object' ? 'given' : initMode);
+const nameOfGrid = ({ initMode }: Resolved): string | undefined =>
+  typeof initMode === 'object' ? 'given' : initMode;
+
+/** Owners can be strings, which are no tensor: they travel with the options. */
+const ownersOfGrid = ({ initMode }: Resolved): object =>
+  typeof initMode === 'object' && initMode.owners ? { initModeOwners: initMode.owners } : {};
+
+/** Takes the owners out of the options again. */
+function givenOwners(options: Record<string, unknown>): object {
+  const { initModeOwners: owners } = options;
+  delete options.initModeOwners;
+  return owners === undefined ? {} : { owners };
+}
 
 /** Arrays of a given grid; checked when the options were, so its matrices are flat. */
 function givenGrid({
   initMode,
 }: Resolved): Record<string, { data: Float32Array | Float64Array; shape: readonly number[] }> {
   if (typeof initMode !== 'object') return {};
-  const { ages, ...matrices } = initMode;
+  const { ages, owners: _, ...matrices } = initMode;
   const flat = matrices as unknown as Record<string, { data: Float32Array; shape: readonly number[] }>;
   return { ...flat, ...(ages ? { ages: { data: Float64Array.from(ages), shape: [ages.length] } } : {}) };
 }
@@ -126,8 +154,8 @@ const fail = (what: string): never => {
 /** Reads what `encodeModel` wrote. Errors: FormatError. */
 export function decodeModel(
   bytes: Uint8Array,
-  kind: string,
-): { options: Omit<RegressorOptions, 'backend'>; state: ModelState | null } {
+  family: HeadFamily,
+): { options: Omit<AnyOptions, 'backend'>; state: ModelState | null } {
   if (!(bytes instanceof Uint8Array) || bytes.length < 8) return fail('these are no checkpoint bytes');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
@@ -142,16 +170,17 @@ export function decodeModel(
       { version: metadata.version },
     );
   }
-  if (metadata.kind !== kind) return fail(`the checkpoint holds a ${metadata.kind}, not a ${kind}`);
+  if (metadata.kind !== family.task)
+    return fail(`the checkpoint holds a ${metadata.kind}, not a ${family.task}`);
   const options = parse(metadata.options, 'options', (_key, value) =>
     value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
-  ) as unknown as Omit<RegressorOptions, 'backend'>;
+  ) as unknown as Omit<AnyOptions, 'backend'>;
   const { arrays, wide, grid } = readTensors(header, bytes.subarray(8 + length));
-  if ((options.initMode as unknown) === 'given') Object.assign(options, { initMode: grid });
+  if ((options.initMode as unknown) === 'given')
+    Object.assign(options, { initMode: { ...grid, ...givenOwners(options as Record<string, unknown>) } });
   if (metadata.state === 'null') return { options, state: null };
   const scalars = parse(metadata.state, 'state');
-  const { scaling = 'none', softType = 'gaussian' } = options;
-  const state = checkState({ arrays, wide, scalars, scaling, gaussian: softType === 'gaussian' });
+  const state = checkState({ arrays, wide, scalars, options: options as Resolved, family });
   return typeof state === 'string' ? fail(state) : { options, state };
 }
 

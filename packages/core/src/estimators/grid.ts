@@ -1,12 +1,14 @@
 // The grid as users see it: read-only arrays, targets in the caller's units.
 
 import { type NdArray, ndarray } from '../dtype.js';
-import type { ModelState } from './state.js';
+import type { ModelState } from '../model/state.js';
 
 export interface Grid {
   /** [K, D] in the space after scaling and metric. */
   readonly prototypes: NdArray;
-  /** [K, T]; with heads, answers add up over the heads. */
+  /** [K] index into `classes` of the class or label that each prototype stands for. */
+  readonly owners?: NdArray;
+  /** [K, T] numbers or [K, C] logits; with heads, answers add up over the heads. */
   readonly targets?: NdArray;
   /** Accumulated sample weight [K], or [K, D] once a feature mask was seen. */
   readonly ages: NdArray;
@@ -27,6 +29,7 @@ const copy = (array: NdArray): NdArray => ({ ...array, data: array.data.slice() 
 export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
   const prototypes = arrays.prototypes as NdArray;
   const named = {
+    owners: arrays.owners,
     featureWeights: arrays.featureWeights,
     logBandwidth: arrays.logBandwidth,
     bias: arrays.bias,

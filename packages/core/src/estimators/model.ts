@@ -12,23 +12,27 @@ import {
   type Vector,
 } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { DataError, FormatError, isFkmError, OptionError, ShapeError, StateError } from '../errors.js';
-import { initialFromGrid, initialise } from '../init/initialise.js';
-import type { Head } from '../method/head.js';
+import { DataError, FormatError, isFkmError, OptionError, StateError } from '../errors.js';
+import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
+import { finetuneEpochs, gradientStep, withoutMoments } from '../fitting/finetune.js';
+import { type FitResult, fitPasses } from '../fitting/fit.js';
+import { phase1Step } from '../fitting/phase1-step.js';
+import { givenSplit, type Split, splitRows, withMeanWeight } from '../fitting/split.js';
+import type { HeadFamily } from '../heads/head.js';
+import { coverClasses, growClasses } from '../init/cover.js';
+import { initialFromGrid } from '../init/given.js';
+import { initialise, type Outputs } from '../init/initialise.js';
 import { refusesGradients } from '../method/routing.js';
+import { type Batch, takeBatch } from '../model/batch.js';
+import type { AnyOptions, Resolved } from '../model/options.js';
+import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
-import { type Context, scaleBatch, specOf } from '../training/context.js';
-import { emaStep } from '../training/ema-step.js';
-import { findLearningRate, type LearningRateCurve } from '../training/finder.js';
-import { finetuneEpochs, gradientStep, withoutMoments } from '../training/finetune.js';
-import { type FitResult, fitPasses, takeBatch } from '../training/fit.js';
-import { predictGraph, transformGraph } from '../training/graphs.js';
+import { arraysOf, type Context, headOf, scaleBatch, specOf } from '../training/context.js';
+import { readGraph, transformGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';
-import type { Batch } from '../training/phase1.js';
 import { lossAndGradients } from '../training/phase2.js';
 import { Programs } from '../training/program.js';
 import type { Progress } from '../training/progress.js';
-import { givenSplit, type Split, splitRows } from '../training/split.js';
 import {
   checkCall,
   type FinetuneOptions,
@@ -40,43 +44,48 @@ import {
 } from './calls.js';
 import { decodeModel, encodeModel } from './checkpoint.js';
 import { type Grid, gridOf } from './grid.js';
-import {
-  checkedBackend,
-  checkOptions,
-  type RegressorOptions,
-  type Resolved,
-  resolveOptions,
-} from './options.js';
-import type { ModelState } from './state.js';
+import { checkedBackend, checkOptions, resolveOptions } from './options.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
 const [fitRows, finetuneRows] = [10240, 256];
 const defaults = { maxIters: 10, tol: 1e-4, epochs: 60, evalFraction: 0.1 } as const;
 
-/** Checked arguments of a training call: raw units, mask of X's rows. */
-type Raw = Batch;
+/** Checked arguments of a training call: raw units, mask of X's rows, and what y says there is to answer. */
+interface Raw extends Outputs {
+  readonly batch: Batch;
+}
+
+/** Targets as graphs take them, and the columns of an answer. */
+export interface Encoded extends Outputs {
+  readonly y: Rows;
+}
+
+/** What a model knows of y already, and whether y may bring more of it. */
+export interface Known extends Outputs {
+  readonly grows: boolean;
+}
 
 /** Base of the estimators. Y is what a user hands in as targets. */
 export abstract class PrototypeModel<Y> {
   protected readonly options: Resolved;
   protected readonly programs: Programs;
-  protected readonly head: Head;
+  protected readonly family: HeadFamily;
   protected state: ModelState | null;
   private last: Promise<unknown> = Promise.resolve();
   private training = 0;
 
-  protected constructor(options: RegressorOptions, head: Head, owner: string) {
-    this.options = resolveOptions(options, owner);
-    this.head = head;
+  protected constructor(options: AnyOptions, family: HeadFamily, owner: string) {
+    this.options = resolveOptions(options, owner, family.task);
+    this.family = family;
     this.programs = new Programs(this.options.backend);
     this.state = this.given(owner);
   }
 
-  /** y as rows in the caller's units. Errors: ShapeError, DataError. */
-  protected abstract encode(y: Y, rows: number, call: string): Rows;
+  /** y as rows; `known` is null before the first. Errors: ShapeError, DataError. */
+  protected abstract encode(y: Y, rows: number, call: string, known: Known | null): Encoded;
 
   protected context(signal?: AbortSignal): Context {
-    return { programs: this.programs, options: this.options, head: this.head, signal };
+    return { programs: this.programs, options: this.options, family: this.family, signal };
   }
 
   /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
@@ -93,13 +102,13 @@ export abstract class PrototypeModel<Y> {
   private given(call: string): ModelState | null {
     const { initMode, randomState } = this.options;
     return typeof initMode === 'object'
-      ? initialFromGrid(this.options, initMode, new Random(randomState), call)
+      ? initialFromGrid(this.options, this.family, initMode, new Random(randomState), call)
       : null;
   }
 
-  /** A state that has learned; checks the columns of X against it. Errors: StateError. */
+  /** A state that has learned. Errors: StateError. */
   protected fitted(call: string): ModelState {
-    if (!this.state?.arrays.targets) {
+    if (!this.state || !this.complete(this.state)) {
       throw new StateError(
         `${call}: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.`,
       );
@@ -118,44 +127,63 @@ export abstract class PrototypeModel<Y> {
     return { x, mask: checked };
   }
 
-  private checkBatch(X: Matrix, y: Y, options: RowOptions, call: string): Raw {
+  /** A grid that was given without targets waits for the first rows. */
+  private complete(state: ModelState): boolean {
+    return headOf(this.context(), state).task !== 'regressor' || state.arrays.targets !== undefined;
+  }
+
+  /** Arguments of a training call; `known` is what y has to fit, the model's own unless said. */
+  protected checkBatch(
+    X: Matrix,
+    y: Y,
+    options: RowOptions,
+    call: string,
+    known: Known | null = this.state && this.complete(this.state) ? { ...this.state, grows: true } : null,
+  ): Raw {
     const { x, mask } = this.checkRows(X, options.featureMask, call);
     if (x.rows === 0)
       throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows: 0 });
-    const targets = this.encode(y, x.rows, call);
-    const known = this.state?.arrays.targets?.shape[1];
-    if (known !== undefined && known !== targets.columns) {
-      throw new ShapeError(`${call}: y has ${targets.columns} columns, this model was fitted on ${known}.`, {
-        argument: 'y',
-        columns: targets.columns,
-        expected: known,
-      });
-    }
+    const { y: targets, ...outputs } = this.encode(y, x.rows, call, known);
     const sampleWeight = toWeights(options.sampleWeight, x.rows, call) ?? new Float32Array(x.rows).fill(1);
-    return { x, y: targets, sampleWeight, mask: mask && repeatMask(mask, x.rows) };
+    return { ...outputs, batch: { x, y: targets, sampleWeight, mask: mask && repeatMask(mask, x.rows) } };
   }
 
-  /** Learned so far, or learned from this first batch. */
+  /** Learned so far, with room for what y brings, or learned from these first rows. */
   private async begin(
     state: ModelState | null,
-    first: Raw,
+    { batch: first, outputs, classes }: Raw,
     call: string,
     signal?: AbortSignal,
   ): Promise<ModelState> {
-    if (state?.arrays.targets) return state;
-    if (state) {
-      // A grid that was given without targets answers the mean of the first batch until its own rows say more.
-      const count = state.ages.length;
-      const { columns, data } = first.y;
-      const total = first.sampleWeight.reduce((a, b) => a + b, 0);
-      const mean = Array.from({ length: columns }, (_, t) =>
-        first.sampleWeight.reduce((sum, w, i) => sum + (w * (data[i * columns + t] as number)) / total, 0),
-      );
-      const heads = this.options.heads ?? 1;
-      const targets = Array.from({ length: count }, () => mean.map((m) => m / heads)).flat();
-      return { ...state, arrays: { ...state.arrays, targets: ndarray(targets, [count, columns]) } };
+    const context = this.context(signal);
+    if (!state) {
+      return initialise(context, first, { outputs, classes }, new Random(this.options.randomState), call);
     }
-    return initialise(this.context(signal), first, new Random(this.options.randomState), call);
+    if (this.complete(state)) return growClasses(context, state, classes);
+    // It answers the mean of the first batch until its own rows say more.
+    const count = state.ages.length;
+    const { columns, data } = first.y;
+    const total = first.sampleWeight.reduce((a, b) => a + b, 0);
+    const mean = Array.from({ length: columns }, (_, t) =>
+      first.sampleWeight.reduce((sum, w, i) => sum + (w * (data[i * columns + t] as number)) / total, 0),
+    );
+    const heads = this.options.heads ?? 1;
+    const targets = Array.from({ length: count }, () => mean.map((m) => m / heads)).flat();
+    return { ...state, outputs, arrays: { ...state.arrays, targets: ndarray(targets, [count, columns]) } };
+  }
+
+  /** `begin`, the rows scaled, and prototypes for classes that are new with them. */
+  private async ready(
+    before: ModelState | null,
+    raw: Raw,
+    call: string,
+    signal?: AbortSignal,
+  ): Promise<{ context: Context; state: ModelState; batch: Batch }> {
+    const context = this.context(signal);
+    const begun = await this.begin(before, raw, call, signal);
+    const batch = await scaleBatch(context, begun, raw.batch);
+    const from = before && begun.joint ? before.outputs : 0;
+    return { context, state: await coverClasses(context, begun, batch, undefined, from), batch };
   }
 
   /**
@@ -170,15 +198,13 @@ export abstract class PrototypeModel<Y> {
       checkCall('fitBatch', options);
       if (options.gradientStep) this.checkGradients('fitBatch');
       const raw = this.checkBatch(X, y, options, 'fitBatch');
-      const context = this.context();
-      const state = await this.begin(this.state, raw, 'fitBatch');
-      const batch = await scaleBatch(context, state, raw);
+      const { context, state, batch } = await this.ready(this.state, raw, 'fitBatch');
       if (options.gradientStep) {
         const moved = await gradientStep(context, state, batch);
         this.state = moved.state;
         return moved.loss;
       }
-      const moved = await emaStep(context, state, batch);
+      const moved = await phase1Step(context, state, batch);
       this.state = moved.state;
       return moved.shift;
     });
@@ -195,8 +221,11 @@ export abstract class PrototypeModel<Y> {
       checkCall('fit', options);
       options.signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
-      const raw = this.checkBatch(X, y, options, 'fit');
       const before = frozen ? this.state : this.given('fit');
+      // A fit from the start learns its classes anew.
+      const seen = before ?? (this.state && { ...this.state, classes: [] });
+      const known = seen && this.complete(seen) ? { ...seen, grows: true } : null;
+      const raw = this.checkBatch(X, y, options, 'fit', known);
       const random = new Random(this.options.randomState);
       const { training, evaluation } = this.split(raw, options, 0, random, 'fit');
       const n = training.x.rows;
@@ -206,7 +235,8 @@ export abstract class PrototypeModel<Y> {
       const counting = order.filter((row) => (training.sampleWeight[row] as number) > 0);
       const first = Math.min(counting.length, shuffle ? Math.max(batchSize, fitRows) : batchSize);
       const context = this.context(options.signal);
-      const start = await this.begin(before, takeBatch(training, counting, 0, first), 'fit', options.signal);
+      const sample = { ...raw, batch: takeBatch(training, counting, 0, first) };
+      const { state: start } = await this.ready(before, sample, 'fit', options.signal);
       const { state, result } = await fitPasses(
         context,
         start,
@@ -249,12 +279,12 @@ export abstract class PrototypeModel<Y> {
           },
         );
       }
-      const context = this.context(options.signal);
-      const start = await this.begin(this.state, training, 'finetune', options.signal);
+      const ready = await this.ready(this.state, { ...raw, batch: training }, 'finetune', options.signal);
+      const { context, state: start, batch } = ready;
       const { state, history } = await finetuneEpochs(
         context,
         start,
-        withMeanWeight(await scaleBatch(context, start, training)),
+        withMeanWeight(batch),
         evaluation && (await scaleBatch(context, start, evaluation)),
         {
           epochs: options.epochs ?? defaults.epochs,
@@ -281,10 +311,14 @@ export abstract class PrototypeModel<Y> {
     this.checkGradients('findLearningRate');
     const raw = this.checkBatch(X, y, options, 'findLearningRate');
     options.signal?.throwIfAborted();
-    const context = this.context(options.signal);
-    const state = await this.begin(this.state, raw, 'findLearningRate', options.signal);
-    const batch = withMeanWeight(await scaleBatch(context, state, raw));
-    return findLearningRate(context, state, batch, this.options.batchSize ?? finetuneRows, options);
+    const { context, state, batch } = await this.ready(this.state, raw, 'findLearningRate', options.signal);
+    return findLearningRate(
+      context,
+      state,
+      withMeanWeight(batch),
+      this.options.batchSize ?? finetuneRows,
+      options,
+    );
   }
 
   /** Loss of a batch and its derivatives by the trained arrays, in the model's own units; moves nothing. Errors: as `fitBatch`. */
@@ -295,34 +329,53 @@ export abstract class PrototypeModel<Y> {
   ): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
     checkCall('lossAndGradients', options);
     this.checkGradients('lossAndGradients');
-    const raw = this.checkBatch(X, y, options, 'lossAndGradients');
     const state = this.fitted('lossAndGradients');
+    const known = { ...state, grows: false };
+    const raw = this.checkBatch(X, y, options, 'lossAndGradients', known);
     const context = this.context();
-    const spec = { ...specOf(context, state, raw.mask !== undefined), dropout: false };
-    return lossAndGradients(this.programs, spec, state.arrays, await scaleBatch(context, state, raw));
+    const spec = { ...specOf(context, state, raw.batch.mask !== undefined), offsets: false };
+    const batch = await scaleBatch(context, state, raw.batch);
+    return lossAndGradients(this.programs, spec, arraysOf(context, state), batch);
   }
 
   /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
   async transform(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    return this.overRows('transform', X, options, transformGraph);
+    return (await this.overRows(
+      'transform',
+      X,
+      options,
+      'transform',
+      transformGraph,
+    )) as NdArray<Float32Array>;
   }
 
-  /** Answers of the head for raw rows [N, T]. */
-  protected answers(call: string, X: Matrix, options: PredictOptions): Promise<NdArray<Float32Array>> {
-    return this.overRows(call, X, options, predictGraph);
+  /** What the head reads off raw rows under a name; `k` where the name takes one. */
+  protected read(
+    call: string,
+    X: Matrix,
+    options: PredictOptions,
+    name: string,
+    k?: number,
+  ): Promise<NdArray> {
+    return this.overRows(call, X, options, `${name} ${k}`, readGraph(name, k));
   }
 
   private async overRows(
     call: string,
     X: Matrix,
     options: PredictOptions,
-    build: typeof predictGraph,
-  ): Promise<NdArray<Float32Array>> {
+    job: string,
+    build: typeof transformGraph,
+  ): Promise<NdArray> {
     checkCall(call, options);
     const state = this.fitted(call);
     const { x, mask } = this.checkRows(X, options.featureMask, call);
-    return overRows(this.context(), state, { x, mask: mask && repeatMask(mask, x.rows) }, call, build);
+    return overRows(this.context(), state, { x, mask: mask && repeatMask(mask, x.rows) }, job, build);
   }
+
+  /** What of a call's options concerns the rows that are read. */
+  protected readonly maskOf = ({ featureMask }: RowOptions): PredictOptions =>
+    featureMask === undefined ? {} : { featureMask };
 
   /** What the model has learned, as arrays in the caller's units where targets are concerned. Errors: StateError. */
   get grid(): Grid {
@@ -353,22 +406,24 @@ export abstract class PrototypeModel<Y> {
     checkCall('save', options);
     const state =
       this.state && (options.optimiser ?? true) ? this.state : this.state && withoutMoments(this.state);
-    return encodeModel({ kind: this.head.task, options: this.options, state });
+    return encodeModel({ kind: this.family.task, options: this.options, state });
   }
 
   /** A model as `build` makes it of the options and the state in the bytes. Errors: FormatError, OptionError. */
-  protected static read<M>(
+  protected static restore<M extends PrototypeModel<never>>(
     bytes: Uint8Array,
-    kind: Head['task'],
-    given: Pick<RegressorOptions, 'backend'>,
-    build: (options: RegressorOptions, state: ModelState | null) => M,
+    family: HeadFamily,
+    given: Pick<AnyOptions, 'backend'>,
+    build: (options: AnyOptions) => M,
   ): M {
     checkCall('load', given);
-    checkOptions(given, 'load');
+    checkOptions(given, 'load', family.task);
     const backend = checkedBackend(given, 'load');
-    const { options, state } = decodeModel(bytes, kind);
+    const { options, state } = decodeModel(bytes, family);
     try {
-      return build({ ...options, backend }, state);
+      const model = build({ ...options, backend });
+      model.state = state;
+      return model;
     } catch (error) {
       if (!isFkmError(error)) throw error;
       throw new FormatError(`load: the options in the checkpoint are damaged: ${error.message}`);
@@ -377,7 +432,8 @@ export abstract class PrototypeModel<Y> {
 
   protected checkGradients(call: string): void {
     const why = refusesGradients(this.options.softType);
-    if (why) {
+    const { routes } = this.family.head(this.options, this.family.carries(this.options, 2));
+    if (why && routes) {
       throw new OptionError(
         `${call}: ${why}; use softType 'gaussian', 'scaled' or 'softmax_scaled' for gradient steps.`,
         {
@@ -397,25 +453,17 @@ export abstract class PrototypeModel<Y> {
     call: string,
   ): Split {
     const { evalSet, evalFraction } = options;
-    if (!evalSet) return splitRows(raw, evalFraction ?? share, evalFraction ? 1 : 0, random);
+    if (!evalSet) return splitRows(raw.batch, evalFraction ?? share, evalFraction ? 1 : 0, random);
     if (evalFraction) {
       throw new OptionError(
         `${call}: evalFraction is ${evalFraction} beside an evalSet; pass one of the two.`,
-        {
-          option: 'evalFraction',
-          value: evalFraction,
-        },
+        { option: 'evalFraction', value: evalFraction },
       );
     }
     const { X, y, ...rest } = evalSet;
     checkCall('evalSet', rest, `${call}: evalSet`);
-    return givenSplit(raw, this.checkBatch(X, y, rest, `${call}: evalSet`), call);
+    const known = { ...raw, grows: false };
+    const { batch } = this.checkBatch(X, y as Y, rest, `${call}: evalSet`, known);
+    return givenSplit(raw.batch, batch, call);
   }
-}
-
-/** Weights of mean 1: Adam's ε would swallow the gradients of tiny ones. */
-function withMeanWeight(batch: Batch): Batch {
-  const { sampleWeight } = batch;
-  const mean = sampleWeight.reduce((a, b) => a + b, 0) / sampleWeight.length;
-  return mean === 1 ? batch : { ...batch, sampleWeight: sampleWeight.map((w) => w / mean) };
 }

@@ -1,11 +1,13 @@
 // What the constructor takes: every option checked by name, type, range and against the others.
 
 import { describe, expect, it } from 'vitest';
+import { ownOptions } from './checkpoint.js';
 import { resolveOptions } from './options.js';
 import { FastKMeansRegressor } from './regressor.js';
+import { optionNames } from './rules.js';
 import { backend, expectError, rows } from './testing.js';
 
-const resolve = (options: object) => resolveOptions({ backend, ...options }, 'Test');
+const resolve = (options: object) => resolveOptions({ backend, ...options }, 'Test', 'regressor');
 const grid = {
   prototypes: [
     [0, 0],
@@ -41,6 +43,7 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   learningRate: [0, -1, Infinity, Number.NaN],
   randomState: [-1, 0.5, 2 ** 53, '42'],
   useCompile: [false, 1],
+  useIndex: [true, 'auto'],
   dtype: ['float64', 'float16'],
 };
 
@@ -52,7 +55,7 @@ describe('checkOptions', () => {
   });
 
   it('covers every option', () => {
-    expect(Object.keys(resolve({})).sort()).toEqual(Object.keys(wrong).sort());
+    expect([...optionNames.regressor].sort()).toEqual(Object.keys(wrong).sort());
   });
 
   it.each(['kTarget', 'softtype', 'constructor', 'toString', '__proto__x'])(
@@ -90,7 +93,7 @@ describe('resolveOptions', () => {
     ['metric', { initMode: 'random', metric: 'slopes' }],
     ['kTargets', { kTargets: 'auto' }],
     ['kFeatures', { kFeatures: 'auto' }],
-    ['featureWeights', { featureWeights: [1, 0.5] }],
+    ['featureWeights', { featureWeights: [1, 0.5], scaling: 'dual' }],
     ['featureWeights', { featureWeights: [1, 0.5], scaling: 'quantile' }],
     ['scaling', { initMode: grid, scaling: 'standard' }],
     ['nPrototypes', { softType: 'scaled', nPrototypes: 5 }],
@@ -113,7 +116,7 @@ describe('resolveOptions', () => {
     ];
     for (const options of all) {
       const once = resolve(options);
-      expect(resolveOptions(once as never, 'Test')).toEqual(once);
+      expect(resolve(ownOptions('regressor', once))).toEqual(once);
     }
   });
 

@@ -1,13 +1,13 @@
 // The regressor: prototypes that say numbers.
 
-import { checkFinite, type Matrix, type Rows, toRows, toWeights, type Vector } from '../data/matrix.js';
+import { checkFinite, type Matrix, toRows, toWeights, type Vector } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, ShapeError } from '../errors.js';
-import { regressorHead } from '../method/head.js';
+import { regressorHeads } from '../heads/regressor.js';
 import { r2Score } from '../metrics.js';
+import type { RegressorOptions } from '../model/options.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
-import { PrototypeModel } from './model.js';
-import type { RegressorOptions } from './options.js';
+import { type Encoded, type Known, PrototypeModel } from './model.js';
 
 /** Targets: one number a row [N], or T of them [N, T]. */
 export type RegressionTargets = Vector | Matrix;
@@ -23,7 +23,7 @@ const isVector = (y: RegressionTargets): y is Vector =>
  */
 export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
   constructor(options: RegressorOptions) {
-    super(options, regressorHead, 'FastKMeansRegressor');
+    super(options, regressorHeads, 'FastKMeansRegressor');
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
@@ -31,39 +31,27 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
     bytes: Uint8Array,
     options: Pick<RegressorOptions, 'backend'>,
   ): Promise<FastKMeansRegressor> {
-    return PrototypeModel.read(bytes, 'regressor', options, (all, state) => {
-      const model = new FastKMeansRegressor(all);
-      model.state = state;
-      return model;
-    });
+    return PrototypeModel.restore(bytes, regressorHeads, options, (all) => new FastKMeansRegressor(all));
   }
 
   /** Predictions [N], or [N, T] for more than one target column. Errors: ShapeError, DataError, StateError. */
   async predict(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    const { data, shape, dtype } = await this.answers('predict', X, options);
+    const { data, shape, dtype } = (await this.read('predict', X, options, 'value')) as NdArray<Float32Array>;
     return { data, dtype, shape: shape[1] === 1 ? [shape[0] as number] : shape };
   }
 
   /** R², the mean over the target columns: 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)². Errors: as `predict`. */
   async score(X: Matrix, y: RegressionTargets, options: RowOptions = {}): Promise<number> {
     checkCall('score', options);
-    const { data, shape } = await this.answers(
-      'score',
-      X,
-      options.featureMask === undefined ? {} : { featureMask: options.featureMask },
-    );
+    const { data, shape } = await this.read('score', X, this.maskOf(options), 'value');
     const rows = shape[0] as number;
     if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
-    const truth = this.encode(y, rows, 'score');
-    if (truth.columns !== shape[1]) {
-      throw new ShapeError(`score: y has ${truth.columns} columns, this model was fitted on ${shape[1]}.`, {
-        argument: 'y',
-      });
-    }
+    const known = { ...this.fitted('score'), grows: false };
+    const truth = this.encode(y, rows, 'score', known).y;
     return r2Score(truth.data, data, truth.columns, toWeights(options.sampleWeight, rows, 'score'));
   }
 
-  protected encode(y: RegressionTargets, rows: number, call: string): Rows {
+  protected encode(y: RegressionTargets, rows: number, call: string, known: Known | null): Encoded {
     const place = { call, argument: 'y' };
     if (typeof y !== 'object' || y === null)
       throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });
@@ -75,7 +63,13 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
         expected: rows,
       });
     }
+    if (known && known.outputs !== targets.columns) {
+      throw new ShapeError(
+        `${call}: y has ${targets.columns} columns, this model was fitted on ${known.outputs}.`,
+        { argument: 'y', columns: targets.columns, expected: known.outputs },
+      );
+    }
     checkFinite(targets, place);
-    return targets;
+    return { y: targets, outputs: targets.columns, classes: [] };
   }
 }

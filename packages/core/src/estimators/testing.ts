@@ -3,10 +3,10 @@
 import { expect } from 'vitest';
 import type { Backend } from '../backend.js';
 import { type ErrorKind, isFkmError } from '../errors.js';
+import type { InitialGrid } from '../model/initial-grid.js';
+import type { RegressorOptions } from '../model/options.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
-import type { InitialGrid } from './initial-grid.js';
-import type { RegressorOptions } from './options.js';
 import { FastKMeansRegressor } from './regressor.js';
 
 export const backend: Backend = jsBackend();

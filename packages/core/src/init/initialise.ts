@@ -1,18 +1,20 @@
 // From the first batch to a grid: scaler, units of the targets, metric, prototypes.
 
-import { type Matrix, type Rows, toRows } from '../data/matrix.js';
+import type { Rows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
-import type { InitialGrid } from '../estimators/initial-grid.js';
-import { defaultStrata, type Resolved } from '../estimators/options.js';
-import type { ModelState } from '../estimators/state.js';
+import { mostVectors } from '../heads/classifier.js';
+import type { Head } from '../heads/head.js';
+import { type Batch, takeBatch } from '../model/batch.js';
+import type { Resolved } from '../model/options.js';
+import type { Label, ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
-import { fitScaler } from '../scaling/scaler.js';
+import { fitScaler, type Scaling } from '../scaling/scaler.js';
 import { type Context, scaleBatch } from '../training/context.js';
-import { takeBatch } from '../training/fit.js';
-import type { Batch } from '../training/phase1.js';
+import { coverClasses } from './cover.js';
 import { jointStart, sampleBatch } from './joint.js';
 import { chooseMetric } from './metric.js';
+import { rowsStart } from './rows.js';
 import { strataStart } from './strata.js';
 
 /** Prototypes in all, unless said otherwise: four rows each, and no more than fit the caches. */
@@ -24,7 +26,10 @@ const mostRows = 2 ** 14;
 /** A head of fewer prototypes says too little. */
 const leastPerHead = 8;
 
-const empty = (random: Random, rawColumns: number, count: number): Omit<ModelState, 'arrays'> => ({
+/** What is known before the first prototype. */
+export type Settled = Pick<ModelState, 'rawColumns' | 'outputs' | 'classes' | 'scaling' | 'joint'>;
+
+export const empty = (random: Random, count: number, settled: Settled): Omit<ModelState, 'arrays'> => ({
   ages: new Float64Array(count).fill(1),
   coordinateAges: null,
   spread: new Float64Array(0),
@@ -33,14 +38,23 @@ const empty = (random: Random, rawColumns: number, count: number): Omit<ModelSta
   step: 0,
   trained: false,
   batches: 0,
-  rawColumns,
+  ...settled,
 });
 
-/** How many prototypes and heads; K is a multiple of H. */
-export function gridSize({ nPrototypes, heads }: Resolved, rows: number): { count: number; heads: number } {
-  const wanted = nPrototypes ?? Math.max(1, Math.min(mostPrototypes, Math.floor(rows / rowsPerPrototype)));
+/** How many prototypes and heads a joint start has; K is a multiple of H. */
+export function gridSize(
+  { nPrototypes, kInit, heads }: Resolved,
+  rows: number,
+  outputs: number,
+  carries: boolean,
+): { count: number; heads: number } {
+  const perClass = typeof kInit === 'number' ? kInit * outputs : undefined;
+  const wanted =
+    nPrototypes ?? perClass ?? Math.max(1, Math.min(mostPrototypes, Math.floor(rows / rowsPerPrototype)));
   const count = Math.min(wanted, Math.max(1, rows));
-  const chosen = heads ?? Math.max(1, Math.min(defaultHeads, Math.floor(count / leastPerHead)));
+  // Owners want every class in every head: one head is the default there.
+  const most = carries ? defaultHeads : 1;
+  const chosen = heads ?? Math.max(1, Math.min(most, Math.floor(count / leastPerHead)));
   const used = Math.min(chosen, count);
   return { count: count - (count % used), heads: used };
 }
@@ -64,13 +78,19 @@ function targetUnits(y: Rows, sampleWeight: Float32Array): Record<string, NdArra
   };
 }
 
-/** What a gaussian grid has besides prototypes and targets. */
-function routingArrays(options: Resolved, count: number, columns: number): Record<string, NdArray> {
+/** What a grid has besides prototypes, owners and targets. */
+export function routingArrays(
+  options: Resolved,
+  routes: boolean,
+  count: number,
+  columns: number,
+): Record<string, NdArray> {
+  const gaussian = options.softType === 'gaussian';
   const weights = options.featureWeights ?? new Float32Array(columns).fill(1);
-  const weighted = options.softType === 'gaussian' || options.featureWeights || options.autoFeatureWeights;
+  const weighted = (gaussian && routes) || options.featureWeights || options.autoFeatureWeights;
   return {
     ...(weighted ? { featureWeights: ndarray(weights, [1, columns]) } : {}),
-    ...(options.softType === 'gaussian'
+    ...(gaussian
       ? {
           logBandwidth: ndarray(new Float32Array(count), [count]),
           bias: ndarray(new Float32Array(count), [count]),
@@ -80,7 +100,7 @@ function routingArrays(options: Resolved, count: number, columns: number): Recor
   };
 }
 
-function checkFeatureWeights(options: Resolved, columns: number, call: string): void {
+export function checkFeatureWeights(options: Resolved, columns: number, call: string): void {
   const given = options.featureWeights?.length;
   if (given !== undefined && given !== columns) {
     throw new OptionError(`${call}: featureWeights has ${given} values, there are ${columns} columns.`, {
@@ -89,38 +109,6 @@ function checkFeatureWeights(options: Resolved, columns: number, call: string): 
       expected: columns,
     });
   }
-}
-
-/** A state from a checked grid; the model takes it as it is. Errors: OptionError. */
-export function initialFromGrid(
-  options: Resolved,
-  grid: InitialGrid,
-  random: Random,
-  call: string,
-): ModelState {
-  const prototypes = toRows(grid.prototypes, { call, argument: 'initMode.prototypes' });
-  const { rows: count, columns } = prototypes;
-  const heads = options.heads ?? 1;
-  if (count % heads !== 0) {
-    throw new OptionError(`${call}: heads is ${heads}, which does not divide ${count} prototypes.`, {
-      option: 'heads',
-      value: heads,
-    });
-  }
-  checkFeatureWeights(options, columns, call);
-  const targets = grid.targets && toRows(grid.targets as Matrix, { call, argument: 'initMode.targets' });
-  const arrays: Record<string, NdArray> = {
-    prototypes: ndarray(prototypes.data, [count, columns]),
-    ...(targets ? { targets: ndarray(targets.data, [count, targets.columns]) } : {}),
-    ...routingArrays(options, count, columns),
-  };
-  const weights = arrays.featureWeights;
-  if (weights && heads > 1) {
-    const repeated = Array.from({ length: heads }, () => Array.from(weights.data)).flat();
-    arrays.featureWeights = ndarray(repeated, [heads, columns]);
-  }
-  const ages = grid.ages ? Float64Array.from(grid.ages) : new Float64Array(count).fill(1);
-  return { ...empty(random, columns, count), arrays, ages };
 }
 
 /** Scaled rows with masked values at 0, the mean: a slope cannot skip them. */
@@ -141,27 +129,51 @@ function weighted(batch: Batch, call: string): Batch {
   return takeBatch(batch, kept, 0, kept.length);
 }
 
+/** What the rows to come are: columns of an answer, and the names of the classes. */
+export interface Outputs {
+  readonly outputs: number;
+  readonly classes: readonly Label[];
+}
+
 /** A state from the first batch of raw rows, by the options' initMode. */
 export async function initialise(
   context: Context,
   first: Batch,
+  { outputs, classes }: Outputs,
   random: Random,
   call: string,
 ): Promise<ModelState> {
-  const { programs, options, signal } = context;
+  const { programs, options, family, signal } = context;
   const raw = weighted(first, call);
   const { x, y, sampleWeight, mask } = raw;
-  const gaussian = options.softType === 'gaussian';
-  const arrays: Record<string, NdArray> = {
-    ...fitScaler(options.scaling, x, mask),
-    ...(gaussian ? targetUnits(y, sampleWeight) : {}),
+  const carries = family.carries(options, outputs);
+  const head = family.head(options, carries);
+  const start = startOf(context, head, outputs, call);
+  const settled: Settled = {
+    rawColumns: x.columns,
+    outputs,
+    classes,
+    scaling: options.scaling ?? defaultScaling(options, head),
+    joint: start === 'joint' && head.code !== null,
   };
-  const shell = (): ModelState => ({ ...empty(random, x.columns, 0), arrays });
   checkFeatureWeights(options, x.columns, call);
+  const arrays: Record<string, NdArray> = {
+    ...fitScaler(settled.scaling, x, mask),
+    ...(head.code?.standardised ? targetUnits(y, sampleWeight) : {}),
+  };
+  const shell = (): ModelState => ({ ...empty(random, 0, settled), arrays });
   let batch = await scaleBatch(context, shell(), raw);
-  if (options.metric !== 'none') {
-    const sample = sampleBatch({ ...batch, x: atMean(batch), mask: undefined }, mostRows, random);
-    const metric = await chooseMetric(programs, options, sample, random, signal);
+  const metricMode = options.metric ?? (start === 'joint' ? 'auto' : 'none');
+  if (metricMode !== 'none') {
+    const drawn = sampleBatch({ ...batch, x: atMean(batch), mask: undefined }, mostRows, random);
+    const sample = { ...drawn, y: head.coordinatesOf(drawn.y, outputs) };
+    const metric = await chooseMetric(
+      programs,
+      { metric: metricMode, distance: options.distance },
+      sample,
+      random,
+      signal,
+    );
     if (metric) {
       arrays['scaler.metric'] = ndarray(metric.map(Math.sqrt), [metric.length]);
       batch = await scaleBatch(context, shell(), raw);
@@ -172,30 +184,72 @@ export async function initialise(
   const varying = arrays['scaler.columns']?.data;
   const given = options.featureWeights;
   const featureWeights = given && varying ? Float32Array.from(varying, (j) => given[j] as number) : given;
-  const size = gridSize(options, x.rows);
-  const geometry = { distance: options.distance, columns, targets: y.columns, head: context.head };
+  const bare = { ...shell(), random: random.save() };
+  if (start !== 'joint' && head.start === 'owners') {
+    const routed = routingArrays({ ...options, featureWeights }, head.routes, 0, columns);
+    const none: Record<string, NdArray> = {
+      ...arrays,
+      ...routed,
+      prototypes: ndarray([], [0, columns]),
+      owners: ndarray([], [0], 'int32'),
+      ...(head.code ? { targets: ndarray([], [0, outputs]) } : {}),
+    };
+    return coverClasses(context, { ...bare, arrays: none }, batch, start);
+  }
   let grid: Record<string, NdArray>;
-  if (options.initMode === 'joint') {
-    const spec = { ...geometry, heads: size.heads, prototypes: size.count };
-    grid = await jointStart(programs, spec, batch, featureWeights, random, signal);
-  } else {
-    const start = options.initMode as 'kmeans++' | 'random';
-    const {
-      targetDistance,
-      kTargets = defaultStrata.kTargets,
-      kFeatures = defaultStrata.kFeatures,
-    } = options;
-    grid = await strataStart(
+  if (start === 'joint') {
+    const size = gridSize(options, x.rows, outputs, carries);
+    const geometry = { distance: options.distance, columns, outputs, head, prototypes: size.count };
+    grid = await jointStart(
       programs,
-      geometry,
-      sampleBatch(batch, mostRows, random),
-      { kTargets, kFeatures, targetDistance, start },
+      { ...geometry, heads: size.heads },
+      batch,
+      featureWeights,
       random,
+      signal,
     );
+  } else {
+    const sample = sampleBatch(batch, mostRows, random);
+    grid =
+      head.start === 'strata'
+        ? await strataStart(programs, options, sample, start, random)
+        : await rowsStart(programs, options, sample, start, random);
   }
   const count = (grid.prototypes as NdArray).shape[0] as number;
   return {
-    ...empty(random, x.columns, count),
-    arrays: { ...arrays, ...routingArrays({ ...options, featureWeights }, count, columns), ...grid },
+    ...empty(random, count, settled),
+    arrays: {
+      ...arrays,
+      ...routingArrays({ ...options, featureWeights }, head.routes, count, columns),
+      ...grid,
+    },
   };
+}
+
+/** Weights of raw columns need columns that stay what they are; clusters are of the rows as they came. */
+const defaultScaling = ({ distance, featureWeights }: Resolved, head: Head): Scaling =>
+  head.start === 'rows' || distance === 'cosine' ? 'none' : featureWeights ? 'standard' : 'dual';
+
+/** Classes up to which a joint start clusters them as further columns. */
+const mostJoint = mostVectors;
+
+/** The start that the options ask for, or that suits the classes. Errors: OptionError for options that it cannot have. */
+function startOf(
+  { options }: Context,
+  head: Head,
+  outputs: number,
+  call: string,
+): 'joint' | 'kmeans++' | 'random' {
+  const { initMode, softType } = options;
+  if (initMode !== undefined) return initMode as 'joint' | 'kmeans++' | 'random';
+  if (softType === 'gaussian' && head.start !== 'rows' && (outputs <= mostJoint || head.code)) return 'joint';
+  for (const option of ['heads', 'metric', 'nPrototypes'] as const) {
+    const value = options[option];
+    if (value === undefined || value === 1 || value === 'none' || head.start === 'rows') continue;
+    throw new OptionError(
+      `${call}: ${option} ${value} needs initMode 'joint', which ${outputs} classes do not start with by themselves; set it.`,
+      { option, value },
+    );
+  }
+  return 'kmeans++';
 }

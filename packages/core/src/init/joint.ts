@@ -2,8 +2,9 @@
 
 import { type Rows, repeatMask, takeRows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import type { Batch } from '../model/batch.js';
 import type { Random } from '../random.js';
-import type { Batch } from '../training/phase1.js';
+import { majority } from '../training/ema-step.js';
 import type { Programs } from '../training/program.js';
 import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
@@ -31,32 +32,33 @@ export function sampleBatch(batch: Batch, limit: number, random: Random): Batch 
 /** Prototypes, targets and featureWeights of all heads, from scaled rows; `featureWeights` [D] is what every head starts from. */
 export async function jointStart(
   programs: Programs,
-  spec: Pick<GridSpec, 'heads' | 'columns' | 'targets' | 'prototypes' | 'distance' | 'head'>,
+  spec: Pick<GridSpec, 'heads' | 'columns' | 'outputs' | 'prototypes' | 'distance' | 'head'>,
   batch: Batch,
   start: ArrayLike<number> | undefined,
   random: Random,
   signal?: AbortSignal,
 ): Promise<Record<string, NdArray>> {
-  const sample = sampleBatch(batch, sampleRows, random);
-  const { heads, columns, targets, prototypes: count } = spec;
+  const { heads, columns, outputs, prototypes: count, head: kind } = spec;
+  const drawn = sampleBatch(batch, sampleRows, random);
+  const sample = { ...drawn, y: kind.coordinatesOf(drawn.y, outputs) };
   const perHead = count / heads;
-  const scale = spec.head.jointScale / Math.sqrt(targets);
+  const scale = kind.jointScale(columns, outputs);
   const n = sample.x.rows;
   const rows = beside(sample.x, sample.y, scale);
   const mask =
     sample.mask &&
     beside(
       repeatMask(sample.mask, n),
-      { data: new Float32Array(n * targets).fill(1), rows: n, columns: targets },
+      { data: new Float32Array(n * outputs).fill(1), rows: n, columns: outputs },
       1,
     );
 
   const prototypes = new Float32Array(count * columns);
-  const answers = new Float32Array(count * targets);
+  const means = new Float64Array(count * outputs);
   const featureWeights = new Float32Array(heads * columns);
   for (let head = 0; head < heads; head++) {
     await breathe(signal);
-    const weights = new Float32Array(columns + targets).fill(1);
+    const weights = new Float32Array(columns + outputs).fill(1);
     if (start) weights.set(start);
     if (heads > 1)
       for (const j of random.permutation(columns).subarray(0, columns >> 1))
@@ -77,18 +79,18 @@ export async function jointStart(
       random,
     );
     // The answers are means of the rows themselves: a center of 'cosine' has lost its length.
-    const answered = meanTargets(sample, index, perHead);
+    means.set(meanTargets(sample, index, perHead), head * perHead * outputs);
     for (let k = 0; k < perHead; k++) {
-      const center = centers.subarray(k * (columns + targets), k * (columns + targets) + columns);
+      const center = centers.subarray(k * (columns + outputs), k * (columns + outputs) + columns);
       prototypes.set(center, (head * perHead + k) * columns);
-      for (let t = 0; t < targets; t++) {
-        answers[(head * perHead + k) * targets + t] = (answered[k * targets + t] as number) / heads;
-      }
     }
   }
   return {
     prototypes: ndarray(prototypes, [count, columns]),
-    targets: ndarray(answers, [count, targets]),
+    ...(kind.code ? { targets: ndarray(kind.code.store(means, outputs, heads), [count, outputs]) } : {}),
+    ...(kind.start === 'owners'
+      ? { owners: majority(means, outputs, ndarray(new Int32Array(count), [count], 'int32')) }
+      : {}),
     featureWeights: ndarray(featureWeights, [heads, columns]),
   };
 }

@@ -4,8 +4,8 @@ import { type Rows, repeatMask } from '../data/matrix.js';
 import { ndarray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
+import { clustererHead } from '../heads/clusterer.js';
 import { emaUpdate } from '../method/ema.js';
-import { regressorHead } from '../method/head.js';
 import { compare, type Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
 import { assignRows, disposeAll } from '../training/phase1.js';
@@ -47,7 +47,7 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
   });
 
   const spec: GridSpec = {
-    head: regressorHead,
+    head: clustererHead,
     distance: problem.distance,
     routing: { softType: 'hard', temperature: 1, topK: -1 },
     scaling: 'none',
@@ -55,23 +55,25 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
     rawColumns: columns,
     columns,
     prototypes: k,
-    targets: 1,
+    outputs: 0,
+    yColumns: 0,
     masked: mask !== undefined,
+    candidates: 'all',
     joint: false,
+    repels: false,
+    members: 0,
     l2Reg: 0,
     diversityReg: 0,
     trainable: [],
     frozen: false,
-    dropout: false,
-    standardisedTargets: false,
+    offsets: false,
   };
-  const y: Rows = { data: new Float32Array(rows.rows), rows: rows.rows, columns: 1 };
+  const y: Rows = { data: new Float32Array(0), rows: rows.rows, columns: 0 };
   const weights = problem.featureWeights;
   let index: Int32Array = new Int32Array(rows.rows);
   for (let pass = 0; ; pass++) {
     const arrays = {
       prototypes: ndarray(centers, [k, columns]),
-      targets: ndarray(new Float32Array(k), [k, 1]),
       ...(weights ? { featureWeights: ndarray(weights, [1, columns]) } : {}),
     };
     const assigned = await assignRows(programs, spec, arrays, { x: rows, y, mask, sampleWeight }, 'mean');
@@ -82,7 +84,7 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
       {
         distance: problem.distance,
         prototypes: centers,
-        targets: new Float64Array(k),
+        means: new Float64Array(0),
         ages: new Float64Array(k),
         coordinateAges: mask && new Float64Array(k * columns),
         frozen: new Uint8Array(k),

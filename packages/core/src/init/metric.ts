@@ -1,9 +1,9 @@
 // Whether the metric of slopes pays: nearest neighbours in both spaces, on rows that neither has seen.
 
 import { type Rows, takeRows } from '../data/matrix.js';
-import type { Resolved } from '../estimators/options.js';
+import type { Distance } from '../method/similarity.js';
+import type { Batch } from '../model/batch.js';
 import type { Random } from '../random.js';
-import type { Batch } from '../training/phase1.js';
 import type { Programs } from '../training/program.js';
 import { leastAnchors, nearestRows, slopeAnchors, slopesMetric } from './slopes.js';
 
@@ -17,7 +17,7 @@ const leastRows = 100;
 /** The metric [D], or null where 'auto' finds that it does not lower the error of the held-out rows. */
 export async function chooseMetric(
   programs: Programs,
-  options: Pick<Resolved, 'metric' | 'distance'>,
+  options: { readonly metric: 'slopes' | 'auto'; readonly distance: Distance },
   sample: Batch,
   random: Random,
   signal?: AbortSignal,
@@ -52,7 +52,7 @@ function rounded(n: number): number {
 /** Σ w·(mean target of the nearest rows − y)² */
 async function neighbourError(
   programs: Programs,
-  distance: Resolved['distance'],
+  distance: Distance,
   judges: Batch,
   fitted: Batch,
   featureWeights: Float32Array,

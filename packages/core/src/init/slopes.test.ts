@@ -1,9 +1,9 @@
 // The metric of slopes: its solver against elimination, its answers against targets whose slopes are known.
 
 import { describe, expect, it } from 'vitest';
+import type { Batch } from '../model/batch.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
-import type { Batch } from '../training/phase1.js';
 import { Programs } from '../training/program.js';
 import { nearestRows, slopesMetric, solveCholesky } from './slopes.js';
 

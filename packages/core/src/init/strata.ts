@@ -2,38 +2,30 @@
 
 import { type Rows, takeRows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import type { Distance } from '../method/similarity.js';
+import type { Batch } from '../model/batch.js';
+import { defaultStrata, type Resolved } from '../model/options.js';
 import type { Random } from '../random.js';
-import type { Batch } from '../training/phase1.js';
 import type { Programs } from '../training/program.js';
-import type { GridSpec } from '../training/spec.js';
 import { automaticK } from './auto-k.js';
 import { meanTargets } from './joint.js';
 import { clusterRows } from './means.js';
-
-export interface StrataOptions {
-  readonly kTargets: number | 'auto';
-  readonly kFeatures: number | 'auto';
-  readonly targetDistance: Distance;
-  readonly start: 'kmeans++' | 'random';
-}
 
 const targetPasses = 10;
 
 /** Prototypes [K, D] and targets [K, T]: of each stratum its mean first, then rows of it. */
 export async function strataStart(
   programs: Programs,
-  spec: Pick<GridSpec, 'distance' | 'columns' | 'targets'>,
+  options: Pick<Resolved, 'distance' | 'targetDistance' | 'kTargets' | 'kFeatures'>,
   batch: Batch,
-  options: StrataOptions,
+  start: 'kmeans++' | 'random',
   random: Random,
 ): Promise<Record<string, NdArray>> {
-  const { columns, targets } = spec;
   const { x, y, sampleWeight, mask } = batch;
+  const { kTargets = defaultStrata.kTargets, kFeatures = defaultStrata.kFeatures } = options;
   const strata = Math.min(
-    options.kTargets === 'auto'
+    kTargets === 'auto'
       ? await automaticK(programs, { rows: y, sampleWeight, distance: options.targetDistance })
-      : options.kTargets,
+      : kTargets,
     y.rows,
   );
   const { index } = await clusterRows(
@@ -44,7 +36,7 @@ export async function strataStart(
       distance: options.targetDistance,
       k: strata,
       passes: targetPasses,
-      start: options.start,
+      start,
     },
     random,
   );
@@ -63,9 +55,9 @@ export async function strataStart(
       mask: mask && (mask.rows === 1 ? mask : take(mask)),
     };
     const wanted =
-      options.kFeatures === 'auto'
-        ? await automaticK(programs, { ...part, rows: part.x, distance: spec.distance })
-        : options.kFeatures;
+      kFeatures === 'auto'
+        ? await automaticK(programs, { ...part, rows: part.x, distance: options.distance })
+        : kFeatures;
     const k = Math.min(wanted, members.length);
     const first = meanRow(part);
     for (const value of first) prototypes.push(value);
@@ -74,10 +66,10 @@ export async function strataStart(
         rows: part.x,
         mask: part.mask,
         sampleWeight: part.sampleWeight,
-        distance: spec.distance,
+        distance: options.distance,
         k: k - 1,
         passes: 0,
-        start: options.start,
+        start,
       };
       const { centers } = await clusterRows(programs, problem, random);
       for (const value of centers) prototypes.push(value);
@@ -85,8 +77,11 @@ export async function strataStart(
     const mean = meanTargets(part, new Int32Array(members.length), 1);
     for (let i = 0; i < k; i++) for (const value of mean) answers.push(value);
   }
-  const count = prototypes.length / columns;
-  return { prototypes: ndarray(prototypes, [count, columns]), targets: ndarray(answers, [count, targets]) };
+  const count = prototypes.length / x.columns;
+  return {
+    prototypes: ndarray(prototypes, [count, x.columns]),
+    targets: ndarray(answers, [count, y.columns]),
+  };
 }
 
 /** Weighted mean of the rows, a coordinate at a time over the rows that report it. */

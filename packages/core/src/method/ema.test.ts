@@ -7,7 +7,7 @@ const f64 = (...values: number[]): Float64Array => Float64Array.from(values);
 const grid = (options: Partial<MovingGrid> = {}): MovingGrid => ({
   distance: 'euclidean',
   prototypes: f64(1, 2, 5, 5),
-  targets: f64(1, 2),
+  means: f64(1, 2),
   ages: f64(2, 3),
   coordinateAges: undefined,
   frozen: [0, 0],
@@ -16,7 +16,7 @@ const grid = (options: Partial<MovingGrid> = {}): MovingGrid => ({
 const sums = (options: Partial<BatchSums> = {}): BatchSums => ({
   weights: f64(2, 0),
   sums: f64(6, 8, 0, 0),
-  targetMeans: f64(4, Number.NaN),
+  means: f64(4, Number.NaN),
   ...options,
 });
 
@@ -26,7 +26,7 @@ describe('emaUpdate', () => {
     const shift = emaUpdate(g, sums());
     // (2·[1, 2] + [6, 8]) / 4
     expect([...g.prototypes]).toEqual([2, 3, 5, 5]);
-    expect([...g.targets]).toEqual([(2 * 1 + 2 * 4) / 4, 2]);
+    expect([...g.means]).toEqual([(2 * 1 + 2 * 4) / 4, 2]);
     expect([...g.ages]).toEqual([4, 3]);
     expect(shift).toBeCloseTo(Math.SQRT2, 12);
   });
@@ -57,7 +57,7 @@ describe('emaUpdate', () => {
   it('ages frozen prototypes, and moves neither them nor their targets', () => {
     const g = grid({ frozen: [1, 0] });
     expect(emaUpdate(g, sums())).toBe(0);
-    expect([...g.prototypes, ...g.targets]).toEqual([1, 2, 5, 5, 1, 2]);
+    expect([...g.prototypes, ...g.means]).toEqual([1, 2, 5, 5, 1, 2]);
     expect([...g.ages]).toEqual([4, 3]);
   });
 

@@ -10,15 +10,18 @@ export interface BatchSums {
   readonly sums: Float64Array;
   /** Σ w·m [K, D], masked only */
   readonly coordinateWeights?: Float64Array | undefined;
-  /** Mean target of each prototype's rows [K, T]; NaN where no row counts */
-  readonly targetMeans: Float64Array;
+  /** What each prototype's rows say on average [K, T], nothing where prototypes carry no targets; NaN where no row counts */
+  readonly means: Float64Array;
+  /** Rows that chose a prototype of a wrong class first: what it moves away from */
+  readonly push?: Pick<BatchSums, 'weights' | 'sums' | 'coordinateWeights'> | undefined;
 }
 
 /** The grid as phase 1 moves it; Float64 copies, updated in place. */
 export interface MovingGrid {
   readonly distance: Distance;
   readonly prototypes: Float64Array;
-  readonly targets: Float64Array;
+  /** What prototypes say, in the units of the batch's means [K, T] */
+  readonly means: Float64Array;
   readonly ages: Float64Array;
   /** [K, D] once a mask was seen */
   readonly coordinateAges: Float64Array | undefined;
@@ -32,36 +35,44 @@ export function decay(ages: Float64Array, rows: number, halfLife: number): void 
 }
 
 /**
- * age += W, η = W/age, p ← (1−η)·p + η·(mean of its rows); targets follow the same η.
+ * age += W, η = W/age, p ← (1−η)·p + η·(mean of its rows); what it says follows the same η. Then p ← p + η·r·(p − mean of
+ * the rows that push it), η = W_push/age, at most 1 (LVQ 2, Kohonen 1990).
  * With coordinate ages η is per coordinate, and what no row reported stays. With cosine every prototype that is not frozen
- * leaves at unit length. Returns the largest ‖p′ − p‖ of those that rows chose.
+ * leaves at unit length. Returns the largest ‖p′ − p‖ of those that rows chose or pushed.
  */
-export function emaUpdate(grid: MovingGrid, batch: BatchSums): number {
-  const { prototypes, targets, ages, coordinateAges, frozen } = grid;
+export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): number {
+  const { prototypes, means, ages, coordinateAges, frozen } = grid;
   const count = ages.length;
-  const [columns, width] = [prototypes.length / count, targets.length / count];
+  const [columns, width] = [prototypes.length / count, means.length / count];
   const unit = grid.distance === 'cosine';
+  const push = repulsion > 0 ? batch.push : undefined;
   let largest = 0;
   for (let k = 0; k < count; k++) {
     const weight = batch.weights[k] as number;
-    if (weight <= 0) {
-      if (unit && frozen[k] !== 1) toUnitLength(prototypes, k * columns, columns);
+    const pushing = push ? (push.weights[k] as number) : 0;
+    const held = frozen[k] === 1;
+    if (weight <= 0 && pushing <= 0) {
+      if (unit && !held) toUnitLength(prototypes, k * columns, columns);
       continue;
     }
     const age = (ages[k] as number) + weight;
     ages[k] = age;
     const before = prototypes.slice(k * columns, (k + 1) * columns);
-    const held = frozen[k] === 1;
     for (let j = k * columns; j < (k + 1) * columns; j++) {
-      let [reported, old] = [weight, age];
-      if (coordinateAges) {
-        reported = batch.coordinateWeights ? (batch.coordinateWeights[j] as number) : weight;
-        if (reported <= 0) continue;
-        old = (coordinateAges[j] as number) + reported;
-        coordinateAges[j] = old;
+      const reported = reportedAt(batch, weight, j, coordinateAges);
+      if (reported > 0) {
+        const total = coordinateAges ? (coordinateAges[j] as number) + reported : age;
+        if (coordinateAges) coordinateAges[j] = total;
+        const p = prototypes[j] as number;
+        if (!held) prototypes[j] = p + (reported / total) * ((batch.sums[j] as number) / reported - p);
       }
-      const p = prototypes[j] as number;
-      if (!held) prototypes[j] = p + (reported / old) * ((batch.sums[j] as number) / reported - p);
+      const against = push ? reportedAt(push, pushing, j, coordinateAges) : 0;
+      if (push && against > 0 && !held) {
+        const total = coordinateAges ? (coordinateAges[j] as number) : age;
+        const p = prototypes[j] as number;
+        const rate = Math.min(1, against / total) * repulsion;
+        prototypes[j] = p + rate * (p - (push.sums[j] as number) / against);
+      }
     }
     if (held) continue;
     if (unit) toUnitLength(prototypes, k * columns, columns);
@@ -71,12 +82,20 @@ export function emaUpdate(grid: MovingGrid, batch: BatchSums): number {
     });
     largest = Math.max(largest, Math.sqrt(shift));
     for (let j = k * width; j < (k + 1) * width; j++) {
-      const [t, mean] = [targets[j] as number, batch.targetMeans[j] as number];
-      if (!Number.isNaN(mean)) targets[j] = t + (weight / age) * (mean - t);
+      const [t, mean] = [means[j] as number, batch.means[j] as number];
+      if (!Number.isNaN(mean) && weight > 0) means[j] = t + (weight / age) * (mean - t);
     }
   }
   return largest;
 }
+
+/** The weight that reports coordinate j: the rows' own where they are masked. */
+const reportedAt = (
+  { coordinateWeights }: Pick<BatchSums, 'coordinateWeights'>,
+  weight: number,
+  j: number,
+  coordinateAges: Float64Array | undefined,
+): number => (coordinateAges && coordinateWeights ? (coordinateWeights[j] as number) : weight);
 
 function toUnitLength(values: Float64Array, begin: number, size: number): void {
   let squares = 0;

@@ -42,8 +42,8 @@ export interface RoutingInputs {
   /** In the layout of the last axes of delta. */
   readonly logBandwidth?: Tensor | undefined;
   readonly bias?: Tensor | undefined;
-  /** Added to the logits: −1e9 leaves a prototype out. */
-  readonly dropped?: Tensor | undefined;
+  /** Added to the logits of 'gaussian' and 'softmax_scaled', a factor's logarithm in 'scaled': −1e9 leaves a prototype out. */
+  readonly offsets?: Tensor | undefined;
 }
 
 interface SoftTypeRow {
@@ -55,7 +55,7 @@ interface SoftTypeRow {
 }
 
 /** The k largest of the last axis as a bool mask; of equal scores the lowest indices are taken. */
-function largest(scores: Tensor, k: number): Tensor {
+export function largest(scores: Tensor, k: number): Tensor {
   const { values, indices } = topK(scores, k);
   const [threshold, index] = [slice(values, -1, k - 1, k), slice(indices, -1, k - 1, k)];
   const upTo = not(lt(index, iota(scores, scores.dim(-1))));
@@ -84,7 +84,7 @@ const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
   },
   // max(s, 0) / (Σ max(s, 0) + 1e-9)
   scaled: {
-    scores: bySimilarity,
+    scores: ({ similarity, offsets }) => (offsets ? mul(similarity, exp(offsets)) : similarity),
     weigh: (s, chosen) => {
       const positive = keep(relu(s), chosen, 0);
       return div(positive, add(total(positive), 1e-9));
@@ -93,17 +93,18 @@ const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
   },
   // softmax(s / temperature)
   softmax_scaled: {
-    scores: bySimilarity,
+    scores: ({ similarity, offsets }, { temperature }) =>
+      offsets ? add(similarity, mul(offsets, temperature)) : similarity,
     weigh: (s, chosen, { temperature }) => softmax(keep(div(s, temperature), chosen, outside)),
     refusesGradients: null,
   },
   // softmax(bias − exp(logBandwidth)·δ)
   gaussian: {
     // The small operands meet first: one pass over the [B, K] logits for each of the two steps.
-    scores: ({ delta, scale, logBandwidth, bias, dropped }) => {
+    scores: ({ delta, scale, logBandwidth, bias, offsets }) => {
       const bandwidth = logBandwidth ? neg(exp(logBandwidth)) : -1;
       const logits = mul(delta, scale ? mul(scale, bandwidth) : bandwidth);
-      const offset = bias && dropped ? add(bias, dropped) : (bias ?? dropped);
+      const offset = bias && offsets ? add(bias, offsets) : (bias ?? offsets);
       return offset ? add(logits, offset) : logits;
     },
     weigh: (logits, chosen) => softmax(keep(logits, chosen, outside)),

@@ -1,19 +1,16 @@
-// The graph of phase 1: every row to its nearest prototype, one a head, and the sums that the update needs.
+// The graph of phase 1: every row to the nearest prototype that it may choose, one a head, and the sums that the update needs.
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { clamp, expandDims, relu } from '../graph/functions.js';
 import type { Graph } from '../graph/ir.js';
 import {
-  argMax,
   broadcast,
   concat,
   constantLike,
   exp,
   lt,
   mul,
-  neg,
   oneHot,
-  scatter,
   select,
   slice,
   sub,
@@ -22,11 +19,9 @@ import {
 import { type Tensor, trace } from '../graph/trace.js';
 import { nearest } from '../method/composites.js';
 import { type Comparison, compare } from '../method/similarity.js';
-import { parameterSpecs } from './graphs.js';
-import { batchSpecs, type GridSpec } from './spec.js';
-
-/** How much a row counts in its prototype's target; for 'hard' the host picks the row of highest similarity. */
-export type TargetAssignment = 'mean' | 'scaled' | 'softmax_scaled' | 'hard';
+import type { TargetAssignment } from '../model/options.js';
+import { type Choice, choose, totals, wrongNearest } from './choice.js';
+import { batchSpecs, type GridSpec, specsOf } from './spec.js';
 
 const targetWeights: Readonly<
   Record<TargetAssignment, (similarity: Tensor, temperature: number) => Tensor | null>
@@ -39,15 +34,15 @@ const targetWeights: Readonly<
 };
 
 /** The comparison with the targets as further columns: near in features and in what is to be said. */
-function joint(spec: GridSpec, features: Comparison, y: Tensor, targets: Tensor): Comparison {
-  const scale = spec.head.jointScale / Math.sqrt(spec.targets);
+function joint(spec: GridSpec, features: Comparison, coordinates: Tensor, means: Tensor): Comparison {
+  const scale = spec.head.jointScale(spec.columns, spec.outputs);
   const { mask, weights } = features;
-  const ones = (rows: number): Tensor => constantLike(y, filled(1, [rows, spec.targets]));
+  const ones = (rows: number): Tensor => constantLike(coordinates, filled(1, [rows, spec.outputs]));
   return {
     ...features,
-    x: concat([features.x, mul(y, scale)], 1),
-    prototypes: concat([features.prototypes, mul(targets, scale * spec.heads)], 1),
-    mask: mask && concat([mask, broadcast(ones(1), y.shape, y)], 1),
+    x: concat([features.x, mul(coordinates, scale)], 1),
+    prototypes: concat([features.prototypes, mul(means, scale)], 1),
+    mask: mask && concat([mask, broadcast(ones(1), coordinates.shape, coordinates)], 1),
     weights: weights && concat([weights, ones(spec.heads)], 1),
   };
 }
@@ -55,15 +50,22 @@ function joint(spec: GridSpec, features: Comparison, y: Tensor, targets: Tensor)
 const filled = (value: number, shape: readonly [number, number]): NdArray =>
   ndarray(new Float32Array(shape[0] * shape[1]).fill(value), shape);
 
-/** Σ of the updates of each prototype [K/H, ..]. */
-const totals = (index: Tensor, updates: Tensor, prototypes: number): Tensor =>
-  scatter(constantLike(updates, filled(0, [prototypes, updates.dim(1)])), index, updates);
+/** Arrays that the assignment reads; `means` [K, outputs] is what the rows of each prototype say, for the joint space. */
+export const assignNames: readonly string[] = [
+  'prototypes',
+  'featureWeights',
+  'means',
+  'owners',
+  'members',
+  'positions',
+];
 
 /**
- * Scaled batch to, a column a head, the nearest prototype's `index` in its head and the `delta` to it (for 'hard' also its
- * `similarity`);
- * and a row a prototype `weights` Σ w, `sums` Σ w·x, `targetWeights` Σ v, `targetSums` Σ v·y, v being w weighed by the
- * target assignment. Masked: `sums` Σ w·m·x and `coordinateWeights` Σ w·m.
+ * Scaled batch to, a column a head, the nearest prototype's `index` in its head, the `delta` to it and the `cost`, which is δ
+ * in the joint space (for 'hard' also its `similarity`); a row a head `spread` Σ w·δ, Σ w;
+ * and a row a prototype `weights` Σ w, `sums` Σ w·x, and where it carries targets `targetWeights` Σ v, `targetSums` Σ v·y,
+ * v being w weighed by the target assignment. Masked: `sums` Σ w·m·x and `coordinateWeights` Σ w·m. With repulsion the same
+ * of the rows that it wrongly attracts: `pushWeights`, `pushSums`, `pushCoordinateWeights`.
  */
 export function assignGraph(
   spec: GridSpec,
@@ -72,51 +74,72 @@ export function assignGraph(
 ): Graph {
   return trace(
     'assign',
-    { ...batchSpecs(spec), ...parameterSpecs(arrays) },
+    { ...batchSpecs(spec), ...specsOf(arrays, assignNames) },
     (t: Readonly<Record<string, Tensor>>) => {
-      const [x, y, w] = [t.x as Tensor, t.y as Tensor, t.sampleWeight as Tensor];
+      const [x, w] = [t.x as Tensor, t.sampleWeight as Tensor];
       const mask = t.mask && clamp(t.mask, 0, 1);
-      const prototypes = t.prototypes as Tensor;
       const comparison: Comparison = {
         distance: spec.distance,
         x,
-        prototypes,
+        prototypes: t.prototypes as Tensor,
         mask,
         weights: t.featureWeights,
       };
       const features = compare(comparison);
       const { layout } = features;
+      const coordinates = t.y && spec.head.coordinates(t.y, spec.outputs);
       const searched = spec.joint
-        ? compare(joint(spec, comparison, y, t.targets as Tensor)).delta
+        ? compare(joint(spec, comparison, coordinates as Tensor, t.means as Tensor)).delta
         : features.delta;
       const rows = mask ? mul(select(lt(0, mask), x, 0), mask) : x;
-      const weight = expandDims(w, 1);
 
       const collected = new Map<string, Tensor[]>();
       const collect = (name: string, value: Tensor): void => {
         collected.set(name, [...(collected.get(name) ?? []), value]);
       };
+      const collectSums = (prefix: string, choice: Choice): void => {
+        const name = (what: string): string =>
+          prefix ? `${prefix}${what.charAt(0).toUpperCase()}${what.slice(1)}` : what;
+        collect(name('weights'), choice.total(null));
+        collect(name('sums'), choice.total(rows));
+        if (mask) collect(name('coordinateWeights'), choice.total(mask));
+      };
       // One head without targets is the plain search, for which backends may have a kernel.
-      const plain = spec.joint || layout.heads > 1 ? undefined : nearest(comparison);
+      const plain =
+        spec.joint || layout.heads > 1 || spec.candidates !== 'all' ? undefined : nearest(comparison);
       for (let head = 0; head < layout.heads; head++) {
         const own = (all: Tensor): Tensor =>
           slice(layout.join(all), 1, head * layout.perHead, (head + 1) * layout.perHead);
-        const index = plain?.index ?? argMax(neg(own(searched)));
-        const at = oneHot(index, layout.perHead);
+        if (plain) {
+          collect('index', expandDims(plain.index, 1));
+          collect('delta', expandDims(plain.delta, 1));
+          collect('cost', expandDims(plain.delta, 1));
+        }
+        const choice = plain
+          ? { ...totals(plain.index, w, layout.perHead), weight: w, index: plain.index }
+          : choose(spec, t, head, layout.perHead, own(searched), w);
+        const at = oneHot(choice.index, layout.perHead);
         const similarity = sum(mul(own(features.similarity), at), 1);
         const delta = plain?.delta ?? sum(mul(own(features.delta), at), 1);
-        const factor = targetWeights[targetAssignment](similarity, spec.routing.temperature);
-        const share = factor ? expandDims(mul(w, factor), 1) : weight;
-        collect('index', expandDims(index, 1));
+        if (!plain) {
+          collect('index', expandDims(choice.index, 1));
+          collect('delta', expandDims(delta, 1));
+          collect('cost', expandDims(spec.joint ? sum(mul(own(searched), at), 1) : delta, 1));
+        }
         if (targetAssignment === 'hard') collect('similarity', expandDims(similarity, 1));
-        collect('delta', expandDims(delta, 1));
-        collect('weights', totals(index, weight, layout.perHead));
-        collect('sums', totals(index, mul(rows, weight), layout.perHead));
-        if (mask) collect('coordinateWeights', totals(index, mul(mask, weight), layout.perHead));
-        collect('targetWeights', totals(index, share, layout.perHead));
-        collect('targetSums', totals(index, mul(y, share), layout.perHead));
+        const spread = concat([expandDims(mul(choice.weight, delta), 1), expandDims(choice.weight, 1)], 1);
+        collect('spread', sum(spread, 0, { keepDims: true }));
+        collectSums('', choice);
+        if (spec.head.code) {
+          const factor = targetWeights[targetAssignment](similarity, spec.routing.temperature);
+          const shares = factor ? totals(choice.index, mul(w, factor), layout.perHead) : choice;
+          collect('targetWeights', shares.total(null));
+          collect('targetSums', shares.total(coordinates as Tensor));
+        }
+        if (spec.repels)
+          collectSums('push', wrongNearest(spec, t, head, layout.perHead, own(features.delta), w));
       }
-      const perRow = new Set(['index', 'similarity', 'delta']);
+      const perRow = new Set(['index', 'similarity', 'delta', 'cost']);
       return Object.fromEntries(
         [...collected].map(([name, parts]) => [name, concat(parts, perRow.has(name) ? 1 : 0)]),
       );

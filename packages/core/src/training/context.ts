@@ -2,19 +2,21 @@
 
 import { type Rows, repeatMask } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import type { Resolved } from '../estimators/options.js';
-import type { ModelState } from '../estimators/state.js';
-import type { Head } from '../method/head.js';
+import type { Head, HeadFamily } from '../heads/head.js';
+import { membersOf } from '../heads/members.js';
+import type { Batch } from '../model/batch.js';
+import type { Resolved } from '../model/options.js';
+import type { ModelState } from '../model/state.js';
 import { scaledColumns } from '../scaling/scaler.js';
 import { scaleGraph, scalerNames } from './graphs.js';
-import { type Batch, disposeAll, uploadParameters } from './phase1.js';
+import { disposeAll, uploadParameters } from './phase1.js';
 import { type Programs, runOnce, take, uploadRows } from './program.js';
 import type { GridSpec } from './spec.js';
 
 export interface Context {
   readonly programs: Programs;
   readonly options: Resolved;
-  readonly head: Head;
+  readonly family: HeadFamily;
   /** Stops long work between its parts. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -24,8 +26,14 @@ export const blockRows = 4096;
 
 const shapeOf = (state: ModelState, name: string): readonly number[] => (state.arrays[name] as NdArray).shape;
 
+/** The head that serves a state. */
+export const headOf = ({ family, options }: Context, { arrays }: ModelState): Head =>
+  family.head(options, arrays.targets !== undefined);
+
 /** The spec of a model's graphs for rows with or without a mask. */
-export function specOf({ options, head }: Context, state: ModelState, masked: boolean): GridSpec {
+export function specOf(context: Context, state: ModelState, masked: boolean): GridSpec {
+  const { options } = context;
+  const head = headOf(context, state);
   const [prototypes, columns] = shapeOf(state, 'prototypes') as [number, number];
   const gaussian = options.softType === 'gaussian';
   const weighted = state.arrays.featureWeights !== undefined;
@@ -33,39 +41,54 @@ export function specOf({ options, head }: Context, state: ModelState, masked: bo
     head,
     distance: options.distance,
     routing: { softType: options.softType, temperature: options.temperature, topK: options.topK },
-    scaling: options.scaling,
+    scaling: state.scaling,
     heads: weighted ? (shapeOf(state, 'featureWeights')[0] as number) : 1,
     rawColumns: state.rawColumns,
     columns,
     prototypes,
-    targets: shapeOf(state, 'targets')[1] as number,
+    outputs: state.outputs,
+    yColumns: head.task === 'classifier' ? 1 : state.outputs,
     masked,
-    joint: options.initMode === 'joint',
+    candidates: head.candidates,
+    joint: state.joint,
+    repels: options.repulsionFactor > 0 && head.candidates !== 'all',
+    members: membersOfState(head, state)?.members.shape[2] ?? 0,
     l2Reg: options.l2Reg,
     diversityReg: options.diversityReg,
     trainable: [
       'prototypes',
-      'targets',
-      ...(weighted && (gaussian || options.autoFeatureWeights) ? ['featureWeights'] : []),
-      ...(gaussian ? ['logBandwidth', 'bias'] : []),
+      ...(head.code ? ['targets'] : []),
+      ...(weighted && ((gaussian && head.routes) || options.autoFeatureWeights) ? ['featureWeights'] : []),
+      ...(gaussian && head.routes ? ['logBandwidth', 'bias'] : []),
     ],
     frozen: (state.arrays.frozen as NdArray).data.some((f) => f === 1),
-    dropout: options.prototypeDropout > 0,
-    standardisedTargets: state.arrays['target.mean'] !== undefined,
+    offsets: head.routes && options.prototypeDropout > 0,
   };
 }
+
+const membersOfState = (head: Head, { arrays, outputs }: ModelState): ReturnType<typeof membersOf> | null =>
+  head.candidates === 'labels' && arrays.owners
+    ? membersOf(arrays.owners.data, outputs, arrays.featureWeights?.shape[0] ?? 1)
+    : null;
+
+/** The arrays of a state with what graphs read besides. */
+export const arraysOf = (context: Context, state: ModelState): Readonly<Record<string, NdArray>> => ({
+  ...state.arrays,
+  ...membersOfState(headOf(context, state), state),
+});
 
 /** Raw features into the space of the prototypes, in blocks of rows. */
 export async function scaleFeatures(
   context: Context,
-  state: Pick<ModelState, 'arrays' | 'rawColumns'>,
+  state: Pick<ModelState, 'arrays' | 'rawColumns' | 'scaling'>,
   x: Rows,
   mask: Rows | undefined,
 ): Promise<{ x: Rows; mask: Rows | undefined }> {
-  const { programs, options } = context;
+  const { programs } = context;
+  const { scaling } = state;
   const every = mask && repeatMask(mask, x.rows);
-  if (options.scaling === 'none' && !state.arrays['scaler.metric']) return { x, mask: every };
-  const spec = { scaling: options.scaling, rawColumns: x.columns, masked: mask !== undefined };
+  if (scaling === 'none' && !state.arrays['scaler.metric']) return { x, mask: every };
+  const spec = { scaling, rawColumns: x.columns, masked: mask !== undefined };
   const arrays = Object.fromEntries(
     Object.entries(state.arrays).filter(([name]) => scalerNames.includes(name)),
   );
@@ -74,7 +97,7 @@ export async function scaleFeatures(
     scaleGraph(spec, arrays),
   );
   const fixed = uploadParameters(programs, arrays, scalerNames);
-  const columns = scaledColumns(options.scaling, x.columns, arrays);
+  const columns = scaledColumns(scaling, x.columns, arrays);
   const rows = (): Rows => ({ data: new Float32Array(x.rows * columns), rows: x.rows, columns });
   const scaled: Record<string, Rows> = { x: rows(), ...(mask ? { mask: rows() } : {}) };
   try {

@@ -2,11 +2,12 @@
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError } from '../errors.js';
-import type { ModelState } from '../estimators/state.js';
 import { decay, emaUpdate } from '../method/ema.js';
-import { type Context, specOf } from './context.js';
-import { momentNames, parameterNames } from './graphs.js';
-import { type Assignment, assignRows, type Batch } from './phase1.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import { arraysOf, type Context, specOf } from './context.js';
+import { momentNames } from './graphs.js';
+import { type Assignment, assignRows } from './phase1.js';
 import { blendVariances, importance } from './variances.js';
 
 export interface EmaStep {
@@ -26,14 +27,27 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
   const { options, programs } = context;
   let state = before;
   const spec = specOf(context, state, batch.mask !== undefined);
-  const assignment = await assignRows(programs, spec, state.arrays, batch, options.targetAssignment);
-
+  const { code } = spec.head;
   const arrays = state.arrays as Record<string, NdArray>;
-  const [prototypes, targets] = [arrays.prototypes as NdArray, arrays.targets as NdArray];
+  const [prototypes, targets] = [arrays.prototypes as NdArray, arrays.targets];
+  const said = targets && code ? host(targets) : new Float64Array(0);
+  const means = code ? code.recall(said, state.outputs, spec.heads) : said;
+  const assignment = await assignRows(
+    programs,
+    spec,
+    {
+      ...arraysOf(context, state),
+      ...(spec.joint ? { means: ndarray(means, [state.ages.length, state.outputs]) } : {}),
+    },
+    batch,
+    options.targetAssignment,
+  );
+  // What gradients have taught is no mean of rows any more: from then on rows move it where it is stored.
+  const stored = state.trained && code !== null;
   const moving = {
     distance: options.distance,
     prototypes: host(prototypes),
-    targets: host(targets),
+    means: stored ? said : means.slice(),
     ages: state.ages.slice(),
     coordinateAges: state.coordinateAges?.slice(),
     frozen: (arrays.frozen as NdArray).data,
@@ -43,21 +57,24 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
     if (moving.coordinateAges) decay(moving.coordinateAges, batch.x.rows, options.halfLife);
   }
   if (batch.mask) moving.coordinateAges ??= coordinateAges(moving.ages, assignment.sums.weights, prototypes);
-  // The answers of the heads add up to the target, so each one learns its share.
-  const sums = {
-    ...assignment.sums,
-    targetMeans: assignment.sums.targetMeans.map((mean) => mean / spec.heads),
-  };
-  const shift = emaUpdate(moving, sums);
-  if (!Number.isFinite(shift) || !moving.targets.every(Number.isFinite)) {
+  const sums = stored
+    ? { ...assignment.sums, means: code.store(assignment.sums.means, state.outputs, spec.heads) }
+    : assignment.sums;
+  const shift = emaUpdate(moving, sums, options.repulsionFactor);
+  if (!Number.isFinite(shift) || !moving.means.every(Number.isFinite)) {
     throw new DataError('fitBatch: sums over the rows overflow float32; scale X and y down.', { shift });
   }
   const spread = addSpread(state, assignment, batch, spec.heads, options.halfLife);
   const next: Record<string, NdArray> = {
     ...arrays,
     prototypes: ndarray(moving.prototypes, prototypes.shape),
-    targets: ndarray(moving.targets, targets.shape),
   };
+  if (targets && code) {
+    next.targets = stored
+      ? ndarray(moving.means, targets.shape)
+      : restored(targets, means, moving.means, code.store(moving.means, state.outputs, spec.heads));
+    if (next.owners && spec.joint) next.owners = majority(moving.means, state.outputs, next.owners);
+  }
   if (next.logBandwidth && !state.trained) {
     next.logBandwidth = bandwidths(spread, next.logBandwidth, moving.frozen);
   }
@@ -84,6 +101,29 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
   return { state, shift, assignment };
 }
 
+/** Targets of the prototypes whose means moved; what did not move keeps its bits. */
+function restored(old: NdArray, before: Float64Array, after: Float64Array, stored: Float64Array): NdArray {
+  const width = old.shape[1] as number;
+  const values = Array.from(stored, (value, i) => {
+    const first = i - (i % width);
+    for (let j = first; j < first + width; j++) if (before[j] !== after[j]) return value;
+    return old.data[i] as number;
+  });
+  return ndarray(values, old.shape);
+}
+
+/** The column of the largest mean of each prototype; frozen or not, it stands for what its rows mostly are. */
+export function majority(means: Float64Array, outputs: number, owners: NdArray): NdArray {
+  return ndarray(
+    Array.from(owners.data, (_, k) => {
+      const own = means.subarray(k * outputs, (k + 1) * outputs);
+      return own.reduce((best, value, c) => (value > (own[best] as number) ? c : best), 0);
+    }),
+    owners.shape,
+    'int32',
+  );
+}
+
 /** Where ages a coordinate start: at the ages that count this batch already, as in the original. */
 function coordinateAges(ages: Float64Array, weights: Float64Array, { data, shape }: NdArray) {
   const columns = shape[1] as number;
@@ -96,20 +136,14 @@ function coordinateAges(ages: Float64Array, weights: Float64Array, { data, shape
 /** Σ w·δ and Σ w of each head so far; both forget as the ages do. */
 function addSpread(
   state: ModelState,
-  { delta }: Assignment,
+  assignment: Assignment,
   batch: Batch,
   heads: number,
   halfLife: number,
 ): Float64Array {
   const spread = state.spread.length === 2 * heads ? state.spread.slice() : new Float64Array(2 * heads);
   decay(spread, batch.x.rows, halfLife);
-  delta.forEach((value, i) => {
-    const head = i % heads;
-    const w = batch.sampleWeight[Math.floor(i / heads)] as number;
-    spread[2 * head] = (spread[2 * head] as number) + w * value;
-    spread[2 * head + 1] = (spread[2 * head + 1] as number) + w;
-  });
-  return spread;
+  return spread.map((value, i) => value + (assignment.spread[i] as number));
 }
 
 /** Start of gaussian routing: bandwidth 1 / mean δ to the own prototype, a head. */
@@ -125,19 +159,29 @@ function bandwidths(spread: Float64Array, { shape, data }: NdArray, frozen: Arra
   return ndarray(logs, shape);
 }
 
-/** Drops prototypes whose age fell below `minWeight`; the last one and frozen ones stay. */
+/** Drops prototypes whose age fell below `minWeight`; frozen ones stay, and the last one of all and of each class. */
 export function prune(state: ModelState, minWeight: number): ModelState {
   const frozen = (state.arrays.frozen as NdArray).data;
-  let kept = Array.from(state.ages.keys()).filter(
-    (k) => (state.ages[k] as number) >= minWeight || frozen[k] === 1,
-  );
+  const owners = state.arrays.owners?.data ?? new Int32Array(state.ages.length);
+  const keeps = (k: number): boolean => (state.ages[k] as number) >= minWeight || frozen[k] === 1;
+  const oldest = new Map<number, number>();
+  for (const k of state.ages.keys()) {
+    const rival = oldest.get(owners[k] as number);
+    if (rival === undefined || (state.ages[k] as number) > (state.ages[rival] as number)) {
+      oldest.set(owners[k] as number, k);
+    }
+  }
+  const represented = new Set(Array.from(state.ages.keys()).flatMap((k) => (keeps(k) ? [owners[k]] : [])));
+  const kept = Array.from(state.ages.keys()).filter((k) => {
+    const owner = owners[k] as number;
+    return keeps(k) || (!represented.has(owner) && oldest.get(owner) === k);
+  });
   if (kept.length === state.ages.length) return state;
-  if (kept.length === 0) kept = [state.ages.indexOf(Math.max(...state.ages))];
   const rowsOf = (data: Float64Array): Float64Array => {
     const width = data.length / state.ages.length;
     return Float64Array.from(kept.flatMap((k) => Array.from(data.subarray(k * width, (k + 1) * width))));
   };
-  const own = [...parameterNames.filter((name) => name !== 'featureWeights'), 'frozen'];
+  const own = ['prototypes', 'targets', 'owners', 'logBandwidth', 'bias', 'frozen'];
   const named = [...own, ...own.flatMap(momentNames)];
   const arrays = Object.fromEntries(
     Object.entries(state.arrays).map(([name, array]) => {

@@ -7,11 +7,11 @@ import { gradients } from '../graph/gradients.js';
 import type { Graph } from '../graph/ir.js';
 import { add, lt, mul, reshape, select, sum } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
+import type { Routed } from '../heads/head.js';
 import { adamUpdate } from '../method/adam.js';
 import { pairwiseSimilarity } from '../method/composites.js';
-import type { Routed } from '../method/head.js';
 import { routingWeights } from '../method/routing.js';
-import { compare, diversity } from '../method/similarity.js';
+import { type Comparison, compare, diversity } from '../method/similarity.js';
 import { applyScaler, applyScalerToMask } from '../scaling/scaler.js';
 import { batchSpecs, f32, type GridSpec, rowSpecs, scalar, specsOf } from './spec.js';
 
@@ -25,6 +25,9 @@ export const parameterNames: readonly string[] = [
   'featureWeights',
   'logBandwidth',
   'bias',
+  'owners',
+  'members',
+  'labelWeights',
 ];
 /** Arrays that turn raw rows into the space of the prototypes. */
 export const scalerNames: readonly string[] = [
@@ -35,8 +38,8 @@ export const scalerNames: readonly string[] = [
   'scaler.scores',
   'scaler.metric',
 ];
-/** Units of the targets, where they were standardised. */
-export const targetNames: readonly string[] = ['target.mean', 'target.deviation'];
+/** What reads an answer: units of the targets, thresholds of the labels. */
+export const readingNames: readonly string[] = ['target.mean', 'target.deviation', 'thresholds'];
 
 /** Parameters and batches of a spec, as graph inputs. */
 export const parameterSpecs = (arrays: Arrays): Record<string, TensorSpec> => specsOf(arrays, parameterNames);
@@ -46,15 +49,16 @@ export function routeRows(
   spec: GridSpec,
   p: Tensors,
   rows: { x: Tensor; mask?: Tensor | undefined },
-  dropped?: Tensor,
+  offsets?: Tensor,
 ): Routed {
-  const { similarity, factors, layout } = compare({
+  const comparison: Comparison = {
     distance: spec.distance,
     x: rows.x,
     mask: rows.mask,
     prototypes: p.prototypes as Tensor,
     weights: p.featureWeights,
-  });
+  };
+  const { similarity, factors, layout } = compare(comparison);
   const perHead = (t: Tensor | undefined): Tensor | undefined => t && layout.split(t);
   const weights = routingWeights(
     {
@@ -62,16 +66,23 @@ export function routeRows(
       ...factors,
       logBandwidth: perHead(p.logBandwidth),
       bias: perHead(p.bias),
-      dropped: perHead(dropped),
+      offsets: perHead(offsets),
     },
     spec.routing,
   );
-  return { weights: layout.join(weights), similarity: layout.join(similarity), parameters: p };
+  return {
+    weights: layout.join(weights),
+    similarity: layout.join(similarity),
+    comparison,
+    heads: spec.heads,
+    outputs: spec.outputs,
+    parameters: p,
+  };
 }
 
 /** Σ rows sampleWeight·loss / rows + l2Reg·Σp² + diversityReg·Σ_{i≠j} s(p_i, p_j)² */
 function lossOf(spec: GridSpec, t: Tensors): Tensor {
-  const routed = routeRows(spec, t, { x: t.x as Tensor, mask: t.mask }, t.dropped);
+  const routed = routeRows(spec, t, { x: t.x as Tensor, mask: t.mask }, t.offsets);
   const rows = spec.head.loss(routed, t.y as Tensor);
   let loss = mul(sum(mul(rows, t.sampleWeight as Tensor)), t.inverseRows as Tensor);
   const prototypes = t.prototypes as Tensor;
@@ -103,19 +114,20 @@ function scaleRows(spec: Pick<GridSpec, 'scaling'>, t: Tensors): { x: Tensor; ma
   return t.mask ? { x: scaled, mask: applyScalerToMask(spec.scaling, t.mask, t) } : { x: scaled };
 }
 
-/** Raw rows to answers in the caller's units. */
-export function predictGraph(spec: GridSpec, arrays: Arrays): Graph {
-  const inputs = {
-    ...rawInputs(spec, arrays),
-    ...parameterSpecs(arrays),
-    ...specsOf(arrays, targetNames),
+/** Raw rows to what the head reads off them under this name: answers in the caller's units, labels, probabilities. */
+export const readGraph =
+  (name: string, k = 0) =>
+  (spec: GridSpec, arrays: Arrays): Graph => {
+    const inputs = {
+      ...rawInputs(spec, arrays),
+      ...parameterSpecs(arrays),
+      ...specsOf(arrays, readingNames),
+    };
+    const read = spec.head.reads[name] as NonNullable<GridSpec['head']['reads'][string]>;
+    return trace(name, inputs, (t: Tensors) => ({
+      answer: read(routeRows(spec, t, scaleRows(spec, t)), k),
+    }));
   };
-  return trace('predict', inputs, (t: Tensors) => {
-    const answer = spec.head.answer(routeRows(spec, t, scaleRows(spec, t)));
-    if (!spec.standardisedTargets) return { answer };
-    return { answer: add(mul(answer, t['target.deviation'] as Tensor), t['target.mean'] as Tensor) };
-  });
-}
 
 /** Raw rows to similarities [B, K]. */
 export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {
@@ -172,7 +184,7 @@ export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
     ...Object.fromEntries(
       ['inverseRows', 'learningRate', 'correction1', 'correction2'].map((name) => [name, scalar]),
     ),
-    ...(spec.dropout ? { dropped: f32(spec.prototypes) } : {}),
+    ...(spec.offsets ? { offsets: f32(spec.prototypes) } : {}),
     ...(spec.frozen ? { active: f32(spec.prototypes) } : {}),
     ...parameterSpecs(arrays),
     ...Object.fromEntries(moments),

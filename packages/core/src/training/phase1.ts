@@ -4,32 +4,34 @@ import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import type { BatchSums } from '../method/ema.js';
-import { assignGraph, type TargetAssignment } from './assign.js';
+import type { Batch } from '../model/batch.js';
+import type { TargetAssignment } from '../model/options.js';
+import { assignGraph, assignNames } from './assign.js';
 import { parameterNames } from './graphs.js';
 import { type Programs, runOnce, take, uploadRows } from './program.js';
 import { type GridSpec, specKey } from './spec.js';
 
-/** A batch of scaled rows. */
-export interface Batch {
-  readonly x: Rows;
-  readonly y: Rows;
-  readonly sampleWeight: Float32Array;
-  readonly mask?: Rows | undefined;
-}
-
 /** Where the rows went. */
 export interface Assignment {
   readonly sums: BatchSums;
+  /** Σ w·δ and Σ w of each head, a pair a head. */
+  readonly spread: Float64Array;
   /** Nearest prototype of each row in each head [N, H]. */
   readonly index: Int32Array;
-  /** δ to it [N, H]. */
-  readonly delta: Float32Array;
+  /** δ to it, in the joint space where rows are assigned there [N, H]. */
+  readonly cost: Float32Array;
 }
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
 /** Rows a run: B·K floats of it stay in the caches, and float32 sums within it stay exact enough. */
-const rowsPerBlock = 4096;
+const mostRows = 4096;
+/** Entries of B×K that a run holds at a time. */
+const mostPairs = 2 ** 23;
+
+/** Rows of a block beside so many prototypes. */
+export const rowsThatFit = (prototypes: number): number =>
+  Math.max(1, Math.min(mostRows, Math.floor(mostPairs / prototypes)));
 
 /** Uploads a block of rows of a batch under the names of the graphs. */
 export function uploadBlock(
@@ -41,7 +43,7 @@ export function uploadBlock(
   const part = (rows: Rows): Value => uploadRows(programs, rows, begin, end);
   return {
     x: part(batch.x),
-    y: part(batch.y),
+    ...(batch.y.columns > 0 ? { y: part(batch.y) } : {}),
     sampleWeight: programs.upload({
       data: batch.sampleWeight.subarray(begin, end),
       shape: [end - begin],
@@ -69,6 +71,32 @@ export function disposeAll(values: Readonly<Record<string, Value>>): void {
   for (const value of Object.values(values)) value.dispose();
 }
 
+/** What is added up over the blocks, as the graph names it, with the width of a row. */
+function totalsOf(spec: GridSpec): Record<string, Float64Array> {
+  const { prototypes: k, columns, outputs, heads } = spec;
+  const sums = (prefix: string): [string, number][] => {
+    const name = (what: string): string =>
+      prefix ? `${prefix}${what.charAt(0).toUpperCase()}${what.slice(1)}` : what;
+    return [
+      [name('weights'), k],
+      [name('sums'), k * columns],
+      ...(spec.masked ? [[name('coordinateWeights'), k * columns] as [string, number]] : []),
+    ];
+  };
+  const sizes: [string, number][] = [
+    ['spread', 2 * heads],
+    ...sums(''),
+    ...(spec.head.code
+      ? ([
+          ['targetWeights', k],
+          ['targetSums', k * outputs],
+        ] as [string, number][])
+      : []),
+    ...(spec.repels ? sums('push') : []),
+  ];
+  return Object.fromEntries(sizes.map(([name, size]) => [name, new Float64Array(size)]));
+}
+
 /** Assigns every row; sums are gathered over the blocks in float64. */
 export async function assignRows(
   programs: Programs,
@@ -81,26 +109,21 @@ export async function assignRows(
     `assign ${targetAssignment} ${specKey(spec)} ${Object.keys(arrays)}`,
     () => assignGraph(spec, arrays, targetAssignment),
   );
-  const { prototypes: k, columns, targets, heads } = spec;
+  const { heads } = spec;
   const n = batch.x.rows;
-  const sums: Record<string, Float64Array> = {
-    weights: new Float64Array(k),
-    sums: new Float64Array(k * columns),
-    ...(spec.masked ? { coordinateWeights: new Float64Array(k * columns) } : {}),
-    targetWeights: new Float64Array(k),
-    targetSums: new Float64Array(k * targets),
-  };
+  const sums = totalsOf(spec);
   const index = new Int32Array(n * heads);
   const similarity = new Float32Array(n * heads);
-  const delta = new Float32Array(n * heads);
-  const parameters = uploadParameters(programs, arrays);
+  const cost = new Float32Array(n * heads);
+  const parameters = uploadParameters(programs, arrays, assignNames);
+  const size = rowsThatFit(spec.prototypes);
   try {
-    for (let begin = 0; begin < n; begin += rowsPerBlock) {
-      const end = Math.min(n, begin + rowsPerBlock);
+    for (let begin = 0; begin < n; begin += size) {
+      const end = Math.min(n, begin + size);
       const results = await runOnce(program, parameters, uploadBlock(programs, batch, begin, end));
       index.set((await take(results.index as Value)).data, begin * heads);
       if (results.similarity) similarity.set((await take(results.similarity)).data, begin * heads);
-      delta.set((await take(results.delta as Value)).data, begin * heads);
+      cost.set((await take(results.cost as Value)).data, begin * heads);
       for (const [name, total] of Object.entries(sums)) {
         const { data } = await take(results[name] as Value);
         for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (data[i] as number);
@@ -110,19 +133,26 @@ export async function assignRows(
     disposeAll(parameters);
   }
   const targetMeans =
-    targetAssignment === 'hard'
-      ? nearestTargets(spec, batch, index, similarity)
-      : (sums.targetSums as Float64Array).map((total, i) => {
-          const weight = (sums.targetWeights as Float64Array)[Math.floor(i / targets)] as number;
-          return weight > 0 ? total / weight : Number.NaN;
-        });
-  const gathered = {
+    spec.head.code === null
+      ? new Float64Array(0)
+      : targetAssignment === 'hard'
+        ? nearestTargets(spec, batch, index, similarity)
+        : (sums.targetSums as Float64Array).map((total, i) => {
+            const weight = (sums.targetWeights as Float64Array)[Math.floor(i / spec.outputs)] as number;
+            return weight > 0 ? total / weight : Number.NaN;
+          });
+  const gathered: BatchSums = {
     weights: sums.weights as Float64Array,
     sums: sums.sums as Float64Array,
     coordinateWeights: sums.coordinateWeights,
-    targetMeans,
+    means: targetMeans,
+    push: sums.pushWeights && {
+      weights: sums.pushWeights,
+      sums: sums.pushSums as Float64Array,
+      coordinateWeights: sums.pushCoordinateWeights,
+    },
   };
-  return { sums: gathered, index, delta };
+  return { sums: gathered, spread: sums.spread as Float64Array, index, cost };
 }
 
 /** The target of the row nearest to each prototype among its own rows that count; the first of equals. */
@@ -132,16 +162,16 @@ function nearestTargets(
   index: Int32Array,
   similarity: Float32Array,
 ): Float64Array {
-  const { targets, heads } = spec;
+  const { outputs, heads } = spec;
   const best = new Float64Array(spec.prototypes).fill(Number.NEGATIVE_INFINITY);
-  const means = new Float64Array(spec.prototypes * targets);
+  const means = new Float64Array(spec.prototypes * outputs);
   index.forEach((own, i) => {
     const [row, head] = [Math.floor(i / heads), i % heads];
     if (sampleWeight[row] === 0) return;
     const k = head * (spec.prototypes / heads) + own;
     if ((similarity[i] as number) <= (best[k] as number)) return;
     best[k] = similarity[i] as number;
-    for (let j = 0; j < targets; j++) means[k * targets + j] = y.data[row * targets + j] as number;
+    for (let j = 0; j < outputs; j++) means[k * outputs + j] = y.data[row * outputs + j] as number;
   });
   return means;
 }

@@ -3,15 +3,16 @@
 import type { Value } from '../backend.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { adamCorrections } from '../method/adam.js';
+import type { Batch } from '../model/batch.js';
 import type { Random } from '../random.js';
 import { lossGraph, momentNames, parameterNames, rowLossGraph, stepGraph } from './graphs.js';
-import { type Batch, disposeAll, uploadBlock, uploadParameters } from './phase1.js';
+import { disposeAll, rowsThatFit, uploadBlock, uploadParameters } from './phase1.js';
 import { type Program, type Programs, runOnce, take } from './program.js';
 import { type GridSpec, specKey } from './spec.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
-const evaluationRows = 4096;
+/** Added to the logit of a prototype that a step leaves out. */
 const left = -1e9;
 
 /** Trainable state on the device, moved by `step`, read by `finish`. */
@@ -23,7 +24,7 @@ export class Trainer {
   private readonly arrays: Arrays;
   private readonly program: Program;
   private values: Record<string, Value>;
-  private readonly dropped: Float32Array;
+  private readonly offsets: Float32Array;
 
   private constructor(programs: Programs, spec: GridSpec, arrays: Arrays, steps: number, program: Program) {
     this.programs = programs;
@@ -31,7 +32,7 @@ export class Trainer {
     this.arrays = arrays;
     this.steps = steps;
     this.program = program;
-    this.dropped = new Float32Array(spec.prototypes);
+    this.offsets = new Float32Array(spec.prototypes);
     const trained = spec.trainable.flatMap((name) => momentNames(name));
     const zeros = Object.fromEntries(
       spec.trainable.flatMap((name) => {
@@ -67,9 +68,9 @@ export class Trainer {
     const uploads = uploadBlock(programs, batch, 0, batch.x.rows);
     for (const [name, value] of Object.entries(scalars))
       uploads[name] = programs.upload(ndarray([value], []));
-    if (spec.dropout) {
-      for (let k = 0; k < this.dropped.length; k++) this.dropped[k] = random.uniform() < dropout ? left : 0;
-      uploads.dropped = programs.upload({ data: this.dropped, shape: [spec.prototypes], dtype: 'float32' });
+    if (spec.offsets) {
+      for (let k = 0; k < this.offsets.length; k++) this.offsets[k] = random.uniform() < dropout ? left : 0;
+      uploads.offsets = programs.upload({ data: this.offsets, shape: [spec.prototypes], dtype: 'float32' });
     }
     const { loss, ...moved } = await runOnce(this.program, this.values, uploads);
     for (const [name, value] of Object.entries(moved)) {
@@ -112,8 +113,9 @@ export async function evaluateLoss(
     rowLossGraph(spec, arrays),
   );
   let [total, weight] = [0, 0];
-  for (let begin = 0; begin < batch.x.rows; begin += evaluationRows) {
-    const end = Math.min(batch.x.rows, begin + evaluationRows);
+  const size = rowsThatFit(spec.prototypes);
+  for (let begin = 0; begin < batch.x.rows; begin += size) {
+    const end = Math.min(batch.x.rows, begin + size);
     const { loss } = await runOnce(program, values, uploadBlock(programs, batch, begin, end));
     const rows = (await take(loss as Value)).data;
     rows.forEach((value, i) => {

@@ -3,7 +3,7 @@
 import type { NdArray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import type { TensorSpec } from '../graph/trace.js';
-import type { Head } from '../method/head.js';
+import type { Head } from '../heads/head.js';
 import type { RoutingOptions } from '../method/routing.js';
 import type { Distance } from '../method/similarity.js';
 import type { Scaling } from '../scaling/scaler.js';
@@ -18,25 +18,30 @@ export interface GridSpec {
   readonly rawColumns: number;
   readonly columns: number;
   readonly prototypes: number;
-  readonly targets: number;
+  /** Columns of an answer, and of y as the graphs take it. */
+  readonly outputs: number;
+  readonly yColumns: number;
   /** A feature mask comes with the rows. */
   readonly masked: boolean;
-  /** Rows are assigned in the joint space of features and targets. */
+  /** Whom a row may choose in phase 1; with 'joint' any prototype, by features and targets together. */
+  readonly candidates: Head['candidates'];
   readonly joint: boolean;
+  /** Phase 1 pushes the nearest prototypes of wrong classes away. */
+  readonly repels: boolean;
+  /** Prototypes of a label at most, where a table of them is needed. */
+  readonly members: number;
   readonly l2Reg: number;
   readonly diversityReg: number;
   /** Parameters that gradients move, by name. */
   readonly trainable: readonly string[];
   /** Some prototypes are held in place. */
   readonly frozen: boolean;
-  /** Steps leave prototypes out. */
-  readonly dropout: boolean;
-  /** Answers are turned from standardised to the caller's units. */
-  readonly standardisedTargets: boolean;
+  /** Numbers are added to the routing of a step: prototypes left out, sampled classes made up for. */
+  readonly offsets: boolean;
 }
 
-/** Cache key: the spec as text, the head by its task. */
-export const specKey = (spec: GridSpec): string => JSON.stringify({ ...spec, head: spec.head.task });
+/** Cache key: the spec as text, the head by its key. */
+export const specKey = (spec: GridSpec): string => JSON.stringify({ ...spec, head: spec.head.key });
 
 const f32 = (...shape: number[]): TensorSpec => ({ shape, dtype: 'float32' });
 
@@ -63,7 +68,7 @@ export const rowSpecs = ({
 
 export const batchSpecs = (spec: GridSpec): Record<string, TensorSpec> => ({
   ...rowSpecs(spec),
-  y: f32(BATCH, spec.targets),
+  ...(spec.yColumns > 0 ? { y: f32(BATCH, spec.yColumns) } : {}),
   sampleWeight: f32(BATCH),
 });
 

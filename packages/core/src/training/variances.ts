@@ -1,13 +1,14 @@
 // autoFeatureWeights: features that vary less within prototypes than over all rows weigh more (SPEC §6).
 
 import { type NdArray, ndarray } from '../dtype.js';
-import type { ModelState } from '../estimators/state.js';
 import { clamp, expandDims, square } from '../graph/functions.js';
 import { BATCH, type Graph } from '../graph/ir.js';
 import { broadcast, constantLike, gather, lt, mul, select, sub, sum } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
 import { blockRows, type Context } from './context.js';
-import { type Assignment, type Batch, disposeAll, uploadBlock } from './phase1.js';
+import { type Assignment, disposeAll, uploadBlock } from './phase1.js';
 import { runOnce, take } from './program.js';
 import { f32, type GridSpec, rowSpecs, specKey } from './spec.js';
 

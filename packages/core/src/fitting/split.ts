@@ -1,9 +1,8 @@
 // Rows to train on and rows to evaluate on.
 
 import { OptionError, ShapeError } from '../errors.js';
+import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
-import { takeBatch } from './fit.js';
-import type { Batch } from './phase1.js';
 
 export interface Split {
   readonly training: Batch;
@@ -44,4 +43,11 @@ export function givenSplit(training: Batch, evaluation: Batch, call: string): Sp
   const ones = (): Float32Array => new Float32Array(evaluation.x.data.length).fill(1);
   const mask = training.mask && (evaluation.mask ?? { ...evaluation.x, data: ones() });
   return { training, evaluation: { ...evaluation, mask } };
+}
+
+/** Weights of mean 1: Adam's ε would swallow the gradients of tiny ones. */
+export function withMeanWeight(batch: Batch): Batch {
+  const { sampleWeight } = batch;
+  const mean = sampleWeight.reduce((a, b) => a + b, 0) / sampleWeight.length;
+  return mean === 1 ? batch : { ...batch, sampleWeight: sampleWeight.map((w) => w / mean) };
 }

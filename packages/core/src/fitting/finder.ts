@@ -1,13 +1,12 @@
 // The learning-rate finder (Smith 2017): an exponential sweep on copies, so that nothing of the model moves.
 
-import type { ModelState } from '../estimators/state.js';
+import { type Batch, takeBatch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
-import { type Context, specOf } from './context.js';
-import { takeBatch } from './fit.js';
-import type { Batch } from './phase1.js';
-import { Trainer } from './phase2.js';
-import { take } from './program.js';
-import { breathe, type RunControl } from './progress.js';
+import { arraysOf, type Context, specOf } from '../training/context.js';
+import { Trainer } from '../training/phase2.js';
+import { take } from '../training/program.js';
+import { breathe, type RunControl } from '../training/progress.js';
 
 export interface LearningRateCurve {
   /** Where the loss falls fastest. */
@@ -29,7 +28,7 @@ export async function findLearningRate(
   control: RunControl,
 ): Promise<LearningRateCurve> {
   const spec = specOf(context, state, rows.mask !== undefined);
-  const trainer = await Trainer.create(context.programs, spec, state.arrays, state.step);
+  const trainer = await Trainer.create(context.programs, spec, arraysOf(context, state), state.step);
   const random = Random.from(state.random);
   const n = rows.x.rows;
   const size = Math.min(batchSize, n);

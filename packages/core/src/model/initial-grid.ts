@@ -2,26 +2,35 @@
 
 import { checkFinite, type Matrix, type Rows, toRows, toVector, type Vector } from '../data/matrix.js';
 import { DataError, OptionError, ShapeError } from '../errors.js';
+import type { Task } from '../heads/head.js';
+import type { Label } from './state.js';
 
 /** Prototypes to start from, in place of an initialisation; the model takes them as they are, unscaled. */
 export interface InitialGrid {
   /** [K, D] */
   readonly prototypes: Matrix;
-  /** [K, T], or [K] for one column; what each prototype answers. */
+  /** [K] the class or label that each prototype stands for, as y names it; a column of y where labels have no names. */
+  readonly owners?: readonly Label[] | Vector;
+  /** [K, T], or [K] for one column; what each prototype answers: numbers, or logits of the classes. */
   readonly targets?: Matrix | Vector;
   /** [K] accumulated sample weight, 1 unless given. */
   readonly ages?: Vector;
 }
 
-const names = ['prototypes', 'targets', 'ages'];
+const names: Readonly<Record<Task, readonly string[]>> = {
+  clusterer: ['prototypes', 'ages'],
+  classifier: ['prototypes', 'owners', 'targets', 'ages'],
+  multiLabel: ['prototypes', 'owners', 'targets', 'ages'],
+  regressor: ['prototypes', 'targets', 'ages'],
+};
 
 const copied = ({ data, rows, columns }: Rows): Matrix => ({ data: data.slice(), shape: [rows, columns] });
 
 /** A copy whose matrices are flat. Errors: OptionError, ShapeError, DataError. */
-export function checkedGrid(grid: InitialGrid, call: string): InitialGrid {
+export function checkedGrid(grid: InitialGrid, call: string, task: Task): InitialGrid {
   for (const name of Object.keys(grid)) {
-    if (!names.includes(name)) {
-      throw new OptionError(`${call}: initMode has no ${name}; it has ${names.join(', ')}.`, {
+    if (!names[task].includes(name)) {
+      throw new OptionError(`${call}: initMode has no ${name}; it has ${names[task].join(', ')}.`, {
         option: 'initMode',
         name,
       });
@@ -35,6 +44,7 @@ export function checkedGrid(grid: InitialGrid, call: string): InitialGrid {
   return {
     prototypes: copied(prototypes),
     ...(grid.targets === undefined ? {} : { targets: targetsOf(grid.targets, prototypes.rows, call) }),
+    ...(grid.owners === undefined ? {} : { owners: ownersOf(grid.owners, prototypes.rows, call) }),
     ...(grid.ages === undefined ? {} : { ages: agesOf(grid.ages, prototypes.rows, call) }),
   };
 }
@@ -56,6 +66,26 @@ function targetsOf(targets: Matrix | Vector, count: number, call: string): Matri
   }
   checkFinite(rows, place);
   return copied(rows);
+}
+
+function ownersOf(owners: ArrayLike<unknown>, count: number, call: string): readonly Label[] {
+  const argument = 'initMode.owners';
+  const list = Array.from(owners ?? []);
+  if (list.length !== count) {
+    throw new ShapeError(`${call}: ${argument} has ${list.length} values, there are ${count} prototypes.`, {
+      argument,
+      length: list.length,
+      expected: count,
+    });
+  }
+  return list.map((owner, row) => {
+    if (typeof owner === 'string' || (typeof owner === 'number' && Number.isFinite(owner))) return owner;
+    throw new DataError(`${call}: ${argument} is ${owner} in row ${row}; owners are numbers or strings.`, {
+      argument,
+      row,
+      value: owner,
+    });
+  });
 }
 
 /** Float64, for ages beyond 2^24 are counted. */

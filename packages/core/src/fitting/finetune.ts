@@ -2,14 +2,13 @@
 
 import type { NdArray } from '../dtype.js';
 import { DataError } from '../errors.js';
-import type { ModelState } from '../estimators/state.js';
+import { type Batch, takeBatch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
-import { type Context, specOf } from './context.js';
-import { takeBatch } from './fit.js';
-import type { Batch } from './phase1.js';
-import { Trainer } from './phase2.js';
-import { take } from './program.js';
-import { breathe, type Progress, type RunControl } from './progress.js';
+import { arraysOf, type Context, specOf } from '../training/context.js';
+import { Trainer } from '../training/phase2.js';
+import { take } from '../training/program.js';
+import { breathe, type Progress, type RunControl } from '../training/progress.js';
 import { type Schedule, scheduleAt } from './schedule.js';
 
 export interface FinetuneRun extends RunControl {
@@ -41,7 +40,7 @@ export async function finetuneEpochs(
   const { programs, options } = context;
   const spec = specOf(context, start, rows.mask !== undefined);
   const fresh = withoutMoments(start);
-  const trainer = await Trainer.create(programs, spec, fresh.arrays, 0);
+  const trainer = await Trainer.create(programs, spec, arraysOf(context, fresh), 0);
   const random = Random.from(start.random);
   const n = rows.x.rows;
   const batchSize = Math.min(run.batchSize, n);
@@ -120,7 +119,7 @@ export async function gradientStep(
 ): Promise<{ state: ModelState; loss: number }> {
   const { programs, options } = context;
   const spec = specOf(context, before, batch.mask !== undefined);
-  const trainer = await Trainer.create(programs, spec, before.arrays, before.step);
+  const trainer = await Trainer.create(programs, spec, arraysOf(context, before), before.step);
   try {
     const random = Random.from(before.random);
     const value = await trainer.step(batch, options.learningRate, random, options.prototypeDropout);

@@ -2,9 +2,13 @@
 
 import type { NdArray } from '../dtype.js';
 import { Random } from '../random.js';
+import type { Scaling } from '../scaling/scaler.js';
+
+/** What a caller names a class or a label. */
+export type Label = string | number;
 
 export interface ModelState {
-  /** prototypes, targets, featureWeights, logBandwidth, bias, frozen, scaler.*, target.*, adam.* */
+  /** prototypes, targets, owners, featureWeights, logBandwidth, bias, frozen, thresholds, scaler.*, target.*, adam.* */
   readonly arrays: Readonly<Record<string, NdArray>>;
   /** Accumulated sample weight [K], float64: a float32 sum stops growing at 2^24 rows. */
   readonly ages: Float64Array;
@@ -21,6 +25,14 @@ export interface ModelState {
   readonly trained: boolean;
   readonly batches: number;
   readonly rawColumns: number;
+  /** Columns of an answer: T target columns, C classes or labels, 0 of a clusterer. */
+  readonly outputs: number;
+  /** The caller's names of the columns; none where they are numbers to predict. */
+  readonly classes: readonly Label[];
+  /** As settled on the first rows. */
+  readonly scaling: Scaling;
+  /** Phase 1 assigns in the joint space of features and targets. */
+  readonly joint: boolean;
 }
 
 /** Draws from the state's generator; gives what was drawn and the state after it. */

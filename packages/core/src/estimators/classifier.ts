@@ -1,0 +1,107 @@
+// The classifier: prototypes that vote for classes.
+
+import { type Matrix, toWeights, type Vector } from '../data/matrix.js';
+import type { NdArray } from '../dtype.js';
+import { DataError } from '../errors.js';
+import { classifierHeads } from '../heads/classifier.js';
+import { indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
+import type { ClassifierOptions } from '../model/options.js';
+import type { Label } from '../model/state.js';
+import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import { type Encoded, type Known, PrototypeModel } from './model.js';
+
+/** The class of each row [N], as the caller names it: numbers or strings. */
+export type ClassLabels = readonly string[] | Vector;
+
+/** Labels of rows in the caller's names: Int32Array of whole numbers, Float64Array of others, or strings. */
+export interface PredictedLabels {
+  readonly data: Int32Array | Float64Array | readonly string[];
+  readonly shape: readonly [number];
+}
+
+/**
+ * Classification by a grid of prototypes: with 'gaussian' the softmax of Σ_k r_k(x)·targets_k, beyond 256 classes and with
+ * other soft types the share of r(x) that each class's own prototypes have.
+ *
+ * `await new FastKMeansClassifier({ backend }).fit(X, y)`, then `finetune(X, y)`. X [N, D] raw features; y [N] numbers or strings.
+ * Errors: OptionError for an unknown or impossible option.
+ */
+export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
+  constructor(options: ClassifierOptions) {
+    super(options, classifierHeads, 'FastKMeansClassifier');
+  }
+
+  /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
+  static async load(
+    bytes: Uint8Array,
+    options: Pick<ClassifierOptions, 'backend'>,
+  ): Promise<FastKMeansClassifier> {
+    return PrototypeModel.restore(bytes, classifierHeads, options, (all) => new FastKMeansClassifier(all));
+  }
+
+  /** The classes in the order of the columns of `predictProba`. Errors: StateError. */
+  get classes(): readonly Label[] {
+    return this.fitted('classes').classes;
+  }
+
+  /** The class of the largest probability of each row [N]. Errors: ShapeError, DataError, StateError. */
+  async predict(X: Matrix, options: PredictOptions = {}): Promise<PredictedLabels> {
+    const { data } = await this.read('predict', X, options, 'label');
+    const names = Array.from(data, (c) => this.classes[c] as Label);
+    const shape = [names.length] as const;
+    if (typeof this.classes[0] === 'string') return { data: names as string[], shape };
+    const whole = (this.classes as readonly number[]).every((label) => (label | 0) === label);
+    return { data: (whole ? Int32Array : Float64Array).from(names as number[]), shape };
+  }
+
+  /** Probabilities of the classes [N, C], which add up to 1 where routing weights do. Errors: as `predict`. */
+  async predictProba(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    return (await this.read('predictProba', X, options, 'probabilities')) as NdArray<Float32Array>;
+  }
+
+  /** Accuracy: the weighted share of rows whose class is found. Errors: as `predict`; DataError for a label that is not among `classes`. */
+  async score(X: Matrix, y: ClassLabels, options: RowOptions = {}): Promise<number> {
+    checkCall('score', options);
+    const { data: found } = await this.read('score', X, this.maskOf(options), 'label');
+    const rows = found.length;
+    if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
+    const truth = this.encode(y, rows, 'score', { ...this.fitted('score'), grows: false }).y.data;
+    const weights = toWeights(options.sampleWeight, rows, 'score');
+    let [right, total] = [0, 0];
+    truth.forEach((label, i) => {
+      const w = weights?.[i] ?? 1;
+      total += w;
+      if (label === found[i]) right += w;
+    });
+    return right / total;
+  }
+
+  protected encode(y: ClassLabels, rows: number, call: string, known: Known | null): Encoded {
+    const labels = toLabels(y, rows, call);
+    const own = known?.classes ?? [];
+    const names = new Set(own);
+    const fresh: Label[] = [];
+    for (let i = 0; i < rows; i++) {
+      const label = labels[i] as Label;
+      if (names.has(label)) continue;
+      if (known && !known.grows) {
+        throw new DataError(
+          `${call}: y is ${show(label)} in row ${i}, a class that this model has not seen.`,
+          {
+            argument: 'y',
+            row: i,
+            value: label,
+          },
+        );
+      }
+      names.add(label);
+      fresh.push(label);
+    }
+    sortedLabels(names, call);
+    const classes = [...own, ...sortedLabels(fresh, call)];
+    const data = Float32Array.from(indexOfLabels(labels, classes));
+    return { y: { data, rows, columns: 1 }, outputs: classes.length, classes };
+  }
+}
+
+const show = (label: Label): string => (typeof label === 'string' ? `'${label}'` : String(label));

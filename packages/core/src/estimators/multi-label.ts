@@ -1,0 +1,185 @@
+// The multi-label classifier: prototypes that say for each label whether it holds.
+
+import { checkFinite, type Matrix, toRows, toWeights } from '../data/matrix.js';
+import type { NdArray } from '../dtype.js';
+import { DataError, OptionError, ShapeError, StateError } from '../errors.js';
+import { multiLabelHeads } from '../heads/multi-label.js';
+import type { Strategy } from '../heads/strategies.js';
+import { f1Score } from '../metrics.js';
+import { indexOfLabels, sortedLabels } from '../model/labels.js';
+import type { MultiLabelOptions } from '../model/options.js';
+import type { Label } from '../model/state.js';
+import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import { type Encoded, type Known, PrototypeModel } from './model.js';
+
+/** The labels of each row: 0 or 1 a label [N, C], or lists of names. */
+export type LabelSets = Matrix | readonly (readonly string[])[];
+
+export interface StrategyOptions extends PredictOptions {
+  /** 'adaptive' p > 0.5; 'gap' all down to the largest drop; 'top_k' the k largest; 'tuned' thresholds of `tuneThresholds`. Default 'adaptive'. */
+  readonly strategy?: Strategy | undefined;
+  /** Labels that 'top_k' gives every row. */
+  readonly k?: number | undefined;
+}
+
+/**
+ * Multi-label classification by a grid of prototypes: with 'gaussian' the sigmoid of Σ_k r_k(x)·targets_k, with other soft
+ * types the highest similarity among the label's own prototypes; trained by the asymmetric loss.
+ *
+ * `await new FastMultiLabelKMeansClassifier({ backend }).fit(X, Y)`, then `finetune(X, Y)`. X [N, D] raw features; Y [N, C] of
+ * 0 and 1, or lists of label names. Errors: OptionError for an unknown or impossible option.
+ */
+export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
+  constructor(options: MultiLabelOptions) {
+    super(options, multiLabelHeads, 'FastMultiLabelKMeansClassifier');
+  }
+
+  /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
+  static async load(
+    bytes: Uint8Array,
+    options: Pick<MultiLabelOptions, 'backend'>,
+  ): Promise<FastMultiLabelKMeansClassifier> {
+    return PrototypeModel.restore(
+      bytes,
+      multiLabelHeads,
+      options,
+      (all) => new FastMultiLabelKMeansClassifier(all),
+    );
+  }
+
+  /** The labels in the order of the columns. Errors: StateError. */
+  get classes(): readonly Label[] {
+    return this.fitted('classes').classes;
+  }
+
+  /** 1 where a row gets the label [N, C]. Errors: ShapeError, DataError, StateError; OptionError for a strategy without its k. */
+  async predict(X: Matrix, options: StrategyOptions = {}): Promise<NdArray<Int32Array>> {
+    checkCall('predict', options, 'predict', ['strategy', 'k']);
+    const { strategy = 'adaptive', k, ...rest } = options;
+    this.checkStrategy(strategy, k);
+    return (await this.read('predict', X, rest, strategy, k)) as NdArray<Int32Array>;
+  }
+
+  /** Probabilities of the labels [N, C]. Errors: as `predict`. */
+  async predictProba(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    return (await this.read('predictProba', X, options, 'probabilities')) as NdArray<Float32Array>;
+  }
+
+  /** Macro-averaged F1 of the labels that a strategy gives. Errors: as `predict`. */
+  async score(
+    X: Matrix,
+    y: LabelSets,
+    options: RowOptions & Pick<StrategyOptions, 'strategy' | 'k'> = {},
+  ): Promise<number> {
+    checkCall('score', options, 'score', ['strategy', 'k']);
+    const { strategy = 'adaptive', k } = options;
+    this.checkStrategy(strategy, k);
+    const { data, shape } = await this.read('score', X, this.maskOf(options), strategy, k);
+    const [rows, columns] = shape as [number, number];
+    if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
+    const truth = this.encode(y, rows, 'score', { ...this.fitted('score'), grows: false }).y.data;
+    const sampleWeight = toWeights(options.sampleWeight, rows, 'score');
+    return f1Score(truth, data, columns, { average: 'macro', ...(sampleWeight ? { sampleWeight } : {}) });
+  }
+
+  private checkStrategy(strategy: Strategy, k: number | undefined): void {
+    if (strategy === 'top_k' && k === undefined) {
+      throw new OptionError("predict: strategy 'top_k' needs k, the labels that every row gets.", {
+        option: 'k',
+      });
+    }
+    if (strategy === 'tuned' && !this.fitted('predict').arrays.thresholds) {
+      throw new StateError(
+        'predict: there are no tuned thresholds yet; call tuneThresholds(X, y) on rows that did not train, or finetune with an evalFraction.',
+      );
+    }
+  }
+
+  protected encode(y: LabelSets, rows: number, call: string, known: Known | null): Encoded {
+    const encoded = isNamed(y) ? named(y, call, known) : indicators(y as Matrix, call, known);
+    if (encoded.y.rows !== rows) {
+      throw new ShapeError(`${call}: y has ${encoded.y.rows} rows, X has ${rows}.`, {
+        argument: 'y',
+        length: encoded.y.rows,
+        expected: rows,
+      });
+    }
+    return encoded;
+  }
+}
+
+/** Lists of names: an array of arrays, one of which holds a string, or all of which are empty. */
+const isNamed = (y: LabelSets): y is readonly (readonly string[])[] =>
+  Array.isArray(y) &&
+  y.every(Array.isArray) &&
+  (y.some((list) => typeof list[0] === 'string') || (y.length > 0 && y.every((list) => list.length === 0)));
+
+function named(y: readonly (readonly string[])[], call: string, known: Known | null): Encoded {
+  const own = known?.classes ?? [];
+  const names = new Set<Label>(own);
+  const fresh: Label[] = [];
+  y.forEach((list, row) => {
+    for (const label of list) {
+      if (typeof label !== 'string') {
+        throw new DataError(`${call}: y is ${label} in row ${row}; lists of labels hold strings.`, {
+          argument: 'y',
+          row,
+          value: label,
+        });
+      }
+      if (names.has(label)) continue;
+      if (known && !known.grows) {
+        throw new DataError(`${call}: y is '${label}' in row ${row}, a label that this model has not seen.`, {
+          argument: 'y',
+          row,
+          value: label,
+        });
+      }
+      names.add(label);
+      fresh.push(label);
+    }
+  });
+  const classes = [...own, ...sortedLabels(fresh, call)];
+  if (classes.length === 0) throw new DataError(`${call}: y holds no label at all.`, { argument: 'y' });
+  const data = new Float32Array(y.length * classes.length);
+  y.forEach((list, row) => {
+    for (const c of indexOfLabels(list, classes)) data[row * classes.length + c] = 1;
+  });
+  return { y: { data, rows: y.length, columns: classes.length }, outputs: classes.length, classes };
+}
+
+function indicators(y: Matrix, call: string, known: Known | null): Encoded {
+  const place = { call, argument: 'y' };
+  const rows = toRows(y, place, undefined);
+  checkFinite(rows, place);
+  const at = rows.data.findIndex((value) => value !== 0 && value !== 1);
+  if (at >= 0) {
+    const [row, column] = [Math.floor(at / rows.columns), at % rows.columns];
+    throw new DataError(
+      `${call}: y is ${rows.data[at]} in row ${row}, column ${column}; labels are 0 or 1.`,
+      {
+        argument: 'y',
+        row,
+        column,
+        value: rows.data[at],
+      },
+    );
+  }
+  const count = known?.outputs ?? rows.columns;
+  const numbered = known === null || typeof known.classes[0] === 'number';
+  if (rows.columns < count || (rows.columns > count && !(known?.grows && numbered))) {
+    throw new ShapeError(
+      `${call}: y has ${rows.columns} columns, this model was fitted on ${count} labels.`,
+      {
+        argument: 'y',
+        columns: rows.columns,
+        expected: count,
+      },
+    );
+  }
+  const classes =
+    known?.classes.length === rows.columns
+      ? known.classes
+      : Array.from({ length: rows.columns }, (_, c) => c);
+  return { y: rows, outputs: classes.length, classes };
+}

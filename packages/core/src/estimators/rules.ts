@@ -1,0 +1,146 @@
+// What every option allows: one row an option, and which estimators have it.
+
+import type { Task } from '../heads/head.js';
+import type {
+  ClassifierOptions,
+  ClustererOptions,
+  EstimatorOptions,
+  MultiLabelOptions,
+  OptionName,
+  RegressorOptions,
+} from '../model/options.js';
+
+export interface Rule {
+  readonly allowed: string;
+  readonly accepts: (value: unknown) => boolean;
+}
+
+const oneOf = (...values: readonly unknown[]): Rule => ({
+  allowed: values.map((v) => (typeof v === 'string' ? `'${v}'` : String(v))).join(', '),
+  accepts: (value) => values.includes(value),
+});
+const number = (allowed: string, accepts: (value: number) => boolean): Rule => ({
+  allowed,
+  accepts: (value) => typeof value === 'number' && accepts(value),
+});
+const either = (a: Rule, b: Rule): Rule => ({
+  allowed: `${a.allowed} or ${b.allowed}`,
+  accepts: (value) => a.accepts(value) || b.accepts(value),
+});
+const count = number('a positive integer', (v) => Number.isInteger(v) && v > 0);
+const countOrZero = number('an integer of at least 0', (v) => Number.isInteger(v) && v >= 0);
+const notNegative = number('a finite number of at least 0', (v) => v >= 0 && v < Number.POSITIVE_INFINITY);
+const positive = number('a positive number', (v) => v > 0);
+const positiveFinite = number('a positive finite number', (v) => v > 0 && v < Number.POSITIVE_INFINITY);
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+const distance = oneOf('cosine', 'euclidean', 'l1');
+/** What each option allows. */
+export const rules: { readonly [N in OptionName]: Rule } = {
+  backend: {
+    allowed: 'a backend: jsBackend(), await onnxBackend(), await tfjsBackend()',
+    accepts: (value) => isObject(value) && 'compile' in value && 'upload' in value,
+  },
+  distance,
+  initMode: either(oneOf('joint', 'kmeans++', 'random'), {
+    allowed: 'a grid { prototypes, owners?, targets?, ages? }',
+    accepts: (value) => isObject(value) && 'prototypes' in value,
+  }),
+  softType: oneOf('gaussian', 'hard', 'mean', 'scaled', 'softmax_scaled'),
+  temperature: positiveFinite,
+  topK: number('−1 or a positive integer', (v) => Number.isInteger(v) && (v === -1 || v > 0)),
+  heads: count,
+  nPrototypes: count,
+  kTargets: either(count, oneOf('auto')),
+  kFeatures: either(count, oneOf('auto')),
+  targetDistance: distance,
+  targetAssignment: oneOf('mean', 'scaled', 'softmax_scaled', 'hard'),
+  scaling: oneOf('none', 'standard', 'quantile', 'dual'),
+  metric: oneOf('none', 'slopes', 'auto'),
+  featureWeights: {
+    allowed: 'an array of numbers in [0, 1], not all of them 0',
+    accepts: (value) =>
+      (Array.isArray(value) || ArrayBuffer.isView(value)) &&
+      Array.from(value as unknown as ArrayLike<unknown>).every(
+        (w) => typeof w === 'number' && w >= 0 && w <= 1,
+      ) &&
+      Array.from(value as unknown as ArrayLike<number>).some((w) => w > 0),
+  },
+  autoFeatureWeights: oneOf(true, false),
+  l2Reg: notNegative,
+  diversityReg: notNegative,
+  prototypeDropout: number('a number in [0, 1)', (v) => v >= 0 && v < 1),
+  minWeight: notNegative,
+  pruneEvery: countOrZero,
+  halfLife: positive,
+  batchSize: count,
+  learningRate: positiveFinite,
+  randomState: number('an integer of at least 0', (v) => Number.isSafeInteger(v) && v >= 0),
+  useCompile: oneOf(true),
+  useIndex: oneOf(false),
+  dtype: oneOf('float32'),
+  kInit: either(count, oneOf('auto')),
+  repulsionFactor: notNegative,
+  negativeSampling: count,
+  prototypeTargets: oneOf('vectors', 'owners'),
+  aslGammaNeg: notNegative,
+  aslGammaPos: notNegative,
+  aslClip: number('a number in [0, 1]', (v) => v >= 0 && v <= 1),
+  aslVariant: oneOf('standard', 'original'),
+  thresholdMetric: oneOf('macroF1', 'microF1', 'accuracy'),
+  algorithm: oneOf('ema', 'lloyd'),
+};
+
+/** Keys of a type, every one of them: a missing one fails the type check. */
+const keysOf =
+  <T>() =>
+  <K extends keyof T>(
+    keys: readonly K[] & (Exclude<keyof T, K> extends never ? unknown : never),
+  ): readonly K[] =>
+    keys;
+
+const shared = keysOf<EstimatorOptions>()([
+  'backend',
+  'distance',
+  'initMode',
+  'softType',
+  'temperature',
+  'topK',
+  'scaling',
+  'featureWeights',
+  'autoFeatureWeights',
+  'l2Reg',
+  'diversityReg',
+  'minWeight',
+  'pruneEvery',
+  'halfLife',
+  'batchSize',
+  'learningRate',
+  'randomState',
+  'useCompile',
+  'useIndex',
+  'dtype',
+]);
+const supervised = [...shared, 'heads', 'nPrototypes', 'metric', 'prototypeDropout'] as const;
+const classifying = [...supervised, 'kInit', 'repulsionFactor', 'negativeSampling'] as const;
+
+/** The options of each estimator. */
+export const optionNames: Readonly<Record<Task, readonly OptionName[]>> = {
+  clusterer: keysOf<ClustererOptions>()([...shared, 'kInit', 'algorithm']),
+  regressor: keysOf<RegressorOptions>()([
+    ...supervised,
+    'kTargets',
+    'kFeatures',
+    'targetDistance',
+    'targetAssignment',
+  ]),
+  classifier: keysOf<ClassifierOptions>()([...classifying, 'prototypeTargets']),
+  multiLabel: keysOf<MultiLabelOptions>()([
+    ...classifying,
+    'aslGammaNeg',
+    'aslGammaPos',
+    'aslClip',
+    'aslVariant',
+    'thresholdMetric',
+  ]),
+};

@@ -1,0 +1,95 @@
+// fit: passes of phase 1 over the rows, with what a single batch cannot know: convergence, idle prototypes, evaluation.
+
+import { type Batch, takeBatch } from '../model/batch.js';
+import { draw, type ModelState } from '../model/state.js';
+import { arraysOf, type Context, specOf } from '../training/context.js';
+import { prune } from '../training/ema-step.js';
+import { disposeAll, uploadParameters } from '../training/phase1.js';
+import { evaluateLoss } from '../training/phase2.js';
+import { breathe, type Progress, type RunControl } from '../training/progress.js';
+import { phase1Step } from './phase1-step.js';
+import { collectWorst, reseed, type Worst } from './reseed.js';
+
+export interface FitRun extends RunControl {
+  readonly maxIters: number;
+  readonly tol: number;
+  readonly shuffle: boolean;
+  readonly batchSize: number;
+}
+
+export interface FitResult {
+  /** Passes made. */
+  readonly nIter: number;
+  /** The last pass moved no prototype by more than tol. */
+  readonly converged: boolean;
+  readonly history: readonly Progress[];
+}
+
+/** Passes over scaled rows until nothing moves by more than tol. `order` fixes the first pass. */
+export async function fitPasses(
+  context: Context,
+  start: ModelState,
+  rows: Batch,
+  order: Uint32Array,
+  run: FitRun,
+  evaluation: Batch | undefined,
+): Promise<{ state: ModelState; result: FitResult }> {
+  const history: Progress[] = [];
+  const n = rows.x.rows;
+  let state = start;
+  let [best, bestLoss] = [start, Number.POSITIVE_INFINITY];
+  let converged = false;
+  for (let pass = 0; pass < run.maxIters && !converged; pass++) {
+    let turn: Uint32Array = order;
+    if (pass > 0 && run.shuffle) [turn, state] = draw(state, (random) => random.permutation(n));
+    let shift = 0;
+    const spec = specOf(context, state, rows.mask !== undefined);
+    const weights = new Float64Array(state.ages.length);
+    const worst: Worst = new Map();
+    for (let begin = 0; begin < n; begin += run.batchSize) {
+      await breathe(run.signal);
+      const end = Math.min(n, begin + run.batchSize);
+      const batch = takeBatch(rows, turn, begin, end);
+      const step = await phase1Step(context, state, batch);
+      state = step.state;
+      shift = Math.max(shift, step.shift);
+      if (weights.length === step.assignment.sums.weights.length) {
+        step.assignment.sums.weights.forEach((w, k) => {
+          weights[k] = (weights[k] as number) + w;
+        });
+      }
+      collectWorst(worst, spec, batch, step.assignment, (i) => turn[begin + i] as number);
+    }
+    if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
+    converged = shift <= run.tol;
+    // A new place needs a pass to learn from its rows.
+    if (pass + 1 < run.maxIters && !converged) state = reseed(spec, state, rows, weights, worst);
+    const evalLoss = evaluation && (await lossOf(context, state, evaluation));
+    if (evalLoss !== undefined && evalLoss < bestLoss) [best, bestLoss] = [state, evalLoss];
+    const progress: Progress = {
+      phase: 'fit',
+      done: pass + 1,
+      of: run.maxIters,
+      shift,
+      ...(evalLoss === undefined ? {} : { evalLoss }),
+    };
+    history.push(progress);
+    run.onProgress?.(progress);
+  }
+  return {
+    state: evaluation && history.length > 0 ? best : state,
+    result: { nIter: history.length, converged, history },
+  };
+}
+
+/** Weighted mean loss of a state on rows. */
+export async function lossOf(context: Context, state: ModelState, rows: Batch): Promise<number> {
+  const spec = specOf(context, state, rows.mask !== undefined);
+  const arrays = arraysOf(context, state);
+  const values = uploadParameters(context.programs, arrays);
+  try {
+    return await evaluateLoss(context.programs, spec, arrays, values, rows);
+  } finally {
+    disposeAll(values);
+  }
+}

@@ -1,0 +1,10 @@
+// One batch of phase 1: classes that it brings get prototypes, then the grid moves.
+
+import { coverClasses } from '../init/cover.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import type { Context } from '../training/context.js';
+import { type EmaStep, emaStep } from '../training/ema-step.js';
+
+export const phase1Step = async (context: Context, state: ModelState, batch: Batch): Promise<EmaStep> =>
+  emaStep(context, await coverClasses(context, state, batch), batch);

@@ -1,0 +1,99 @@
+// Prototypes that no row chose in a whole pass of fit, and the rows in whose places they start again.
+
+import { takeRows } from '../data/matrix.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import type { Assignment } from '../training/phase1.js';
+import type { GridSpec } from '../training/spec.js';
+
+/** A row that its prototype serves badly. */
+interface Candidate {
+  readonly score: number;
+  readonly row: number;
+}
+
+/** Rows kept as places for idle prototypes, a head, and an owner of a head. */
+const [candidatesKept, candidatesOfOwner] = [64, 8];
+
+/** The worst rows first, by head and owner. */
+export type Worst = Map<string, Candidate[]>;
+
+/** Candidates for a head, and for a class of it where prototypes have owners. */
+const listKey = (head: number, owner: number | undefined): string => `${head} ${owner}`;
+
+/** Of which owners a row may become a prototype; undefined where prototypes have none of their own. */
+function ownersOf(spec: GridSpec, batch: Batch, row: number): (number | undefined)[] {
+  if (spec.joint || spec.candidates === 'all') return [undefined];
+  if (spec.candidates === 'class') return [batch.y.data[row] as number];
+  return Array.from({ length: spec.outputs }, (_, c) => c).filter(
+    (c) => (batch.y.data[row * spec.outputs + c] as number) > 0,
+  );
+}
+
+/** Keeps the rows of the highest phase-1 loss, w·δ in the space of the assignment, a head and owner. */
+export function collectWorst(
+  worst: Worst,
+  spec: GridSpec,
+  batch: Batch,
+  { cost }: Assignment,
+  rowOf: (i: number) => number,
+): void {
+  const { heads } = spec;
+  for (let i = 0; i < cost.length; i++) {
+    const row = Math.floor(i / heads);
+    const score = (cost[i] as number) * (batch.sampleWeight[row] as number);
+    for (const owner of ownersOf(spec, batch, row)) {
+      const key = listKey(i % heads, owner);
+      const list = worst.get(key) ?? [];
+      if (list.length === 0) worst.set(key, list);
+      const limit = owner === undefined ? candidatesKept : candidatesOfOwner;
+      if (list.length === limit && score <= (list[list.length - 1] as Candidate).score) continue;
+      list.push({ score, row: rowOf(row) });
+      list.sort((a, b) => b.score - a.score);
+      if (list.length > limit) list.pop();
+    }
+  }
+}
+
+/** Puts prototypes that no row chose in the whole pass where the loss is highest. */
+export function reseed(
+  spec: GridSpec,
+  state: ModelState,
+  rows: Batch,
+  weights: Float64Array,
+  worst: Worst,
+): ModelState {
+  if (weights.length !== state.ages.length) return state;
+  const frozen = (state.arrays.frozen as NdArray).data;
+  const owners = spec.joint || spec.candidates === 'all' ? undefined : state.arrays.owners?.data;
+  const perHead = weights.length / spec.heads;
+  const idle = Array.from(weights.keys()).filter((k) => weights[k] === 0 && frozen[k] === 0);
+  if (idle.length === 0) return state;
+  const prototypes = state.arrays.prototypes as NdArray;
+  const { targets } = state.arrays;
+  const [p, t, ages] = [prototypes.data.slice(), targets?.data.slice(), state.ages.slice()];
+  const coordinateAges = state.coordinateAges?.slice() ?? null;
+  for (const k of idle) {
+    const candidate = worst.get(listKey(Math.floor(k / perHead), owners?.[k]))?.shift();
+    if (!candidate || candidate.score <= 0) continue;
+    const { columns } = rows.x;
+    for (let j = 0; j < columns; j++) {
+      const at = candidate.row * columns + j;
+      if (!rows.mask || (rows.mask.data[at] as number) > 0) p[k * columns + j] = rows.x.data[at] as number;
+    }
+    if (t && spec.head.code) {
+      const own = takeRows(rows.y, [candidate.row], 0, 1);
+      const said = Float64Array.from(spec.head.coordinatesOf(own, spec.outputs).data);
+      t.set(spec.head.code.store(said, spec.outputs, spec.heads), k * spec.outputs);
+    }
+    ages[k] = 1;
+    coordinateAges?.fill(1, k * columns, (k + 1) * columns);
+  }
+  const arrays = {
+    ...state.arrays,
+    prototypes: ndarray(p, prototypes.shape),
+    ...(t && targets ? { targets: ndarray(t, targets.shape) } : {}),
+  };
+  return { ...state, arrays, ages, coordinateAges };
+}

@@ -1,0 +1,122 @@
+// Prototypes that vote for classes: by a vector of logits each, or by the class that owns them.
+
+import { expandDims, logSoftmax, softmax, zerosLike } from '../graph/functions.js';
+import {
+  argMax,
+  broadcast,
+  cast,
+  div,
+  eq,
+  log,
+  matmul,
+  max,
+  mul,
+  neg,
+  oneHot,
+  reshape,
+  scatter,
+  select,
+  slice,
+  sum,
+  transpose,
+} from '../graph/ops.js';
+import type { Tensor } from '../graph/trace.js';
+import type { Head, HeadFamily, Routed, TargetCode } from './head.js';
+
+/** Classes up to which a prototype says a logit for each. */
+export const mostVectors = 256;
+
+/** log(0.9·share + 0.1/C), a head's part of it; the sums of the heads are logits whose softmax is 0.9·share + 0.1/C. */
+const logShares: TargetCode = {
+  standardised: false,
+  store: (means, outputs, heads) => means.map((share) => Math.log(0.9 * share + 0.1 / outputs) / heads),
+  recall: (targets, outputs, heads) => {
+    const shares = new Float64Array(targets.length);
+    for (let at = 0; at < targets.length; at += outputs) {
+      const logits = targets.subarray(at, at + outputs).map((t) => t * heads);
+      const peak = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+      const powers = logits.map((logit) => Math.exp(logit - peak));
+      const total = powers.reduce((a, b) => a + b, 0);
+      powers.forEach((power, c) => {
+        shares[at + c] = Math.max(0, (power / total - 0.1 / outputs) / 0.9);
+      });
+    }
+    return shares;
+  },
+};
+
+/** y [B, 1] holds the index of the class. */
+const common = {
+  task: 'classifier',
+  routes: true,
+  candidates: 'class',
+  start: 'owners',
+  jointScale: (columns: number) => Math.sqrt(columns),
+  coordinates: (y: Tensor, outputs: number) => oneHot(indexOf(y), outputs),
+  coordinatesOf: ({ data, rows }: { data: Float32Array; rows: number }, outputs: number) => {
+    const shares = new Float32Array(rows * outputs);
+    for (let i = 0; i < rows; i++) shares[i * outputs + (data[i] as number)] = 1;
+    return { data: shares, rows, columns: outputs };
+  },
+} as const;
+
+const indexOf = (y: Tensor): Tensor => reshape(cast(y, 'int32'), [y.dim(0)]);
+
+/** Σ_k r_k · targets_k */
+const logits = ({ weights, parameters }: Routed): Tensor => matmul(weights, parameters.targets as Tensor);
+
+const vectors: Head = {
+  ...common,
+  key: 'classifier vectors',
+  code: logShares,
+  // −log of the softmax of the logits at the true class
+  loss: (routed, y) => neg(sum(mul(logSoftmax(logits(routed)), common.coordinates(y, routed.outputs)), -1)),
+  reads: {
+    label: (routed) => argMax(logits(routed)),
+    probabilities: (routed) => softmax(logits(routed)),
+  },
+};
+
+/** Below this share the logarithm has no slope. */
+const leastShare = 1e-9;
+
+/** Entries of a one-hot of the owners [K, C] that is still quicker than a scatter. */
+const mostOneHot = 2 ** 20;
+
+/** Σ of the weights of each class's prototypes [B, C]. */
+function shares({ weights, parameters, heads, outputs }: Routed): Tensor {
+  const mine = parameters.owners as Tensor;
+  let sums: Tensor;
+  if (mine.dim(0) * outputs <= mostOneHot) sums = matmul(weights, oneHot(mine, outputs));
+  else {
+    const columns = transpose(weights);
+    const zeros = broadcast(zerosLike(slice(columns, 0, 0, 1)), [outputs, columns.dim(1)]);
+    sums = transpose(scatter(zeros, mine, columns));
+  }
+  return heads === 1 ? sums : div(sums, heads);
+}
+
+const owners: Head = {
+  ...common,
+  key: 'classifier owners',
+  code: null,
+  // −log of the true class's share of r
+  loss: (routed, y) => {
+    const own = eq(expandDims(routed.parameters.owners as Tensor, 0), expandDims(indexOf(y), 1));
+    const share = sum(select(own, routed.weights, 0), -1);
+    return neg(log(max(routed.heads === 1 ? share : div(share, routed.heads), leastShare)));
+  },
+  reads: {
+    label: (routed) => argMax(shares(routed)),
+    probabilities: shares,
+  },
+};
+
+export const classifierHeads: HeadFamily = {
+  task: 'classifier',
+  carries: ({ softType, prototypeTargets, negativeSampling }, outputs) =>
+    softType === 'gaussian' &&
+    (prototypeTargets ??
+      (outputs <= mostVectors && negativeSampling === undefined ? 'vectors' : 'owners')) === 'vectors',
+  head: (_, carries) => (carries ? vectors : owners),
+};

@@ -1,0 +1,32 @@
+// Prototypes that stand for themselves.
+
+import { div, reduceMax, sub } from '../graph/ops.js';
+import { nearest } from '../method/composites.js';
+import { asTheyAre, type Head, type HeadFamily } from './head.js';
+
+export const clustererHead: Head = {
+  task: 'clusterer',
+  key: 'clusterer',
+  code: null,
+  routes: false,
+  candidates: 'all',
+  start: 'rows',
+  jointScale: () => 0,
+  ...asTheyAre,
+  // at the nearest prototype: 1 − s for cosine; 1/s − 1 otherwise, which is δ
+  loss: ({ similarity, comparison }) => {
+    const best = reduceMax(similarity, -1);
+    return comparison.distance === 'cosine' ? sub(1, best) : sub(div(1, best), 1);
+  },
+  reads: {
+    label: ({ comparison }) => nearest(comparison).index,
+    distance: ({ comparison }) => nearest(comparison).delta,
+    probabilities: ({ weights }) => weights,
+  },
+};
+
+export const clustererHeads: HeadFamily = {
+  task: 'clusterer',
+  carries: () => false,
+  head: () => clustererHead,
+};

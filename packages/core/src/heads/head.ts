@@ -1,0 +1,71 @@
+// What differs between estimators: what prototypes say, what a wrong answer costs, how an answer is read, and whom a row
+// may choose in phase 1. One file an estimator; everything else is shared.
+
+import type { Rows } from '../data/matrix.js';
+import type { Tensor } from '../graph/trace.js';
+import type { Comparison } from '../method/similarity.js';
+import type { Resolved } from '../model/options.js';
+
+export type Task = 'clusterer' | 'classifier' | 'multiLabel' | 'regressor';
+
+/** A batch compared with the grid, as a head sees it. */
+export interface Routed {
+  /** Routing weights [B, K]; with heads, each head's weights add up to 1. */
+  readonly weights: Tensor;
+  /** Similarities [B, K]. */
+  readonly similarity: Tensor;
+  readonly comparison: Comparison;
+  readonly heads: number;
+  /** Columns of an answer: T or C. */
+  readonly outputs: number;
+  /** The model's arrays by name. */
+  readonly parameters: Readonly<Record<string, Tensor>>;
+}
+
+/** How what a prototype's rows say is stored in `targets` [K, outputs], on the host, row by row; its heads add up. */
+export interface TargetCode {
+  /** Targets are trained in standard units. */
+  readonly standardised: boolean;
+  /** Means over rows to what is stored. */
+  store(means: Float64Array, outputs: number, heads: number): Float64Array;
+  /** What is stored to means over rows. */
+  recall(targets: Float64Array, outputs: number, heads: number): Float64Array;
+}
+
+export interface Head {
+  readonly task: Task;
+  /** The formulas and their parameters as text: equal keys trace equal graphs. */
+  readonly key: string;
+  /** Null where prototypes carry no targets. */
+  readonly code: TargetCode | null;
+  /** Answers go through the routing weights, whose parameters gradients train. */
+  readonly routes: boolean;
+  /** Whom a row may choose in phase 1: any prototype, one of its own class, or one of each of its labels. */
+  readonly candidates: 'all' | 'class' | 'labels';
+  /** How a grid starts that is neither given nor 'joint': rows of each class, of each stratum of the target, or of all. */
+  readonly start: 'owners' | 'strata' | 'rows';
+  /** How far the coordinates count in the joint space of the start. */
+  jointScale(columns: number, outputs: number): number;
+  /** y as the graphs take it to coordinates [B, outputs] of the joint space. */
+  coordinates(y: Tensor, outputs: number): Tensor;
+  /** The same on the host. */
+  coordinatesOf(y: Rows, outputs: number): Rows;
+  /** The loss of each row [B], unweighted; y is absent where it has no column. */
+  loss(routed: Routed, y: Tensor): Tensor;
+  /** What the public calls read off a routed batch, by name. */
+  readonly reads: Readonly<Record<string, (routed: Routed, k: number) => Tensor>>;
+}
+
+/** The heads of one estimator: which of them serves depends on the options and on how many outputs there are. */
+export interface HeadFamily {
+  readonly task: Task;
+  /** Whether prototypes carry targets for so many outputs. */
+  carries(options: Resolved, outputs: number): boolean;
+  head(options: Resolved, carries: boolean): Head;
+}
+
+/** Coordinates that are the columns of y themselves. */
+export const asTheyAre = {
+  coordinates: (y: Tensor): Tensor => y,
+  coordinatesOf: (y: Rows): Rows => y,
+} as const;

@@ -1,0 +1,85 @@
+// Prototypes that say for each label whether it holds: by a vector of logits each, or by the label that owns them.
+
+import { relu, sigmoid, zerosLike } from '../graph/functions.js';
+import { add, concat, div, gather, matmul, reduceMax, reshape, slice } from '../graph/ops.js';
+import type { Tensor } from '../graph/trace.js';
+import type { Resolved } from '../model/options.js';
+import { type AsymmetricLoss, asymmetricLoss } from './asymmetric-loss.js';
+import { asTheyAre, type Head, type HeadFamily, type Routed, type TargetCode } from './head.js';
+import { decide } from './strategies.js';
+
+/** logit(0.9·share + 0.05), a head's part of it. */
+const logitShares: TargetCode = {
+  standardised: false,
+  store: (means, _, heads) =>
+    means.map((share) => {
+      const p = 0.9 * share + 0.05;
+      return Math.log(p / (1 - p)) / heads;
+    }),
+  recall: (targets, _, heads) =>
+    targets.map((target) => Math.min(1, Math.max(0, (1 / (1 + Math.exp(-target * heads)) - 0.05) / 0.9))),
+};
+
+/** Σ_k r_k · targets_k through the sigmoid. */
+const byVectors = ({ weights, parameters }: Routed): Tensor =>
+  sigmoid(matmul(weights, parameters.targets as Tensor));
+
+/** The highest similarity among the prototypes of each label, cosine mapped to (s + 1)/2; 0 for a label without any. */
+function byOwners({ similarity, comparison, parameters }: Routed): Tensor {
+  const p = comparison.distance === 'cosine' ? div(add(similarity, 1), 2) : relu(similarity);
+  const members = parameters.members as Tensor;
+  const [heads, labels, most] = members.shape as [number, number, number];
+  const perHead = p.dim(1) / heads;
+  const parts: Tensor[] = [];
+  for (let head = 0; head < heads; head++) {
+    const own = slice(p, 1, head * perHead, (head + 1) * perHead);
+    // Members that a label lacks point behind the last prototype, at a zero.
+    const padded = concat([own, zerosLike(slice(own, 1, 0, 1))], 1);
+    const index = reshape(slice(members, 0, head, head + 1), [labels * most]);
+    parts.push(reshape(gather(padded, index, 1), [p.dim(0), labels, most]));
+  }
+  return reduceMax(concat(parts, 2), -1);
+}
+
+function head(
+  options: AsymmetricLoss,
+  code: TargetCode | null,
+  probabilities: (routed: Routed) => Tensor,
+): Head {
+  const read =
+    (strategy: Parameters<typeof decide>[0]): Head['reads'][string] =>
+    (routed, k) =>
+      decide(strategy, probabilities(routed), { k, thresholds: routed.parameters.thresholds });
+  return {
+    task: 'multiLabel',
+    key: `multiLabel ${code ? 'vectors' : 'owners'} ${JSON.stringify(options)}`,
+    code,
+    routes: code !== null,
+    candidates: 'labels',
+    start: 'owners',
+    jointScale: (columns) => Math.sqrt(columns),
+    ...asTheyAre,
+    loss: (routed, y) => asymmetricLoss(probabilities(routed), y, options, routed.parameters.labelWeights),
+    reads: {
+      probabilities,
+      adaptive: read('adaptive'),
+      gap: read('gap'),
+      top_k: read('top_k'),
+      tuned: read('tuned'),
+    },
+  };
+}
+
+const lossOptions = ({ aslGammaNeg, aslGammaPos, aslClip, aslVariant }: Resolved): AsymmetricLoss => ({
+  gammaNeg: aslGammaNeg,
+  gammaPos: aslGammaPos,
+  clip: aslClip,
+  variant: aslVariant,
+});
+
+export const multiLabelHeads: HeadFamily = {
+  task: 'multiLabel',
+  carries: ({ softType, negativeSampling }) => softType === 'gaussian' && negativeSampling === undefined,
+  head: (options, carries) =>
+    carries ? head(lossOptions(options), logitShares, byVectors) : head(lossOptions(options), null, byOwners),
+};

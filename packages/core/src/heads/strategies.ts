@@ -1,0 +1,38 @@
+// From the probabilities of labels to the labels that a row gets, traced: one row a strategy.
+
+import { argMax, cast, lt, mul, not, oneHot, slice, sub, sum, topK } from '../graph/ops.js';
+import type { Tensor } from '../graph/trace.js';
+import { largest } from '../method/routing.js';
+
+export type Strategy = 'adaptive' | 'gap' | 'top_k' | 'tuned';
+
+/** The k of 'top_k', and the threshold of each label [C] of 'tuned'. */
+export interface StrategyInputs {
+  readonly k: number;
+  readonly thresholds: Tensor | undefined;
+}
+
+/** Every strategy: [B, C] probabilities to a bool a label. */
+const strategies: Readonly<Record<Strategy, (p: Tensor, inputs: StrategyInputs) => Tensor>> = {
+  // p > 0.5
+  adaptive: (p) => lt(0.5, p),
+  // all down to the largest drop of the sorted probabilities; one label alone has no drop
+  gap: (p) => {
+    const count = p.dim(-1);
+    if (count === 1) return lt(0.5, p);
+    const sorted = topK(p, count).values;
+    const drops = sub(slice(sorted, -1, 0, count - 1), slice(sorted, -1, 1, count));
+    const last = sum(mul(slice(sorted, -1, 0, count - 1), oneHot(argMax(drops), count - 1)), -1, {
+      keepDims: true,
+    });
+    return not(lt(p, last));
+  },
+  // exactly k, of equals the first
+  top_k: (p, { k }) => largest(p, Math.min(k, p.dim(-1))),
+  // p > the threshold of the label
+  tuned: (p, { thresholds }) => lt(thresholds as Tensor, p),
+};
+
+/** 1 where a row gets the label, int32 [B, C]. */
+export const decide = (strategy: Strategy, p: Tensor, inputs: StrategyInputs): Tensor =>
+  cast(strategies[strategy](p, inputs), 'int32');

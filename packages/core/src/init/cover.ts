@@ -1,0 +1,220 @@
+// Prototypes for classes and labels that have none: at the start, and when a stream brings new ones (SPEC §4).
+
+import { type NdArray, ndarray } from '../dtype.js';
+import type { Head } from '../heads/head.js';
+import { type Batch, takeBatch } from '../model/batch.js';
+import type { Label, ModelState } from '../model/state.js';
+import { Random } from '../random.js';
+import { type Context, headOf } from '../training/context.js';
+import { momentNames } from '../training/graphs.js';
+import { breathe } from '../training/progress.js';
+import { automaticK } from './auto-k.js';
+import { meanTargets } from './joint.js';
+import { clusterRows } from './means.js';
+
+const defaultPerClass = 3;
+/** The start of a bandwidth below which it would overflow. */
+const leastSpread = 1e-6;
+
+/** Prototypes of one class: what is appended to every head. */
+interface Newcomers {
+  readonly owner: number;
+  /** [H·m, D] and [H·m, outputs], the heads' one after the other. */
+  readonly centers: Float32Array;
+  readonly means: Float64Array;
+}
+
+/** The state with room for more classes: prototypes say of a new one what they say of a class without rows. */
+export function growClasses(context: Context, state: ModelState, classes: readonly Label[]): ModelState {
+  const outputs = classes.length;
+  if (outputs <= state.classes.length) return state;
+  const head = headOf(context, state);
+  const heads = state.arrays.featureWeights?.shape[0] ?? 1;
+  const arrays: Record<string, NdArray> = { ...state.arrays };
+  const widen = (name: string, fill: (row: readonly number[]) => readonly number[]): void => {
+    const array = arrays[name];
+    if (!array) return;
+    const rows = array.shape[0] as number;
+    const values = Array.from({ length: rows }, (_, k) => {
+      const old = Array.from(array.data.slice(k * state.outputs, (k + 1) * state.outputs));
+      return fill(old);
+    });
+    arrays[name] = ndarray(values.flat(), [rows, outputs]);
+  };
+  const { code } = head;
+  if (code) {
+    // Without gradients the shares are known, and stay; learned logits keep their bits beside the one of a share of 0.
+    const none = code.store(new Float64Array(outputs), outputs, heads);
+    widen('targets', (old) => {
+      const added = Array.from(none).slice(state.outputs);
+      if (state.trained) return [...old, ...added];
+      const shares = code.recall(Float64Array.from(old), state.outputs, heads);
+      const wide = new Float64Array(outputs);
+      wide.set(shares);
+      return Array.from(code.store(wide, outputs, heads));
+    });
+    for (const moment of momentNames('targets')) {
+      widen(moment, (old) => [...old, ...new Array<number>(outputs - state.outputs).fill(0)]);
+    }
+  }
+  const { thresholds } = arrays;
+  if (thresholds) {
+    const added = new Array<number>(outputs - state.outputs).fill(0.5);
+    arrays.thresholds = ndarray([...thresholds.data, ...added], [outputs]);
+  }
+  return { ...state, arrays, outputs, classes };
+}
+
+/** The rows of each class or label that count. */
+function rowsOfClasses(head: Head, { y, sampleWeight }: Batch): Map<number, number[]> {
+  const rows = new Map<number, number[]>();
+  const note = (owner: number, row: number): void => {
+    const list = rows.get(owner);
+    if (list) list.push(row);
+    else rows.set(owner, [row]);
+  };
+  for (let row = 0; row < y.rows; row++) {
+    if (sampleWeight[row] === 0) continue;
+    if (head.candidates === 'class') note(y.data[row] as number, row);
+    else for (let c = 0; c < y.columns; c++) if ((y.data[row * y.columns + c] as number) > 0) note(c, row);
+  }
+  return rows;
+}
+
+/**
+ * The state with prototypes for every class of the scaled batch that has none. A joint grid whose prototypes speak on every
+ * class gets them for classes from `from` on alone: the others are in its targets.
+ */
+export async function coverClasses(
+  context: Context,
+  state: ModelState,
+  batch: Batch,
+  start: 'kmeans++' | 'random' = context.options.initMode === 'random' ? 'random' : 'kmeans++',
+  from = 0,
+): Promise<ModelState> {
+  const head = headOf(context, state);
+  const { owners } = state.arrays;
+  if (!owners || (state.joint && head.code && from === 0)) return state;
+  const present = new Set(owners.data);
+  const missing = [...rowsOfClasses(head, batch)].filter(([owner]) => owner >= from && !present.has(owner));
+  if (missing.length === 0) return state;
+  missing.sort(([a], [b]) => a - b);
+  const heads = state.arrays.featureWeights?.shape[0] ?? 1;
+  const random = Random.from(state.random);
+  const newcomers: Newcomers[] = [];
+  for (const [owner, rows] of missing) {
+    await breathe(context.signal);
+    const part = takeBatch(batch, rows, 0, rows.length);
+    const k = heads * (await perHead(context, state, part));
+    const problem = { rows: part.x, mask: part.mask, sampleWeight: part.sampleWeight };
+    const { centers, index } = await clusterRows(
+      context.programs,
+      { ...problem, distance: context.options.distance, k, passes: 0, start },
+      random,
+    );
+    const said = { ...part, y: head.coordinatesOf(part.y, state.outputs) };
+    newcomers.push({ owner, centers, means: meanTargets(said, index, k) });
+  }
+  return append({ ...state, random: random.save() }, head, newcomers, heads);
+}
+
+/** Prototypes that a new class gets in every head. */
+async function perHead({ options, programs }: Context, state: ModelState, rows: Batch): Promise<number> {
+  const heads = state.arrays.featureWeights?.shape[0] ?? 1;
+  if (state.joint) return Math.max(1, Math.round(state.ages.length / heads / state.outputs));
+  const { kInit = defaultPerClass, distance } = options;
+  const k = kInit === 'auto' ? await automaticK(programs, { ...rows, rows: rows.x, distance }) : kInit;
+  return Math.min(k, rows.x.rows);
+}
+
+/** Appends prototypes to every head; what they say and how far they reach starts as in a new grid. */
+function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], heads: number): ModelState {
+  const { arrays, ages, coordinateAges, spread, outputs } = state;
+  const columns = (arrays.prototypes as NdArray).shape[1] as number;
+  const old = ages.length / heads;
+  const sizes = newcomers.map(({ centers }) => centers.length / columns / heads);
+  const added = sizes.reduce((a, b) => a + b, 0);
+  const count = (old + added) * heads;
+  /** Rows of an array of width `width` a prototype, each head's old ones before its new ones. */
+  const joined = (
+    data: ArrayLike<number>,
+    width: number,
+    fresh: (n: Newcomers, h: number, m: number) => ArrayLike<number>,
+  ) => {
+    const out = new Float64Array(count * width);
+    for (let h = 0; h < heads; h++) {
+      let at = h * (old + added) * width;
+      for (let i = h * old * width; i < (h + 1) * old * width; i++) out[at++] = data[i] as number;
+      newcomers.forEach((n, i) => {
+        const m = sizes[i] as number;
+        out.set(Float64Array.from(fresh(n, h, m)), at);
+        at += m * width;
+      });
+    }
+    return out;
+  };
+  const constant =
+    (value: (h: number) => number, width = 1) =>
+    (_: Newcomers, h: number, m: number) =>
+      new Float64Array(m * width).fill(value(h));
+  const bandwidth = (h: number): number => {
+    const [sum = 0, weight = 0] = spread.subarray(2 * h, 2 * h + 2);
+    return weight > 0 ? -Math.log(Math.max(sum / weight, leastSpread)) : 0;
+  };
+  const next: Record<string, NdArray> = { ...arrays };
+  const put = (
+    name: string,
+    width: number,
+    fresh: (n: Newcomers, h: number, m: number) => ArrayLike<number>,
+  ): void => {
+    const array = arrays[name];
+    if (!array) return;
+    next[name] = ndarray(joined(array.data, width, fresh), [count, ...array.shape.slice(1)], array.dtype);
+    for (const moment of momentNames(name)) {
+      const m = arrays[moment];
+      if (m)
+        next[moment] = ndarray(
+          joined(
+            m.data,
+            width,
+            constant(() => 0, width),
+          ),
+          [count, ...m.shape.slice(1)],
+        );
+    }
+  };
+  put('prototypes', columns, (n, h, m) => n.centers.subarray(h * m * columns, (h + 1) * m * columns));
+  put('targets', outputs, (n, h, m) =>
+    head.code
+      ? head.code.store(n.means.subarray(h * m * outputs, (h + 1) * m * outputs), outputs, heads)
+      : [],
+  );
+  put('owners', 1, (n, h, m) => constant(() => n.owner)(n, h, m));
+  put('logBandwidth', 1, constant(bandwidth));
+  put(
+    'bias',
+    1,
+    constant(() => 0),
+  );
+  put(
+    'frozen',
+    1,
+    constant(() => 0),
+  );
+  return {
+    ...state,
+    arrays: next,
+    ages: joined(
+      ages,
+      1,
+      constant(() => 1),
+    ),
+    coordinateAges:
+      coordinateAges &&
+      joined(
+        coordinateAges,
+        columns,
+        constant(() => 1, columns),
+      ),
+  };
+}

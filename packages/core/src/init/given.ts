@@ -1,0 +1,112 @@
+// A state from the grid that a caller gave; the model takes it as it is.
+
+import { type Matrix, toRows } from '../data/matrix.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import { DataError, OptionError } from '../errors.js';
+import type { HeadFamily } from '../heads/head.js';
+import type { InitialGrid } from '../model/initial-grid.js';
+import { indexOfLabels, sortedLabels } from '../model/labels.js';
+import type { Resolved } from '../model/options.js';
+import type { Label, ModelState } from '../model/state.js';
+import type { Random } from '../random.js';
+import { majority } from '../training/ema-step.js';
+import { checkFeatureWeights, empty, routingArrays } from './initialise.js';
+
+/** Errors: OptionError, DataError where heads, owners and targets do not fit each other. */
+export function initialFromGrid(
+  options: Resolved,
+  family: HeadFamily,
+  grid: InitialGrid,
+  random: Random,
+  call: string,
+): ModelState {
+  const prototypes = toRows(grid.prototypes, { call, argument: 'initMode.prototypes' });
+  const { rows: count, columns } = prototypes;
+  const heads = options.heads ?? 1;
+  if (count % heads !== 0) {
+    throw new OptionError(`${call}: heads is ${heads}, which does not divide ${count} prototypes.`, {
+      option: 'heads',
+      value: heads,
+    });
+  }
+  checkFeatureWeights(options, columns, call);
+  const targets = grid.targets && toRows(grid.targets as Matrix, { call, argument: 'initMode.targets' });
+  const owned = family.head(options, true).start === 'owners';
+  const classes = owned ? classesOf(grid, targets?.columns, family, call) : [];
+  const outputs = owned ? classes.length : (targets?.columns ?? 0);
+  const carries = family.carries(options, outputs);
+  const { code, routes } = family.head(options, carries);
+  if (targets && owned && !carries) {
+    throw new OptionError(
+      `${call}: initMode.targets are logits, which these options do without; leave them out.`,
+      {
+        option: 'initMode',
+      },
+    );
+  }
+  if (targets && owned && targets.columns !== outputs) {
+    throw new OptionError(
+      `${call}: initMode.targets has ${targets.columns} columns, its owners are of ${outputs} classes.`,
+      { option: 'initMode' },
+    );
+  }
+  let said = targets?.data as ArrayLike<number> | undefined;
+  const owners = grid.owners && indexOfLabels(grid.owners as readonly Label[], classes);
+  if (owned && carries && !said && owners && code) {
+    const means = new Float64Array(count * outputs);
+    owners.forEach((owner, k) => {
+      means[k * outputs + owner] = 1;
+    });
+    said = code.store(means, outputs, heads);
+  }
+  const none = ndarray(new Int32Array(count), [count], 'int32');
+  const arrays: Record<string, NdArray> = {
+    prototypes: ndarray(prototypes.data, [count, columns]),
+    ...(said ? { targets: ndarray(said, [count, said.length / count]) } : {}),
+    ...(owned
+      ? {
+          owners: owners
+            ? ndarray(owners, [count], 'int32')
+            : majority(Float64Array.from(said ?? []), outputs, none),
+        }
+      : {}),
+    ...routingArrays(options, routes, count, columns),
+  };
+  const weights = arrays.featureWeights;
+  if (weights && heads > 1) {
+    const repeated = Array.from({ length: heads }, () => Array.from(weights.data)).flat();
+    arrays.featureWeights = ndarray(repeated, [heads, columns]);
+  }
+  const ages = grid.ages ? Float64Array.from(grid.ages) : new Float64Array(count).fill(1);
+  const settled = { rawColumns: columns, outputs, classes, scaling: 'none', joint: false } as const;
+  return { ...empty(random, count, settled), arrays, ages };
+}
+
+/** The classes that owners name, or as many as targets have columns. */
+function classesOf(
+  { owners }: InitialGrid,
+  columns: number | undefined,
+  { task }: HeadFamily,
+  call: string,
+): readonly Label[] {
+  const numbered = (count: number): Label[] => Array.from({ length: count }, (_, c) => c);
+  if (!owners) {
+    if (columns !== undefined) return numbered(columns);
+    throw new OptionError(
+      `${call}: initMode has neither owners nor targets; say what the prototypes stand for.`,
+      {
+        option: 'initMode',
+      },
+    );
+  }
+  const names = sortedLabels(owners as readonly Label[]);
+  if (task !== 'multiLabel' || typeof names[0] === 'string') return names;
+  // Labels without names are columns of y, and some of them may own no prototype.
+  const last = names[names.length - 1] as number;
+  if (names.some((name) => !Number.isInteger(name) || (name as number) < 0)) {
+    throw new DataError(`${call}: initMode.owners should be columns of y, from 0, or names.`, {
+      argument: 'initMode.owners',
+    });
+  }
+  return numbered(Math.max(last + 1, columns ?? 0));
+}

@@ -1,0 +1,30 @@
+// Rows on their way through training: in the caller's units, or scaled.
+
+import { type Rows, takeRows } from '../data/matrix.js';
+
+export interface Batch {
+  readonly x: Rows;
+  /** As the head takes it: numbers [N, T], labels as 0 or 1 [N, C], an index of a class [N, 1], or no column at all. */
+  readonly y: Rows;
+  readonly sampleWeight: Float32Array;
+  readonly mask?: Rows | undefined;
+}
+
+/** Rows of a batch in the given order; written over `into`, a batch of as many rows that is no longer used, where given. */
+export function takeBatch(
+  batch: Batch,
+  order: ArrayLike<number>,
+  begin: number,
+  end: number,
+  into?: Batch,
+): Batch {
+  const sampleWeight = into?.sampleWeight ?? new Float32Array(end - begin);
+  for (let i = begin; i < end; i++)
+    sampleWeight[i - begin] = batch.sampleWeight[order[i] as number] as number;
+  return {
+    x: takeRows(batch.x, order, begin, end, into?.x.data),
+    y: takeRows(batch.y, order, begin, end, into?.y.data),
+    sampleWeight,
+    mask: batch.mask && takeRows(batch.mask, order, begin, end, into?.mask?.data),
+  };
+}

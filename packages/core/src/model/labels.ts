@@ -1,0 +1,50 @@
+// What callers name classes and labels, and the indices that graphs know them by.
+
+import { DataError, ShapeError } from '../errors.js';
+import type { Label } from './state.js';
+
+/** Distinct labels, numbers ascending, strings by code unit. Errors: DataError where both kinds are mixed. */
+export function sortedLabels(labels: Iterable<Label>, call = 'fit'): Label[] {
+  const distinct = [...new Set(labels)];
+  const strings = distinct.filter((label) => typeof label === 'string').length;
+  if (strings > 0 && strings < distinct.length) {
+    throw new DataError(`${call}: y mixes numbers and strings; use one kind of label.`, { argument: 'y' });
+  }
+  return strings > 0 ? distinct.sort() : (distinct as number[]).sort((a, b) => a - b);
+}
+
+/** The index of each label among the classes; −1 for one that is not there. */
+export function indexOfLabels(labels: ArrayLike<Label>, classes: readonly Label[]): Int32Array {
+  const index = new Map(classes.map((label, c) => [label, c]));
+  return Int32Array.from({ length: labels.length }, (_, i) => index.get(labels[i] as Label) ?? -1);
+}
+
+/** y as a list of labels. Errors: ShapeError for another kind of thing or length, DataError for a value that is no label. */
+export function toLabels(y: unknown, rows: number, call: string): ArrayLike<Label> {
+  if (!Array.isArray(y) && !(ArrayBuffer.isView(y) && !(y instanceof DataView))) {
+    throw new ShapeError(
+      `${call}: y should be an array of numbers or strings, got ${y === null ? 'null' : typeof y}.`,
+      {
+        argument: 'y',
+      },
+    );
+  }
+  const labels = y as unknown as ArrayLike<unknown>;
+  if (labels.length !== rows) {
+    throw new ShapeError(`${call}: y has ${labels.length} rows, X has ${rows}.`, {
+      argument: 'y',
+      length: labels.length,
+      expected: rows,
+    });
+  }
+  for (let row = 0; row < rows; row++) {
+    const label = labels[row];
+    if (typeof label === 'string' || (typeof label === 'number' && label - label === 0)) continue;
+    throw new DataError(`${call}: y is ${String(label)} in row ${row}; labels are numbers or strings.`, {
+      argument: 'y',
+      row,
+      value: label,
+    });
+  }
+  return labels as ArrayLike<Label>;
+}

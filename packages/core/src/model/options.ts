@@ -1,0 +1,147 @@
+// The options of the estimators as types; what they allow is in estimators/rules.ts.
+
+import type { Backend } from '../backend.js';
+import type { Vector } from '../data/matrix.js';
+import type { SoftType } from '../method/routing.js';
+import type { Distance } from '../method/similarity.js';
+import type { Scaling } from '../scaling/scaler.js';
+import type { InitialGrid } from './initial-grid.js';
+
+/** How much a row counts in its prototype's target; for 'hard' the row of highest similarity is taken. */
+export type TargetAssignment = 'mean' | 'scaled' | 'softmax_scaled' | 'hard';
+
+/** What the estimators share. Every option is optional but the backend. */
+export interface EstimatorOptions {
+  /** Where graphs run: `jsBackend()`, `await onnxBackend()`, `await tfjsBackend()`. */
+  readonly backend: Backend;
+  /** How rows and prototypes are compared. Default 'euclidean'. */
+  readonly distance?: Distance;
+  /**
+   * Where prototypes start: 'joint' clusters features and targets together; 'kmeans++' and 'random' draw rows of each class,
+   * label or stratum of the target; or a given grid. Default 'joint' with 'gaussian' and up to 256 classes, else 'kmeans++'.
+   */
+  readonly initMode?: 'joint' | 'kmeans++' | 'random' | InitialGrid;
+  /** How the nearest prototypes share the answer. Default 'gaussian'. */
+  readonly softType?: SoftType;
+  /** Divides the similarities of 'softmax_scaled' routing and target assignment. Default 1. */
+  readonly temperature?: number;
+  /** How many prototypes share the answer; −1 all. Default −1 with 'gaussian', else 5. */
+  readonly topK?: number;
+  /** Scaling of the features, part of the model. Default 'dual' with euclidean and l1 ('standard' beside featureWeights, 'none' in a clusterer), 'none' with cosine or a given grid. */
+  readonly scaling?: Scaling;
+  /** Weights of the features [D] in [0, 1]; with 'gaussian' the start of what phase 2 trains. Needs scaling 'none' or 'standard'. */
+  readonly featureWeights?: Vector;
+  /** Learns featureWeights from variances in phase 1, and trains them in phase 2. Default false. */
+  readonly autoFeatureWeights?: boolean;
+  /** Weight of Σ p² in the loss. Default 0. */
+  readonly l2Reg?: number;
+  /** Weight of Σ_{i≠j} s(p_i, p_j)² in the loss. Default 0. */
+  readonly diversityReg?: number;
+  /** Ages below which prototypes are pruned; 0 never. One head only. Default 0. */
+  readonly minWeight?: number;
+  /** Also prune every so many batches. Default 0: after passes of `fit` alone. */
+  readonly pruneEvery?: number;
+  /** Rows after which old rows count half, in rows. Default Infinity. */
+  readonly halfLife?: number;
+  /** Rows of a batch of fit and of finetune. Default 10240 and 256. */
+  readonly batchSize?: number;
+  /** Peak learning rate of phase 2. Default 0.02. */
+  readonly learningRate?: number;
+  /** Seed. Default 0. */
+  readonly randomState?: number;
+  /** Graphs are always compiled. Default true. */
+  readonly useCompile?: true;
+  /** Search by an index instead of all prototypes. Default false. */
+  readonly useIndex?: false;
+  /** What prototypes are stored in. Default 'float32'. */
+  readonly dtype?: 'float32';
+}
+
+/** What the estimators that learn from targets share. */
+export interface SupervisedOptions extends EstimatorOptions {
+  /** Groups of prototypes with a metric of their own whose answers add up; 'gaussian' only. Default 8, fewer on few prototypes. */
+  readonly heads?: number;
+  /** Prototypes in all. Default min(400, rows/4), unless the options below say how many a class or a stratum gets. */
+  readonly nPrototypes?: number;
+  /** 'slopes' weighs features by how fast the target changes along them; 'auto' keeps that where held-out rows say so. Default 'auto' with 'joint', else 'none'. */
+  readonly metric?: 'none' | 'slopes' | 'auto';
+  /** Share of prototypes that each gradient step leaves out. Default 0.05 with 'gaussian', else 0. */
+  readonly prototypeDropout?: number;
+}
+
+/** Options of `FastKMeansRegressor`. */
+export interface RegressorOptions extends SupervisedOptions {
+  /** Strata of the target. Default 20. */
+  readonly kTargets?: number | 'auto';
+  /** Prototypes in each stratum. Default 10. */
+  readonly kFeatures?: number | 'auto';
+  /** Distance between targets, for the strata. Default 'euclidean'. */
+  readonly targetDistance?: Distance;
+  /** How much each row counts in its prototype's target in phase 1. Default 'mean'. */
+  readonly targetAssignment?: TargetAssignment;
+}
+
+/** What the classifiers share. */
+export interface ClassifyingOptions extends SupervisedOptions {
+  /** Prototypes of each class or label. Default 3 without 'joint'. */
+  readonly kInit?: number | 'auto';
+  /** How far phase 1 pushes the nearest prototype of a wrong class away, as a share of the pull. Default 0. */
+  readonly repulsionFactor?: number;
+  /** Classes beside those of the batch that a gradient step looks at, drawn at random; their prototypes alone are computed. Default: all. */
+  readonly negativeSampling?: number;
+}
+
+/** Options of `FastKMeansClassifier`. */
+export interface ClassifierOptions extends ClassifyingOptions {
+  /** A prototype says a logit for every class, or stands for its own class alone. Default 'vectors' with 'gaussian' and up to 256 classes. */
+  readonly prototypeTargets?: 'vectors' | 'owners';
+}
+
+/** Options of `FastMultiLabelKMeansClassifier`. */
+export interface MultiLabelOptions extends ClassifyingOptions {
+  /** Focusing on hard negatives: the power of their probability. Default 2. */
+  readonly aslGammaNeg?: number;
+  /** Focusing on hard positives. Default 0. */
+  readonly aslGammaPos?: number;
+  /** Probability below which negatives count as right. Default 0.05. */
+  readonly aslClip?: number;
+  /** The asymmetric loss as Ridnik et al. have it, or as the original implementation does. Default 'standard'. */
+  readonly aslVariant?: 'standard' | 'original';
+  /** What strategy 'tuned' maximises on held-out rows. Default 'macroF1'. */
+  readonly thresholdMetric?: 'macroF1' | 'microF1' | 'accuracy';
+}
+
+/** Options of `FastKMeansClusterer`. */
+export interface ClustererOptions extends EstimatorOptions {
+  /** Clusters. Default 8. */
+  readonly kInit?: number | 'auto';
+  /** How `fit` learns: streaming averages, or exact passes over all rows. Default 'ema'. */
+  readonly algorithm?: 'ema' | 'lloyd';
+}
+
+/** Strata of the target and prototypes in each, where neither is said. */
+export const defaultStrata = { kTargets: 20, kFeatures: 10 } as const;
+
+/** Every option of every estimator. */
+export type AnyOptions = RegressorOptions & ClassifierOptions & MultiLabelOptions & ClustererOptions;
+export type OptionName = keyof AnyOptions;
+
+/** Options whose default waits for the first rows; undefined until then. */
+type Settled =
+  | 'featureWeights'
+  | 'nPrototypes'
+  | 'batchSize'
+  | 'heads'
+  | 'kTargets'
+  | 'kFeatures'
+  | 'kInit'
+  | 'initMode'
+  | 'scaling'
+  | 'metric'
+  | 'negativeSampling'
+  | 'prototypeTargets';
+
+/** Options with every default filled in that does not wait for rows. */
+export type Resolved = Required<Omit<AnyOptions, Settled>> & {
+  readonly [N in Settled]: AnyOptions[N] | undefined;
+};
