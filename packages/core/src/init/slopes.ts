@@ -17,8 +17,8 @@ import { f32 } from '../training/spec.js';
 /** Rows around which the target is fitted; a draw from the rows weighs places by how many rows they hold. */
 const mostAnchors = 400;
 export const leastAnchors = 32;
-/** Multiplications of one estimate, about a second: wide rows get fewer anchors. */
-const budget = 1e9;
+/** Multiplications of one estimate, about half a second: wide rows get fewer anchors. */
+const budget = 3e8;
 /** Times the metric is estimated, each in the space of the one before. */
 const repeats = 3;
 /** Ridge, as a share of the mean variance of the neighbours' features. */
@@ -128,40 +128,52 @@ export async function slopesMetric(
 }
 
 /** Slope of every target over some rows: (XᵀX + λI)⁻¹Xᵀy on centered columns, one factorisation for all targets. */
-function localSlopes({ x: { data, columns }, y }: Batch, index: Int32Array): Float64Array[] {
+function localSlopes({ x, y }: Batch, index: Int32Array): Float64Array[] {
   const n = index.length;
-  const centered = (values: Float32Array, width: number): Float64Array => {
-    const out = new Float64Array(n * width);
-    for (let j = 0; j < width; j++) {
-      // From the first one on, so that the mean of equal values is that value to the bit, and their slope 0.
-      const first = values[(index[0] as number) * width + j] as number;
-      let mean = first;
-      for (const row of index) mean += ((values[row * width + j] as number) - first) / n;
-      index.forEach((row, i) => {
-        out[j * n + i] = (values[row * width + j] as number) - mean;
-      });
-    }
-    return out;
-  };
-  const dot = (a: Float64Array, i: number, b: Float64Array, j: number): number => {
-    let sum = 0;
-    for (let r = 0; r < n; r++) sum += (a[i * n + r] as number) * (b[j * n + r] as number);
-    return sum;
-  };
-  const [xs, ys] = [centered(data, columns), centered(y.data, y.columns)];
+  const { columns } = x;
+  const [xs, ys] = [centered(x, index), centered(y, index)];
   const gram = new Float64Array(columns * columns);
-  for (let i = 0; i < columns; i++) for (let j = 0; j <= i; j++) gram[i * columns + j] = dot(xs, i, xs, j);
+  const products = new Float64Array(y.columns * columns);
+  // Row by row, so that the innermost loops run along memory.
+  for (let r = 0; r < n; r++) {
+    const row = r * columns;
+    for (let i = 0; i < columns; i++) {
+      const value = xs[row + i] as number;
+      const into = i * columns;
+      for (let j = 0; j <= i; j++)
+        gram[into + j] = (gram[into + j] as number) + value * (xs[row + j] as number);
+    }
+    for (let t = 0; t < y.columns; t++) {
+      const value = ys[r * y.columns + t] as number;
+      if (value === 0) continue;
+      const into = t * columns;
+      for (let j = 0; j < columns; j++)
+        products[into + j] = (products[into + j] as number) + value * (xs[row + j] as number);
+    }
+  }
   let trace = 0;
   for (let j = 0; j < columns; j++) trace += gram[j * columns + j] as number;
   const lambda = (ridge * trace) / columns + 1e-9;
   for (let j = 0; j < columns; j++) gram[j * columns + j] = (gram[j * columns + j] as number) + lambda;
   const factor = cholesky(gram, columns);
   return Array.from({ length: y.columns }, (_, t) =>
-    solve(
-      factor,
-      Float64Array.from({ length: columns }, (_row, j) => dot(xs, j, ys, t)),
-    ),
+    solve(factor, products.subarray(t * columns, (t + 1) * columns)),
   );
+}
+
+/** The chosen rows around their mean. */
+function centered({ data, columns }: Rows, index: Int32Array): Float64Array {
+  const n = index.length;
+  const out = new Float64Array(n * columns);
+  for (let j = 0; j < columns; j++) {
+    // From the first one on, so that the mean of equal values is that value to the bit, and their slope 0.
+    const first = data[(index[0] as number) * columns + j] as number;
+    let mean = first;
+    for (let i = 0; i < n; i++) mean += ((data[(index[i] as number) * columns + j] as number) - first) / n;
+    for (let i = 0; i < n; i++)
+      out[i * columns + j] = (data[(index[i] as number) * columns + j] as number) - mean;
+  }
+  return out;
 }
 
 /** Lower triangle L of A = L·Lᵀ, A [n, n] symmetric positive definite; written over A. */
