@@ -1,11 +1,13 @@
 // The command line of the bench: which measures there are, with which options.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { benchAccuracy } from './accuracy.ts';
+import { type AccuracyOptions, benchAccuracy } from './accuracy.ts';
 import { benchAssign } from './assign.ts';
 import { type BackendName, backendNames } from './backends.ts';
 import { Failure } from './failure.ts';
-import { defaultFolder, type SetName, setNames } from './sets.ts';
+import { benchMasks } from './masks.ts';
+import { setNames } from './sets.ts';
+import { defaultFolder } from './stored.ts';
 import { benchTrainStep } from './train-step.ts';
 
 function toSeed(text: string): number {
@@ -22,6 +24,22 @@ function toCount(text: string): number {
   return count;
 }
 
+function toSeeds(text: string): number[] {
+  return text.split(',').map(toSeed);
+}
+
+function toOptions(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const options: unknown = JSON.parse(text);
+    if (typeof options === 'object' && options !== null && !Array.isArray(options)) return { ...options };
+  } catch {}
+  throw new InvalidArgumentError(`Allowed is a JSON object, such as '{"heads":4}'.`);
+}
+
+/** Scores of several seeds are averaged. */
+const seedsOption = (): Option =>
+  new Option('--seeds <list>', 'several seeds, 0,1,2: means').argParser(toSeeds).conflicts('seed');
+
 const cases = { assign: benchAssign, 'train-step': benchTrainStep } as const;
 
 const program = new Command('bench')
@@ -35,14 +53,25 @@ program
   .option('--all', 'every data set')
   .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
   .option('--seed <n>', 'seed of the split and of the model', toSeed, 0)
+  .addOption(seedsOption())
   .option('--data <path>', 'folder of the data sets', defaultFolder)
-  .action(async (options: AccuracyFlags, command: Command) => {
-    if ((options.set === undefined) !== (options.all === true)) {
+  .option('--validation', 'judge on a tenth of the training rows; test rows are not touched', false)
+  .option('--prototypes <n>', 'prototypes in all, in 16 heads; at most a quarter of the rows', toCount)
+  .option('--options <json>', 'options of the estimators, for experiments', toOptions, {})
+  .action(async ({ set, seed, seeds = [seed], data, ...options }: AccuracyFlags, command: Command) => {
+    if ((set === undefined) !== (options.all === true)) {
       command.error(`error: give either --set <name> or --all`);
     }
-    const sets = options.set ? [options.set] : setNames;
-    await benchAccuracy({ ...options, sets, folder: options.data });
+    await benchAccuracy({ ...options, seeds, sets: set ? [set] : setNames, folder: data });
   });
+
+program
+  .command('masks')
+  .description('learns padded series and missing values behind a feature mask, next to padding with zeros')
+  .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
+  .addOption(seedsOption().default([0], '0'))
+  .option('--data <path>', 'folder of the data sets', defaultFolder)
+  .action(async ({ backend, seeds, data }: MasksFlags) => benchMasks({ backend, seeds, folder: data }));
 
 program
   .command('speed')
@@ -58,11 +87,17 @@ interface SpeedFlags {
   readonly rounds: number;
 }
 
-interface AccuracyFlags {
-  readonly set?: SetName;
+interface AccuracyFlags extends Omit<AccuracyOptions, 'sets' | 'seeds' | 'folder'> {
+  readonly set?: string;
   readonly all?: true;
-  readonly backend: BackendName;
   readonly seed: number;
+  readonly seeds?: readonly number[];
+  readonly data: string;
+}
+
+interface MasksFlags {
+  readonly backend: BackendName;
+  readonly seeds: readonly number[];
   readonly data: string;
 }
 

@@ -28,6 +28,13 @@ export function formatTable(
 /** Four significant digits, which is more than the noise leaves. */
 export const rounded = (value: number): number => Number(value.toPrecision(4));
 
+export const meanOf = (values: readonly number[]): number =>
+  values.reduce((a, b) => a + b, 0) / values.length;
+
+/** How a result names its seeds. */
+export const seedsLabel = (seeds: readonly number[]): number | string =>
+  seeds.length === 1 ? (seeds[0] as number) : seeds.join(',');
+
 export function printResults(results: readonly Result[]): void {
   for (const result of results) console.log(JSON.stringify(result));
 }

@@ -8,10 +8,18 @@ export interface Rows {
   readonly shape: readonly [rows: number, columns: number];
 }
 
-/** Features and targets of the same rows. */
+/** Features and targets of the same rows: y is numbers, codes of classes [N, 1], or 0/1 a label [N, C]. */
 export interface Labelled {
   readonly X: Rows;
   readonly y: Rows;
+  /** 1 present, 0 missing, where values are missing at all. */
+  readonly mask?: Rows;
+}
+
+/** Rows to learn from, and rows to be judged on. */
+export interface Parts {
+  readonly train: Labelled;
+  readonly test: Labelled;
 }
 
 export function takeRows({ data, shape: [, columns] }: Rows, indices: ArrayLike<number>): Rows {
@@ -23,30 +31,44 @@ export function takeRows({ data, shape: [, columns] }: Rows, indices: ArrayLike<
   return { data: taken, shape: [indices.length, columns] };
 }
 
-/** Shuffles with the seed, since rows are often sorted, and holds `share` of them out. */
-export function split({ X, y }: Labelled, share: number, seed: number): { train: Labelled; test: Labelled } {
-  const order = permutation(X.shape[0], seeded(seed));
+export const takeLabelled = ({ X, y, mask }: Labelled, indices: ArrayLike<number>): Labelled => ({
+  X: takeRows(X, indices),
+  y: takeRows(y, indices),
+  ...(mask ? { mask: takeRows(mask, indices) } : {}),
+});
+
+/** Shuffles with the seed, since rows are often sorted; holds `share` of them out, and learns from at most `most` others. */
+export function split(rows: Labelled, share: number, seed: number, most?: number): Parts {
+  const order = permutation(rows.X.shape[0], seeded(seed));
   const held = Math.round(order.length * share);
-  const part = (indices: Uint32Array): Labelled => ({ X: takeRows(X, indices), y: takeRows(y, indices) });
-  return { test: part(order.subarray(0, held)), train: part(order.subarray(held)) };
+  return {
+    test: takeLabelled(rows, order.subarray(0, held)),
+    train: takeLabelled(rows, order.subarray(held, most && held + most)),
+  };
 }
 
-/** Columns to mean 0 and deviation 1 over the first argument's rows; constant columns to 0. */
-export function standardise(train: Rows, ...others: readonly Rows[]): Rows[] {
-  const [rows, columns] = train.shape;
-  const sums = new Float64Array(columns);
+/** Features to mean 0 and deviation 1 over the training rows; constant columns to 0, and missing values to 0, the mean. */
+export function standardise({ train, test }: Parts): { rows: Rows; queries: Rows } {
+  const columns = train.X.shape[1];
+  const counts = new Float64Array(columns);
+  const means = new Float64Array(columns);
   const squares = new Float64Array(columns);
-  train.data.forEach((value, i) => {
-    sums[i % columns] = (sums[i % columns] as number) + value;
-  });
-  const means = sums.map((sum) => sum / rows);
-  train.data.forEach((value, i) => {
+  // Welford: one pass that holds on to its digits where the mean is large.
+  train.X.data.forEach((value, i) => {
+    if (train.mask?.data[i] === 0) return;
     const j = i % columns;
-    squares[j] = (squares[j] as number) + (value - (means[j] as number)) ** 2;
+    const gap = value - (means[j] as number);
+    counts[j] = (counts[j] as number) + 1;
+    means[j] = (means[j] as number) + gap / (counts[j] as number);
+    squares[j] = (squares[j] as number) + gap * (value - (means[j] as number));
   });
-  const inverse = squares.map((square) => (square > 0 ? 1 / Math.sqrt(square / rows) : 0));
-  return [train, ...others].map(({ data, shape }) => ({
-    data: data.map((value, i) => (value - (means[i % columns] as number)) * (inverse[i % columns] as number)),
-    shape,
-  }));
+  const inverse = squares.map((square, j) => (square > 0 ? Math.sqrt((counts[j] as number) / square) : 0));
+  const scaled = ({ X, mask }: Labelled): Rows => ({
+    data: X.data.map((value, i) => {
+      const j = i % columns;
+      return mask?.data[i] === 0 ? 0 : (value - (means[j] as number)) * (inverse[j] as number);
+    }),
+    shape: X.shape,
+  });
+  return { rows: scaled(train), queries: scaled(test) };
 }

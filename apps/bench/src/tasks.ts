@@ -1,78 +1,116 @@
-// How a task is learned and judged: one row a task, with its estimator at its defaults and its metric.
+// How a task is learned and judged: one row a task, with its estimator, its metric and its neighbours.
 
-import { type Backend, FastKMeansRegressor, type Progress, r2Score } from '@fkm/core';
+import {
+  accuracyScore,
+  type Backend,
+  FastKMeansClassifier,
+  FastKMeansRegressor,
+  FastMultiLabelKMeansClassifier,
+  f1Score,
+  type Progress,
+  r2Score,
+} from '@fkm/core';
 import { nearestRows } from './nearest-neighbours.ts';
-import { type Labelled, type Rows, standardise } from './rows.ts';
-
-/** A trained model, as far as the table needs it. */
-export interface Trained {
-  readonly score: number;
-  readonly prototypes: number;
-  readonly bytes: number;
-  readonly fitSeconds: number;
-  readonly finetuneSeconds: number;
-}
-
-interface TaskRow {
-  readonly metric: string;
-  /** Neighbours that the reference asks. */
-  readonly neighbours: number;
-  /** `fit`, then `finetune`, with no options but the backend and the seed. */
-  train(data: { train: Labelled; test: Labelled }, run: TrainRun): Promise<Trained>;
-  /** The metric of the neighbours' say, [queries · k] training rows. */
-  judgeNeighbours(found: Uint32Array, k: number, train: Labelled, test: Labelled): number;
-}
+import { type Labelled, type Parts, type Rows, standardise } from './rows.ts';
+import { half, majority, mean, type Vote } from './votes.ts';
 
 export interface TrainRun {
   readonly backend: Backend;
   readonly seed: number;
+  /** Beside backend and seed; none for what users get without asking. */
+  readonly options?: Readonly<Record<string, unknown>>;
   readonly onProgress?: (progress: Progress) => void;
 }
 
-const seconds = async (work: () => Promise<unknown>): Promise<number> => {
-  const start = performance.now();
-  await work();
-  return (performance.now() - start) / 1000;
-};
+/** What an estimator answers: numbers, codes of classes, or 0/1 a label. */
+type Answers = ArrayLike<number | string>;
 
-export type TaskName = 'regression';
+/** A trained model, as far as the table needs it. */
+export interface Trained {
+  answer(rows: Labelled): Promise<Answers>;
+  readonly prototypes: number;
+  readonly bytes: number;
+  /** fit and finetune together. */
+  readonly seconds: number;
+}
+
+interface TaskRow {
+  readonly metric: string;
+  /** `fit`, then `finetune`. */
+  train(rows: Labelled, run: TrainRun): Promise<Trained>;
+  score(truth: Rows, answers: Answers): number;
+  /** Neighbours that the reference asks, and what they say together. */
+  readonly neighbours: number;
+  readonly vote: Vote;
+}
+
+export type TaskName = 'regression' | 'classes' | 'labels';
 
 const tasks: Readonly<Record<TaskName, TaskRow>> = {
   regression: {
     metric: 'r2',
+    train: (rows, run) => learn(new FastKMeansRegressor(optionsOf(run)), rows.y, rows, run),
+    score: ({ data, shape }, answers) => r2Score(data, answers as ArrayLike<number>, shape[1]),
     neighbours: 5,
-    async train({ train, test }, { backend, seed, onProgress }) {
-      const model = new FastKMeansRegressor({ backend, randomState: seed });
-      const control = onProgress ? { onProgress } : {};
-      const fitSeconds = await seconds(() => model.fit(train.X, train.y, control));
-      const finetuneSeconds = await seconds(() => model.finetune(train.X, train.y, control));
-      return {
-        score: await model.score(test.X, test.y),
-        prototypes: model.grid.prototypes.shape[0] as number,
-        bytes: (await model.save()).length,
-        fitSeconds,
-        finetuneSeconds,
-      };
-    },
-    judgeNeighbours(found, k, train, test) {
-      const { data: targets, shape } = train.y;
-      const columns = shape[1];
-      const answers = new Float32Array((found.length / k) * columns);
-      found.forEach((row, i) => {
-        for (let t = 0; t < columns; t++) {
-          const at = Math.floor(i / k) * columns + t;
-          answers[at] = (answers[at] as number) + (targets[row * columns + t] as number) / k;
-        }
-      });
-      return r2Score(test.y.data, answers, columns);
-    },
+    vote: mean,
+  },
+  classes: {
+    metric: 'accuracy',
+    train: (rows, run) => learn(new FastKMeansClassifier(optionsOf(run)), rows.y.data, rows, run),
+    score: ({ data }, answers) => accuracyScore(data, answers),
+    neighbours: 5,
+    vote: majority,
+  },
+  labels: {
+    metric: 'macro-f1',
+    train: (rows, run) => learn(new FastMultiLabelKMeansClassifier(optionsOf(run)), rows.y, rows, run),
+    score: ({ data, shape }, answers) => f1Score(data, answers as ArrayLike<number>, shape[1]),
+    neighbours: 10,
+    vote: half,
   },
 };
 
 export const taskOf = (name: TaskName): TaskRow => tasks[name];
 
-/** The metric of k nearest neighbours on all standardised training rows. */
-export function neighbourScore(task: TaskRow, { train, test }: { train: Labelled; test: Labelled }): number {
-  const [rows, queries] = standardise(train.X, test.X) as [Rows, Rows];
-  return task.judgeNeighbours(nearestRows(rows, queries, task.neighbours), task.neighbours, train, test);
+const optionsOf = ({ backend, seed, options }: TrainRun): { backend: Backend; randomState: number } => ({
+  backend,
+  randomState: seed,
+  ...options,
+});
+
+/** What goes along with the rows of a call. */
+const beside = ({ mask }: Labelled): { featureMask?: Rows } => (mask ? { featureMask: mask } : {});
+
+/** What the estimators have in common, as far as a bench calls it. */
+interface Estimator<Y> {
+  fit(X: Rows, y: Y, options: object): Promise<unknown>;
+  finetune(X: Rows, y: Y, options: object): Promise<unknown>;
+  predict(X: Rows, options: object): Promise<{ readonly data: Answers }>;
+  save(): Promise<Uint8Array>;
+  readonly grid: { readonly prototypes: { readonly shape: readonly number[] } };
+}
+
+async function learn<Y>(
+  model: Estimator<Y>,
+  y: Y,
+  rows: Labelled,
+  { onProgress }: TrainRun,
+): Promise<Trained> {
+  const control = { ...beside(rows), ...(onProgress ? { onProgress } : {}) };
+  const start = performance.now();
+  await model.fit(rows.X, y, control);
+  await model.finetune(rows.X, y, control);
+  const seconds = (performance.now() - start) / 1000;
+  return {
+    answer: async (asked) => (await model.predict(asked.X, beside(asked))).data,
+    prototypes: model.grid.prototypes.shape[0] as number,
+    bytes: (await model.save()).length,
+    seconds,
+  };
+}
+
+/** The score of k nearest neighbours among all training rows, standardised on these. */
+export function neighbourScore({ neighbours, vote, score }: TaskRow, parts: Parts): number {
+  const { rows, queries } = standardise(parts);
+  return score(parts.test.y, vote(nearestRows(rows, queries, neighbours), neighbours, parts.train.y));
 }
