@@ -72,6 +72,65 @@ describe('emaUpdate', () => {
   });
 });
 
+describe('repulsion', () => {
+  const push = { weights: f64(0, 2), sums: f64(0, 0, 8, 14) };
+  const none = { weights: f64(0, 0), sums: f64(0, 0, 0, 0), means: f64(Number.NaN, Number.NaN) };
+
+  it('moves a prototype away from the rows that it wrongly attracts, by η·r·(p − mean)', () => {
+    const g = grid();
+    const shift = emaUpdate(g, { ...none, push }, 0.3);
+    // η = W_push / age = 2/3; the mean is [4, 7]
+    const rate = (2 / 3) * 0.3;
+    expect([...g.prototypes]).toEqual([1, 2, 5 + rate * (5 - 4), 5 + rate * (5 - 7)]);
+    expect(shift).toBeCloseTo(rate * Math.hypot(1, 2), 12);
+    // They are not its rows: neither its age nor what it says follows them.
+    expect([...g.ages]).toEqual([2, 3]);
+    expect([...g.means]).toEqual([1, 2]);
+  });
+
+  it('counts η as 1 at most', () => {
+    const g = grid({ ages: f64(2, 0.5) });
+    emaUpdate(g, { ...none, push }, 0.3);
+    expect([...g.prototypes]).toEqual([1, 2, 5 + 0.3, 5 - 0.6]);
+  });
+
+  it('comes after the pull, at the age that the pull has left', () => {
+    const g = grid();
+    const rows = { weights: f64(0, 3), sums: f64(0, 0, 27, 15), means: f64(Number.NaN, 9) };
+    emaUpdate(g, { ...rows, push }, 0.5);
+    // Pulled half way to [9, 5], then pushed by 2/6 · 0.5 from [4, 7].
+    expect([...g.prototypes].slice(2)).toEqual([7 + (7 - 4) / 6, 5 + (5 - 7) / 6]);
+    expect([...g.ages]).toEqual([2, 6]);
+    expect(g.means[1]).toBe((2 + 9) / 2);
+  });
+
+  it('goes coordinate by coordinate where rows are masked', () => {
+    const g = grid({ coordinateAges: f64(2, 2, 4, 3) });
+    const masked = { ...push, sums: f64(0, 0, 4, 0), coordinateWeights: f64(0, 0, 1, 0) };
+    emaUpdate(g, { ...none, coordinateWeights: f64(0, 0, 0, 0), push: masked }, 0.8);
+    expect([...g.prototypes]).toEqual([1, 2, 5 + (1 / 4) * 0.8 * (5 - 4), 5]);
+    expect([...(g.coordinateAges as Float64Array)]).toEqual([2, 2, 4, 3]);
+  });
+
+  it('does nothing at a factor of 0, and to frozen prototypes', () => {
+    for (const [held, factor] of [
+      [0, 0],
+      [1, 0.5],
+    ] as const) {
+      const g = grid({ frozen: [0, held] });
+      expect(emaUpdate(g, { ...none, push }, factor)).toBe(0);
+      expect([...g.prototypes]).toEqual([1, 2, 5, 5]);
+    }
+  });
+
+  it('with cosine leaves a prototype at unit length', () => {
+    const g = grid({ distance: 'cosine', prototypes: f64(1, 0, 0, 1) });
+    emaUpdate(g, { ...none, push: { weights: f64(0, 1), sums: f64(0, 0, 1, 0) } }, 0.5);
+    expect(Math.hypot(g.prototypes[2] as number, g.prototypes[3] as number)).toBeCloseTo(1, 12);
+    expect(g.prototypes[2]).toBeLessThan(0);
+  });
+});
+
 describe('decay', () => {
   it('halves every halfLife rows', () => {
     const ages = f64(8, 2);
