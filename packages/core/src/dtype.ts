@@ -19,6 +19,9 @@ export interface NdArray<A extends TypedArray = TypedArray> {
 export const isFloat = (dtype: DType): boolean =>
   dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 
+export const isHalf = (dtype: DType): dtype is 'float16' | 'bfloat16' =>
+  dtype === 'float16' || dtype === 'bfloat16';
+
 export const bytesPerElement: Readonly<Record<DType, number>> = {
   float32: 4,
   float16: 2,
@@ -51,7 +54,7 @@ export function allocate(dtype: DType, size: number): TypedArray {
 /** An `NdArray` from plain numbers or a typed array, converted to `dtype`. */
 export function ndarray(values: ArrayLike<number>, shape: Shape, dtype: DType = 'float32'): NdArray {
   const data = allocate(dtype, values.length);
-  if (dtype === 'float16' || dtype === 'bfloat16') encodeHalf(values, dtype, data as Uint16Array);
+  if (isHalf(dtype)) encodeHalf(values, dtype, data as Uint16Array);
   else if (dtype === 'bool') for (let i = 0; i < values.length; i++) data[i] = values[i] ? 1 : 0;
   else data.set(values);
   return { data, shape, dtype };

@@ -55,7 +55,7 @@ export interface PredictOptions {
 }
 
 export interface SaveOptions {
-  /** Adam's moments too, so that gradient steps of `fitBatch` go on to the bit. Default true. */
+  /** Adam's moments and the float32 masters of halves too, so that training goes on to the bit. Default true. */
   readonly optimiser?: boolean | undefined;
 }
 

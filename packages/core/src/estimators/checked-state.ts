@@ -5,6 +5,7 @@ import type { DType, NdArray } from '../dtype.js';
 import type { HeadFamily } from '../heads/head.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
+import { halvedNames, masterName } from '../model/storage.js';
 import type { Scaling } from '../scaling/scaler.js';
 
 export interface ReadState {
@@ -70,10 +71,11 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   const width = scaling === 'none' ? rawColumns : scaling === 'dual' ? 2 * kept : kept;
   if (columns !== width) return `prototypes have ${columns} columns, the scaler gives ${width}`;
 
+  const { dtype: storedAs = 'float32' } = options;
   // Every array that a state can have: its type, its shape, and whether it has to be there.
   const rows: Readonly<Record<string, readonly [DType, readonly number[], boolean]>> = {
-    prototypes: ['float32', [prototypes, columns], true],
-    targets: ['float32', [prototypes, targets], false],
+    prototypes: [storedAs, [prototypes, columns], true],
+    targets: [storedAs, [prototypes, targets], false],
     ...(owned ? { owners: ['int32', [prototypes], true] as const } : {}),
     ...(task === 'multiLabel' ? { thresholds: ['float32', [targets], false] as const } : {}),
     featureWeights: ['float32', [heads, columns], gaussian && routes],
@@ -92,11 +94,16 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   const shapeOf = (name: string): (typeof rows)[string] | undefined =>
     Object.hasOwn(rows, name) ? rows[name] : undefined;
   for (const [name, { dtype, shape }] of Object.entries(arrays)) {
-    // Moments have the shape of the parameter whose name they carry.
-    const row = shapeOf(name.replace(/^adam\.[mv]\./, ''));
-    if (!row) return `there is no array ${name}`;
-    if (dtype !== row[0] || `${shape}` !== `${row[1]}`) {
-      return `${name} is ${dtype}[${shape}], should be ${row[0]}[${row[1]}]`;
+    // Moments and masters are float32 in the shape of the parameter whose name they carry.
+    const own = name.replace(/^(adam\.[mv]|master)\./, '');
+    const row = shapeOf(own);
+    const isMaster = name === masterName(own);
+    if (!row || (isMaster && (storedAs === 'float32' || !halvedNames.includes(own)))) {
+      return `there is no array ${name}`;
+    }
+    const wanted = own === name ? row[0] : 'float32';
+    if (dtype !== wanted || `${shape}` !== `${row[1]}`) {
+      return `${name} is ${dtype}[${shape}], should be ${wanted}[${row[1]}]`;
     }
   }
   for (const [name, [, , required]] of Object.entries(rows)) {

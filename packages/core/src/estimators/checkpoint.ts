@@ -1,7 +1,7 @@
 // Checkpoints in the safetensors format: 8 bytes of header length, a JSON header with offsets, little-endian tensors.
 // Options and counters travel as JSON in the header's metadata, so that any safetensors reader sees the weights.
 
-import { allocate, bytesPerElement, type DType, type NdArray, sizeOf } from '../dtype.js';
+import { allocate, bytesPerElement, type DType, type NdArray, sizeOf, type TypedArray } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import type { HeadFamily, Task } from '../heads/head.js';
 import type { AnyOptions, OptionName, Resolved } from '../model/options.js';
@@ -48,7 +48,7 @@ export const ownOptions = (task: Task, options: Resolved): Partial<AnyOptions> =
 
 /** Equal models give equal bytes. */
 export function encodeModel({ kind, options, state }: Saved): Uint8Array {
-  const tensors: { name: string; dtype: string; shape: readonly number[]; data: ArrayBufferView }[] = [];
+  const tensors: { name: string; dtype: string; shape: readonly number[]; data: TypedArray }[] = [];
   if (state) {
     for (const name of Object.keys(state.arrays).sort()) {
       const { dtype, shape, data } = state.arrays[name] as NdArray;
@@ -100,7 +100,7 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
     },
   };
   // Largest alignment first, so that every tensor can be viewed in place.
-  tensors.sort((a, b) => Number(b.dtype === float64) - Number(a.dtype === float64));
+  tensors.sort((a, b) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
   let offset = 0;
   for (const { name, dtype, shape, data } of tensors) {
     header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };

@@ -2,13 +2,14 @@
 
 import { type NdArray, ndarray } from '../dtype.js';
 import type { ModelState } from '../model/state.js';
+import { widened } from '../model/storage.js';
 
 export interface Grid {
-  /** [K, D] in the space after scaling and metric. */
+  /** [K, D] in the space after scaling and metric, in the model's dtype: `decodeHalf` of '@fkm/core/graph' reads halves. */
   readonly prototypes: NdArray;
   /** [K] index into `classes` of the class or label that each prototype stands for. */
   readonly owners?: NdArray;
-  /** [K, T] numbers or [K, C] logits; with heads, answers add up over the heads. */
+  /** [K, T] numbers or [K, C] logits; with heads, answers add up over the heads. In the model's dtype, numbers in your units in float32. */
   readonly targets?: NdArray;
   /** Accumulated sample weight [K], or [K, D] once a feature mask was seen. */
   readonly ages: NdArray;
@@ -53,7 +54,7 @@ function inUnits(targets: NdArray, arrays: ModelState['arrays']): NdArray {
   const heads = arrays.featureWeights?.shape[0] ?? 1;
   const width = targets.shape[1] as number;
   const values = Array.from(
-    targets.data,
+    widened(targets).data,
     (t, i) => t * (deviation[i % width] as number) + (mean[i % width] as number) / heads,
   );
   return ndarray(values, targets.shape);

@@ -26,6 +26,7 @@ import { refusesGradients } from '../method/routing.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { AnyOptions, Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
+import { stored, trainable, withoutMasters } from '../model/storage.js';
 import { Random } from '../random.js';
 import { arraysOf, type Context, headOf, scaleBatch, specOf } from '../training/context.js';
 import { readGraph, transformGraph } from '../training/graphs.js';
@@ -78,7 +79,8 @@ export abstract class PrototypeModel<Y> {
     this.options = resolveOptions(options, owner, family.task);
     this.family = family;
     this.programs = new Programs(this.options.backend);
-    this.state = this.given(owner);
+    const given = this.given(owner);
+    this.state = given && stored(given, this.options.dtype, owner);
   }
 
   /** y as rows; `known` is null before the first. Errors: ShapeError, DataError. */
@@ -86,6 +88,11 @@ export abstract class PrototypeModel<Y> {
 
   protected context(signal?: AbortSignal): Context {
     return { programs: this.programs, options: this.options, family: this.family, signal };
+  }
+
+  /** What a training call has learned, as it is stored. Errors: DataError. */
+  private keep(state: ModelState, call: string): void {
+    this.state = stored(state, this.options.dtype, call);
   }
 
   /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
@@ -180,7 +187,7 @@ export abstract class PrototypeModel<Y> {
     signal?: AbortSignal,
   ): Promise<{ context: Context; state: ModelState; batch: Batch }> {
     const context = this.context(signal);
-    const begun = await this.begin(before, raw, call, signal);
+    const begun = await this.begin(before && trainable(before), raw, call, signal);
     const batch = await scaleBatch(context, begun, raw.batch);
     const from = before && begun.joint ? before.outputs : 0;
     return { context, state: await coverClasses(context, begun, batch, undefined, from), batch };
@@ -201,11 +208,11 @@ export abstract class PrototypeModel<Y> {
       const { context, state, batch } = await this.ready(this.state, raw, 'fitBatch');
       if (options.gradientStep) {
         const moved = await gradientStep(context, state, batch);
-        this.state = moved.state;
+        this.keep(moved.state, 'fitBatch');
         return moved.loss;
       }
       const moved = await phase1Step(context, state, batch);
-      this.state = moved.state;
+      this.keep(moved.state, 'fitBatch');
       return moved.shift;
     });
   }
@@ -252,7 +259,7 @@ export abstract class PrototypeModel<Y> {
         },
         evaluation && (await scaleBatch(context, start, evaluation)),
       );
-      this.state = state;
+      this.keep(state, 'fit');
       return result;
     });
   }
@@ -296,7 +303,7 @@ export abstract class PrototypeModel<Y> {
           signal: options.signal,
         },
       );
-      this.state = state;
+      this.keep(state, 'finetune');
       return history;
     });
   }
@@ -329,7 +336,7 @@ export abstract class PrototypeModel<Y> {
   ): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
     checkCall('lossAndGradients', options);
     this.checkGradients('lossAndGradients');
-    const state = this.fitted('lossAndGradients');
+    const state = trainable(this.fitted('lossAndGradients'));
     const known = { ...state, grows: false };
     const raw = this.checkBatch(X, y, options, 'lossAndGradients', known);
     const context = this.context();
@@ -400,12 +407,13 @@ export abstract class PrototypeModel<Y> {
 
   /**
    * The model as bytes (safetensors): training goes on from them to the bit. `optimiser: false` leaves out Adam's moments,
-   * two thirds of a trained model, which prediction and `finetune` do without. Errors: OptionError.
+   * two thirds of a trained model, which prediction and `finetune` do without; and the float32 masters of a model stored in
+   * halves, which then trains on from what is stored. Errors: OptionError.
    */
   async save(options: SaveOptions = {}): Promise<Uint8Array> {
     checkCall('save', options);
-    const state =
-      this.state && (options.optimiser ?? true) ? this.state : this.state && withoutMoments(this.state);
+    const whole = options.optimiser ?? true;
+    const state = this.state && (whole ? this.state : withoutMasters(withoutMoments(this.state)));
     return encodeModel({ kind: this.family.task, options: this.options, state });
   }
 

@@ -44,7 +44,7 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   randomState: [-1, 0.5, 2 ** 53, '42'],
   useCompile: [false, 1],
   useIndex: [true, 'auto'],
-  dtype: ['float64', 'float16'],
+  dtype: ['float64', 16, null],
 };
 
 describe('checkOptions', () => {

@@ -91,7 +91,7 @@ export function resolveOptions(given: AnyOptions, owner: string, task: Task): Re
     randomState: given.randomState ?? 0,
     useCompile: true,
     useIndex: false,
-    dtype: 'float32',
+    dtype: given.dtype ?? 'float32',
     repulsionFactor: given.repulsionFactor ?? 0,
     negativeSampling: given.negativeSampling,
     prototypeTargets: given.prototypeTargets,

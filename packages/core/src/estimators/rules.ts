@@ -78,7 +78,7 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   randomState: number('an integer of at least 0', (v) => Number.isSafeInteger(v) && v >= 0),
   useCompile: oneOf(true),
   useIndex: oneOf(false),
-  dtype: oneOf('float32'),
+  dtype: oneOf('float32', 'float16', 'bfloat16'),
   kInit: either(count, oneOf('auto')),
   repulsionFactor: notNegative,
   negativeSampling: count,

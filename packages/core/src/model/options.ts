@@ -6,6 +6,7 @@ import type { SoftType } from '../method/routing.js';
 import type { Distance } from '../method/similarity.js';
 import type { Scaling } from '../scaling/scaler.js';
 import type { InitialGrid } from './initial-grid.js';
+import type { StoredDType } from './storage.js';
 
 /** How much a row counts in its prototype's target; for 'hard' the row of highest similarity is taken. */
 export type TargetAssignment = 'mean' | 'scaled' | 'softmax_scaled' | 'hard';
@@ -53,8 +54,12 @@ export interface EstimatorOptions {
   readonly useCompile?: true;
   /** Search by an index instead of all prototypes. Default false. */
   readonly useIndex?: false;
-  /** What prototypes are stored in. Default 'float32'. */
-  readonly dtype?: 'float32';
+  /**
+   * What prototypes and targets are stored in between training calls, and rounded to where an answer multiplies by them;
+   * sums, losses and training itself are float32. 'float16' has 11 significant bits and ends at 65504, 'bfloat16' has 8 and
+   * the range of float32: features that lie far from 0 for their spread want scaling. Default 'float32'.
+   */
+  readonly dtype?: StoredDType;
 }
 
 /** What the estimators that learn from targets share. */

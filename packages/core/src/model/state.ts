@@ -8,7 +8,7 @@ import type { Scaling } from '../scaling/scaler.js';
 export type Label = string | number;
 
 export interface ModelState {
-  /** prototypes, targets, owners, featureWeights, logBandwidth, bias, frozen, thresholds, scaler.*, target.*, adam.* */
+  /** prototypes, targets, owners, featureWeights, logBandwidth, bias, frozen, thresholds, scaler.*, target.*, adam.*, master.* */
   readonly arrays: Readonly<Record<string, NdArray>>;
   /** Accumulated sample weight [K], float64: a float32 sum stops growing at 2^24 rows. */
   readonly ages: Float64Array;

@@ -5,6 +5,7 @@ import {
   type DType,
   decodeHalf,
   encodeHalf,
+  isHalf,
   type NdArray,
   type Shape,
   sizeOf,
@@ -17,8 +18,6 @@ import { type Dense, type Kernel, kernels } from './kernels.js';
 
 /** Arithmetic behind the dtype 'float32'. */
 export type Precision = 'float32' | 'float64';
-
-const isHalf = (dtype: DType): dtype is 'float16' | 'bfloat16' => dtype === 'float16' || dtype === 'bfloat16';
 
 const decode = (x: NdArray): Dense =>
   isHalf(x.dtype) ? { data: decodeHalf(x.data, x.dtype), shape: x.shape } : x;

@@ -1,11 +1,11 @@
 // The graphs of a model, one a job: scale, predict, loss with gradients, and the step of phase 2.
 // All are traced from the formulas in method/; the graph of phase 1 is in assign.ts.
 
-import type { NdArray } from '../dtype.js';
+import { isHalf, type NdArray } from '../dtype.js';
 import { clamp, relu, square } from '../graph/functions.js';
 import { gradients } from '../graph/gradients.js';
 import type { Graph } from '../graph/ir.js';
-import { add, lt, mul, reshape, select, sum } from '../graph/ops.js';
+import { add, cast, lt, mul, reshape, select, sum } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import type { Routed } from '../heads/head.js';
 import { adamUpdate } from '../method/adam.js';
@@ -40,6 +40,20 @@ export const scalerNames: readonly string[] = [
 ];
 /** What reads an answer: units of the targets, thresholds of the labels. */
 export const readingNames: readonly string[] = ['target.mean', 'target.deviation', 'thresholds'];
+
+/** Traces over arrays as they are stored: halves are widened at the door, so that all arithmetic behind it is float32. */
+const traceStored = (
+  name: string,
+  inputs: Readonly<Record<string, TensorSpec>>,
+  build: (t: Tensors) => Tensors,
+): Graph =>
+  trace(name, inputs, (t: Tensors) =>
+    build(
+      Object.fromEntries(
+        Object.entries(t).map(([key, x]) => [key, isHalf(x.dtype) ? cast(x, 'float32') : x]),
+      ),
+    ),
+  );
 
 /** Parameters and batches of a spec, as graph inputs. */
 export const parameterSpecs = (arrays: Arrays): Record<string, TensorSpec> => specsOf(arrays, parameterNames);
@@ -124,14 +138,14 @@ export const readGraph =
       ...specsOf(arrays, readingNames),
     };
     const read = spec.head.reads[name] as NonNullable<GridSpec['head']['reads'][string]>;
-    return trace(name, inputs, (t: Tensors) => ({
+    return traceStored(name, inputs, (t) => ({
       answer: read(routeRows(spec, t, scaleRows(spec, t)), k),
     }));
   };
 
 /** Raw rows to similarities [B, K]. */
 export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {
-  return trace('transform', { ...rawInputs(spec, arrays), ...parameterSpecs(arrays) }, (t: Tensors) => {
+  return traceStored('transform', { ...rawInputs(spec, arrays), ...parameterSpecs(arrays) }, (t) => {
     const { x, mask } = scaleRows(spec, t);
     const comparison = {
       distance: spec.distance,

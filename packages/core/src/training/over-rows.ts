@@ -2,8 +2,10 @@
 
 import type { Rows } from '../data/matrix.js';
 import { type NdArray, ndarray, sizeOf } from '../dtype.js';
+import { formatType } from '../graph/infer.js';
 import type { Graph } from '../graph/ir.js';
 import type { ModelState } from '../model/state.js';
+import { widenedFor } from '../model/storage.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { parameterNames, readingNames, scalerNames } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadParameters } from './phase1.js';
@@ -12,9 +14,9 @@ import { type GridSpec, specKey } from './spec.js';
 
 const names = [...scalerNames, ...parameterNames, ...readingNames];
 
-/** Shapes of the arrays of a state: graphs of other shapes are other graphs. */
-const shapesOf = (arrays: ModelState['arrays']): string =>
-  names.map((name) => (arrays[name] ? `${name}[${arrays[name].shape}]` : '')).join(' ');
+/** Types of the arrays of a state: graphs of other types are other graphs. */
+const typesOf = (arrays: ModelState['arrays']): string =>
+  names.map((name) => (arrays[name] ? `${name} ${formatType(arrays[name])}` : '')).join(' ');
 
 /** The one output of the graph for x [N, D] and its mask [N, D], row by row [N, ..]. */
 export async function overRows(
@@ -27,10 +29,8 @@ export async function overRows(
   const { programs } = context;
   const { x, mask } = rows;
   const spec = specOf(context, state, mask !== undefined);
-  const arrays = arraysOf(context, state);
-  const program = await programs.get(`${job} ${specKey(spec)} ${shapesOf(arrays)}`, () =>
-    build(spec, arrays),
-  );
+  const arrays = widenedFor(arraysOf(context, state), programs.backend.flags.dtypes);
+  const program = await programs.get(`${job} ${specKey(spec)} ${typesOf(arrays)}`, () => build(spec, arrays));
   const parameters = uploadParameters(programs, arrays, names);
   const size = rowsThatFit(spec.prototypes);
   let out: NdArray | undefined;
