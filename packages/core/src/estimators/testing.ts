@@ -2,11 +2,19 @@
 
 import { expect } from 'vitest';
 import type { Backend } from '../backend.js';
+import type { NdArray } from '../dtype.js';
 import { type ErrorKind, isFkmError } from '../errors.js';
+import type { FitResult } from '../fitting/fit.js';
+import type { Task } from '../heads/head.js';
 import type { InitialGrid } from '../model/initial-grid.js';
 import type { RegressorOptions } from '../model/options.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
+import type { Progress } from '../training/progress.js';
+import { FastKMeansClassifier } from './classifier.js';
+import { FastKMeansClusterer } from './clusterer.js';
+import type { Grid } from './grid.js';
+import { FastMultiLabelKMeansClassifier } from './multi-label.js';
 import { FastKMeansRegressor } from './regressor.js';
 
 export const backend: Backend = jsBackend();
@@ -52,6 +60,101 @@ export const given = (options: Settings = {}): FastKMeansRegressor =>
     initMode: triangle,
     ...options,
   } as RegressorOptions);
+
+/** What all estimators have in common, y and options unchecked. */
+export interface Model {
+  fit(X: unknown, y: unknown, options?: object): Promise<FitResult>;
+  fitBatch(X: unknown, y: unknown, options?: object): Promise<number>;
+  finetune(X: unknown, y: unknown, options?: object): Promise<readonly Progress[]>;
+  findLearningRate(X: unknown, y: unknown, options?: object): Promise<{ readonly learningRate: number }>;
+  lossAndGradients(
+    X: unknown,
+    y: unknown,
+    options?: object,
+  ): Promise<{ loss: number; gradients: Record<string, NdArray> }>;
+  predict(
+    X: unknown,
+    options?: object,
+  ): Promise<{ readonly data: ArrayLike<number | string>; readonly shape: readonly number[] }>;
+  predictProba?(X: unknown, options?: object): Promise<NdArray<Float32Array>>;
+  transform(X: unknown, options?: object): Promise<NdArray<Float32Array>>;
+  score(X: unknown, y: unknown, options?: object): Promise<number>;
+  readonly grid: Grid;
+  freezePrototypes(mask?: readonly boolean[]): void;
+  save(options?: object): Promise<Uint8Array>;
+}
+
+/** What a test of every estimator needs to know of one. */
+export interface Estimator {
+  /** With these options and no other but the backend. */
+  make(options?: object): Model;
+  load(bytes: Uint8Array): Promise<Model>;
+  /** Plain and quick: six prototypes in one head. */
+  readonly small: object;
+  /** Owners or targets of the triangle, at which nothing but 'scaled' is said. */
+  readonly corners: object;
+  /** What goes with rows of features in [−1, 1]; three classes, three labels. */
+  targets(X: readonly (readonly number[])[]): unknown;
+}
+
+const side = (v: number | undefined): boolean => (v as number) > 0;
+
+/** A row an estimator. */
+export const estimators: Readonly<Record<Task, Estimator>> = {
+  regressor: {
+    make: (options) => new FastKMeansRegressor({ backend, ...options }) as Model,
+    load: async (bytes) => (await FastKMeansRegressor.load(bytes, { backend })) as Model,
+    small: { nPrototypes: 6, heads: 1, metric: 'none' },
+    corners: { targets: [0, 1, 2] },
+    targets: (X) => X.map(([a, b]) => 3 * (a as number) + Math.sin(4 * (b as number))),
+  },
+  classifier: {
+    make: (options) => new FastKMeansClassifier({ backend, ...options }) as Model,
+    load: async (bytes) => (await FastKMeansClassifier.load(bytes, { backend })) as Model,
+    small: { nPrototypes: 6, heads: 1, metric: 'none' },
+    corners: { owners: ['a', 'b', 'c'] },
+    targets: (X) => X.map(([a, b]) => (side(a) ? 'b' : side(b) ? 'c' : 'a')),
+  },
+  multiLabel: {
+    make: (options) => new FastMultiLabelKMeansClassifier({ backend, ...options }) as Model,
+    load: async (bytes) => (await FastMultiLabelKMeansClassifier.load(bytes, { backend })) as Model,
+    small: { nPrototypes: 6, heads: 1, metric: 'none' },
+    corners: { owners: ['a', 'b', 'c'] },
+    targets: (X) =>
+      X.map(([a, b]) => [
+        ...(side(a) ? ['b'] : []),
+        ...(side(b) ? ['c'] : []),
+        ...(side((a as number) + (b as number)) ? [] : ['a']),
+      ]),
+  },
+  clusterer: {
+    make: (options) => new FastKMeansClusterer({ backend, ...options }) as Model,
+    load: async (bytes) => (await FastKMeansClusterer.load(bytes, { backend })) as Model,
+    small: { kInit: 6 },
+    corners: {},
+    targets: () => undefined,
+  },
+};
+
+export const tasks = Object.keys(estimators) as readonly Task[];
+
+/** The small model of an estimator. */
+export const smallOf = (task: Task, options: object = {}): Model =>
+  estimators[task].make({ ...estimators[task].small, ...options });
+
+/** An estimator at the triangle, so that every number is known. */
+export const givenOf = (task: Task, options: object = {}): Model =>
+  estimators[task].make({
+    softType: 'scaled',
+    initMode: { prototypes: triangle.prototypes, ...estimators[task].corners },
+    ...options,
+  });
+
+/** What says most of a model's answers: probabilities where it has them, else predictions. */
+export async function answers(model: Model, X: unknown, options?: object): Promise<number[]> {
+  const { data } = await (model.predictProba ?? model.predict).call(model, X, options);
+  return Array.from(data as Float32Array);
+}
 
 export interface Expected {
   readonly kind: ErrorKind;
