@@ -5,7 +5,7 @@ import type { Check } from '../contract.js';
 import { declareSuite, type SuiteOptions } from '../describe.js';
 import { accuracyChecks } from './accuracy.js';
 import { behaviourChecks } from './behaviour.js';
-import { originalChecks } from './formulas.js';
+import { originalChecks } from './original/index.js';
 
 /** All checks of the estimators, by group. */
 export const estimatorSuites = (): Record<string, Check[]> => ({

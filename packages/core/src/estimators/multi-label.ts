@@ -24,7 +24,7 @@ export interface StrategyOptions extends PredictOptions {
 
 /**
  * Multi-label classification by a grid of prototypes: with 'gaussian' the sigmoid of Σ_k r_k(x)·targets_k, with other soft
- * types the highest similarity among the label's own prototypes; trained by the asymmetric loss.
+ * types the highest similarity among those of the topK nearest that are the label's own; trained by the asymmetric loss.
  *
  * `await new FastMultiLabelKMeansClassifier({ backend }).fit(X, Y)`, then `finetune(X, Y)`. X [N, D] raw features; Y [N, C] of
  * 0 and 1, or lists of label names. Errors: OptionError for an unknown or impossible option.

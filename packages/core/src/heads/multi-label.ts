@@ -1,8 +1,9 @@
 // Prototypes that say for each label whether it holds: by a vector of logits each, or by the label that owns them.
 
 import { relu, sigmoid, zerosLike } from '../graph/functions.js';
-import { add, concat, div, gather, matmul, reduceMax, reshape, slice } from '../graph/ops.js';
+import { add, concat, div, gather, matmul, reduceMax, reshape, select, slice } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import { largest } from '../method/routing.js';
 import type { Resolved } from '../model/options.js';
 import { type AsymmetricLoss, asymmetricLoss } from './asymmetric-loss.js';
 import { asTheyAre, type Head, type HeadFamily, type Routed, type TargetCode } from './head.js';
@@ -24,15 +25,20 @@ const logitShares: TargetCode = {
 const byVectors = ({ weights, parameters }: Routed): Tensor =>
   sigmoid(matmul(weights, parameters.targets as Tensor));
 
-/** The highest similarity among the prototypes of each label, cosine mapped to (s + 1)/2; 0 for a label without any. */
-function byOwners({ similarity, comparison, parameters }: Routed): Tensor {
+/**
+ * The highest similarity among the prototypes of each label that are of the topK nearest, cosine mapped to (s + 1)/2; 0 for a
+ * label that has none there.
+ */
+function byOwners({ similarity, comparison, parameters }: Routed, topK: number): Tensor {
   const p = comparison.distance === 'cosine' ? div(add(similarity, 1), 2) : relu(similarity);
   const members = parameters.members as Tensor;
   const [heads, labels, most] = members.shape as [number, number, number];
   const perHead = p.dim(1) / heads;
   const parts: Tensor[] = [];
   for (let head = 0; head < heads; head++) {
-    const own = slice(p, 1, head * perHead, (head + 1) * perHead);
+    const part = (all: Tensor): Tensor => slice(all, 1, head * perHead, (head + 1) * perHead);
+    const every = topK < 0 || topK >= perHead;
+    const own = every ? part(p) : select(largest(part(similarity), topK), part(p), 0);
     // Members that a label lacks point behind the last prototype, at a zero.
     const padded = concat([own, zerosLike(slice(own, 1, 0, 1))], 1);
     const index = reshape(slice(members, 0, head, head + 1), [labels * most]);
@@ -81,5 +87,7 @@ export const multiLabelHeads: HeadFamily = {
   task: 'multiLabel',
   carries: ({ softType, negativeSampling }) => softType === 'gaussian' && negativeSampling === undefined,
   head: (options, carries) =>
-    carries ? head(lossOptions(options), logitShares, byVectors) : head(lossOptions(options), null, byOwners),
+    carries
+      ? head(lossOptions(options), logitShares, byVectors)
+      : head(lossOptions(options), null, (routed) => byOwners(routed, options.topK)),
 };

@@ -56,7 +56,12 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
     decay(moving.ages, batch.x.rows, options.halfLife);
     if (moving.coordinateAges) decay(moving.coordinateAges, batch.x.rows, options.halfLife);
   }
-  if (batch.mask) moving.coordinateAges ??= coordinateAges(moving.ages, assignment.sums.weights, prototypes);
+  if (batch.mask) {
+    moving.coordinateAges ??= coordinateAges(
+      spec.head.candidates === 'labels' ? moving.ages : counted(moving.ages, assignment),
+      prototypes,
+    );
+  }
   const sums = stored
     ? { ...assignment.sums, means: code.store(assignment.sums.means, state.outputs, spec.heads) }
     : assignment.sums;
@@ -124,14 +129,13 @@ export function majority(means: Float64Array, outputs: number, owners: NdArray):
   );
 }
 
-/** Where ages a coordinate start: at the ages that count this batch already, as in the original. */
-function coordinateAges(ages: Float64Array, weights: Float64Array, { data, shape }: NdArray) {
-  const columns = shape[1] as number;
-  return Float64Array.from(data, (_, i) => {
-    const k = Math.floor(i / columns);
-    return (ages[k] as number) + (weights[k] as number);
-  });
-}
+/** Where ages a coordinate start in the original: at ages that count the batch already, but not those of labels. */
+const counted = (ages: Float64Array, { sums }: Assignment): Float64Array =>
+  ages.map((age, k) => age + (sums.weights[k] as number));
+
+/** The age of each prototype in every column. */
+const coordinateAges = (ages: Float64Array, { data, shape }: NdArray): Float64Array =>
+  Float64Array.from(data, (_, i) => ages[Math.floor(i / (shape[1] as number))] as number);
 
 /** Σ w·δ and Σ w of each head so far; both forget as the ages do. */
 function addSpread(

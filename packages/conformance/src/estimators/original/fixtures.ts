@@ -1,7 +1,8 @@
 // Numbers of the original PyTorch implementation (fixtures/original.json) and how near to them a result has to be.
 
+import type { Matrix, RowOptions } from '@fkm/core';
 import type { Distance } from '@fkm/core/graph';
-import original from '../fixtures/original.json' with { type: 'json' };
+import original from '../../fixtures/original.json' with { type: 'json' };
 
 /** Row-major, rounded to 7 decimals. */
 export interface Stored {
@@ -11,6 +12,66 @@ export interface Stored {
 
 type Soft = 'hard' | 'mean' | 'scaled' | 'softmax_scaled';
 
+/** The estimators as the file names them. */
+export type EstimatorName = 'clusterer' | 'classifier' | 'multilabel' | 'regressor';
+
+/** One phase-1 step from C with ages of 2. */
+export interface EmaFixture {
+  readonly estimator: EstimatorName;
+  readonly distance: Distance;
+  readonly masked: boolean;
+  readonly options: {
+    readonly repulsion_factor?: 0;
+    readonly target_assignment?: 'mean' | 'scaled' | 'softmax_scaled';
+    readonly temperature?: number;
+  };
+  readonly shift: number;
+  readonly prototypes: Stored;
+  readonly weights: Stored;
+  readonly featureAges?: Stored;
+  readonly targets?: Stored;
+}
+
+/** The loss at C and its derivatives. */
+export interface GradientFixture {
+  readonly estimator: EstimatorName;
+  readonly distance: Distance;
+  readonly masked: boolean;
+  readonly softType: 'scaled' | 'softmax_scaled';
+  readonly temperature: number;
+  readonly topK: number;
+  readonly l2Reg: number;
+  readonly diversityReg: number;
+  readonly loss: number;
+  readonly dPrototypes: Stored;
+  readonly dTargets?: Stored;
+}
+
+/** What each estimator answers from C. */
+export type PredictFixture = { readonly distance: Distance } & (
+  | { readonly estimator: 'clusterer'; readonly labels: readonly number[] }
+  | {
+      readonly estimator: 'classifier';
+      readonly topK: number;
+      readonly softType: 'scaled';
+      readonly classScores: Stored;
+      readonly labels: readonly number[];
+    }
+  | {
+      readonly estimator: 'multilabel';
+      readonly topK: number;
+      readonly scores: Stored;
+      readonly gap: Stored;
+      readonly top2: Stored;
+    }
+  | {
+      readonly estimator: 'regressor';
+      readonly topK: number;
+      readonly softType: 'scaled';
+      readonly value: Stored;
+    }
+);
+
 export interface Original {
   readonly inputs: Readonly<
     Record<
@@ -19,11 +80,13 @@ export interface Original {
       | 'featureMask'
       | 'featureWeights'
       | 'sampleWeight'
+      | 'yMultiLabel'
       | 'yRegression'
       | 'prototypeTargets'
       | 'big',
       Stored
-    >
+    > &
+      Record<'yClass' | 'prototypeLabels', readonly number[]>
   >;
   readonly similarity: readonly {
     readonly distance: Distance;
@@ -38,37 +101,9 @@ export interface Original {
     readonly topK: number;
     readonly value: Stored;
   }[];
-  readonly emaStep: readonly {
-    readonly distance: Distance;
-    readonly masked: boolean;
-    readonly options: {
-      readonly target_assignment: 'mean' | 'scaled' | 'softmax_scaled';
-      readonly temperature?: number;
-    };
-    readonly shift: number;
-    readonly prototypes: Stored;
-    readonly weights: Stored;
-    readonly featureAges?: Stored;
-    readonly targets: Stored;
-  }[];
-  readonly gradient: readonly {
-    readonly distance: Distance;
-    readonly masked: boolean;
-    readonly softType: 'scaled' | 'softmax_scaled';
-    readonly temperature: number;
-    readonly topK: number;
-    readonly l2Reg: number;
-    readonly diversityReg: number;
-    readonly loss: number;
-    readonly dPrototypes: Stored;
-    readonly dTargets: Stored;
-  }[];
-  readonly predict: readonly {
-    readonly distance: Distance;
-    readonly topK: number;
-    readonly softType: 'scaled';
-    readonly value: Stored;
-  }[];
+  readonly emaStep: readonly EmaFixture[];
+  readonly gradient: readonly GradientFixture[];
+  readonly predict: readonly PredictFixture[];
   readonly autoK: readonly {
     readonly distance: Distance;
     readonly scale: number;
@@ -114,3 +149,19 @@ export function unitRows({ shape, data }: Stored): Stored {
   );
   return { shape, data: data.map((x, i) => x / (lengths[Math.floor(i / columns)] as number)) };
 }
+
+/** X, at unit length for cosine. */
+export const rowsFor = (distance: Distance): Matrix =>
+  matrix(distance === 'cosine' ? unitRows(fixtures.inputs.X) : fixtures.inputs.X);
+
+/** As the public calls take it. */
+export const matrix = ({ shape, data }: Stored): Matrix => ({
+  data,
+  shape: shape as readonly [number, number],
+});
+
+/** What accompanies the rows in every step of the original. */
+export const along = (masked: boolean): RowOptions => ({
+  sampleWeight: fixtures.inputs.sampleWeight.data,
+  ...(masked ? { featureMask: matrix(fixtures.inputs.featureMask) } : {}),
+});

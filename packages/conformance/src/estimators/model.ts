@@ -1,0 +1,42 @@
+// What the checks ask of an estimator, whatever its targets are.
+
+import type {
+  EstimatorOptions,
+  FinetuneOptions,
+  FitBatchOptions,
+  FitOptions,
+  FitResult,
+  Grid,
+  LearningRateCurve,
+  Matrix,
+  PredictOptions,
+  Progress,
+  RowOptions,
+  Vector,
+} from '@fkm/core';
+import type { NdArray } from '@fkm/core/graph';
+
+/** An estimator; y is what its own kind takes, undefined for clusters. */
+export interface Model {
+  readonly grid: Grid;
+  fitBatch(X: Matrix, y: unknown, options?: FitBatchOptions): Promise<number>;
+  fit(X: Matrix, y: unknown, options?: FitOptions<unknown>): Promise<FitResult>;
+  finetune(X: Matrix, y: unknown, options?: FinetuneOptions<unknown>): Promise<readonly Progress[]>;
+  findLearningRate(X: Matrix, y: unknown, options?: RowOptions): Promise<LearningRateCurve>;
+  lossAndGradients(
+    X: Matrix,
+    y: unknown,
+    options?: RowOptions,
+  ): Promise<{ loss: number; gradients: Record<string, NdArray> }>;
+  predict(
+    X: Matrix,
+    options?: PredictOptions,
+  ): Promise<{ readonly data: ArrayLike<number | string>; readonly shape: readonly number[] }>;
+  transform(X: Matrix, options?: PredictOptions): Promise<NdArray>;
+  score(X: Matrix, y: unknown, options?: RowOptions): Promise<number>;
+  freezePrototypes(mask?: readonly boolean[] | Vector): void;
+  save(): Promise<Uint8Array>;
+}
+
+/** Options of any estimator beside the backend. */
+export type Options = Partial<Omit<EstimatorOptions, 'backend'>> & Readonly<Record<string, unknown>>;
