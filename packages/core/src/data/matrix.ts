@@ -227,7 +227,11 @@ export function toWeights(
 }
 
 /** A mask as [N, D], or [1, D] where one row serves all; values clamped to [0, 1] where they are used. */
-export function toMask(mask: Matrix | Vector | undefined, x: Rows, call: string): Rows | undefined {
+export function toMask(
+  mask: Matrix | Vector | undefined,
+  x: Pick<Rows, 'rows' | 'columns'>,
+  call: string,
+): Rows | undefined {
   if (mask === undefined) return undefined;
   const place = { call, argument: 'featureMask' };
   const single = isNumbers(mask) && mask.length > 0 && !isNumbers((mask as ArrayLike<unknown>)[0]);

@@ -195,7 +195,15 @@ export function visitRow(x: Features, row: number, visit: (column: number, value
   }
 }
 
+/** Adds factor·x of a row to `sums` from `at` on. */
+export function addRow(x: Features, row: number, factor: number, sums: Float64Array, at: number): void {
+  visitRow(x, row, (column, value) => {
+    sums[at + column] = (sums[at + column] as number) + factor * value;
+  });
+}
+
 /** [a, scale·b] column by column; sparse where a is. */
+export function beside<X extends Features>(a: X, b: Rows, scale: number): X;
 export function beside(a: Features, b: Rows, scale: number): Features {
   const { rows } = a;
   const columns = a.columns + b.columns;

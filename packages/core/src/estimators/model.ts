@@ -1,16 +1,7 @@
 // What all estimators share: the public calls, each checked first, run on copies, and stored only when it succeeded.
 
-import {
-  checkFinite,
-  type Matrix,
-  type Rows,
-  repeatMask,
-  toFlags,
-  toMask,
-  toRows,
-  toWeights,
-  type Vector,
-} from '../data/matrix.js';
+import { type Matrix, type Rows, toFlags, toMask, toWeights, type Vector } from '../data/matrix.js';
+import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, FormatError, isFkmError, OptionError, StateError } from '../errors.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
@@ -127,10 +118,10 @@ export abstract class PrototypeModel<Y> {
     X: Matrix,
     mask: Matrix | Vector | undefined,
     call: string,
-  ): { x: Rows; mask: Rows | undefined } {
-    const x = toRows(X, { call, argument: 'X' }, this.state?.rawColumns);
+  ): { x: Features; mask: Rows | undefined } {
+    const x = toFeatures(X, { call, argument: 'X' }, this.state?.rawColumns);
     const checked = toMask(mask, x, call);
-    checkFinite(x, { call, argument: 'X' }, checked);
+    checkFeatures(x, { call, argument: 'X' }, checked);
     return { x, mask: checked };
   }
 
@@ -152,7 +143,7 @@ export abstract class PrototypeModel<Y> {
       throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows: 0 });
     const { y: targets, ...outputs } = this.encode(y, x.rows, call, known);
     const sampleWeight = toWeights(options.sampleWeight, x.rows, call) ?? new Float32Array(x.rows).fill(1);
-    return { ...outputs, batch: { x, y: targets, sampleWeight, mask: mask && repeatMask(mask, x.rows) } };
+    return { ...outputs, batch: { x, y: targets, sampleWeight, mask } };
   }
 
   /** Learned so far, with room for what y brings, or learned from these first rows. */
@@ -376,8 +367,8 @@ export abstract class PrototypeModel<Y> {
   ): Promise<NdArray> {
     checkCall(call, options);
     const state = this.fitted(call);
-    const { x, mask } = this.checkRows(X, options.featureMask, call);
-    return overRows(this.context(), state, { x, mask: mask && repeatMask(mask, x.rows) }, job, build);
+    const rows = this.checkRows(X, options.featureMask, call);
+    return overRows(this.context(), state, rows, job, build);
   }
 
   /** What of a call's options concerns the rows that are read. */

@@ -1,6 +1,7 @@
 // Prototypes that no row chose in a whole pass of fit, and the rows in whose places they start again.
 
 import { takeRows } from '../data/matrix.js';
+import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
@@ -78,9 +79,11 @@ export function reseed(
     const candidate = worst.get(listKey(Math.floor(k / perHead), owners?.[k]))?.shift();
     if (!candidate || candidate.score <= 0) continue;
     const { columns } = rows.x;
+    const place = denseRows(rows.x, candidate.row, candidate.row + 1).data;
+    const from = rows.mask?.rows === 1 ? 0 : candidate.row;
+    const mask = rows.mask && denseRows(rows.mask, from, from + 1).data;
     for (let j = 0; j < columns; j++) {
-      const at = candidate.row * columns + j;
-      if (!rows.mask || (rows.mask.data[at] as number) > 0) p[k * columns + j] = rows.x.data[at] as number;
+      if (!mask || (mask[j] as number) > 0) p[k * columns + j] = place[j] as number;
     }
     if (t && spec.head.code) {
       const own = takeRows(rows.y, [candidate.row], 0, 1);

@@ -40,8 +40,9 @@ export function givenSplit(training: Batch, evaluation: Batch, call: string): Sp
       option: 'evalSet',
     });
   }
-  const ones = (): Float32Array => new Float32Array(evaluation.x.data.length).fill(1);
-  const mask = training.mask && (evaluation.mask ?? { ...evaluation.x, data: ones() });
+  const { columns } = evaluation.x;
+  const every = { data: new Float32Array(columns).fill(1), rows: 1, columns };
+  const mask = training.mask && (evaluation.mask ?? every);
   return { training, evaluation: { ...evaluation, mask } };
 }
 

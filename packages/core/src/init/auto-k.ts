@@ -1,16 +1,20 @@
 // kInit 'auto': more prototypes for more rows that resemble their mean less (SPEC §4).
 
-import { type Rows, repeatMask } from '../data/matrix.js';
+import type { Value } from '../backend.js';
+import type { Rows } from '../data/matrix.js';
+import { blockRowsOf, type Features } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { clamp } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { type Distance, pairwise } from '../method/similarity.js';
-import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
+import { disposeAll } from '../training/phase1.js';
+import { type Programs, runOnce, take, uploadMask, uploadRows } from '../training/program.js';
 import { f32 } from '../training/spec.js';
+import { meanRow } from './means.js';
 
 export interface AutomaticKProblem {
-  readonly rows: Rows;
+  readonly rows: Features;
   readonly distance: Distance;
   readonly sampleWeight?: Float32Array | undefined;
   /** One row, or one a row of `rows`. */
@@ -22,18 +26,8 @@ export async function automaticK(programs: Programs, problem: AutomaticKProblem)
   const { rows, distance, sampleWeight } = problem;
   const { columns } = rows;
   const n = rows.rows;
-  const mask = problem.mask && repeatMask(problem.mask, n);
-  const weight = (i: number): number => sampleWeight?.[i] ?? 1;
-  const sums = new Float64Array(columns);
-  const counts = new Float64Array(columns);
-  for (let at = 0; at < n * columns; at++) {
-    const w = weight(Math.floor(at / columns)) * (mask ? Math.max(0, mask.data[at] as number) : 1);
-    if (w === 0) continue;
-    const j = at % columns;
-    sums[j] = (sums[j] as number) + w * (rows.data[at] as number);
-    counts[j] = (counts[j] as number) + w;
-  }
-  const mean = sums.map((sum, j) => ((counts[j] as number) > 0 ? sum / (counts[j] as number) : 0));
+  const { mask } = problem;
+  const mean = meanRow(problem);
   const specs: Record<string, TensorSpec> = {
     x: f32(BATCH, columns),
     one: f32(1, columns),
@@ -48,17 +42,24 @@ export async function automaticK(programs: Programs, problem: AutomaticKProblem)
       ),
     })),
   );
-  const uploads = {
-    x: uploadRows(programs, rows),
-    one: programs.upload(ndarray(mean, [1, columns])),
-    ...(mask ? { mask: uploadRows(programs, mask) } : {}),
-  };
-  const { similarity } = await runOnce(program, {}, uploads);
-  const { data } = await take(similarity as NonNullable<typeof similarity>);
+  const fixed = { one: programs.upload(ndarray(mean, [1, columns])) };
   let [total, all] = [0, 0];
-  data.forEach((s, i) => {
-    total += weight(i) * s;
-    all += weight(i);
-  });
+  const size = blockRowsOf(rows, n);
+  try {
+    for (let begin = 0; begin < n; begin += size) {
+      const end = Math.min(n, begin + size);
+      const { similarity } = await runOnce(program, fixed, {
+        x: uploadRows(programs, rows, begin, end),
+        ...(mask ? { mask: uploadMask(programs, mask, begin, end) } : {}),
+      });
+      (await take(similarity as Value)).data.forEach((s, i) => {
+        const w = sampleWeight?.[begin + i] ?? 1;
+        total += w * s;
+        all += w;
+      });
+    }
+  } finally {
+    disposeAll(fixed);
+  }
   return Math.max(1, Math.min(n, Math.ceil(3 * Math.sqrt(n) * (1 - total / all))));
 }

@@ -1,11 +1,12 @@
 // From the first batch to a grid: scaler, units of the targets, metric, prototypes.
 
-import type { Rows } from '../data/matrix.js';
+import { type Rows, repeatMask } from '../data/matrix.js';
+import { denseRows, type Features, isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { mostVectors } from '../heads/classifier.js';
 import type { Head } from '../heads/head.js';
-import { type Batch, takeBatch } from '../model/batch.js';
+import { type Batch, type DenseBatch, takeBatch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
@@ -112,9 +113,10 @@ export function checkFeatureWeights(options: Resolved, columns: number, call: st
 }
 
 /** Scaled rows with masked values at 0, the mean: a slope cannot skip them. */
-function atMean({ x, mask }: Batch): Rows {
+function atMean({ x, mask }: DenseBatch): Rows {
   if (!mask) return x;
-  return { ...x, data: x.data.map((value, i) => ((mask.data[i] as number) > 0 ? value : 0)) };
+  const every = repeatMask(mask, x.rows).data;
+  return { ...x, data: x.data.map((value, i) => ((every[i] as number) > 0 ? value : 0)) };
 }
 
 /** The rows that count: a weight of 0 takes no part in the start. Errors: DataError where no row counts. */
@@ -153,20 +155,25 @@ export async function initialise(
     rawColumns: x.columns,
     outputs,
     classes,
-    scaling: options.scaling ?? defaultScaling(options, head),
+    scaling: options.scaling ?? (isSparse(x) ? 'none' : defaultScaling(options, head)),
     joint: start === 'joint' && head.code !== null,
   };
   checkFeatureWeights(options, x.columns, call);
+  checkSparse(options, x, call);
   const arrays: Record<string, NdArray> = {
-    ...fitScaler(settled.scaling, x, mask),
+    ...(isSparse(x) ? {} : fitScaler(settled.scaling, x, mask)),
     ...(head.code?.standardised ? targetUnits(y, sampleWeight) : {}),
   };
   const shell = (): ModelState => ({ ...empty(random, 0, settled), arrays });
   let batch = await scaleBatch(context, shell(), raw);
   const metricMode = options.metric ?? (start === 'joint' ? 'auto' : 'none');
-  if (metricMode !== 'none') {
-    const drawn = sampleBatch({ ...batch, x: atMean(batch), mask: undefined }, mostRows, random);
-    const sample = { ...drawn, y: head.coordinatesOf(drawn.y, outputs) };
+  if (metricMode !== 'none' && !isSparse(batch.x)) {
+    const drawn = sampleBatch(
+      { ...batch, x: atMean({ ...batch, x: batch.x }), mask: undefined },
+      mostRows,
+      random,
+    );
+    const sample = { ...drawn, x: denseRows(drawn.x), y: head.coordinatesOf(drawn.y, outputs) };
     const metric = await chooseMetric(
       programs,
       { metric: metricMode, distance: options.distance },
@@ -224,6 +231,25 @@ export async function initialise(
       ...grid,
     },
   };
+}
+
+/** Errors: OptionError for what would fill sparse rows. */
+function checkSparse(options: Resolved, x: Features, call: string): void {
+  if (!isSparse(x)) return;
+  const wanted = [
+    ['scaling', options.scaling === 'none' ? undefined : options.scaling],
+    ['metric', options.metric === 'slopes' ? options.metric : undefined],
+  ] as const;
+  for (const [option, value] of wanted) {
+    if (value === undefined) continue;
+    throw new OptionError(
+      `${call}: ${option} '${value}' needs dense rows, and X is sparse; set '${option}' to 'none'.`,
+      {
+        option,
+        value,
+      },
+    );
+  }
 }
 
 /** Weights of raw columns need columns that stay what they are; clusters are of the rows as they came. */

@@ -1,8 +1,8 @@
 // The 'joint' start: each head clusters features and target together, on a half of the features of its own (SPEC §3, §4).
 
-import { type Rows, repeatMask, takeRows } from '../data/matrix.js';
+import { beside } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import type { Batch } from '../model/batch.js';
+import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 import { majority } from '../training/ema-step.js';
 import type { Programs } from '../training/program.js';
@@ -20,13 +20,7 @@ const damping = 0.15;
 export function sampleBatch(batch: Batch, limit: number, random: Random): Batch {
   if (batch.x.rows <= limit) return batch;
   const order = random.permutation(batch.x.rows).subarray(0, limit);
-  const take = (rows: Rows): Rows => takeRows(rows, order, 0, limit);
-  return {
-    x: take(batch.x),
-    y: take(batch.y),
-    sampleWeight: Float32Array.from(order, (row) => batch.sampleWeight[row] as number),
-    mask: batch.mask && take(batch.mask),
-  };
+  return takeBatch(batch, order, 0, limit);
 }
 
 /** Prototypes, targets and featureWeights of all heads, from scaled rows; `featureWeights` [D] is what every head starts from. */
@@ -43,15 +37,10 @@ export async function jointStart(
   const sample = { ...drawn, y: kind.coordinatesOf(drawn.y, outputs) };
   const perHead = count / heads;
   const scale = kind.jointScale(columns, outputs);
-  const n = sample.x.rows;
   const rows = beside(sample.x, sample.y, scale);
-  const mask =
-    sample.mask &&
-    beside(
-      repeatMask(sample.mask, n),
-      { data: new Float32Array(n * outputs).fill(1), rows: n, columns: outputs },
-      1,
-    );
+  const masks = sample.mask?.rows ?? 0;
+  const answered = { data: new Float32Array(masks * outputs).fill(1), rows: masks, columns: outputs };
+  const mask = sample.mask && beside(sample.mask, answered, 1);
 
   const prototypes = new Float32Array(count * columns);
   const means = new Float64Array(count * outputs);
@@ -116,16 +105,4 @@ export function meanTargets({ y, sampleWeight }: Batch, index: Int32Array, k: nu
     const weight = weights[Math.floor(i / width)] as number;
     return weight > 0 ? sum / weight : (overall[i % width] as number) / total;
   });
-}
-
-/** [a, scale·b] column by column. */
-function beside(a: Rows, b: Rows, scale: number): Rows {
-  const columns = a.columns + b.columns;
-  const data = new Float32Array(a.rows * columns);
-  for (let i = 0; i < a.rows; i++) {
-    data.set(a.data.subarray(i * a.columns, (i + 1) * a.columns), i * columns);
-    for (let j = 0; j < b.columns; j++)
-      data[i * columns + a.columns + j] = scale * (b.data[i * b.columns + j] as number);
-  }
-  return { data, rows: a.rows, columns };
 }

@@ -1,6 +1,8 @@
 // A plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes through the graphs of phase 1.
 
-import { type Rows, repeatMask } from '../data/matrix.js';
+import type { Value } from '../backend.js';
+import type { Rows } from '../data/matrix.js';
+import { blockRowsOf, denseRows, type Features, isSparse, visitRow } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
@@ -9,12 +11,13 @@ import { emaUpdate } from '../method/ema.js';
 import { compare, type Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
 import { assignRows, disposeAll } from '../training/phase1.js';
-import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
+import { type Programs, runOnce, take, uploadMask, uploadRows } from '../training/program.js';
 import { f32, type GridSpec } from '../training/spec.js';
 import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
 
 export interface MeansProblem {
-  readonly rows: Rows;
+  readonly rows: Features;
+  /** One row, or one a row of `rows`. */
   readonly mask?: Rows | undefined;
   readonly sampleWeight: Float32Array;
   readonly distance: Distance;
@@ -43,7 +46,7 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
   while (chosen.length < k) chosen.push(random.below(rows.rows));
   const centers = new Float64Array(k * columns);
   chosen.forEach((row, i) => {
-    for (let j = 0; j < columns; j++) centers[i * columns + j] = present(problem, row, j);
+    centers.set(presentRow(problem, row), i * columns);
   });
 
   const spec: GridSpec = {
@@ -95,14 +98,42 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
   }
 }
 
-/** A coordinate of a row, 0 where it is masked. */
-const present = ({ rows, mask }: MeansProblem, row: number, j: number): number => {
-  const at = row * rows.columns + j;
-  const active = !mask || (mask.data[mask.rows === 1 ? j : at] as number) > 0;
-  return active ? (rows.data[at] as number) : 0;
+/** What the mask says of a row, or of all. */
+const maskOf = (mask: Rows, row: number): Float32Array => {
+  const at = mask.rows === 1 ? 0 : row;
+  return denseRows(mask, at, at + 1).data;
 };
 
-/** Rows by k-means++; the uploads live as long as the search. */
+/** A row with 0 where it is masked. */
+function presentRow({ rows, mask }: MeansProblem, row: number): Float32Array {
+  const { data } = denseRows(rows, row, row + 1);
+  const own = mask && maskOf(mask, row);
+  return own ? data.map((value, j) => ((own[j] as number) > 0 ? value : 0)) : data;
+}
+
+/** Weighted mean of the rows, a coordinate at a time over the rows that report it; 0 where none does. */
+export function meanRow({
+  rows,
+  sampleWeight,
+  mask,
+}: Pick<MeansProblem, 'rows' | 'mask'> & { sampleWeight?: Float32Array | undefined }): Float64Array {
+  const sums = new Float64Array(rows.columns);
+  const weights = new Float64Array(rows.columns);
+  for (let i = 0; i < rows.rows; i++) {
+    const w = sampleWeight?.[i] ?? 1;
+    const own = mask && maskOf(mask, i);
+    for (let j = 0; j < weights.length; j++) {
+      weights[j] = (weights[j] as number) + (own ? w * Math.max(0, own[j] as number) : w);
+    }
+    visitRow(rows, i, (j, value) => {
+      const m = own ? Math.max(0, own[j] as number) : 1;
+      if (m * w > 0) sums[j] = (sums[j] as number) + m * w * value;
+    });
+  }
+  return sums.map((sum, j) => ((weights[j] as number) > 0 ? sum / (weights[j] as number) : 0));
+}
+
+/** Rows by k-means++; the uploads live as long as the search, but for blocks of sparse rows. */
 async function spreadOut(programs: Programs, problem: MeansProblem, random: Random): Promise<number[]> {
   const { rows, mask, distance, featureWeights } = problem;
   const { columns } = rows;
@@ -123,23 +154,36 @@ async function spreadOut(programs: Programs, problem: MeansProblem, random: Rand
       }).delta,
     })),
   );
+  const block = (begin: number, end: number): Record<string, Value> => ({
+    x: uploadRows(programs, rows, begin, end),
+    ...(mask ? { mask: uploadMask(programs, mask, begin, end) } : {}),
+  });
+  const n = rows.rows;
+  const size = blockRowsOf(rows, n);
   const fixed = {
-    x: uploadRows(programs, rows),
-    ...(mask ? { mask: uploadRows(programs, repeatMask(mask, rows.rows)) } : {}),
+    ...(isSparse(rows) ? {} : block(0, n)),
     ...(featureWeights ? { featureWeights: programs.upload(ndarray(featureWeights, [1, columns])) } : {}),
   };
   const distanceTo = async (chosen: readonly number[]): Promise<ArrayLike<number>> => {
     const candidates = new Float32Array(candidatesPerRound * columns);
     chosen.forEach((row, i) => {
-      for (let j = 0; j < columns; j++) candidates[i * columns + j] = present(problem, row, j);
+      candidates.set(presentRow(problem, row), i * columns);
     });
     const upload = { candidates: programs.upload(ndarray(candidates, [candidatesPerRound, columns])) };
-    const { delta } = await runOnce(program, fixed, upload);
-    const all = (await take(delta as NonNullable<typeof delta>)).data;
-    const kept = new Float64Array(rows.rows * chosen.length);
-    for (let i = 0; i < rows.rows; i++) {
-      for (let c = 0; c < chosen.length; c++)
-        kept[i * chosen.length + c] = all[i * candidatesPerRound + c] as number;
+    const kept = new Float64Array(n * chosen.length);
+    try {
+      for (let begin = 0; begin < n; begin += size) {
+        const end = Math.min(n, begin + size);
+        const part = isSparse(rows) ? block(begin, end) : {};
+        const { delta } = await runOnce(program, { ...fixed, ...upload }, part);
+        const all = (await take(delta as Value)).data;
+        for (let i = begin; i < end; i++) {
+          for (let c = 0; c < chosen.length; c++)
+            kept[i * chosen.length + c] = all[(i - begin) * candidatesPerRound + c] as number;
+        }
+      }
+    } finally {
+      disposeAll(upload);
     }
     return kept;
   };

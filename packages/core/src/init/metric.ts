@@ -2,7 +2,7 @@
 
 import { type Rows, takeRows } from '../data/matrix.js';
 import type { Distance } from '../method/similarity.js';
-import type { Batch } from '../model/batch.js';
+import type { DenseBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 import type { Programs } from '../training/program.js';
 import { leastAnchors, nearestRows, slopeAnchors, slopesMetric } from './slopes.js';
@@ -18,7 +18,7 @@ const leastRows = 100;
 export async function chooseMetric(
   programs: Programs,
   options: { readonly metric: 'slopes' | 'auto'; readonly distance: Distance },
-  sample: Batch,
+  sample: DenseBatch,
   random: Random,
   signal?: AbortSignal,
 ): Promise<Float32Array | null> {
@@ -28,7 +28,7 @@ export async function chooseMetric(
   if (options.metric === 'auto' && slopeAnchors(sample.x.columns) < leastAnchors) return null;
   const order = random.permutation(n);
   const held = options.metric === 'auto' ? Math.min(judgingRows, Math.floor(n / 5)) : 0;
-  const part = (begin: number, end: number): Batch => {
+  const part = (begin: number, end: number): DenseBatch => {
     const take = (rows: Rows): Rows => takeRows(rows, order, begin, end);
     const weight = Float32Array.from(order.subarray(begin, end), (row) => sample.sampleWeight[row] as number);
     return { x: take(sample.x), y: take(sample.y), sampleWeight: weight };
@@ -53,8 +53,8 @@ function rounded(n: number): number {
 async function neighbourError(
   programs: Programs,
   distance: Distance,
-  judges: Batch,
-  fitted: Batch,
+  judges: DenseBatch,
+  fitted: DenseBatch,
   featureWeights: Float32Array,
 ): Promise<number> {
   const k = Math.min(neighbours, fitted.x.rows);

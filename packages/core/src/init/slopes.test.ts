@@ -1,7 +1,7 @@
 // The metric of slopes: its solver against elimination, its answers against targets whose slopes are known.
 
 import { describe, expect, it } from 'vitest';
-import type { Batch } from '../model/batch.js';
+import type { DenseBatch } from '../model/batch.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
 import { Programs } from '../training/program.js';
@@ -42,7 +42,7 @@ describe('solveCholesky', () => {
   });
 });
 
-function batch(rows: number, columns: number, y: (x: number[]) => number[]): Batch {
+function batch(rows: number, columns: number, y: (x: number[]) => number[]): DenseBatch {
   const random = new Random(4);
   const X = Array.from({ length: rows }, () => Array.from({ length: columns }, () => random.uniform() - 0.5));
   const targets = X.map(y);
@@ -54,7 +54,7 @@ function batch(rows: number, columns: number, y: (x: number[]) => number[]): Bat
   };
 }
 
-const metric = async (rows: Batch): Promise<number[]> =>
+const metric = async (rows: DenseBatch): Promise<number[]> =>
   Array.from(await slopesMetric(programs, 'euclidean', rows, new Random(1)));
 
 describe('slopesMetric', () => {

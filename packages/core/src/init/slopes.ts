@@ -7,7 +7,7 @@ import { BATCH } from '../graph/ir.js';
 import { neg, topK } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { compare, type Distance } from '../method/similarity.js';
-import type { Batch } from '../model/batch.js';
+import type { DenseBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 import { disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
@@ -93,7 +93,7 @@ export const slopeAnchors = (columns: number): number =>
 export async function slopesMetric(
   programs: Programs,
   distance: Distance,
-  sample: Batch,
+  sample: DenseBatch,
   random: Random,
   signal?: AbortSignal,
 ): Promise<Float32Array> {
@@ -128,7 +128,7 @@ export async function slopesMetric(
 }
 
 /** Slope of every target over some rows: (XᵀX + λI)⁻¹Xᵀy on centered columns, one factorisation for all targets. */
-function localSlopes({ x, y }: Batch, index: Int32Array): Float64Array[] {
+function localSlopes({ x, y }: DenseBatch, index: Int32Array): Float64Array[] {
   const n = index.length;
   const { columns } = x;
   const [xs, ys] = [centered(x, index), centered(y, index)];

@@ -1,14 +1,13 @@
 // The two-stage start: strata of the target, then prototypes inside each (SPEC §4).
 
-import { type Rows, takeRows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import type { Batch } from '../model/batch.js';
+import { type Batch, takeBatch } from '../model/batch.js';
 import { defaultStrata, type Resolved } from '../model/options.js';
 import type { Random } from '../random.js';
 import type { Programs } from '../training/program.js';
 import { automaticK } from './auto-k.js';
 import { meanTargets } from './joint.js';
-import { clusterRows } from './means.js';
+import { clusterRows, meanRow } from './means.js';
 
 const targetPasses = 10;
 
@@ -20,7 +19,7 @@ export async function strataStart(
   start: 'kmeans++' | 'random',
   random: Random,
 ): Promise<Record<string, NdArray>> {
-  const { x, y, sampleWeight, mask } = batch;
+  const { x, y, sampleWeight } = batch;
   const { kTargets = defaultStrata.kTargets, kFeatures = defaultStrata.kFeatures } = options;
   const strata = Math.min(
     kTargets === 'auto'
@@ -47,19 +46,13 @@ export async function strataStart(
       (i) => index[i] === stratum && (sampleWeight[i] as number) > 0,
     );
     if (members.length === 0) continue;
-    const take = (rows: Rows): Rows => takeRows(rows, members, 0, members.length);
-    const part: Batch = {
-      x: take(x),
-      y: take(y),
-      sampleWeight: Float32Array.from(members, (i) => sampleWeight[i] as number),
-      mask: mask && (mask.rows === 1 ? mask : take(mask)),
-    };
+    const part = takeBatch(batch, members, 0, members.length);
     const wanted =
       kFeatures === 'auto'
         ? await automaticK(programs, { ...part, rows: part.x, distance: options.distance })
         : kFeatures;
     const k = Math.min(wanted, members.length);
-    const first = meanRow(part);
+    const first = meanRow({ ...part, rows: part.x });
     for (const value of first) prototypes.push(value);
     if (k > 1) {
       const problem = {
@@ -82,19 +75,4 @@ export async function strataStart(
     prototypes: ndarray(prototypes, [count, x.columns]),
     targets: ndarray(answers, [count, y.columns]),
   };
-}
-
-/** Weighted mean of the rows, a coordinate at a time over the rows that report it. */
-function meanRow({ x, sampleWeight, mask }: Batch): number[] {
-  return Array.from({ length: x.columns }, (_, j) => {
-    let [sum, total] = [0, 0];
-    for (let i = 0; i < x.rows; i++) {
-      const at = i * x.columns + j;
-      const m = mask ? (mask.data[mask.rows === 1 ? j : at] as number) : 1;
-      if (m <= 0) continue;
-      sum += m * (sampleWeight[i] as number) * (x.data[at] as number);
-      total += m * (sampleWeight[i] as number);
-    }
-    return total > 0 ? sum / total : 0;
-  });
 }

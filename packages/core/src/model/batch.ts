@@ -1,14 +1,19 @@
 // Rows on their way through training: in the caller's units, or scaled.
 
 import { type Rows, takeRows } from '../data/matrix.js';
+import { type Features, takeFeatures } from '../data/sparse.js';
 
 export interface Batch {
-  readonly x: Rows;
+  readonly x: Features;
   /** As the head takes it: numbers [N, T], labels as 0 or 1 [N, C], an index of a class [N, 1], or no column at all. */
   readonly y: Rows;
   readonly sampleWeight: Float32Array;
+  /** One row, or one a row of x. */
   readonly mask?: Rows | undefined;
 }
+
+/** A batch of dense rows. */
+export type DenseBatch = Batch & { readonly x: Rows };
 
 /** Rows of a batch in the given order; written over `into`, a batch of as many rows that is no longer used, where given. */
 export function takeBatch(
@@ -22,9 +27,12 @@ export function takeBatch(
   for (let i = begin; i < end; i++)
     sampleWeight[i - begin] = batch.sampleWeight[order[i] as number] as number;
   return {
-    x: takeRows(batch.x, order, begin, end, into?.x.data),
+    x: takeFeatures(batch.x, order, begin, end, into?.x),
     y: takeRows(batch.y, order, begin, end, into?.y.data),
     sampleWeight,
-    mask: batch.mask && takeRows(batch.mask, order, begin, end, into?.mask?.data),
+    mask:
+      batch.mask?.rows === 1
+        ? batch.mask
+        : batch.mask && takeRows(batch.mask, order, begin, end, into?.mask?.data),
   };
 }

@@ -65,12 +65,13 @@ export const assignNames: readonly string[] = [
  * in the joint space (for 'hard' also its `similarity`); a row a head `spread` Σ w·δ, Σ w;
  * and a row a prototype `weights` Σ w, `sums` Σ w·x, and where it carries targets `targetWeights` Σ v, `targetSums` Σ v·y,
  * v being w weighed by the target assignment. Masked: `sums` Σ w·m·x and `coordinateWeights` Σ w·m. With repulsion the same
- * of the rows that it wrongly attracts: `pushWeights`, `pushSums`, `pushCoordinateWeights`.
+ * of the rows that it wrongly attracts: `pushWeights`, `pushSums`, `pushCoordinateWeights`. Without `summed` no `sums`.
  */
 export function assignGraph(
   spec: GridSpec,
   arrays: Readonly<Record<string, NdArray>>,
   targetAssignment: TargetAssignment,
+  summed = true,
 ): Graph {
   return trace(
     'assign',
@@ -101,7 +102,7 @@ export function assignGraph(
         const name = (what: string): string =>
           prefix ? `${prefix}${what.charAt(0).toUpperCase()}${what.slice(1)}` : what;
         collect(name('weights'), choice.total(null));
-        collect(name('sums'), choice.total(rows));
+        if (summed) collect(name('sums'), choice.total(rows));
         if (mask) collect(name('coordinateWeights'), choice.total(mask));
       };
       // One head without targets is the plain search, for which backends may have a kernel.

@@ -1,7 +1,9 @@
 // What every step of training shares: the compiled programs, the options, the head; and the spec that they and a state make.
 
 import { type Rows, repeatMask } from '../data/matrix.js';
+import { type Features, isSparse } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
+import { OptionError } from '../errors.js';
 import type { Head, HeadFamily } from '../heads/head.js';
 import { membersOf } from '../heads/members.js';
 import type { Batch } from '../model/batch.js';
@@ -77,17 +79,23 @@ export const arraysOf = (context: Context, state: ModelState): Readonly<Record<s
   ...membersOfState(headOf(context, state), state),
 });
 
-/** Raw features into the space of the prototypes, in blocks of rows. */
+/** Raw features into the space of the prototypes, in blocks of rows. Errors: OptionError where that would fill sparse rows. */
 export async function scaleFeatures(
   context: Context,
   state: Pick<ModelState, 'arrays' | 'rawColumns' | 'scaling'>,
-  x: Rows,
+  x: Features,
   mask: Rows | undefined,
-): Promise<{ x: Rows; mask: Rows | undefined }> {
+): Promise<{ x: Features; mask: Rows | undefined }> {
   const { programs } = context;
   const { scaling } = state;
+  if (scaling === 'none' && !state.arrays['scaler.metric']) return { x, mask };
+  if (isSparse(x)) {
+    throw new OptionError(
+      `X is sparse, and this model scales features by '${scaling}', which would fill it; start from sparse rows, or set scaling 'none'.`,
+      { option: 'scaling', value: scaling },
+    );
+  }
   const every = mask && repeatMask(mask, x.rows);
-  if (scaling === 'none' && !state.arrays['scaler.metric']) return { x, mask: every };
   const spec = { scaling, rawColumns: x.columns, masked: mask !== undefined };
   const arrays = Object.fromEntries(
     Object.entries(state.arrays).filter(([name]) => scalerNames.includes(name)),

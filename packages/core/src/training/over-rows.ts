@@ -1,6 +1,7 @@
 // Answers for any number of raw rows: a graph run in blocks, parameters uploaded once.
 
 import type { Rows } from '../data/matrix.js';
+import type { Features } from '../data/sparse.js';
 import { type NdArray, ndarray, sizeOf } from '../dtype.js';
 import { formatType } from '../graph/infer.js';
 import type { Graph } from '../graph/ir.js';
@@ -9,7 +10,7 @@ import { widenedFor } from '../model/storage.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { parameterNames, readingNames, scalerNames } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadParameters } from './phase1.js';
-import { runOnce, take, uploadRows } from './program.js';
+import { runOnce, take, uploadMask, uploadRows } from './program.js';
 import { type GridSpec, specKey } from './spec.js';
 
 const names = [...scalerNames, ...parameterNames, ...readingNames];
@@ -18,11 +19,11 @@ const names = [...scalerNames, ...parameterNames, ...readingNames];
 const typesOf = (arrays: ModelState['arrays']): string =>
   names.map((name) => (arrays[name] ? `${name} ${formatType(arrays[name])}` : '')).join(' ');
 
-/** The one output of the graph for x [N, D] and its mask [N, D], row by row [N, ..]. */
+/** The one output of the graph for x [N, D] and its mask [N, D] or [1, D], row by row [N, ..]. */
 export async function overRows(
   context: Context,
   state: ModelState,
-  rows: { readonly x: Rows; readonly mask: Rows | undefined },
+  rows: { readonly x: Features; readonly mask: Rows | undefined },
   job: string,
   build: (spec: GridSpec, arrays: ModelState['arrays']) => Graph,
 ): Promise<NdArray> {
@@ -32,7 +33,7 @@ export async function overRows(
   const arrays = widenedFor(arraysOf(context, state), programs.backend.flags.dtypes);
   const program = await programs.get(`${job} ${specKey(spec)} ${typesOf(arrays)}`, () => build(spec, arrays));
   const parameters = uploadParameters(programs, arrays, names);
-  const size = rowsThatFit(spec.prototypes);
+  const size = rowsThatFit(x, spec.prototypes);
   let out: NdArray | undefined;
   try {
     // No rows are one empty block, which tells the width.
@@ -40,7 +41,7 @@ export async function overRows(
       const end = Math.min(x.rows, begin + size);
       const uploads = {
         x: uploadRows(programs, x, begin, end),
-        ...(mask ? { mask: uploadRows(programs, mask, begin, end) } : {}),
+        ...(mask ? { mask: uploadMask(programs, mask, begin, end) } : {}),
       };
       const results = await runOnce(program, parameters, uploads);
       const part = await take(Object.values(results)[0] as NonNullable<(typeof results)[string]>);

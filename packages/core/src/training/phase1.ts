@@ -1,14 +1,14 @@
 // Phase 1: hard assignment of a batch through the assign graph, in blocks of rows, and the update of the grid.
 
 import type { Value } from '../backend.js';
-import type { Rows } from '../data/matrix.js';
+import { addRow, blockRowsOf, type Features, isSparse } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import type { BatchSums } from '../method/ema.js';
 import type { Batch } from '../model/batch.js';
 import type { TargetAssignment } from '../model/options.js';
 import { assignGraph, assignNames } from './assign.js';
 import { parameterNames } from './graphs.js';
-import { type Programs, runOnce, take, uploadRows } from './program.js';
+import { type Programs, runOnce, take, uploadMask, uploadRows } from './program.js';
 import { type GridSpec, specKey } from './spec.js';
 
 /** Where the rows went. */
@@ -29,9 +29,9 @@ const mostRows = 4096;
 /** Entries of B×K that a run holds at a time. */
 const mostPairs = 2 ** 23;
 
-/** Rows of a block beside so many prototypes. */
-export const rowsThatFit = (prototypes: number): number =>
-  Math.max(1, Math.min(mostRows, Math.floor(mostPairs / prototypes)));
+/** Rows in a block of x beside so many prototypes. */
+export const rowsThatFit = (x: Features, prototypes: number): number =>
+  Math.max(1, Math.min(blockRowsOf(x, mostRows), Math.floor(mostPairs / prototypes)));
 
 /** Uploads a block of rows of a batch under the names of the graphs. */
 export function uploadBlock(
@@ -40,16 +40,15 @@ export function uploadBlock(
   begin: number,
   end: number,
 ): Record<string, Value> {
-  const part = (rows: Rows): Value => uploadRows(programs, rows, begin, end);
   return {
-    x: part(batch.x),
-    ...(batch.y.columns > 0 ? { y: part(batch.y) } : {}),
+    x: uploadRows(programs, batch.x, begin, end),
+    ...(batch.y.columns > 0 ? { y: uploadRows(programs, batch.y, begin, end) } : {}),
     sampleWeight: programs.upload({
       data: batch.sampleWeight.subarray(begin, end),
       shape: [end - begin],
       dtype: 'float32',
     }),
-    ...(batch.mask ? { mask: part(batch.mask) } : {}),
+    ...(batch.mask ? { mask: uploadMask(programs, batch.mask, begin, end) } : {}),
   };
 }
 
@@ -105,9 +104,10 @@ export async function assignRows(
   batch: Batch,
   targetAssignment: TargetAssignment,
 ): Promise<Assignment> {
+  const onHost = isSparse(batch.x) && summedByIndex(spec);
   const program = await programs.get(
-    `assign ${targetAssignment} ${specKey(spec)} ${Object.keys(arrays)}`,
-    () => assignGraph(spec, arrays, targetAssignment),
+    `assign ${targetAssignment} ${onHost} ${specKey(spec)} ${Object.keys(arrays)}`,
+    () => assignGraph(spec, arrays, targetAssignment, !onHost),
   );
   const { heads } = spec;
   const n = batch.x.rows;
@@ -116,7 +116,7 @@ export async function assignRows(
   const similarity = new Float32Array(n * heads);
   const cost = new Float32Array(n * heads);
   const parameters = uploadParameters(programs, arrays, assignNames);
-  const size = rowsThatFit(spec.prototypes);
+  const size = rowsThatFit(batch.x, spec.prototypes);
   try {
     for (let begin = 0; begin < n; begin += size) {
       const end = Math.min(n, begin + size);
@@ -125,6 +125,7 @@ export async function assignRows(
       if (results.similarity) similarity.set((await take(results.similarity)).data, begin * heads);
       cost.set((await take(results.cost as Value)).data, begin * heads);
       for (const [name, total] of Object.entries(sums)) {
+        if (onHost && name === 'sums') continue;
         const { data } = await take(results[name] as Value);
         for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (data[i] as number);
       }
@@ -132,6 +133,7 @@ export async function assignRows(
   } finally {
     disposeAll(parameters);
   }
+  if (onHost) addStored(sums.sums as Float64Array, spec, batch, index);
   const targetMeans =
     spec.head.code === null
       ? new Float64Array(0)
@@ -153,6 +155,19 @@ export async function assignRows(
     },
   };
   return { sums: gathered, spread: sums.spread as Float64Array, index, cost };
+}
+
+/** Every row counts at its nearest prototype of each head, with its own weight. */
+const summedByIndex = ({ candidates, joint, masked, repels }: GridSpec): boolean =>
+  (joint || candidates === 'all') && !masked && !repels;
+
+/** Σ w·x of each prototype from the values that are stored: few, beside the products that a graph would add up. */
+function addStored(sums: Float64Array, spec: GridSpec, { x, sampleWeight }: Batch, index: Int32Array): void {
+  const { heads, columns } = spec;
+  index.forEach((own, i) => {
+    const [row, head] = [Math.floor(i / heads), i % heads];
+    addRow(x, row, sampleWeight[row] as number, sums, (head * (spec.prototypes / heads) + own) * columns);
+  });
 }
 
 /** The target of the row nearest to each prototype among its own rows that count; the first of equals. */

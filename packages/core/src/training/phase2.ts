@@ -113,7 +113,7 @@ export async function evaluateLoss(
     rowLossGraph(spec, arrays),
   );
   let [total, weight] = [0, 0];
-  const size = rowsThatFit(spec.prototypes);
+  const size = rowsThatFit(batch.x, spec.prototypes);
   for (let begin = 0; begin < batch.x.rows; begin += size) {
     const end = Math.min(batch.x.rows, begin + size);
     const { loss } = await runOnce(program, values, uploadBlock(programs, batch, begin, end));

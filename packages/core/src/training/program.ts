@@ -1,7 +1,8 @@
 // Graphs by name: traces once, compiles once, and runs with named values.
 
 import type { Backend, Executable, Value } from '../backend.js';
-import type { Rows } from '../data/matrix.js';
+import { type Rows, repeatMask } from '../data/matrix.js';
+import { denseRows, type Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import { GraphError } from '../errors.js';
 import type { Graph } from '../graph/ir.js';
@@ -65,13 +66,19 @@ export class Programs {
   }
 }
 
-/** Rows begin … end − 1, uploaded without a copy. */
-export const uploadRows = (programs: Programs, rows: Rows, begin = 0, end: number = rows.rows): Value =>
+/** Rows begin … end − 1, uploaded; dense ones without a copy. */
+export const uploadRows = (programs: Programs, rows: Features, begin = 0, end: number = rows.rows): Value =>
   programs.upload({
-    data: rows.data.subarray(begin * rows.columns, end * rows.columns),
+    data: denseRows(rows, begin, end).data,
     shape: [end - begin, rows.columns],
     dtype: 'float32',
   });
+
+/** What a mask says of rows begin … end − 1, where one row of it serves all. */
+export const uploadMask = (programs: Programs, mask: Rows, begin: number, end: number): Value =>
+  mask.rows === 1
+    ? uploadRows(programs, repeatMask(mask, end - begin))
+    : uploadRows(programs, mask, begin, end);
 
 /** Uploads, runs, and frees the uploads again. */
 export async function runOnce(

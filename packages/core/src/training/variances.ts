@@ -1,5 +1,6 @@
 // autoFeatureWeights: features that vary less within prototypes than over all rows weigh more (SPEC §6).
 
+import { blockRowsOf } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { clamp, expandDims, square } from '../graph/functions.js';
 import { BATCH, type Graph } from '../graph/ir.js';
@@ -68,14 +69,15 @@ export async function blendVariances(
   const totals: Record<string, Float64Array> = Object.fromEntries(
     ['within', 'total', 'weight'].map((name) => [name, new Float64Array(columns)]),
   );
+  const size = blockRowsOf(batch.x, blockRows);
   try {
     for (let head = 0; head < heads; head++) {
       const own = Int32Array.from(
         { length: batch.x.rows },
         (_, i) => (index[i * heads + head] as number) + (head * prototypes) / heads,
       );
-      for (let begin = 0; begin < batch.x.rows; begin += blockRows) {
-        const end = Math.min(batch.x.rows, begin + blockRows);
+      for (let begin = 0; begin < batch.x.rows; begin += size) {
+        const end = Math.min(batch.x.rows, begin + size);
         const uploads = uploadBlock(programs, batch, begin, end);
         uploads.index = programs.upload({
           data: own.subarray(begin, end),
