@@ -20,8 +20,8 @@ import type { NdArray } from '@fkm/core/graph';
 export interface Model {
   readonly grid: Grid;
   fitBatch(X: Matrix, y: unknown, options?: FitBatchOptions): Promise<number>;
-  fit(X: Matrix, y: unknown, options?: FitOptions<unknown>): Promise<FitResult>;
-  finetune(X: Matrix, y: unknown, options?: FinetuneOptions<unknown>): Promise<readonly Progress[]>;
+  fit(X: Matrix, y: unknown, options?: FitOptions<never>): Promise<FitResult>;
+  finetune(X: Matrix, y: unknown, options?: FinetuneOptions<never>): Promise<readonly Progress[]>;
   findLearningRate(X: Matrix, y: unknown, options?: RowOptions): Promise<LearningRateCurve>;
   lossAndGradients(
     X: Matrix,

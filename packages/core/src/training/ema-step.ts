@@ -130,11 +130,11 @@ export function majority(means: Float64Array, outputs: number, owners: NdArray):
 }
 
 /** Where ages a coordinate start in the original: at ages that count the batch already, but not those of labels. */
-const counted = (ages: Float64Array, { sums }: Assignment): Float64Array =>
+const counted = (ages: Float64Array, { sums }: Assignment) =>
   ages.map((age, k) => age + (sums.weights[k] as number));
 
 /** The age of each prototype in every column. */
-const coordinateAges = (ages: Float64Array, { data, shape }: NdArray): Float64Array =>
+const coordinateAges = (ages: Float64Array, { data, shape }: NdArray) =>
   Float64Array.from(data, (_, i) => ages[Math.floor(i / (shape[1] as number))] as number);
 
 /** Σ w·δ and Σ w of each head so far; both forget as the ages do. */
