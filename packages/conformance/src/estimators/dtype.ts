@@ -90,7 +90,7 @@ const answers: Check[] = Object.entries(kinds).flatMap(([name, { make, load, tar
   })),
 );
 
-const rows = { train: friedman(250, 'friedman train'), test: friedman(500, 'friedman test') };
+const rows = { train: friedman(250, 'friedman train'), test: friedman(250, 'friedman test') };
 
 /** The same training to the bit, so what is left is the rounding of what was learned. */
 const accuracy: Check = {
@@ -100,11 +100,10 @@ const accuracy: Check = {
     for (const dtype of ['float32', ...halves] as const) {
       const model = new FastKMeansRegressor({ backend, nPrototypes: 32, heads: 2, batchSize: 64, dtype });
       await model.fit(rows.train.X, rows.train.y, { maxIters: 3 });
-      await model.finetune(rows.train.X, rows.train.y, { epochs: 20, evalFraction: 0 });
+      await model.finetune(rows.train.X, rows.train.y, { epochs: 12, evalFraction: 0 });
       scores.push(await model.score(rows.test.X, rows.test.y));
     }
-    console.log(scores);
-    expect(scores[0]).toBeGreaterThan(0.7);
+    expect(scores[0]).toBeGreaterThan(0.8);
     const [full, ...rounded] = scores as [number, ...number[]];
     for (const score of rounded) expect(Math.abs(score - full)).toBeLessThan(0.005);
   },

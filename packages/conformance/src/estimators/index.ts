@@ -5,6 +5,7 @@ import type { Check } from '../contract.js';
 import { declareSuite, type SuiteOptions } from '../describe.js';
 import { accuracyChecks } from './accuracy.js';
 import { behaviourChecks } from './behaviour.js';
+import { dtypeChecks } from './dtype.js';
 import { originalChecks } from './original/index.js';
 
 /** All checks of the estimators, by group. */
@@ -12,6 +13,7 @@ export const estimatorSuites = (): Record<string, Check[]> => ({
   original: originalChecks(),
   ...behaviourChecks(),
   accuracy: accuracyChecks(),
+  dtype: dtypeChecks(),
 });
 
 /** Declares the suite of the estimators for a backend. */
