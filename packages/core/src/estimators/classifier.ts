@@ -4,7 +4,7 @@ import { type Matrix, toWeights, type Vector } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { classifierHeads } from '../heads/classifier.js';
-import { indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
+import { indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
 import type { ClassifierOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
@@ -47,10 +47,11 @@ export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
   /** The class of the largest probability of each row [N]. Errors: ShapeError, DataError, StateError. */
   async predict(X: Matrix, options: PredictOptions = {}): Promise<PredictedLabels> {
     const { data } = await this.read('predict', X, options, 'label');
-    const names = Array.from(data, (c) => this.classes[c] as Label);
+    const { classes } = this;
+    const names = Array.from(data, (c) => classes[c] as Label);
     const shape = [names.length] as const;
-    if (typeof this.classes[0] === 'string') return { data: names as string[], shape };
-    const whole = (this.classes as readonly number[]).every((label) => (label | 0) === label);
+    if (typeof classes[0] === 'string') return { data: names as string[], shape };
+    const whole = (classes as readonly number[]).every((label) => (label | 0) === label);
     return { data: (whole ? Int32Array : Float64Array).from(names as number[]), shape };
   }
 
@@ -79,11 +80,11 @@ export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
   protected encode(y: ClassLabels, rows: number, call: string, known: Known | null): Encoded {
     const labels = toLabels(y, rows, call);
     const own = known?.classes ?? [];
-    const names = new Set(own);
-    const fresh: Label[] = [];
+    const index = indexOfClasses(own);
+    const names = new Set<Label>();
     for (let i = 0; i < rows; i++) {
       const label = labels[i] as Label;
-      if (names.has(label)) continue;
+      if (index.has(label) || names.has(label)) continue;
       if (known && !known.grows) {
         throw new DataError(
           `${call}: y is ${show(label)} in row ${i}, a class that this model has not seen.`,
@@ -95,10 +96,11 @@ export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
         );
       }
       names.add(label);
-      fresh.push(label);
     }
-    sortedLabels(names, call);
-    const classes = [...own, ...sortedLabels(fresh, call)];
+    const fresh = sortedLabels(names, call);
+    if (fresh.length > 0) sortedLabels([...own.slice(0, 1), ...fresh], call);
+    // The same list where nothing is new: what was counted of it once stays right.
+    const classes = fresh.length > 0 ? [...own, ...fresh] : own;
     const data = Float32Array.from(indexOfLabels(labels, classes));
     return { y: { data, rows, columns: 1 }, outputs: classes.length, classes };
   }

@@ -3,10 +3,10 @@
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
-import { arraysOf, type Context, specOf } from '../training/context.js';
-import { Trainer } from '../training/phase2.js';
+import type { Context } from '../training/context.js';
 import { take } from '../training/program.js';
 import { breathe, type RunControl } from '../training/progress.js';
+import { trainerFor } from '../training/sampled-trainer.js';
 
 export interface LearningRateCurve {
   /** Where the loss falls fastest. */
@@ -27,8 +27,7 @@ export async function findLearningRate(
   batchSize: number,
   control: RunControl,
 ): Promise<LearningRateCurve> {
-  const spec = specOf(context, state, rows.mask !== undefined);
-  const trainer = await Trainer.create(context.programs, spec, arraysOf(context, state), state.step);
+  const trainer = await trainerFor(context, state, rows.mask !== undefined, state.step);
   const random = Random.from(state.random);
   const n = rows.x.rows;
   const size = Math.min(batchSize, n);

@@ -5,10 +5,10 @@ import { DataError } from '../errors.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
-import { arraysOf, type Context, specOf } from '../training/context.js';
-import { Trainer } from '../training/phase2.js';
+import type { Context } from '../training/context.js';
 import { take } from '../training/program.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
+import { trainerFor } from '../training/sampled-trainer.js';
 import { type Schedule, scheduleAt } from './schedule.js';
 
 export interface FinetuneRun extends RunControl {
@@ -37,10 +37,9 @@ export async function finetuneEpochs(
   evaluation: Batch | undefined,
   run: FinetuneRun,
 ): Promise<{ state: ModelState; history: readonly Progress[] }> {
-  const { programs, options } = context;
-  const spec = specOf(context, start, rows.mask !== undefined);
+  const { options } = context;
   const fresh = withoutMoments(start);
-  const trainer = await Trainer.create(programs, spec, arraysOf(context, fresh), 0);
+  const trainer = await trainerFor(context, fresh, rows.mask !== undefined, 0);
   const random = Random.from(start.random);
   const n = rows.x.rows;
   const batchSize = Math.min(run.batchSize, n);
@@ -117,9 +116,8 @@ export async function gradientStep(
   before: ModelState,
   batch: Batch,
 ): Promise<{ state: ModelState; loss: number }> {
-  const { programs, options } = context;
-  const spec = specOf(context, before, batch.mask !== undefined);
-  const trainer = await Trainer.create(programs, spec, arraysOf(context, before), before.step);
+  const { options } = context;
+  const trainer = await trainerFor(context, before, batch.mask !== undefined, before.step);
   try {
     const random = Random.from(before.random);
     const value = await trainer.step(batch, options.learningRate, random, options.prototypeDropout);

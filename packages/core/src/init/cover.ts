@@ -8,6 +8,7 @@ import { Random } from '../random.js';
 import { type Context, headOf } from '../training/context.js';
 import { momentNames } from '../training/graphs.js';
 import { breathe } from '../training/progress.js';
+import { indexClasses } from '../training/sampling.js';
 import { automaticK } from './auto-k.js';
 import { meanTargets } from './joint.js';
 import { clusterRows } from './means.js';
@@ -95,8 +96,10 @@ export async function coverClasses(
   const head = headOf(context, state);
   const { owners } = state.arrays;
   if (!owners || (state.joint && head.code && from === 0)) return state;
-  const present = new Set(owners.data);
-  const missing = [...rowsOfClasses(head, batch)].filter(([owner]) => owner >= from && !present.has(owner));
+  const { starts } = indexClasses(owners, state.outputs);
+  const missing = [...rowsOfClasses(head, batch)].filter(
+    ([owner]) => owner >= from && starts[owner] === starts[owner + 1],
+  );
   if (missing.length === 0) return state;
   missing.sort(([a], [b]) => a - b);
   const heads = state.arrays.featureWeights?.shape[0] ?? 1;
@@ -112,8 +115,11 @@ export async function coverClasses(
       { ...problem, distance: context.options.distance, k, passes: 0, start },
       random,
     );
-    const said = { ...part, y: head.coordinatesOf(part.y, state.outputs) };
-    newcomers.push({ owner, centers, means: meanTargets(said, index, k) });
+    // Without targets nobody asks what the rows say, which is as wide as there are classes.
+    const means = head.code
+      ? meanTargets({ ...part, y: head.coordinatesOf(part.y, state.outputs) }, index, k)
+      : new Float64Array(0);
+    newcomers.push({ owner, centers, means });
   }
   return append({ ...state, random: random.save() }, head, newcomers, heads);
 }
@@ -121,7 +127,8 @@ export async function coverClasses(
 /** Prototypes that a new class gets in every head. */
 async function perHead({ options, programs }: Context, state: ModelState, rows: Batch): Promise<number> {
   const heads = state.arrays.featureWeights?.shape[0] ?? 1;
-  if (state.joint) return Math.max(1, Math.round(state.ages.length / heads / state.outputs));
+  if (state.joint)
+    return Math.max(1, Math.min(rows.x.rows, Math.round(state.ages.length / heads / state.outputs)));
   const { kInit = defaultPerClass, distance } = options;
   const k = kInit === 'auto' ? await automaticK(programs, { ...rows, rows: rows.x, distance }) : kInit;
   return Math.min(k, rows.x.rows);

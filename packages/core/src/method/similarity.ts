@@ -216,9 +216,15 @@ export function compare(comparison: Comparison): Compared {
 /** Similarities s(x, p) [B, K], one head. */
 export const pairwise = (comparison: Comparison): Tensor => compare(comparison).similarity;
 
-/** Σ_{i≠j} s(p_i, p_j)², the diversity penalty. */
-export function diversity(prototypes: Tensor, distance: Distance, weights?: Tensor): Tensor {
-  const s = square(pairwise({ distance, x: prototypes, prototypes, weights }));
+/** Σ_{i≠j} s(p_i, p_j)², the diversity penalty; `present` [K] is 0 for rows that are no prototypes. */
+export function diversity(
+  prototypes: Tensor,
+  distance: Distance,
+  weights?: Tensor,
+  present?: Tensor,
+): Tensor {
+  const all = square(pairwise({ distance, x: prototypes, prototypes, weights }));
+  const s = present ? mul(mul(all, present), expandDims(present, 1)) : all;
   const count = prototypes.dim(0);
   return sub(sum(s), sum(mul(s, oneHot(iota(prototypes, count), count))));
 }

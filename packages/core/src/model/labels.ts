@@ -13,9 +13,21 @@ export function sortedLabels(labels: Iterable<Label>, call = 'fit'): Label[] {
   return strings > 0 ? distinct.sort() : (distinct as number[]).sort((a, b) => a - b);
 }
 
+/** Lists of classes are replaced, never written to: a stream of batches looks its labels up in one map. */
+const known: WeakMap<readonly Label[], ReadonlyMap<Label, number>> = /* @__PURE__ */ new WeakMap();
+
+/** The index of each class. */
+export function indexOfClasses(classes: readonly Label[]): ReadonlyMap<Label, number> {
+  const before = known.get(classes);
+  if (before) return before;
+  const index = new Map(classes.map((label, c) => [label, c]));
+  known.set(classes, index);
+  return index;
+}
+
 /** The index of each label among the classes; −1 for one that is not there. */
 export function indexOfLabels(labels: ArrayLike<Label>, classes: readonly Label[]): Int32Array {
-  const index = new Map(classes.map((label, c) => [label, c]));
+  const index = indexOfClasses(classes);
   return Int32Array.from({ length: labels.length }, (_, i) => index.get(labels[i] as Label) ?? -1);
 }
 

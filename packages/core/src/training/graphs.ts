@@ -55,6 +55,10 @@ const traceStored = (
     ),
   );
 
+/** The offset of padding; what dropout leaves out, at half of it, is a prototype still. */
+export const absentPrototype = -2e9;
+const present = (offsets: Tensor): Tensor => lt(0.75 * absentPrototype, offsets);
+
 /** Parameters and batches of a spec, as graph inputs. */
 export const parameterSpecs = (arrays: Arrays): Record<string, TensorSpec> => specsOf(arrays, parameterNames);
 
@@ -84,9 +88,11 @@ export function routeRows(
     },
     spec.routing,
   );
+  const joined = layout.join(similarity);
   return {
     weights: layout.join(weights),
-    similarity: layout.join(similarity),
+    // Padding is near to nobody.
+    similarity: spec.sampled ? select(present(offsets as Tensor), joined, -2) : joined,
     comparison,
     heads: spec.heads,
     outputs: spec.outputs,
@@ -103,7 +109,8 @@ function lossOf(spec: GridSpec, t: Tensors): Tensor {
   if (spec.l2Reg > 0) loss = add(loss, mul(sum(square(prototypes)), spec.l2Reg));
   if (spec.diversityReg > 0) {
     const weights = spec.heads === 1 ? t.featureWeights : undefined;
-    loss = add(loss, mul(diversity(prototypes, spec.distance, weights), spec.diversityReg));
+    const counted = spec.sampled && cast(present(t.offsets as Tensor), 'float32');
+    loss = add(loss, mul(diversity(prototypes, spec.distance, weights, counted), spec.diversityReg));
   }
   return loss;
 }

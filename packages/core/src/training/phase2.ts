@@ -13,11 +13,36 @@ import { type GridSpec, specKey } from './spec.js';
 type Arrays = Readonly<Record<string, NdArray>>;
 
 /** Added to the logit of a prototype that a step leaves out. */
-const left = -1e9;
+export const leftOut = -1e9;
 
-/** Trainable state on the device, moved by `step`, read by `finish`. */
-export class Trainer {
+/** Moves the trainable state of a model by gradient steps. */
+export interface GradientTrainer {
   /** Gradient steps taken: Adam's t. */
+  readonly steps: number;
+  /** One Adam step on the batch; the loss before it stays on the device. `random` draws what is left out. */
+  step(batch: Batch, learningRate: number, random: Random, dropout: number): Promise<Value>;
+  /** Weighted mean loss of rows that do not train, in float64. */
+  evaluate(batch: Batch): Promise<number>;
+  /** Parameters and moments on the host; the trainer goes on. */
+  read(): Promise<Record<string, NdArray>>;
+  dispose(): void;
+}
+
+/** The numbers of the t-th step, as the step graph names them. */
+export function uploadScalars(
+  programs: Programs,
+  t: number,
+  learningRate: number,
+  rows: number,
+): Record<string, Value> {
+  const scalars = { ...adamCorrections(t), learningRate, inverseRows: 1 / rows };
+  return Object.fromEntries(
+    Object.entries(scalars).map(([name, value]) => [name, programs.upload(ndarray([value], []))]),
+  );
+}
+
+/** Trainable state on the device. */
+export class Trainer implements GradientTrainer {
   steps: number;
   private readonly programs: Programs;
   private readonly spec: GridSpec;
@@ -60,16 +85,16 @@ export class Trainer {
     return new Trainer(programs, spec, arrays, steps, await programs.get(key, () => stepGraph(spec, arrays)));
   }
 
-  /** One Adam step on the batch; the loss stays on the device. `random` draws the dropout. */
   async step(batch: Batch, learningRate: number, random: Random, dropout: number): Promise<Value> {
     this.steps++;
     const { programs, spec } = this;
-    const scalars = { ...adamCorrections(this.steps), learningRate, inverseRows: 1 / batch.x.rows };
-    const uploads = uploadBlock(programs, batch, 0, batch.x.rows);
-    for (const [name, value] of Object.entries(scalars))
-      uploads[name] = programs.upload(ndarray([value], []));
+    const uploads = {
+      ...uploadBlock(programs, batch, 0, batch.x.rows),
+      ...uploadScalars(programs, this.steps, learningRate, batch.x.rows),
+    };
     if (spec.offsets) {
-      for (let k = 0; k < this.offsets.length; k++) this.offsets[k] = random.uniform() < dropout ? left : 0;
+      for (let k = 0; k < this.offsets.length; k++)
+        this.offsets[k] = random.uniform() < dropout ? leftOut : 0;
       uploads.offsets = programs.upload({ data: this.offsets, shape: [spec.prototypes], dtype: 'float32' });
     }
     const { loss, ...moved } = await runOnce(this.program, this.values, uploads);
@@ -80,12 +105,10 @@ export class Trainer {
     return loss as Value;
   }
 
-  /** Weighted mean loss of rows that do not train, in float64. */
   async evaluate(batch: Batch): Promise<number> {
     return evaluateLoss(this.programs, this.spec, this.arrays, this.values, batch);
   }
 
-  /** Parameters and moments on the host; the trainer goes on. */
   async read(): Promise<Record<string, NdArray>> {
     const names = this.spec.trainable.flatMap((name) => [name, ...momentNames(name)]);
     const entries = names.map(async (name) => {

@@ -38,6 +38,8 @@ export interface GridSpec {
   readonly frozen: boolean;
   /** Numbers are added to the routing of a step: prototypes left out, sampled classes made up for. */
   readonly offsets: boolean;
+  /** The grid is a sample with padding behind it, which the offsets tell. */
+  readonly sampled?: true;
 }
 
 /** Cache key: the spec as text, the head by its key. */

@@ -1,0 +1,263 @@
+// Gradient steps that look at a sample of the classes, through the public calls.
+
+import { describe, expect, it } from 'vitest';
+import { type NdArray, ndarray } from '../dtype.js';
+import type { ClassifierOptions, MultiLabelOptions } from '../model/options.js';
+import { Random } from '../random.js';
+import { sampleClasses } from '../training/sampling.js';
+import { FastKMeansClassifier } from './classifier.js';
+import { FastMultiLabelKMeansClassifier } from './multi-label.js';
+import { backend, expectError } from './testing.js';
+
+const [classes, columns, perClass] = [40, 3, 2];
+
+const uniform = (rows: number, width: number, random: Random): number[][] =>
+  Array.from({ length: rows }, () => Array.from({ length: width }, () => 2 * random.uniform() - 1));
+
+const initMode = {
+  prototypes: uniform(classes * perClass, columns, new Random(5)),
+  // Owners in no order: the sample has to find them.
+  owners: Array.from({ length: classes * perClass }, (_, k) => (k * 7) % classes),
+};
+
+const X = uniform(24, columns, new Random(9));
+const own = [3, 8, 8, 21];
+const y = X.map((_, i) => own[i % own.length] as number);
+const Y = X.map((_, i) => Array.from({ length: classes }, (_, c) => (c === y[i] || c === own[0] ? 1 : 0)));
+
+const classifier = (options: Partial<ClassifierOptions> = {}): FastKMeansClassifier =>
+  new FastKMeansClassifier({
+    backend,
+    initMode,
+    prototypeTargets: 'owners',
+    prototypeDropout: 0,
+    ...options,
+  });
+const labels = (options: Partial<MultiLabelOptions> = {}): FastMultiLabelKMeansClassifier =>
+  new FastMultiLabelKMeansClassifier({ backend, initMode, softType: 'scaled', topK: -1, ...options });
+
+const moved = (before: NdArray, after: NdArray): number[] => {
+  const width = before.data.length / (before.shape[0] as number);
+  const rows = new Set<number>();
+  before.data.forEach((value, i) => {
+    if (value !== after.data[i]) rows.add(Math.floor(i / width));
+  });
+  return [...rows];
+};
+const ownersOf = (rows: readonly number[]): number[] => [
+  ...new Set(rows.map((k) => initMode.owners[k] as number)),
+];
+
+const inside = (model: object): { arrays: Record<string, NdArray>; random: number[] } =>
+  (model as { state: { arrays: Record<string, NdArray>; random: number[] } }).state;
+
+/** The classes that the next step will look at. */
+const sampleOf = (model: object, n: number): Set<number> =>
+  new Set(sampleClasses(new Set(own), classes, n, Random.from(inside(model).random)).classes);
+
+const taken = ({ data, shape }: NdArray, rows: readonly number[]): NdArray => {
+  const width = data.length / (shape[0] as number);
+  const values = rows.flatMap((k) => Array.from(data.slice(k * width, (k + 1) * width)));
+  return ndarray(values, [rows.length, ...shape.slice(1)]);
+};
+
+const expectClose = (a: NdArray, b: NdArray): void => {
+  expect(a.shape).toEqual(b.shape);
+  const size = Math.max(...Array.from(b.data, Math.abs));
+  expect(size).toBeGreaterThan(0);
+  a.data.forEach((value, i) => {
+    expect(Math.abs(value - (b.data[i] as number))).toBeLessThan(1e-5 * size);
+  });
+};
+
+/** The grid of some classes alone, which keep their numbers' order. */
+const restricted = (kept: ReadonlySet<number>) => {
+  const rows = initMode.owners.flatMap((owner, k) => (kept.has(owner) ? [k] : []));
+  return {
+    rows,
+    initMode: {
+      prototypes: rows.map((k) => initMode.prototypes[k] as number[]),
+      owners: rows.map((k) => initMode.owners[k] as number),
+    },
+  };
+};
+
+describe('negative sampling', () => {
+  it('moves the prototypes of the batch and of n other classes alone', async () => {
+    const model = classifier({ negativeSampling: 6 });
+    const before = model.grid;
+    await model.fitBatch(X, y, { gradientStep: true });
+    const touched = ownersOf(moved(before.prototypes, model.grid.prototypes));
+    for (const c of own) expect(touched).toContain(c);
+    expect(touched.length).toBe(3 + 6);
+    expect(moved(before.bias as NdArray, model.grid.bias as NdArray).length).toBe(9 * perClass);
+    expect(model.grid.featureWeights?.data).not.toEqual(before.featureWeights?.data);
+  });
+
+  it('draws other classes every step, the same ones for the same seed', async () => {
+    const run = async (randomState: number) => {
+      const model = classifier({ negativeSampling: 6, randomState });
+      for (let step = 0; step < 3; step++) await model.fitBatch(X, y, { gradientStep: true });
+      return model.grid.prototypes.data;
+    };
+    const first = await run(0);
+    expect(await run(0)).toEqual(first);
+    expect(await run(1)).not.toEqual(first);
+  });
+
+  it('leaves what other calls have read as it was', async () => {
+    const model = classifier({ negativeSampling: 6 });
+    const bytes = await model.save();
+    const { prototypes } = inside(model).arrays;
+    const copy = prototypes?.data.slice();
+    await model.finetune(X, y, { epochs: 2, evalFraction: 0.25 });
+    await model.fitBatch(X, y, { gradientStep: true });
+    expect(prototypes?.data).toEqual(copy);
+    expect((await FastKMeansClassifier.load(bytes, { backend })).grid.prototypes.data).toEqual(copy);
+  });
+
+  // (3 + 14) · 2 prototypes are padded to 36.
+  const n = 14;
+  const settings: Partial<ClassifierOptions>[] = [
+    {},
+    { topK: 12 },
+    { l2Reg: 0.01, diversityReg: 0.02 },
+    { distance: 'cosine', diversityReg: 0.02 },
+  ];
+  it.each(settings)('takes the gradients of the grid of the sampled classes: %o', async (options) => {
+    const sampled = classifier({ ...options, negativeSampling: n });
+    const drawn = sampleOf(sampled, n);
+    const loss = await sampled.fitBatch(X, y, { gradientStep: true });
+    const { rows, initMode: grid } = restricted(drawn);
+    const small = classifier({ ...options, initMode: grid });
+    const other = Math.log((classes - 3) / n);
+    inside(small).arrays.bias = ndarray(
+      grid.owners.map((owner) => (own.includes(owner) ? 0 : other)),
+      [rows.length],
+    );
+    expect(await small.fitBatch(X, y, { gradientStep: true })).toBeCloseTo(loss, 5);
+    for (const name of ['prototypes', 'logBandwidth', 'bias', 'featureWeights']) {
+      const [all, some] = [sampled, small].map((model) => inside(model).arrays[`adam.m.${name}`] as NdArray);
+      const picked = name === 'featureWeights' ? all : taken(all as NdArray, rows);
+      expectClose(picked as NdArray, some as NdArray);
+    }
+  });
+
+  it('counts no padding among the nearest prototypes of a label', async () => {
+    // A clip of 1 forgives every negative: what is left are the positives among the nearest of the sample.
+    const options = { aslClip: 1, topK: 10 } as const;
+    const sampled = labels({ ...options, negativeSampling: n });
+    const { rows, initMode: grid } = restricted(sampleOf(sampled, n));
+    const central = X.map((x) => x.map((value) => value / 20));
+    const loss = await sampled.fitBatch(central, Y, { gradientStep: true });
+    const small = labels({ ...options, initMode: grid });
+    const known = Y.map((set) => set.slice(0, small.classes.length));
+    expect(await small.fitBatch(central, known, { gradientStep: true })).toBeCloseTo(loss, 5);
+    expect(rows.length).toBe(17 * perClass);
+  });
+
+  const sizes = [
+    ['all absent classes', classes - 3],
+    ['more than are absent', classes - 1],
+    ['more than there are, which need no sample', classes + 5],
+  ] as const;
+  it.each(sizes)('of %s is the full softmax', async (_, negativeSampling) => {
+    for (const options of [
+      { prototypeDropout: 0.2, l2Reg: 0.01 },
+      { softType: 'scaled' as const, topK: 3, diversityReg: 0.01 },
+      { softType: 'softmax_scaled' as const },
+    ]) {
+      const [sampled, full] = [classifier({ ...options, negativeSampling }), classifier(options)];
+      for (const model of [sampled, full]) {
+        for (let step = 0; step < 3; step++) await model.fitBatch(X, y, { gradientStep: true });
+        await model.finetune(X, y, { epochs: 2 });
+      }
+      expect(sampled.grid).toEqual(full.grid);
+    }
+  });
+
+  it('of all absent labels is the whole asymmetric loss', async () => {
+    const [sampled, full] = [labels({ negativeSampling: classes - 3 }), labels()];
+    const losses = [];
+    for (const model of [sampled, full]) {
+      losses.push(await model.fitBatch(X, Y, { gradientStep: true }));
+      await model.finetune(X, Y, { epochs: 2 });
+    }
+    expect(losses[0]).toBe(losses[1]);
+    expect(sampled.grid).toEqual(full.grid);
+  });
+
+  it("moves the prototypes of the batch's labels and of sampled ones alone", async () => {
+    // Without a clip every negative has a slope.
+    const model = labels({ negativeSampling: 5, aslClip: 0 });
+    const before = model.grid;
+    await model.fitBatch(X, Y, { gradientStep: true });
+    const touched = ownersOf(moved(before.prototypes, model.grid.prototypes));
+    for (const c of own) expect(touched).toContain(c);
+    expect(touched.length).toBe(3 + 5);
+  });
+
+  it('expects the loss of all labels, and nearly that of all classes', async () => {
+    const mean = async (loss: (randomState: number) => Promise<number>, runs: number): Promise<number> => {
+      let total = 0;
+      for (let seed = 0; seed < runs; seed++) total += await loss(seed);
+      return total / runs;
+    };
+    const fullLabels = await labels().fitBatch(X, Y, { gradientStep: true });
+    const sampledLabels = await mean(
+      (randomState) => labels({ negativeSampling: 8, randomState }).fitBatch(X, Y, { gradientStep: true }),
+      120,
+    );
+    expect(Math.abs(sampledLabels / fullLabels - 1)).toBeLessThan(0.03);
+    // The sum inside of the logarithm is what is expected right: the logarithm of it is a little lower.
+    const fullClasses = await classifier().fitBatch(X, y, { gradientStep: true });
+    const sampledClasses = await mean(
+      (randomState) =>
+        classifier({ negativeSampling: 8, randomState }).fitBatch(X, y, { gradientStep: true }),
+      120,
+    );
+    expect(Math.abs(sampledClasses / fullClasses - 1)).toBeLessThan(0.03);
+  });
+
+  it('goes on to the bit after a save and load', async () => {
+    const model = classifier({ negativeSampling: 6, prototypeDropout: 0.1 });
+    for (let step = 0; step < 2; step++) await model.fitBatch(X, y, { gradientStep: true });
+    const again = await FastKMeansClassifier.load(await model.save(), { backend });
+    const losses = [];
+    for (const one of [model, again]) losses.push(await one.fitBatch(X, y, { gradientStep: true }));
+    expect(losses[0]).toBe(losses[1]);
+    expect(again.grid).toEqual(model.grid);
+    expect(await again.save()).toEqual(await model.save());
+  });
+
+  it('keeps frozen prototypes, masks features and finds a rate', async () => {
+    const model = classifier({ negativeSampling: 6 });
+    const frozen = initMode.owners.map((owner) => owner === 3);
+    model.freezePrototypes(frozen);
+    const before = model.grid;
+    const featureMask = X.map((_, i) => [1, i % 2, 1]);
+    await model.fitBatch(X, y, { gradientStep: true, featureMask });
+    const touched = moved(before.prototypes, model.grid.prototypes);
+    expect(ownersOf(touched)).not.toContain(3);
+    expect(ownersOf(touched)).toContain(8);
+    const still = model.grid;
+    const { curve } = await model.findLearningRate(X, y);
+    expect(curve.length).toBeGreaterThan(20);
+    expect(model.grid).toEqual(still);
+  });
+
+  it('leaves the model alone where a step fails', async () => {
+    const model = classifier({ negativeSampling: 6, learningRate: 1e38 });
+    let before = await model.save();
+    await expectError(
+      async () => {
+        for (let step = 0; step < 9; step++) {
+          await model.fitBatch(X, y, { gradientStep: true });
+          before = await model.save();
+        }
+      },
+      { kind: 'data', says: ['fitBatch: the loss became'] },
+    );
+    expect(await model.save()).toEqual(before);
+  });
+});

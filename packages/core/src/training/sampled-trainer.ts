@@ -1,0 +1,262 @@
+// Gradient steps on a sample of the classes: the grid stays on the host, and a step takes the rows of the sampled classes'
+// prototypes through the ordinary step graph of a smaller grid. Nothing of the size of the whole grid is read or copied in a step.
+
+import type { Value } from '../backend.js';
+import type { Rows } from '../data/matrix.js';
+import { allocate, type NdArray, type TypedArray } from '../dtype.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import type { Random } from '../random.js';
+import { arraysOf, type Context, specOf } from './context.js';
+import { absentPrototype, momentNames, parameterNames, stepGraph } from './graphs.js';
+import { disposeAll, uploadBlock, uploadParameters } from './phase1.js';
+import { evaluateLoss, type GradientTrainer, leftOut, Trainer, uploadScalars } from './phase2.js';
+import { type Programs, runOnce, take } from './program.js';
+import { bucketOf, type ClassIndex, type ClassSample, indexClasses, sampleClasses } from './sampling.js';
+import { type GridSpec, specKey } from './spec.js';
+
+/** The trainer that the options ask for, going on from the state's moments after `steps` steps. */
+export async function trainerFor(
+  context: Context,
+  state: ModelState,
+  masked: boolean,
+  steps: number,
+): Promise<GradientTrainer> {
+  const spec = specOf(context, state, masked);
+  const arrays = arraysOf(context, state);
+  const n = context.options.negativeSampling;
+  // Where every class would be drawn anyway, the grid can stay with the backend.
+  return n === undefined || n >= state.outputs
+    ? Trainer.create(context.programs, spec, arrays, steps)
+    : new SampledTrainer(context.programs, spec, arrays, steps, n);
+}
+
+/** A grid of sampled prototypes, filled up to the size of a graph. */
+interface Sample {
+  readonly spec: GridSpec;
+  /** Prototypes of the sample, ascending; the rows of the arrays behind them are padding. */
+  readonly prototypes: Int32Array;
+  /** Their arrays and moments, offsets, and whom they stand for. */
+  readonly arrays: Readonly<Record<string, NdArray>>;
+  readonly y: Rows;
+}
+
+/**
+ * Adam is lazy: moments of prototypes outside of the sample rest, neither decaying nor moving anything; bias corrections count
+ * all steps. l2Reg and diversityReg act on the sampled prototypes.
+ */
+class SampledTrainer implements GradientTrainer {
+  steps: number;
+  private readonly programs: Programs;
+  private readonly spec: GridSpec;
+  private readonly n: number;
+  private readonly index: ClassIndex;
+  /** Names of what has one row a prototype, and of what gradients move. */
+  private readonly rowNames: readonly string[];
+  private readonly moved: readonly string[];
+  private readonly arrays: Record<string, NdArray>;
+  /** Arrays that only this trainer holds: others are copied before the first write. */
+  private readonly own = new Set<string>();
+  /** Where a prototype stands in the sample. */
+  private readonly places: Int32Array;
+
+  constructor(
+    programs: Programs,
+    spec: GridSpec,
+    arrays: Readonly<Record<string, NdArray>>,
+    steps: number,
+    n: number,
+  ) {
+    this.programs = programs;
+    this.spec = spec;
+    this.steps = steps;
+    this.n = n;
+    this.arrays = { ...arrays };
+    this.moved = spec.trainable.flatMap((name) => [name, ...momentNames(name)]);
+    for (const name of spec.trainable) {
+      const { shape, data } = arrays[name] as NdArray;
+      for (const moment of momentNames(name)) {
+        if (arrays[moment]) continue;
+        this.arrays[moment] = { data: new Float32Array(data.length), shape, dtype: 'float32' };
+        this.own.add(moment);
+      }
+    }
+    const whole = ['featureWeights', ...momentNames('featureWeights')];
+    this.rowNames = ['owners', 'logBandwidth', 'bias', ...this.moved].filter(
+      (name, i, all) => this.arrays[name] && !whole.includes(name) && all.indexOf(name) === i,
+    );
+    this.index = indexClasses(arrays.owners as NdArray, spec.outputs);
+    this.places = new Int32Array(spec.members > 0 ? spec.prototypes : 0);
+  }
+
+  async step(batch: Batch, learningRate: number, random: Random, dropout: number): Promise<Value> {
+    this.steps++;
+    const { programs } = this;
+    const { spec, arrays, y, prototypes } = this.sample(batch, random, dropout);
+    const program = await programs.get(`step ${specKey(spec)} ${Object.keys(arrays)}`, () =>
+      stepGraph(spec, arrays),
+    );
+    const uploads = {
+      ...uploadBlock(programs, { ...batch, y }, 0, batch.x.rows),
+      ...uploadScalars(programs, this.steps, learningRate, batch.x.rows),
+      ...uploadParameters(programs, arrays, Object.keys(arrays)),
+    };
+    const { loss, ...moved } = await runOnce(program, {}, uploads);
+    for (const [name, value] of Object.entries(moved)) this.write(name, (await take(value)).data, prototypes);
+    return loss as Value;
+  }
+
+  async evaluate(batch: Batch): Promise<number> {
+    const values = uploadParameters(this.programs, this.arrays, parameterNames);
+    try {
+      return await evaluateLoss(this.programs, this.spec, this.arrays, values, batch);
+    } finally {
+      disposeAll(values);
+    }
+  }
+
+  /** The arrays themselves: from here on they are not only this trainer's. */
+  async read(): Promise<Record<string, NdArray>> {
+    this.own.clear();
+    return Object.fromEntries(this.moved.map((name) => [name, this.arrays[name] as NdArray]));
+  }
+
+  dispose(): void {
+    this.own.clear();
+  }
+
+  private sample(batch: Batch, random: Random, dropout: number): Sample {
+    const { spec, index } = this;
+    const own = ownClasses(batch.y, spec);
+    const drawn = sampleClasses(own, spec.outputs, this.n, random);
+    const prototypes = prototypesOf(index, drawn.classes);
+    const count = bucketOf(prototypes.length, spec.prototypes);
+    const arrays: Record<string, NdArray> = {};
+    for (const [name, array] of Object.entries(this.arrays)) {
+      if (this.rowNames.includes(name)) arrays[name] = gathered(array, prototypes, count);
+      else if (/(^|\.)featureWeights$/.test(name)) arrays[name] = array;
+    }
+    arrays.offsets = this.offsets(prototypes, count, own, drawn, random, dropout);
+    if (spec.frozen) arrays.active = this.active(prototypes, count);
+    const small: GridSpec = { ...spec, prototypes: count, offsets: true, sampled: true };
+    if (spec.candidates !== 'labels') return { spec: small, prototypes, arrays, y: batch.y };
+    const labels = bucketOf(drawn.classes.length, spec.outputs);
+    Object.assign(arrays, this.labels(prototypes, count, own, drawn, labels));
+    const y = columnsOf(batch.y, drawn.classes, labels);
+    return { spec: { ...small, outputs: labels, yColumns: labels }, prototypes, arrays, y };
+  }
+
+  /** 0 for the batch's own classes, log(absent/n) for drawn ones, out of the routing for what is dropped or padding. */
+  private offsets(
+    prototypes: Int32Array,
+    count: number,
+    own: ReadonlySet<number>,
+    { standsFor }: ClassSample,
+    random: Random,
+    dropout: number,
+  ): NdArray {
+    const owners = (this.arrays.owners as NdArray).data;
+    const data = new Float32Array(count).fill(absentPrototype);
+    const other = Math.log(standsFor);
+    prototypes.forEach((k, i) => {
+      const dropped = this.spec.offsets && random.uniform() < dropout;
+      data[i] = dropped ? leftOut : own.has(owners[k] as number) ? 0 : other;
+    });
+    return { data, shape: [count], dtype: 'float32' };
+  }
+
+  private active(prototypes: Int32Array, count: number): NdArray {
+    const frozen = (this.arrays.frozen as NdArray).data;
+    const data = new Float32Array(count);
+    prototypes.forEach((k, i) => {
+      data[i] = 1 - (frozen[k] as number);
+    });
+    return { data, shape: [count], dtype: 'float32' };
+  }
+
+  /** The table of the sampled labels' prototypes, and how many labels each one stands for: 0 for padding. */
+  private labels(
+    prototypes: Int32Array,
+    count: number,
+    own: ReadonlySet<number>,
+    { classes, standsFor }: ClassSample,
+    labels: number,
+  ): Record<string, NdArray> {
+    const { places, index, spec } = this;
+    prototypes.forEach((k, i) => {
+      places[k] = i;
+    });
+    const members = new Int32Array(labels * spec.members).fill(count);
+    const weights = new Float32Array(labels);
+    classes.forEach((label, i) => {
+      weights[i] = own.has(label) ? 1 : standsFor;
+      const begin = index.starts[label] as number;
+      const end = index.starts[label + 1] as number;
+      for (let at = begin; at < end; at++) {
+        members[i * spec.members + at - begin] = places[index.prototypes[at] as number] as number;
+      }
+    });
+    return {
+      members: { data: members, shape: [1, labels, spec.members], dtype: 'int32' },
+      labelWeights: { data: weights, shape: [labels], dtype: 'float32' },
+    };
+  }
+
+  /** Puts the rows of the sample back. */
+  private write(name: string, rows: TypedArray, prototypes: Int32Array): void {
+    const array = this.arrays[name] as NdArray;
+    if (!this.rowNames.includes(name)) {
+      this.arrays[name] = { ...array, data: rows };
+      return;
+    }
+    const data = this.own.has(name) ? array.data : array.data.slice();
+    const width = data.length / this.spec.prototypes;
+    prototypes.forEach((k, i) => {
+      for (let j = 0; j < width; j++) data[k * width + j] = rows[i * width + j] as number;
+    });
+    this.own.add(name);
+    this.arrays[name] = { ...array, data };
+  }
+}
+
+/** Classes of the rows, or labels that some row has. */
+function ownClasses({ data, rows, columns }: Rows, { candidates }: GridSpec): Set<number> {
+  if (candidates !== 'labels') return new Set(data.subarray(0, rows));
+  const own = new Set<number>();
+  for (let i = 0; i < data.length; i++) if ((data[i] as number) > 0) own.add(i % columns);
+  return own;
+}
+
+function prototypesOf({ starts, prototypes }: ClassIndex, classes: Int32Array): Int32Array {
+  let count = 0;
+  for (const c of classes) count += (starts[c + 1] as number) - (starts[c] as number);
+  const all = new Int32Array(count);
+  let at = 0;
+  for (const c of classes) {
+    const own = prototypes.subarray(starts[c], starts[c + 1]);
+    all.set(own, at);
+    at += own.length;
+  }
+  return all.sort();
+}
+
+/** Rows of an array, with rows of zeros behind them. */
+function gathered({ data, shape, dtype }: NdArray, index: Int32Array, count: number): NdArray {
+  const width = data.length / (shape[0] as number);
+  const rows = allocate(dtype, count * width);
+  index.forEach((k, i) => {
+    for (let j = 0; j < width; j++) rows[i * width + j] = data[k * width + j] as number;
+  });
+  return { data: rows, shape: [count, ...shape.slice(1)], dtype };
+}
+
+/** Columns of y, with columns of zeros behind them. */
+function columnsOf(y: Rows, classes: Int32Array, count: number): Rows {
+  const data = new Float32Array(y.rows * count);
+  for (let i = 0; i < y.rows; i++) {
+    classes.forEach((c, j) => {
+      data[i * count + j] = y.data[i * y.columns + c] as number;
+    });
+  }
+  return { data, rows: y.rows, columns: count };
+}

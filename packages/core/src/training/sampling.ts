@@ -1,0 +1,83 @@
+// Negative sampling (SPEC §5): which classes a gradient step looks at, and where their prototypes are.
+
+import type { NdArray } from '../dtype.js';
+import type { Random } from '../random.js';
+
+/** The prototypes of each class: those of c are prototypes[starts[c]] … prototypes[starts[c + 1] − 1], ascending. */
+export interface ClassIndex {
+  readonly starts: Int32Array;
+  readonly prototypes: Int32Array;
+}
+
+/** Owners are replaced, never written to: what was counted once stays right. */
+const known: WeakMap<object, ClassIndex> = /* @__PURE__ */ new WeakMap();
+
+/** The prototypes by class; the same owners are counted once. */
+export function indexClasses({ data: owners }: NdArray, classes: number): ClassIndex {
+  const before = known.get(owners);
+  if (before?.starts.length === classes + 1) return before;
+  const starts = new Int32Array(classes + 1);
+  for (const owner of owners) starts[owner + 1] = (starts[owner + 1] as number) + 1;
+  for (let c = 0; c < classes; c++) starts[c + 1] = (starts[c + 1] as number) + (starts[c] as number);
+  const next = starts.slice();
+  const prototypes = new Int32Array(owners.length);
+  owners.forEach((owner, k) => {
+    const at = next[owner] as number;
+    prototypes[at] = k;
+    next[owner] = at + 1;
+  });
+  const index = { starts, prototypes };
+  known.set(owners, index);
+  return index;
+}
+
+/** The classes of one step. */
+export interface ClassSample {
+  /** The batch's own and the drawn ones, ascending. */
+  readonly classes: Int32Array;
+  /** How many absent classes each drawn one stands for: absent / drawn; 1 where all are there. */
+  readonly standsFor: number;
+}
+
+/** The batch's own classes and n of the others, drawn without replacement in O(own + n); all of them, and no draw, where n suffices. */
+export function sampleClasses(
+  own: ReadonlySet<number>,
+  classes: number,
+  n: number,
+  random: Random,
+): ClassSample {
+  const absent = classes - own.size;
+  const drawn = Math.min(n, absent);
+  const all = new Int32Array(own.size + drawn);
+  const present = Int32Array.from(own).sort();
+  all.set(present);
+  if (drawn === absent) {
+    let at = own.size;
+    for (let c = 0; c < classes; c++) if (!own.has(c)) all[at++] = c;
+  } else {
+    const ranks = distinct(drawn, absent, random);
+    let skipped = 0;
+    ranks.forEach((rank, i) => {
+      // The rank-th absent class comes behind all present ones up to it.
+      while (skipped < present.length && (present[skipped] as number) <= rank + skipped) skipped++;
+      all[own.size + i] = rank + skipped;
+    });
+  }
+  return { classes: all.sort(), standsFor: drawn > 0 ? absent / drawn : 1 };
+}
+
+/** n distinct integers below `limit`, ascending, each set of them equally likely (Floyd's draw: Bentley 1987). */
+function distinct(n: number, limit: number, random: Random): Int32Array {
+  const chosen = new Set<number>();
+  for (let last = limit - n; last < limit; last++) {
+    const at = random.below(last + 1);
+    chosen.add(chosen.has(at) ? last : at);
+  }
+  return Int32Array.from(chosen).sort();
+}
+
+/** The next multiple of an eighth of a power of two, at most `limit`: samples of about a size share a graph. */
+export function bucketOf(count: number, limit: number): number {
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, count))) - 3);
+  return Math.min(limit, Math.ceil(Math.max(1, count) / step) * step);
+}
