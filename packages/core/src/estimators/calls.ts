@@ -108,7 +108,7 @@ const rules: Readonly<
   evalFraction: { allowed: 'a number in [0, 1)', accepts: (v) => typeof v === 'number' && v >= 0 && v < 1 },
   evalSet: {
     allowed: '{ X, y }',
-    accepts: (v) => typeof v === 'object' && v !== null && 'X' in v && 'y' in v,
+    accepts: (v) => typeof v === 'object' && v !== null && 'X' in v,
   },
   onProgress: { allowed: 'a function', accepts: (v) => typeof v === 'function' },
   signal: {

@@ -1,8 +1,8 @@
 // The clusterer: prototypes that stand for themselves.
 
-import type { Matrix } from '../data/matrix.js';
+import { type Matrix, toWeights } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import { ShapeError, StateError } from '../errors.js';
+import { DataError, ShapeError, StateError } from '../errors.js';
 import type { LearningRateCurve } from '../fitting/finder.js';
 import type { FitResult } from '../fitting/fit.js';
 import { clustererHeads } from '../heads/clusterer.js';
@@ -23,8 +23,18 @@ export type NoTargets = undefined;
 
 type Either<O> = O | NoTargets;
 
-/** The options of a call whose y may be left out. */
-const second = <O>(y: Either<O>, options: O | undefined): O | undefined => options ?? y;
+const isOptions = (y: unknown): boolean =>
+  typeof y === 'object' && !Array.isArray(y) && !ArrayBuffer.isView(y) && !('shape' in (y as object));
+
+/** The options of a call whose y may be left out. Errors: ShapeError for targets. */
+function second<O>(call: string, y: Either<O>, options: O | undefined): O | undefined {
+  if (y === undefined || y === null) return options;
+  if (options === undefined && isOptions(y)) return y;
+  throw new ShapeError(
+    `${call}: y should be undefined, clusters have no targets; pass (X, options) or (X, undefined, options).`,
+    { argument: 'y' },
+  );
+}
 
 /**
  * Clustering by prototypes: each row belongs to its nearest one, argmin_k δ(x, p_k).
@@ -48,8 +58,12 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
     return PrototypeModel.restore(bytes, clustererHeads, options, (all) => new FastKMeansClusterer(all));
   }
 
-  override fitBatch(X: Matrix, y?: Either<FitBatchOptions>, options?: FitBatchOptions): Promise<number> {
-    return super.fitBatch(X, undefined, second(y, options));
+  override async fitBatch(
+    X: Matrix,
+    y?: Either<FitBatchOptions>,
+    options?: FitBatchOptions,
+  ): Promise<number> {
+    return super.fitBatch(X, undefined, second('fitBatch', y, options));
   }
 
   override async fit(
@@ -57,40 +71,39 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
     y?: Either<FitOptions<NoTargets>>,
     options?: FitOptions<NoTargets>,
   ): Promise<FitResult> {
-    const given = second(y, options) ?? {};
+    const given = second('fit', y, options) ?? {};
     const result = await super.fit(X, undefined, given);
-    const rows = this.maskOf(given);
-    const { data: labels } = await this.read('fit', X, rows, 'label');
-    this.fittedTo = {
-      labels: labels as Int32Array,
-      inertia: await this.inertiaOf(X, given),
-      nIter: result.nIter,
-    };
+    // Both look at this fit's grid: they start before the next call in the queue does.
+    const [{ data: labels }, inertia] = await Promise.all([
+      this.read('fit', X, this.maskOf(given), 'label'),
+      this.inertiaOf('fit', X, given),
+    ]);
+    this.fittedTo = { labels: labels as Int32Array, inertia, nIter: result.nIter };
     return result;
   }
 
-  override finetune(
+  override async finetune(
     X: Matrix,
     y?: Either<FinetuneOptions<NoTargets>>,
     options?: FinetuneOptions<NoTargets>,
   ): Promise<readonly Progress[]> {
-    return super.finetune(X, undefined, second(y, options));
+    return super.finetune(X, undefined, second('finetune', y, options));
   }
 
-  override findLearningRate(
+  override async findLearningRate(
     X: Matrix,
     y?: Either<RowOptions>,
     options?: RowOptions,
   ): Promise<LearningRateCurve> {
-    return super.findLearningRate(X, undefined, second(y, options));
+    return super.findLearningRate(X, undefined, second('findLearningRate', y, options));
   }
 
-  override lossAndGradients(
+  override async lossAndGradients(
     X: Matrix,
     y?: Either<RowOptions>,
     options?: RowOptions,
   ): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
-    return super.lossAndGradients(X, undefined, second(y, options));
+    return super.lossAndGradients(X, undefined, second('lossAndGradients', y, options));
   }
 
   /** The cluster of each row of the last `fit` [N]. Errors: StateError. */
@@ -120,17 +133,19 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
 
   /** −Σ w·δ of the rows to their prototypes: larger is better. Errors: as `predict`. */
   async score(X: Matrix, y?: Either<RowOptions>, options?: RowOptions): Promise<number> {
-    const given = second(y, options) ?? {};
+    const given = second('score', y, options) ?? {};
     checkCall('score', given);
-    return -(await this.inertiaOf(X, given));
+    return -(await this.inertiaOf('score', X, given));
   }
 
-  private async inertiaOf(X: Matrix, options: RowOptions): Promise<number> {
-    const { data } = await this.read('score', X, this.maskOf(options), 'distance');
+  private async inertiaOf(call: string, X: Matrix, options: RowOptions): Promise<number> {
+    const { data } = await this.read(call, X, this.maskOf(options), 'distance');
+    const rows = data.length;
+    if (rows === 0)
+      throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows });
+    const weights = toWeights(options.sampleWeight, rows, call);
     let inertia = 0;
-    for (let i = 0; i < data.length; i++) {
-      inertia += (options.sampleWeight?.[i] ?? 1) * (data[i] as number);
-    }
+    for (let i = 0; i < rows; i++) inertia += (weights?.[i] ?? 1) * (data[i] as number);
     return inertia;
   }
 

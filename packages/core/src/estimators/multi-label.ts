@@ -1,6 +1,6 @@
 // The multi-label classifier: prototypes that say for each label whether it holds.
 
-import { checkFinite, type Matrix, toRows, toWeights } from '../data/matrix.js';
+import { checkFinite, type Matrix, type Rows, toRows, toWeights } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, OptionError, ShapeError, StateError } from '../errors.js';
 import { multiLabelHeads } from '../heads/multi-label.js';
@@ -56,7 +56,7 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
   async predict(X: Matrix, options: StrategyOptions = {}): Promise<NdArray<Int32Array>> {
     checkCall('predict', options, 'predict', ['strategy', 'k']);
     const { strategy = 'adaptive', k, ...rest } = options;
-    this.checkStrategy(strategy, k);
+    this.checkStrategy('predict', strategy, k);
     return (await this.read('predict', X, rest, strategy, k)) as NdArray<Int32Array>;
   }
 
@@ -73,7 +73,7 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
   ): Promise<number> {
     checkCall('score', options, 'score', ['strategy', 'k']);
     const { strategy = 'adaptive', k } = options;
-    this.checkStrategy(strategy, k);
+    this.checkStrategy('score', strategy, k);
     const { data, shape } = await this.read('score', X, this.maskOf(options), strategy, k);
     const [rows, columns] = shape as [number, number];
     if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
@@ -82,30 +82,39 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
     return f1Score(truth, data, columns, { average: 'macro', ...(sampleWeight ? { sampleWeight } : {}) });
   }
 
-  private checkStrategy(strategy: Strategy, k: number | undefined): void {
+  private checkStrategy(call: string, strategy: Strategy, k: number | undefined): void {
     if (strategy === 'top_k' && k === undefined) {
-      throw new OptionError("predict: strategy 'top_k' needs k, the labels that every row gets.", {
+      throw new OptionError(`${call}: strategy 'top_k' needs k, the labels that every row gets.`, {
         option: 'k',
       });
     }
-    if (strategy === 'tuned' && !this.fitted('predict').arrays.thresholds) {
+    if (strategy === 'tuned' && !this.fitted(call).arrays.thresholds) {
       throw new StateError(
-        'predict: there are no tuned thresholds yet; call tuneThresholds(X, y) on rows that did not train, or finetune with an evalFraction.',
+        `${call}: there are no tuned thresholds yet; call tuneThresholds(X, y) on rows that did not train, or finetune with an evalFraction.`,
       );
     }
   }
 
   protected encode(y: LabelSets, rows: number, call: string, known: Known | null): Encoded {
-    const encoded = isNamed(y) ? named(y, call, known) : indicators(y as Matrix, call, known);
-    if (encoded.y.rows !== rows) {
-      throw new ShapeError(`${call}: y has ${encoded.y.rows} rows, X has ${rows}.`, {
-        argument: 'y',
-        length: encoded.y.rows,
-        expected: rows,
-      });
+    if (isNamed(y)) {
+      checkLength(y.length, rows, call);
+      return named(y, call, known);
     }
-    return encoded;
+    const place = { call, argument: 'y' };
+    const flags = toRows(y as Matrix, place);
+    checkLength(flags.rows, rows, call);
+    checkFinite(flags, place);
+    return indicators(flags, call, known);
   }
+}
+
+function checkLength(length: number, expected: number, call: string): void {
+  if (length === expected) return;
+  throw new ShapeError(`${call}: y has ${length} rows, X has ${expected}.`, {
+    argument: 'y',
+    length,
+    expected,
+  });
 }
 
 /** Lists of names: an array of arrays, one of which holds a string, or all of which are empty. */
@@ -139,6 +148,12 @@ function named(y: readonly (readonly string[])[], call: string, known: Known | n
       fresh.push(label);
     }
   });
+  if (fresh.length > 0 && typeof own[0] === 'number') {
+    throw new DataError(
+      `${call}: y holds names, this model was fitted on columns of 0 and 1; pass ${own.length} columns or more.`,
+      { argument: 'y' },
+    );
+  }
   const classes = [...own, ...sortedLabels(fresh, call)];
   if (classes.length === 0) throw new DataError(`${call}: y holds no label at all.`, { argument: 'y' });
   const data = new Float32Array(y.length * classes.length);
@@ -148,10 +163,7 @@ function named(y: readonly (readonly string[])[], call: string, known: Known | n
   return { y: { data, rows: y.length, columns: classes.length }, outputs: classes.length, classes };
 }
 
-function indicators(y: Matrix, call: string, known: Known | null): Encoded {
-  const place = { call, argument: 'y' };
-  const rows = toRows(y, place, undefined);
-  checkFinite(rows, place);
+function indicators(rows: Rows, call: string, known: Known | null): Encoded {
   const at = rows.data.findIndex((value) => value !== 0 && value !== 1);
   if (at >= 0) {
     const [row, column] = [Math.floor(at / rows.columns), at % rows.columns];
@@ -165,8 +177,9 @@ function indicators(y: Matrix, call: string, known: Known | null): Encoded {
       },
     );
   }
-  const count = known?.outputs ?? rows.columns;
-  const numbered = known === null || typeof known.classes[0] === 'number';
+  // No classes yet, or a fit from the start that learns them anew.
+  const count = known?.classes.length || rows.columns;
+  const numbered = typeof known?.classes[0] !== 'string';
   if (rows.columns < count || (rows.columns > count && !(known?.grows && numbered))) {
     throw new ShapeError(
       `${call}: y has ${rows.columns} columns, this model was fitted on ${count} labels.`,

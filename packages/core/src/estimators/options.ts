@@ -52,8 +52,11 @@ export function checkedBackend({ backend }: { readonly backend?: Backend }, owne
 }
 
 /** Fills in the defaults and refuses combinations that cannot work. Errors: OptionError. */
-export function resolveOptions(given: AnyOptions, owner: string, task: Task): Resolved {
-  checkOptions(given, owner, task);
+export function resolveOptions(all: AnyOptions, owner: string, task: Task): Resolved {
+  checkOptions(all, owner, task);
+  // Those of other estimators that came with the spread of `originalDefaults` say nothing here.
+  const own = Object.entries(all).filter(([name]) => optionNames[task].includes(name as OptionName));
+  const given = Object.fromEntries(own) as unknown as AnyOptions;
   const softType = given.softType ?? 'gaussian';
   const gaussian = softType === 'gaussian';
   const distance = given.distance ?? 'euclidean';

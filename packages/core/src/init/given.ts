@@ -99,7 +99,7 @@ function classesOf(
       },
     );
   }
-  const names = sortedLabels(owners as readonly Label[]);
+  const names = sortedLabels(owners as readonly Label[], call, 'initMode.owners');
   if (task !== 'multiLabel' || typeof names[0] === 'string') return names;
   // Labels without names are columns of y, and some of them may own no prototype.
   const last = names[names.length - 1] as number;

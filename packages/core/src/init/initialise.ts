@@ -201,7 +201,11 @@ export async function initialise(
       owners: ndarray([], [0], 'int32'),
       ...(head.code ? { targets: ndarray([], [0, outputs]) } : {}),
     };
-    return coverClasses(context, { ...bare, arrays: none }, batch, start);
+    const covered = await coverClasses(context, { ...bare, arrays: none }, batch, start);
+    if (covered.ages.length > 0) return covered;
+    throw new DataError(`${call}: y holds no label in the first rows; start with rows that have some.`, {
+      argument: 'y',
+    });
   }
   let grid: Record<string, NdArray>;
   if (start === 'joint') {

@@ -4,11 +4,13 @@ import { DataError, ShapeError } from '../errors.js';
 import type { Label } from './state.js';
 
 /** Distinct labels, numbers ascending, strings by code unit. Errors: DataError where both kinds are mixed. */
-export function sortedLabels(labels: Iterable<Label>, call = 'fit'): Label[] {
+export function sortedLabels(labels: Iterable<Label>, call: string, argument = 'y'): Label[] {
   const distinct = [...new Set(labels)];
   const strings = distinct.filter((label) => typeof label === 'string').length;
   if (strings > 0 && strings < distinct.length) {
-    throw new DataError(`${call}: y mixes numbers and strings; use one kind of label.`, { argument: 'y' });
+    throw new DataError(`${call}: ${argument} mixes numbers and strings; use one kind of label.`, {
+      argument,
+    });
   }
   return strings > 0 ? distinct.sort() : (distinct as number[]).sort((a, b) => a - b);
 }
@@ -52,7 +54,9 @@ export function toLabels(y: unknown, rows: number, call: string): ArrayLike<Labe
   for (let row = 0; row < rows; row++) {
     const label = labels[row];
     if (typeof label === 'string' || (typeof label === 'number' && label - label === 0)) continue;
-    throw new DataError(`${call}: y is ${String(label)} in row ${row}; labels are numbers or strings.`, {
+    const got =
+      typeof label !== 'object' || !label ? String(label) : Array.isArray(label) ? 'an array' : 'an object';
+    throw new DataError(`${call}: y is ${got} in row ${row}; labels are numbers or strings.`, {
       argument: 'y',
       row,
       value: label,
