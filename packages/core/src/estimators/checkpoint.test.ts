@@ -99,6 +99,10 @@ describe('save and load', () => {
     expect(Math.max(...ends.map(([, entry]) => entry.data_offsets[1] as number))).toBe(
       bytes.length - 8 - length,
     );
+    const widths: Readonly<Record<string, number>> = { F64: 8, F32: 4, I32: 4, BOOL: 1 };
+    for (const [name, { dtype, data_offsets: place }] of ends) {
+      expect((place[0] as number) % (widths[dtype] as number), `${name} can be viewed in place`).toBe(0);
+    }
   });
 });
 
