@@ -7,6 +7,7 @@ import { accuracyChecks } from './accuracy.js';
 import { behaviourChecks } from './behaviour.js';
 import { dtypeChecks } from './dtype.js';
 import { originalChecks } from './original/index.js';
+import { sparseChecks } from './sparse.js';
 
 /** All checks of the estimators, by group. */
 export const estimatorSuites = (): Record<string, Check[]> => ({
@@ -14,6 +15,7 @@ export const estimatorSuites = (): Record<string, Check[]> => ({
   ...behaviourChecks(),
   accuracy: accuracyChecks(),
   dtype: dtypeChecks(),
+  sparse: sparseChecks(),
 });
 
 /** Declares the suite of the estimators for a backend. */
