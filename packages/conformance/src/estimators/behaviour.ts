@@ -1,90 +1,109 @@
-// How the regressor behaves on a backend, whatever the numbers: bits that repeat, states that go on, and rows that count.
+// How the estimators behave on a backend, whatever the numbers: bits that repeat, states that go on, and rows that count.
 
-import { FastKMeansRegressor, jsBackend, type RegressorOptions } from '@fkm/core';
+import { jsBackend } from '@fkm/core';
 import type { Backend } from '@fkm/core/graph';
 import { expect } from 'vitest';
 import type { Check } from '../contract.js';
 import { friedman } from './data.js';
+import type { Model, Options } from './model.js';
+import { type Estimator, estimators, type Subject, subjects } from './table.js';
 
-const { X, y } = friedman(96, 'behaviour');
-const two = y.map((v, i) => [v, (X[i] as number[])[0] as number]);
+const { X, y: numbers } = friedman(96, 'behaviour');
 
-/** Every part of training at work: two heads, a metric, dual scaling. */
-const heads = { nPrototypes: 16, heads: 2, metric: 'slopes' } as const;
-const plain = { softType: 'scaled', kTargets: 3, kFeatures: 4 } as const;
-const kinds = { heads, plain } as const;
+const make = ({ make: create, options }: Subject, backend: Backend, more: Options = {}): Model =>
+  create({ backend, randomState: 3, ...options, ...more });
 
-const make = (backend: Backend, options: Partial<RegressorOptions>): FastKMeansRegressor =>
-  new FastKMeansRegressor({ backend, randomState: 3, ...options });
-
-async function train(backend: Backend, options: Partial<RegressorOptions>): Promise<FastKMeansRegressor> {
-  const model = make(backend, options);
+async function train(subject: Subject, backend: Backend, more: Options = {}): Promise<Model> {
+  const model = make(subject, backend, more);
+  const y = subject.targets(numbers);
   await model.fit(X, y, { maxIters: 2 });
   await model.finetune(X, y, { epochs: 2 });
   return model;
 }
 
-const forKinds = (
+const forEach = (
   key: string,
-  run: (backend: Backend, options: Partial<RegressorOptions>) => Promise<void>,
+  run: (backend: Backend, subject: Subject, y: readonly unknown[] | undefined) => Promise<void>,
+  of: readonly Subject[] = subjects(),
 ): Check[] =>
-  Object.entries(kinds).map(([kind, options]) => ({
-    key: `${key}, ${kind}`,
-    run: (backend) => run(backend, options),
+  of.map((subject) => ({
+    key: `${subject.name}: ${key}`,
+    run: (backend) => run(backend, subject, subject.targets(numbers)),
   }));
 
+/** The rows of an array with a row a prototype. */
+const rowsOf = ({ data, shape }: { data: ArrayLike<number>; shape: readonly number[] }): number[][] => {
+  const width = data.length / (shape[0] as number);
+  return Array.from({ length: shape[0] as number }, (_, k) =>
+    Array.from(data).slice(k * width, (k + 1) * width),
+  );
+};
+
+/** Equal up to the rounding of sums in another order. */
+function expectNear(got: ArrayLike<number>, want: ArrayLike<number>, what: string, relative = 1e-4): void {
+  expect(got.length, what).toBe(want.length);
+  Array.from(want).forEach((value, i) => {
+    const off = Math.abs((got[i] as number) - value);
+    expect(off, `${what}[${i}]`).toBeLessThan(relative * Math.max(1, Math.abs(value)));
+  });
+}
+
 const repeats: Check[] = [
-  ...forKinds('the same seed gives the same bits, another one others', async (backend, options) => {
-    const model = await train(backend, options);
+  ...forEach('the same seed gives the same bits, another one others', async (backend, subject) => {
+    const model = await train(subject, backend);
     const bytes = await model.save();
-    expect(await (await train(backend, options)).save()).toEqual(bytes);
-    const other = await train(backend, { ...options, randomState: 4 });
+    expect(await (await train(subject, backend)).save()).toEqual(bytes);
+    const other = await train(subject, backend, { randomState: 4 });
     expect(other.grid.prototypes.data).not.toEqual(model.grid.prototypes.data);
   }),
-  ...forKinds('fitBatch over a stream is fit without shuffling', async (backend, options) => {
+  ...forEach('fitBatch over a stream is fit without shuffling', async (backend, subject, y) => {
     const batchSize = 40;
-    const fitted = make(backend, { ...options, batchSize });
+    const fitted = make(subject, backend, { batchSize });
     await fitted.fit(X, y, { shuffle: false, maxIters: 1 });
-    const streamed = make(backend, { ...options, batchSize });
+    const streamed = make(subject, backend, { batchSize });
     for (let begin = 0; begin < X.length; begin += batchSize) {
-      await streamed.fitBatch(X.slice(begin, begin + batchSize), y.slice(begin, begin + batchSize));
+      await streamed.fitBatch(X.slice(begin, begin + batchSize), y?.slice(begin, begin + batchSize));
     }
     expect(await streamed.save()).toEqual(await fitted.save());
   }),
-  ...forKinds(
+  ...forEach(
     'a loaded model predicts the same bits and goes on to the same bits',
-    async (backend, options) => {
-      const model = await train(backend, options);
+    async (backend, subject, y) => {
+      const model = await train(subject, backend);
       await model.fitBatch(X, y, { gradientStep: true });
-      const again = await FastKMeansRegressor.load(await model.save(), { backend });
+      const again = await subject.load(await model.save(), { backend });
       expect(await again.predict(X)).toEqual(await model.predict(X));
       for (const call of [
-        (m: FastKMeansRegressor) => m.fitBatch(X, y, { gradientStep: true }),
-        (m: FastKMeansRegressor) => m.fitBatch(X, y),
-        (m: FastKMeansRegressor) => m.finetune(X, y, { epochs: 1 }),
+        (m: Model) => m.fitBatch(X, y, { gradientStep: true }),
+        (m: Model) => m.fitBatch(X, y),
+        (m: Model) => m.finetune(X, y, { epochs: 1 }),
       ]) {
         expect(await call(again)).toEqual(await call(model));
       }
       expect(await again.save()).toEqual(await model.save());
     },
   ),
-  ...forKinds('findLearningRate moves nothing', async (backend, options) => {
-    const model = await train(backend, options);
-    await model.fitBatch(X, y, { gradientStep: true });
-    const before = await model.save();
-    const { learningRate, curve } = await model.findLearningRate(X, y);
-    expect(await model.save()).toEqual(before);
-    expect(curve.length).toBeGreaterThan(30);
-    expect(curve[0]?.learningRate).toBeCloseTo(1e-7, 12);
-    expect(curve.map((point) => point.learningRate)).toContain(learningRate);
-    expect(learningRate).toBeGreaterThan(1e-5);
-    expect(learningRate).toBeLessThan(10);
-  }),
+  ...forEach(
+    'findLearningRate moves nothing',
+    async (backend, subject, y) => {
+      const model = await train(subject, backend);
+      await model.fitBatch(X, y, { gradientStep: true });
+      const before = await model.save();
+      const { learningRate, curve } = await model.findLearningRate(X, y);
+      expect(await model.save()).toEqual(before);
+      expect(curve.length).toBeGreaterThan(30);
+      expect(curve[0]?.learningRate).toBeCloseTo(1e-7, 12);
+      expect(curve.map((point) => point.learningRate)).toContain(learningRate);
+      expect(learningRate).toBeGreaterThan(1e-7);
+      expect(learningRate).toBeLessThan(10);
+    },
+    subjects('first'),
+  ),
 ];
 
 const states: Check[] = [
-  ...forKinds('frozen prototypes stay in both phases', async (backend, options) => {
-    const model = await train(backend, options);
+  ...forEach('frozen prototypes stay in both phases', async (backend, subject, y) => {
+    const model = await train(subject, backend);
     // Leaves moments behind, which would carry a prototype on.
     await model.fitBatch(X, y, { gradientStep: true });
     const { prototypes, targets, frozen } = model.grid;
@@ -95,71 +114,99 @@ const states: Check[] = [
     await model.fit(X, y, { maxIters: 1 });
     await model.finetune(X, y, { epochs: 1 });
     const after = model.grid;
-    const width = prototypes.shape[1] as number;
+    const [before, now] = [rowsOf(prototypes), rowsOf(after.prototypes)];
+    const [said, says] = [targets && rowsOf(targets), after.targets && rowsOf(after.targets)];
+    let moved = 0;
     held.forEach((stays, k) => {
-      const row = (data: ArrayLike<number>) => Array.from(data).slice(k * width, (k + 1) * width);
-      if (stays) expect(row(after.prototypes.data)).toEqual(row(prototypes.data));
-      if (stays) expect(after.targets?.data[k]).toBe(targets?.data[k]);
+      if (stays) expect(now[k]).toEqual(before[k]);
+      if (stays) expect(says?.[k]).toEqual(said?.[k]);
+      if (!stays && now[k]?.[0] !== before[k]?.[0]) moved++;
     });
-    const moved = held.filter(
-      (stays, k) => !stays && after.prototypes.data[k * width] !== prototypes.data[k * width],
-    );
-    expect(moved.length).toBeGreaterThan(0);
+    expect(moved).toBeGreaterThan(0);
   }),
-  ...forKinds('what a mask hides is not seen', async (backend, options) => {
+  ...forEach('what a mask hides is not seen', async (backend, subject, y) => {
     const featureMask = X.map((x, i) => x.map((_, j) => Number((i + j) % 4 > 0)));
     const hiding = (value: number) => X.map((x, i) => x.map((v, j) => (featureMask[i]?.[j] ? v : value)));
     const run = async (rows: number[][]) => {
-      const model = make(backend, options);
+      const model = make(subject, backend);
       await model.fit(rows, y, { featureMask, maxIters: 2 });
       await model.finetune(rows, y, { featureMask, epochs: 1 });
-      return { bytes: await model.save(), predicted: await model.predict(rows, { featureMask }) };
+      return { bytes: await model.save(), answers: await subject.numbers(model, rows, { featureMask }) };
     };
     const [nan, large] = [await run(hiding(Number.NaN)), await run(hiding(1e30))];
-    expect(nan.predicted.data.every(Number.isFinite)).toBe(true);
+    expect(Array.from(nan.answers).every(Number.isFinite)).toBe(true);
     expect(large).toEqual(nan);
   }),
-  ...forKinds('no rows give no predictions', async (backend, options) => {
-    const model = await train(backend, options);
-    const { data, shape } = await model.predict([]);
-    expect([data.length, shape]).toEqual([0, [0]]);
-    expect((await model.transform([])).shape).toEqual([0, model.grid.prototypes.shape[0]]);
-    expect((await model.predict(X.slice(0, 1))).data[0]).toBeCloseTo(
-      (await model.predict(X)).data[0] as number,
-      4,
+  ...forEach('rows of weight 0 are as good as absent', async (backend, subject, y) => {
+    const model = await train(subject, backend);
+    const other = await subject.load(await model.save(), { backend });
+    const counts = (_: unknown, i: number): boolean => i % 3 > 0;
+    const sampleWeight = X.map((_, i) => (counts(_, i) ? 1 + (i % 5) : 0));
+    const own = { X: X.filter(counts), y: y?.filter(counts) };
+    const weights = { sampleWeight: sampleWeight.filter(counts) };
+    // The loss is a mean over rows.
+    const { loss } = await model.lossAndGradients(X, y, { sampleWeight });
+    const part = await other.lossAndGradients(own.X, own.y, weights);
+    expectNear([(loss * X.length) / own.X.length], [part.loss], 'loss');
+    expectNear(
+      [await model.fitBatch(X, y, { sampleWeight })],
+      [await other.fitBatch(own.X, own.y, weights)],
+      'shift',
     );
+    for (const name of ['prototypes', 'targets', 'ages'] as const) {
+      expectNear(model.grid[name]?.data ?? [], other.grid[name]?.data ?? [], name);
+    }
   }),
-  ...forKinds('predicts on another backend as on its own', async (backend, options) => {
-    const model = await train(backend, options);
-    const other = await FastKMeansRegressor.load(await model.save(), { backend: jsBackend() });
-    const [own, there] = [await model.predict(X), await other.predict(X)];
-    own.data.forEach((value, i) => {
-      expect(Math.abs((there.data[i] as number) - value)).toBeLessThan(1e-4 * Math.max(1, Math.abs(value)));
-    });
+  ...forEach('no rows give no predictions', async (backend, subject) => {
+    const model = await train(subject, backend);
+    const { data, shape } = await model.predict([]);
+    const all = await model.predict(X);
+    expect([data.length, ...shape]).toEqual([0, 0, ...all.shape.slice(1)]);
+    expect((await model.transform([])).shape).toEqual([0, model.grid.prototypes.shape[0]]);
+    const one = await subject.numbers(model, X.slice(0, 1));
+    expectNear(one, Array.from(await subject.numbers(model, X)).slice(0, one.length), 'one row');
+  }),
+  ...forEach('predicts on another backend as on its own', async (backend, subject) => {
+    const model = await train(subject, backend);
+    const other = await subject.load(await model.save(), { backend: jsBackend() });
+    expectNear(await subject.numbers(model, X), await subject.numbers(other, X), 'answer');
   }),
 ];
 
 const softTypes = ['gaussian', 'hard', 'mean', 'scaled', 'softmax_scaled'] as const;
 const distances = ['cosine', 'euclidean', 'l1'] as const;
-const combinations: Check[] = softTypes.flatMap((softType) =>
-  distances.map((distance) => ({
-    key: `${softType} routing by ${distance}: two targets, finite numbers`,
-    run: async (backend) => {
-      const size = softType === 'gaussian' ? { nPrototypes: 12, heads: 2 } : { kTargets: 3, kFeatures: 4 };
-      const model = make(backend, { softType, distance, ...size });
-      await model.fit(X, two, { maxIters: 2 });
-      if (softType === 'hard' || softType === 'mean') {
-        await expect(model.finetune(X, two)).rejects.toThrow("use softType 'gaussian'");
-      } else {
-        const history = await model.finetune(X, two, { epochs: 2, evalFraction: 0 });
-        expect(history.every(({ loss }) => Number.isFinite(loss))).toBe(true);
-      }
-      const { data, shape } = await model.predict(X);
-      expect(shape).toEqual([X.length, 2]);
-      expect(data.every(Number.isFinite)).toBe(true);
-      expect(await model.score(X, two)).toBeGreaterThan(softType === 'gaussian' ? 0.2 : -0.1);
-    },
-  })),
+
+/** A regressor answers two columns here. */
+const wide = (y: readonly unknown[] | undefined): readonly unknown[] | undefined =>
+  typeof y?.[0] === 'number' ? y.map((v, i) => [v, (X[i] as number[])[0]]) : y;
+
+/** Where answers do not go through the routing weights, one soft type speaks for those without parameters. */
+const softTypesOf = ({ routes }: Estimator): (typeof softTypes)[number][] =>
+  softTypes.filter((softType) => routes({ softType }) || softType === 'gaussian' || softType === 'scaled');
+
+const combinations: Check[] = Object.entries(estimators).flatMap(([name, estimator]) =>
+  softTypesOf(estimator).flatMap((softType) =>
+    distances.map((distance) => ({
+      key: `${name}: ${softType} routing by ${distance}: finite numbers`,
+      run: async (backend) => {
+        const gaussian = softType === 'gaussian';
+        const options = { softType, distance, randomState: 3, ...estimator.small(gaussian) };
+        const model = estimator.make({ backend, ...options });
+        const y = wide(estimator.targets(numbers));
+        await model.fit(X, y, { maxIters: 2 });
+        if ((softType === 'hard' || softType === 'mean') && estimator.routes(options)) {
+          await expect(model.finetune(X, y)).rejects.toThrow("use softType 'gaussian'");
+        } else {
+          const history = await model.finetune(X, y, { epochs: 2, evalFraction: 0 });
+          expect(history.every(({ loss }) => Number.isFinite(loss))).toBe(true);
+        }
+        const answers = Array.from(await estimator.numbers(model, X));
+        expect(answers.length % X.length).toBe(0);
+        expect(answers.every(Number.isFinite)).toBe(true);
+        expect(await model.score(X, y)).toBeGreaterThanOrEqual(estimator.least(gaussian));
+      },
+    })),
+  ),
 );
 
 /** Bits that repeat, states that go on, every combination of routing and distance. */

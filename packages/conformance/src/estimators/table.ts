@@ -1,0 +1,108 @@
+// The estimators as the checks run them: one row an estimator, and the settings that take it through all of its parts.
+
+import {
+  FastKMeansClassifier,
+  FastKMeansClusterer,
+  FastKMeansRegressor,
+  FastMultiLabelKMeansClassifier,
+  type Matrix,
+  type PredictOptions,
+} from '@fkm/core';
+import type { Backend } from '@fkm/core/graph';
+import type { Model, Options } from './model.js';
+
+export interface Estimator {
+  readonly make: (options: { readonly backend: Backend } & Options) => Model;
+  readonly load: (bytes: Uint8Array, options: { readonly backend: Backend }) => Promise<Model>;
+  /** Targets that follow from one number a row; undefined where there are none. */
+  readonly targets: (numbers: readonly number[]) => readonly unknown[] | undefined;
+  /** The answer as numbers that move with the parameters: values or probabilities. */
+  readonly numbers: (model: Model, X: Matrix, options?: PredictOptions) => Promise<ArrayLike<number>>;
+  /** Soft types that pass no gradient are refused. */
+  readonly routes: (options: Options) => boolean;
+  /** The score that a few prototypes reach at least after two epochs; it says whether they learn, not how well. */
+  readonly least: (gaussian: boolean) => number;
+  /** Settings by name: the first goes through everything, the others through what it leaves out. */
+  readonly kinds: Readonly<Record<string, Options>>;
+  /** A few prototypes, whatever the soft type. */
+  readonly small: (gaussian: boolean) => Options;
+}
+
+/** Two heads, a metric, dual scaling. */
+const heads: Options = { nPrototypes: 16, heads: 2, metric: 'slopes' };
+
+const terciles = (numbers: readonly number[]): number[] => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.floor(share * sorted.length)] as number;
+  return numbers.map((value) => Number(value >= at(1 / 3)) + Number(value >= at(2 / 3)));
+};
+
+type Probable = Pick<FastKMeansClusterer, 'predictProba'>;
+const probabilities: Estimator['numbers'] = async (model, X, options) =>
+  (await (model as unknown as Probable).predictProba(X, options)).data;
+
+const perClass = {
+  small: (gaussian: boolean): Options => (gaussian ? { nPrototypes: 12, heads: 2 } : { kInit: 3 }),
+  numbers: probabilities,
+};
+const plain: Options = { softType: 'scaled', kInit: 3, repulsionFactor: 0.1 };
+
+/** Every estimator. */
+export const estimators: Readonly<
+  Record<'clusterer' | 'classifier' | 'multiLabel' | 'regressor', Estimator>
+> = {
+  clusterer: {
+    make: (options) => new FastKMeansClusterer(options),
+    load: (bytes, options) => FastKMeansClusterer.load(bytes, options),
+    targets: () => undefined,
+    numbers: probabilities,
+    routes: () => false,
+    least: () => Number.NEGATIVE_INFINITY,
+    kinds: { plain: { kInit: 6 } },
+    small: () => ({ kInit: 6 }),
+  },
+  classifier: {
+    ...perClass,
+    make: (options) => new FastKMeansClassifier(options),
+    load: (bytes, options) => FastKMeansClassifier.load(bytes, options),
+    targets: (numbers) => terciles(numbers).map((c) => ['low', 'middle', 'top'][c]),
+    routes: () => true,
+    least: (gaussian) => (gaussian ? 0.45 : 0.35),
+    kinds: { heads, owners: { nPrototypes: 16, heads: 2, prototypeTargets: 'owners' }, plain },
+  },
+  multiLabel: {
+    ...perClass,
+    make: (options) => new FastMultiLabelKMeansClassifier(options),
+    load: (bytes, options) => FastMultiLabelKMeansClassifier.load(bytes, options),
+    targets: (numbers) => terciles(numbers).map((c) => [Number(c > 0), Number(c > 1), Number(c < 2)]),
+    routes: ({ softType = 'gaussian' }) => softType === 'gaussian',
+    // Similarities above one half decide, which euclidean ones of rows this far apart are not.
+    least: (gaussian) => (gaussian ? 0.5 : 0),
+    kinds: { heads, plain },
+  },
+  regressor: {
+    make: (options) => new FastKMeansRegressor(options),
+    load: (bytes, options) => FastKMeansRegressor.load(bytes, options),
+    targets: (numbers) => numbers,
+    numbers: async (model, X, options) => (await model.predict(X, options)).data as ArrayLike<number>,
+    routes: () => true,
+    least: (gaussian) => (gaussian ? 0.2 : -0.1),
+    kinds: { heads, plain: { softType: 'scaled', kTargets: 3, kFeatures: 4 } },
+    small: (gaussian) => (gaussian ? { nPrototypes: 12, heads: 2 } : { kTargets: 3, kFeatures: 4 }),
+  },
+};
+
+/** One estimator with one of its settings. */
+export interface Subject extends Estimator {
+  /** As it appears in the key of a check. */
+  readonly name: string;
+  readonly options: Options;
+}
+
+/** Every estimator with every setting, or with the first alone. */
+export const subjects = (which: 'every' | 'first' = 'every'): Subject[] =>
+  Object.entries(estimators).flatMap(([estimator, row]) =>
+    Object.entries(row.kinds)
+      .slice(0, which === 'every' ? undefined : 1)
+      .map(([kind, options]) => ({ ...row, name: `${estimator}, ${kind}`, options })),
+  );
