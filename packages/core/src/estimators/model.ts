@@ -22,6 +22,7 @@ import { Random } from '../random.js';
 import { arraysOf, type Context, headOf, scaleBatch, specOf } from '../training/context.js';
 import { readGraph, transformGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';
+import { Ownership } from '../training/ownership.js';
 import { lossAndGradients } from '../training/phase2.js';
 import { Programs } from '../training/program.js';
 import type { Progress } from '../training/progress.js';
@@ -65,6 +66,7 @@ export abstract class PrototypeModel<Y> {
   protected state: ModelState | null;
   private last: Promise<unknown> = Promise.resolve();
   private training = 0;
+  private readonly ownership = new Ownership();
 
   protected constructor(options: AnyOptions, family: HeadFamily, owner: string) {
     this.options = resolveOptions(options, owner, family.task);
@@ -78,7 +80,8 @@ export abstract class PrototypeModel<Y> {
   protected abstract encode(y: Y, rows: number, call: string, known: Known | null): Encoded;
 
   protected context(signal?: AbortSignal): Context {
-    return { programs: this.programs, options: this.options, family: this.family, signal };
+    const { programs, options, family, ownership } = this;
+    return { programs, options, family, ownership, signal };
   }
 
   /** What a training call has learned, as it is stored. Errors: DataError. */
@@ -111,6 +114,8 @@ export abstract class PrototypeModel<Y> {
         `${call}: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.`,
       );
     }
+    // A call that reads may still be reading when the next batch comes.
+    this.ownership.share();
     return this.state;
   }
 
@@ -309,6 +314,7 @@ export abstract class PrototypeModel<Y> {
     this.checkGradients('findLearningRate');
     const raw = this.checkBatch(X, y, options, 'findLearningRate');
     options.signal?.throwIfAborted();
+    this.ownership.share();
     const { context, state, batch } = await this.ready(this.state, raw, 'findLearningRate', options.signal);
     return findLearningRate(
       context,

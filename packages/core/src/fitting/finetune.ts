@@ -117,7 +117,9 @@ export async function gradientStep(
   batch: Batch,
 ): Promise<{ state: ModelState; loss: number }> {
   const { options } = context;
-  const trainer = await trainerFor(context, before, batch.mask !== undefined, before.step);
+  // Halves are rounded anew after every step, which can fail: their masters are not written to.
+  const ownership = options.dtype === 'float32' ? context.ownership : undefined;
+  const trainer = await trainerFor(context, before, batch.mask !== undefined, before.step, ownership);
   try {
     const random = Random.from(before.random);
     const value = await trainer.step(batch, options.learningRate, random, options.prototypeDropout);

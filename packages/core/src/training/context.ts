@@ -11,6 +11,7 @@ import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { scaledColumns } from '../scaling/scaler.js';
 import { scaleGraph, scalerNames } from './graphs.js';
+import type { Ownership } from './ownership.js';
 import { disposeAll, uploadParameters } from './phase1.js';
 import { type Programs, runOnce, take, uploadRows } from './program.js';
 import type { GridSpec } from './spec.js';
@@ -19,6 +20,8 @@ export interface Context {
   readonly programs: Programs;
   readonly options: Resolved;
   readonly family: HeadFamily;
+  /** Arrays of the model's state that nothing else refers to. */
+  readonly ownership?: Ownership | undefined;
   /** Stops long work between its parts. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -9,18 +9,23 @@ import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { absentPrototype, momentNames, parameterNames, stepGraph } from './graphs.js';
+import { Ownership } from './ownership.js';
 import { disposeAll, uploadBlock, uploadParameters } from './phase1.js';
 import { evaluateLoss, type GradientTrainer, leftOut, Trainer, uploadScalars } from './phase2.js';
 import { type Programs, runOnce, take } from './program.js';
 import { bucketOf, type ClassIndex, type ClassSample, indexClasses, sampleClasses } from './sampling.js';
 import { type GridSpec, specKey } from './spec.js';
 
-/** The trainer that the options ask for, going on from the state's moments after `steps` steps. */
+/**
+ * The trainer that the options ask for, going on from the state's moments after `steps` steps. With `ownership` it may write to
+ * the arrays that are the model's alone, and what it leaves is: a step that fails has not written.
+ */
 export async function trainerFor(
   context: Context,
   state: ModelState,
   masked: boolean,
   steps: number,
+  ownership?: Ownership,
 ): Promise<GradientTrainer> {
   const spec = specOf(context, state, masked);
   const arrays = arraysOf(context, state);
@@ -28,7 +33,7 @@ export async function trainerFor(
   // Where every class would be drawn anyway, the grid can stay with the backend.
   return n === undefined || n >= state.outputs
     ? Trainer.create(context.programs, spec, arrays, steps)
-    : new SampledTrainer(context.programs, spec, arrays, steps, n);
+    : new SampledTrainer(context.programs, spec, arrays, steps, n, ownership);
 }
 
 /** A grid of sampled prototypes, filled up to the size of a graph. */
@@ -55,8 +60,9 @@ class SampledTrainer implements GradientTrainer {
   private readonly rowNames: readonly string[];
   private readonly moved: readonly string[];
   private readonly arrays: Record<string, NdArray>;
-  /** Arrays that only this trainer holds: others are copied before the first write. */
-  private readonly own = new Set<string>();
+  /** Arrays that nobody else holds: others are copied before the first write. */
+  private readonly ownership: Ownership;
+  private readonly lent: boolean;
   /** Where a prototype stands in the sample. */
   private readonly places: Int32Array;
 
@@ -66,7 +72,10 @@ class SampledTrainer implements GradientTrainer {
     arrays: Readonly<Record<string, NdArray>>,
     steps: number,
     n: number,
+    ownership?: Ownership,
   ) {
+    this.ownership = ownership ?? new Ownership();
+    this.lent = ownership !== undefined;
     this.programs = programs;
     this.spec = spec;
     this.steps = steps;
@@ -77,8 +86,9 @@ class SampledTrainer implements GradientTrainer {
       const { shape, data } = arrays[name] as NdArray;
       for (const moment of momentNames(name)) {
         if (arrays[moment]) continue;
-        this.arrays[moment] = { data: new Float32Array(data.length), shape, dtype: 'float32' };
-        this.own.add(moment);
+        const zeros: NdArray = { data: new Float32Array(data.length), shape, dtype: 'float32' };
+        this.arrays[moment] = zeros;
+        this.ownership.claim(zeros);
       }
     }
     const whole = ['featureWeights', ...momentNames('featureWeights')];
@@ -102,7 +112,12 @@ class SampledTrainer implements GradientTrainer {
       ...uploadParameters(programs, arrays, Object.keys(arrays)),
     };
     const { loss, ...moved } = await runOnce(program, {}, uploads);
-    for (const [name, value] of Object.entries(moved)) this.write(name, (await take(value)).data, prototypes);
+    const rows: [string, TypedArray][] = [];
+    for (const [name, value] of Object.entries(moved)) rows.push([name, (await take(value)).data]);
+    // All at once or nothing: no other call sees half a step, and a loss that is no number moves nothing.
+    if (Number.isFinite((await (loss as Value).read())[0])) {
+      for (const [name, data] of rows) this.write(name, data, prototypes);
+    }
     return loss as Value;
   }
 
@@ -115,15 +130,13 @@ class SampledTrainer implements GradientTrainer {
     }
   }
 
-  /** The arrays themselves: from here on they are not only this trainer's. */
+  /** The arrays themselves: from here on they are not this trainer's alone. */
   async read(): Promise<Record<string, NdArray>> {
-    this.own.clear();
+    if (!this.lent) this.ownership.share();
     return Object.fromEntries(this.moved.map((name) => [name, this.arrays[name] as NdArray]));
   }
 
-  dispose(): void {
-    this.own.clear();
-  }
+  dispose(): void {}
 
   private sample(batch: Batch, random: Random, dropout: number): Sample {
     const { spec, index } = this;
@@ -209,13 +222,14 @@ class SampledTrainer implements GradientTrainer {
       this.arrays[name] = { ...array, data: rows };
       return;
     }
-    const data = this.own.has(name) ? array.data : array.data.slice();
+    const kept = this.ownership.has(array) ? array : { ...array, data: array.data.slice() };
+    const { data } = kept;
     const width = data.length / this.spec.prototypes;
     prototypes.forEach((k, i) => {
       for (let j = 0; j < width; j++) data[k * width + j] = rows[i * width + j] as number;
     });
-    this.own.add(name);
-    this.arrays[name] = { ...array, data };
+    this.ownership.claim(kept);
+    this.arrays[name] = kept;
   }
 }
 
