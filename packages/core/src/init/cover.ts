@@ -82,9 +82,29 @@ function rowsOfClasses(head: Head, { y, sampleWeight }: Batch): Map<number, numb
   return rows;
 }
 
+/** Of rounding in float32 targets. */
+const leastShare = 1e-5;
+
+/** Whether a class lacks prototypes; of a joint grid with targets, whether all of them say that no row is of it. */
+function lacks(state: ModelState, head: Head, from: number): (owner: number) => boolean {
+  const { arrays, outputs } = state;
+  const { starts } = indexClasses(arrays.owners as NdArray, outputs);
+  const ownsNone = (owner: number): boolean => starts[owner] === starts[owner + 1];
+  if (!state.joint || !head.code) return ownsNone;
+  // Learned logits are no shares: what is new there is what came after `from`.
+  if (state.trained) return (owner) => from > 0 && owner >= from && ownsNone(owner);
+  const heads = arrays.featureWeights?.shape[0] ?? 1;
+  const shares = head.code.recall(Float64Array.from(arrays.targets?.data ?? []), outputs, heads);
+  const spoken = new Uint8Array(outputs);
+  shares.forEach((share, i) => {
+    if (share > leastShare) spoken[i % outputs] = 1;
+  });
+  return (owner) => spoken[owner] === 0;
+}
+
 /**
- * The state with prototypes for every class of the scaled batch that has none. A joint grid whose prototypes speak on every
- * class gets them for classes from `from` on alone: the others are in its targets.
+ * The state with prototypes for every class of the scaled batch that has none. A joint grid, whose prototypes speak on every
+ * class, gets them for classes that none of them has seen; once trained, for classes from `from` on.
  */
 export async function coverClasses(
   context: Context,
@@ -95,11 +115,9 @@ export async function coverClasses(
 ): Promise<ModelState> {
   const head = headOf(context, state);
   const { owners } = state.arrays;
-  if (!owners || (state.joint && head.code && from === 0)) return state;
-  const { starts } = indexClasses(owners, state.outputs);
-  const missing = [...rowsOfClasses(head, batch)].filter(
-    ([owner]) => owner >= from && starts[owner] === starts[owner + 1],
-  );
+  if (!owners) return state;
+  const isMissing = lacks(state, head, from);
+  const missing = [...rowsOfClasses(head, batch)].filter(([owner]) => isMissing(owner));
   if (missing.length === 0) return state;
   missing.sort(([a], [b]) => a - b);
   const heads = state.arrays.featureWeights?.shape[0] ?? 1;
