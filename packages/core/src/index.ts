@@ -19,6 +19,7 @@ export {
   FastMultiLabelKMeansClassifier,
   type LabelSets,
   type StrategyOptions,
+  type ThresholdOptions,
 } from './estimators/multi-label.js';
 export { originalDefaults } from './estimators/original.js';
 export { FastKMeansRegressor, type RegressionTargets } from './estimators/regressor.js';

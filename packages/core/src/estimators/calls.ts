@@ -4,6 +4,7 @@ import type { Matrix, Vector } from '../data/matrix.js';
 import { OptionError } from '../errors.js';
 import type { Schedule } from '../fitting/schedule.js';
 import type { RunControl } from '../training/progress.js';
+import { rules as optionRules } from './rules.js';
 
 /** What can accompany rows. */
 export interface RowOptions {
@@ -75,6 +76,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   predict: ['featureMask'],
   predictProba: ['featureMask'],
   transform: ['featureMask'],
+  tuneThresholds: [...rowOptions, 'metric', 'smoothing'],
 };
 
 const positiveInteger = {
@@ -90,6 +92,11 @@ const rules: Readonly<
   strategy: {
     allowed: "'adaptive', 'gap', 'top_k', 'tuned'",
     accepts: (v) => ['adaptive', 'gap', 'top_k', 'tuned'].includes(v as string),
+  },
+  metric: optionRules.thresholdMetric,
+  smoothing: {
+    allowed: 'a finite number of at least 0',
+    accepts: (v) => typeof v === 'number' && v >= 0 && v < Number.POSITIVE_INFINITY,
   },
   shuffle: boolean,
   optimiser: boolean,

@@ -18,6 +18,8 @@ export interface Grid {
   /** [K], 'gaussian' only. */
   readonly logBandwidth?: NdArray;
   readonly bias?: NdArray;
+  /** Thresholds of the labels [C] that strategy 'tuned' cuts probabilities at. */
+  readonly thresholds?: NdArray;
   /** Square roots of the 'slopes' weights [D], by which scaled features were multiplied. */
   readonly metric?: NdArray;
   /** 1 where a prototype is held in place [K]. */
@@ -34,6 +36,7 @@ export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
     featureWeights: arrays.featureWeights,
     logBandwidth: arrays.logBandwidth,
     bias: arrays.bias,
+    thresholds: arrays.thresholds,
     metric: arrays['scaler.metric'],
   };
   return {

@@ -9,6 +9,7 @@ import { finetuneEpochs, gradientStep, withoutMoments } from '../fitting/finetun
 import { type FitResult, fitPasses } from '../fitting/fit.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { givenSplit, type Split, splitRows, withMeanWeight } from '../fitting/split.js';
+import { withThresholds } from '../fitting/thresholds.js';
 import type { HeadFamily } from '../heads/head.js';
 import { coverClasses, growClasses } from '../init/cover.js';
 import { initialFromGrid } from '../init/given.js';
@@ -84,13 +85,13 @@ export abstract class PrototypeModel<Y> {
     return { programs, options, family, ownership, signal };
   }
 
-  /** What a training call has learned, as it is stored. Errors: DataError. */
-  private keep(state: ModelState, call: string): void {
-    this.state = stored(state, this.options.dtype, call);
+  /** What a training call has learned, as it is stored, judged by the rows that it held out. Errors: DataError. */
+  private async keep(state: ModelState, call: string, held?: Batch): Promise<void> {
+    this.state = await withThresholds(this.context(), stored(state, this.options.dtype, call), held);
   }
 
   /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
-  private inTurn<R>(run: () => Promise<R>): Promise<R> {
+  protected inTurn<R>(run: () => Promise<R>): Promise<R> {
     this.training++;
     const turn = this.last.then(run);
     this.last = turn.then(
@@ -204,11 +205,11 @@ export abstract class PrototypeModel<Y> {
       const { context, state, batch } = await this.ready(this.state, raw, 'fitBatch');
       if (options.gradientStep) {
         const moved = await gradientStep(context, state, batch);
-        this.keep(moved.state, 'fitBatch');
+        await this.keep(moved.state, 'fitBatch');
         return moved.loss;
       }
       const moved = await phase1Step(context, state, batch);
-      this.keep(moved.state, 'fitBatch');
+      await this.keep(moved.state, 'fitBatch');
       return moved.shift;
     });
   }
@@ -255,7 +256,7 @@ export abstract class PrototypeModel<Y> {
         },
         evaluation && (await scaleBatch(context, start, evaluation)),
       );
-      this.keep(state, 'fit');
+      await this.keep(state, 'fit', evaluation);
       return result;
     });
   }
@@ -299,7 +300,7 @@ export abstract class PrototypeModel<Y> {
           signal: options.signal,
         },
       );
-      this.keep(state, 'finetune');
+      await this.keep(state, 'finetune', evaluation);
       return history;
     });
   }

@@ -3,6 +3,7 @@
 import { checkFinite, type Matrix, type Rows, toRows, toWeights } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, OptionError, ShapeError, StateError } from '../errors.js';
+import { withThresholds } from '../fitting/thresholds.js';
 import { multiLabelHeads } from '../heads/multi-label.js';
 import type { Strategy } from '../heads/strategies.js';
 import { f1Score } from '../metrics.js';
@@ -16,10 +17,17 @@ import { type Encoded, type Known, PrototypeModel } from './model.js';
 export type LabelSets = Matrix | readonly (readonly string[])[];
 
 export interface StrategyOptions extends PredictOptions {
-  /** 'adaptive' p > 0.5; 'gap' all down to the largest drop; 'top_k' the k largest; 'tuned' thresholds of `tuneThresholds`. Default 'adaptive'. */
+  /** 'adaptive' p > 0.5; 'gap' all down to the largest drop; 'top_k' the k largest; 'tuned' thresholds of `tuneThresholds`. Default 'tuned' where there are thresholds, else 'adaptive'. */
   readonly strategy?: Strategy | undefined;
   /** Labels that 'top_k' gives every row. */
   readonly k?: number | undefined;
+}
+
+export interface ThresholdOptions extends RowOptions {
+  /** What the thresholds maximise. Default: the model's `thresholdMetric`. */
+  readonly metric?: MultiLabelOptions['thresholdMetric'] | undefined;
+  /** Positive rows that a threshold common to all labels counts as; `fit` and `finetune` take 20. Default 0. */
+  readonly smoothing?: number | undefined;
 }
 
 /**
@@ -55,7 +63,7 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
   /** 1 where a row gets the label [N, C]. Errors: ShapeError, DataError, StateError; OptionError for a strategy without its k. */
   async predict(X: Matrix, options: StrategyOptions = {}): Promise<NdArray<Int32Array>> {
     checkCall('predict', options, 'predict', ['strategy', 'k']);
-    const { strategy = 'adaptive', k, ...rest } = options;
+    const { strategy = this.usual, k, ...rest } = options;
     this.checkStrategy('predict', strategy, k);
     return (await this.read('predict', X, rest, strategy, k)) as NdArray<Int32Array>;
   }
@@ -72,7 +80,7 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
     options: RowOptions & Pick<StrategyOptions, 'strategy' | 'k'> = {},
   ): Promise<number> {
     checkCall('score', options, 'score', ['strategy', 'k']);
-    const { strategy = 'adaptive', k } = options;
+    const { strategy = this.usual, k } = options;
     this.checkStrategy('score', strategy, k);
     const { data, shape } = await this.read('score', X, this.maskOf(options), strategy, k);
     const [rows, columns] = shape as [number, number];
@@ -80,6 +88,28 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
     const truth = this.encode(y, rows, 'score', { ...this.fitted('score'), grows: false }).y.data;
     const sampleWeight = toWeights(options.sampleWeight, rows, 'score');
     return f1Score(truth, data, columns, { average: 'macro', ...(sampleWeight ? { sampleWeight } : {}) });
+  }
+
+  /**
+   * Chooses the thresholds of strategy 'tuned', one a label [C], on rows that should not have trained: X [N, D], Y as in `fit`.
+   * They maximise the metric on these rows exactly, or with `smoothing` with regard to how few positives a label has. Later
+   * calls of `fit` and `finetune` with evaluation rows choose them anew. Errors: as `fitBatch`; StateError.
+   */
+  tuneThresholds(X: Matrix, y: LabelSets, options: ThresholdOptions = {}): Promise<Float32Array> {
+    return this.inTurn(async () => {
+      const call = 'tuneThresholds';
+      checkCall(call, options);
+      const { metric = this.options.thresholdMetric, smoothing = 0, ...rest } = options;
+      const state = this.fitted(call);
+      const { batch } = this.checkBatch(X, y, rest, call, { ...state, grows: false });
+      this.state = await withThresholds(this.context(), state, batch, metric, smoothing);
+      return Float32Array.from(this.state.arrays.thresholds?.data ?? []);
+    });
+  }
+
+  /** The strategy where none is named. */
+  private get usual(): Strategy {
+    return this.state?.arrays.thresholds ? 'tuned' : 'adaptive';
   }
 
   private checkStrategy(call: string, strategy: Strategy, k: number | undefined): void {

@@ -1,0 +1,196 @@
+// One threshold a label, for strategy 'tuned': chosen on rows that did not train, for the metric that the user names.
+
+import { type NdArray, ndarray } from '../dtype.js';
+import type { Batch } from '../model/batch.js';
+import type { Resolved } from '../model/options.js';
+import type { ModelState } from '../model/state.js';
+import { type Context, headOf } from '../training/context.js';
+import { readGraph } from '../training/graphs.js';
+import { overRows } from '../training/over-rows.js';
+
+export type ThresholdMetric = Resolved['thresholdMetric'];
+
+/** Rows with what a model says of them and what is true; row-major [N, C]. */
+export interface Judged {
+  readonly probabilities: ArrayLike<number>;
+  readonly truth: ArrayLike<number>;
+  readonly sampleWeight: ArrayLike<number>;
+  /** C */
+  readonly labels: number;
+}
+
+/**
+ * Positive rows that the prior of a threshold counts as, where finetune and fit choose on the few rows that they held out.
+ * On held-out rows of 20 splits of scene, yeast and emotions macro-F1 moves from that of 0.5 by +.004, +.015, +.003 on average;
+ * without a prior the label of few positives costs emotions −.010.
+ */
+export const heldOutSmoothing = 20;
+
+/** What a threshold in [low, next higher probability) does to a label. */
+interface Cut {
+  readonly low: number;
+  readonly threshold: number;
+  /** Σ w of the rows above it that have the label, and of all rows above it. */
+  readonly met: number;
+  readonly said: number;
+}
+
+interface Label {
+  /** From nothing said to all said. */
+  readonly cuts: readonly Cut[];
+  /** Σ w of the rows that have the label. */
+  readonly positives: number;
+}
+
+/** Between two neighbours, the lower one on the side of "no". */
+function between(low: number, high: number): number {
+  const middle = Math.fround((low + high) / 2);
+  return middle < high ? Math.max(low, middle) : low;
+}
+
+/** Equal probabilities fall on one side together; one of 0 gets no label at any threshold. */
+function labelOf({ probabilities, truth, sampleWeight, labels }: Judged, label: number): Label {
+  const p = (i: number): number => probabilities[i * labels + label] as number;
+  const rows = Array.from({ length: sampleWeight.length }, (_, i) => i).filter(
+    (i) => (sampleWeight[i] as number) > 0,
+  );
+  rows.sort((a, b) => p(b) - p(a));
+  let [met, said] = [0, 0];
+  const highest = rows.length > 0 ? p(rows[0] as number) : 0;
+  const cuts: Cut[] = [{ low: highest, threshold: between(highest, 1), met, said }];
+  rows.forEach((row, i) => {
+    const w = sampleWeight[row] as number;
+    said += w;
+    met += w * (truth[row * labels + label] as number);
+    const low = i + 1 < rows.length ? p(rows[i + 1] as number) : 0;
+    if (low < p(row)) cuts.push({ low, threshold: between(low, p(row)), met, said });
+  });
+  return { cuts, positives: met };
+}
+
+const share = (met: number, said: number): number => (said > 0 ? (2 * met) / said : 0);
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+/** What one label's cut adds to a metric, and the metric of a cut a label; both up to constants of the rows. */
+interface MetricRow {
+  readonly gain: (cut: Cut, positives: number, rate: number) => number;
+  readonly total: (cuts: readonly Cut[], positives: readonly number[]) => number;
+  /** The gain depends on the metric that is reached. */
+  readonly fractional: boolean;
+}
+
+const metrics: Readonly<Record<ThresholdMetric, MetricRow>> = {
+  // mean over labels of 2·TP / (2·TP + FP + FN)
+  macroF1: {
+    gain: ({ met, said }, positives) => share(met, said + positives),
+    total: (cuts, positives) =>
+      sum(cuts.map(({ met, said }, c) => share(met, said + (positives[c] as number)))),
+    fractional: false,
+  },
+  // 2·ΣTP / Σ(2·TP + FP + FN) > λ wherever Σ(2·TP − λ·said) > λ·Σ positives, which falls apart into labels (Dinkelbach 1967)
+  microF1: {
+    gain: ({ met, said }, _, rate) => 2 * met - rate * said,
+    total: (cuts, positives) =>
+      share(sum(cuts.map(({ met }) => met)), sum(cuts.map(({ said }) => said)) + sum(positives)),
+    fractional: true,
+  },
+  // right decisions: TP + TN = 2·TP − said + negatives
+  accuracy: {
+    gain: ({ met, said }) => 2 * met - said,
+    total: (cuts) => sum(cuts.map(({ met, said }) => 2 * met - said)),
+    fractional: false,
+  },
+};
+
+const middle = 0.5;
+const nearer = (a: number, b: number): boolean => Math.abs(a - middle) < Math.abs(b - middle);
+
+/** The cut of the largest gain, of equals the nearest to 0.5; null where all are equal. */
+function bestCut({ cuts, positives }: Label, { gain }: MetricRow, rate: number): Cut | null {
+  let best = cuts[0] as Cut;
+  let [most, least] = [gain(best, positives, rate), gain(best, positives, rate)];
+  for (const cut of cuts) {
+    const value = gain(cut, positives, rate);
+    least = Math.min(least, value);
+    if (value > most || (value === most && nearer(cut.threshold, best.threshold)))
+      [best, most] = [cut, value];
+  }
+  return most > least ? best : null;
+}
+
+/** The best threshold of each label; 0.5 where none changes the metric. */
+function ownThresholds(labels: readonly Label[], row: MetricRow): number[] {
+  const positives = labels.map((label) => label.positives);
+  let rate = 0;
+  for (;;) {
+    const best = labels.map((label) => bestCut(label, row, rate));
+    const reached = row.total(
+      best.map((cut, c) => cut ?? ((labels[c] as Label).cuts[0] as Cut)),
+      positives,
+    );
+    if (!row.fractional || reached <= rate) return best.map((cut) => cut?.threshold ?? middle);
+    rate = reached;
+  }
+}
+
+/** Thresholds that are tried for all labels together. */
+const steps = 100;
+
+/** The one threshold that serves all labels best, in hundredths; of equals the nearest to 0.5. */
+function commonThreshold(labels: readonly Label[], row: MetricRow): number {
+  const positives = labels.map((label) => label.positives);
+  const at = labels.map(() => 0);
+  let [best, most] = [middle, Number.NEGATIVE_INFINITY];
+  for (let step = steps - 1; step > 0; step--) {
+    const threshold = step / steps;
+    const cuts = labels.map(({ cuts: all }, c) => {
+      while ((all[at[c] as number] as Cut).low > threshold) at[c] = (at[c] as number) + 1;
+      return all[at[c] as number] as Cut;
+    });
+    const value = row.total(cuts, positives);
+    if (value > most || (value === most && nearer(threshold, best))) [best, most] = [threshold, value];
+  }
+  return best;
+}
+
+/**
+ * The threshold of each label [C] that maximises the metric on these rows, exactly: midways between two neighbouring
+ * probabilities, of equals the nearest to 0.5, and 0.5 for a label whose threshold changes nothing, as for macro-F1 one
+ * without positives. With `smoothing` s a label of n positive rows (weights relative to their mean) gets
+ * g + n/(n + s)·(own − g), where g is the best common threshold, drawn to 0.5 in the same way by the positives of all labels.
+ */
+export function thresholdsOf(judged: Judged, metric: ThresholdMetric, smoothing = 0): Float32Array {
+  const labels = Array.from({ length: judged.labels }, (_, c) => labelOf(judged, c));
+  const row = metrics[metric];
+  const own = ownThresholds(labels, row);
+  if (smoothing === 0) return Float32Array.from(own);
+  const { sampleWeight } = judged;
+  const mean = sum(Array.from(sampleWeight)) / sampleWeight.length;
+  const drawn = (value: number, prior: number, positives: number): number =>
+    prior + (positives / (positives + smoothing * mean)) * (value - prior);
+  const all = sum(labels.map(({ positives }) => positives));
+  const common = drawn(commonThreshold(labels, row), middle, all);
+  return Float32Array.from(own, (value, c) => drawn(value, common, (labels[c] as Label).positives));
+}
+
+/** The state with thresholds chosen on rows in the caller's units; other tasks and no rows leave it as it is. */
+export async function withThresholds(
+  context: Context,
+  state: ModelState,
+  rows: Batch | undefined,
+  metric: ThresholdMetric = context.options.thresholdMetric,
+  smoothing: number = heldOutSmoothing,
+): Promise<ModelState> {
+  if (!rows || !headOf(context, state).reads.tuned) return state;
+  const { data } = await overRows(
+    context,
+    state,
+    { x: rows.x, mask: rows.mask },
+    'probabilities undefined',
+    readGraph('probabilities'),
+  );
+  const { sampleWeight, y } = rows;
+  const judged = { probabilities: data, truth: y.data, sampleWeight, labels: state.outputs };
+  const thresholds: NdArray = ndarray(thresholdsOf(judged, metric, smoothing), [state.outputs]);
+  return { ...state, arrays: { ...state.arrays, thresholds } };
+}
