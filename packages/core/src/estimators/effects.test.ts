@@ -96,6 +96,7 @@ const effects: Readonly<Record<Task, Table>> = {
     ...classifying,
     temperature: ['answers', scaled({ temperature: 0.1 }), scaled({})],
     prototypeTargets: ['answers', { prototypeTargets: 'owners' }, {}],
+    labelSmoothing: ['loss', { labelSmoothing: 0 }, {}],
   },
   multiLabel: {
     ...classifying,

@@ -26,6 +26,7 @@ export interface OriginalDefaults {
   readonly kInit: 3;
   readonly repulsionFactor: 0.05;
   readonly prototypeTargets: 'owners';
+  readonly labelSmoothing: 0;
   readonly aslGammaNeg: 4;
   readonly aslGammaPos: 1;
   readonly aslClip: 0.05;
@@ -64,6 +65,7 @@ export const originalDefaults: OriginalDefaults = /* @__PURE__ */ Object.freeze(
   kInit: 3,
   repulsionFactor: 0.05,
   prototypeTargets: 'owners',
+  labelSmoothing: 0,
   aslGammaNeg: 4,
   aslGammaPos: 1,
   aslClip: 0.05,

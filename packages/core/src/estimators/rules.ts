@@ -83,6 +83,7 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   repulsionFactor: notNegative,
   negativeSampling: count,
   prototypeTargets: oneOf('vectors', 'owners'),
+  labelSmoothing: number('a number in [0, 1)', (v) => v >= 0 && v < 1),
   aslGammaNeg: notNegative,
   aslGammaPos: notNegative,
   aslClip: number('a number in [0, 1]', (v) => v >= 0 && v <= 1),
@@ -134,7 +135,7 @@ export const optionNames: Readonly<Record<Task, readonly OptionName[]>> = {
     'targetDistance',
     'targetAssignment',
   ]),
-  classifier: keysOf<ClassifierOptions>()([...classifying, 'prototypeTargets']),
+  classifier: keysOf<ClassifierOptions>()([...classifying, 'prototypeTargets', 'labelSmoothing']),
   multiLabel: keysOf<MultiLabelOptions>()([
     ...classifying,
     'aslGammaNeg',

@@ -2,6 +2,7 @@
 
 import { expandDims, logSoftmax, softmax, zerosLike } from '../graph/functions.js';
 import {
+  add,
   argMax,
   broadcast,
   cast,
@@ -65,17 +66,23 @@ const indexOf = (y: Tensor): Tensor => reshape(cast(y, 'int32'), [y.dim(0)]);
 /** Σ_k r_k · targets_k */
 const logits = ({ weights, parameters }: Routed): Tensor => matmul(weights, parameters.targets as Tensor);
 
-const vectors: Head = {
+/** The one-hot class with a share `smoothing` of it spread over all classes (Szegedy et al. 2016). */
+function smoothed(y: Tensor, outputs: number, smoothing: number): Tensor {
+  const own = common.coordinates(y, outputs);
+  return smoothing > 0 ? add(mul(own, 1 - smoothing), smoothing / outputs) : own;
+}
+
+const vectors = (smoothing: number): Head => ({
   ...common,
-  key: 'classifier vectors',
+  key: `classifier vectors ${smoothing}`,
   code: logShares,
-  // −log of the softmax of the logits at the true class
-  loss: (routed, y) => neg(sum(mul(logSoftmax(logits(routed)), common.coordinates(y, routed.outputs)), -1)),
+  // −Σ_c t_c·log p_c, p the softmax of the logits, t the true class, smoothed
+  loss: (routed, y) => neg(sum(mul(logSoftmax(logits(routed)), smoothed(y, routed.outputs, smoothing)), -1)),
   reads: {
     label: (routed) => argMax(logits(routed)),
     probabilities: (routed) => softmax(logits(routed)),
   },
-};
+});
 
 /** Below this share the logarithm has no slope. */
 const leastShare = 1e-9;
@@ -118,5 +125,5 @@ export const classifierHeads: HeadFamily = {
     softType === 'gaussian' &&
     (prototypeTargets ??
       (outputs <= mostVectors && negativeSampling === undefined ? 'vectors' : 'owners')) === 'vectors',
-  head: (_, carries) => (carries ? vectors : owners),
+  head: ({ labelSmoothing }, carries) => (carries ? vectors(labelSmoothing) : owners),
 };

@@ -46,7 +46,7 @@ export interface EstimatorOptions {
   readonly halfLife?: number;
   /** Rows of a batch of fit and of finetune. Default 10240 and 256. */
   readonly batchSize?: number;
-  /** Peak learning rate of phase 2. Default 0.02. */
+  /** Peak learning rate of phase 2. Default 0.02, of the classifier 0.04. */
   readonly learningRate?: number;
   /** Seed. Default 0. */
   readonly randomState?: number;
@@ -100,6 +100,8 @@ export interface ClassifyingOptions extends SupervisedOptions {
 export interface ClassifierOptions extends ClassifyingOptions {
   /** A prototype says a logit for every class, or stands for its own class alone. Default 'vectors' with 'gaussian' and up to 256 classes. */
   readonly prototypeTargets?: 'vectors' | 'owners';
+  /** Share of the true class that the loss of 'vectors' spreads over all classes; 0 is the plain cross-entropy. Default 0.1. */
+  readonly labelSmoothing?: number;
 }
 
 /** Options of `FastMultiLabelKMeansClassifier`. */
