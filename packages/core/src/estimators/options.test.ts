@@ -1,13 +1,17 @@
 // What the constructor takes: every option checked by name, type, range and against the others.
 
 import { describe, expect, it } from 'vitest';
+import type { Task } from '../heads/head.js';
+import { Random } from '../random.js';
 import { ownOptions } from './checkpoint.js';
 import { resolveOptions } from './options.js';
+import { originalDefaults } from './original.js';
 import { FastKMeansRegressor } from './regressor.js';
 import { optionNames } from './rules.js';
-import { backend, expectError, rows } from './testing.js';
+import { backend, estimators, expectError, rows, tasks } from './testing.js';
 
-const resolve = (options: object) => resolveOptions({ backend, ...options }, 'Test', 'regressor');
+const resolve = (options: object, task: Task = 'regressor') =>
+  resolveOptions({ backend, ...options }, 'Test', task);
 const grid = {
   prototypes: [
     [0, 0],
@@ -45,17 +49,47 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   useCompile: [false, 1],
   useIndex: [true, 'auto'],
   dtype: ['float64', 16, null],
+  kInit: [0, -1, 1.5, 'Auto', null],
+  repulsionFactor: [-0.1, Infinity, Number.NaN, '0'],
+  negativeSampling: [0, -1, 2.5, 'all'],
+  prototypeTargets: ['logits', true, null],
+  aslGammaNeg: [-1, Infinity, Number.NaN],
+  aslGammaPos: [-1, Infinity, '1'],
+  aslClip: [-0.1, 1.1, Number.NaN],
+  aslVariant: ['ridnik', null],
+  thresholdMetric: ['f1', null],
+  algorithm: ['elkan', null],
 };
 
 describe('checkOptions', () => {
-  it.each(Object.entries(wrong))('refuses wrong values of %s', async (option, values) => {
-    for (const value of values) {
-      await expectError(() => resolve({ [option]: value }), { kind: 'option', says: ['Test:', option] });
+  const own = tasks.flatMap((task) => optionNames[task].map((option) => [task, option] as const));
+
+  it.each(own)('of a %s refuses wrong values of %s', async (task, option) => {
+    for (const value of wrong[option] ?? []) {
+      await expectError(() => resolve({ [option]: value }, task), {
+        kind: 'option',
+        says: ['Test:', option],
+      });
     }
   });
 
   it('covers every option', () => {
-    expect([...optionNames.regressor].sort()).toEqual(Object.keys(wrong).sort());
+    const all = new Set(tasks.flatMap((task) => optionNames[task] as readonly string[]));
+    expect([...all].sort()).toEqual(Object.keys(wrong).sort());
+  });
+
+  it.each(tasks)('of a %s refuses the options of others', async (task) => {
+    const foreign = Object.keys(wrong).filter(
+      (name) => !(optionNames[task] as readonly string[]).includes(name),
+    );
+    expect(foreign.length).toBeGreaterThan(0);
+    for (const name of foreign) {
+      const value = ({ ...originalDefaults } as Readonly<Record<string, unknown>>)[name] ?? 1;
+      await expectError(() => estimators[task].make({ [name]: value }), {
+        kind: 'option',
+        says: [`there is no option ${name}`, optionNames[task].join(', ')],
+      });
+    }
   });
 
   it.each(['kTarget', 'softtype', 'constructor', 'toString', '__proto__x'])(
@@ -101,6 +135,24 @@ describe('resolveOptions', () => {
     ['nPrototypes', { nPrototypes: 5, kTargets: 2, kFeatures: 2 }],
   ])('refuses an impossible %s: %o', async (option, options) => {
     await expectError(() => resolve(options), { kind: 'option', says: ['Test:', option] });
+  });
+
+  it.each<[Task, string, object]>([
+    ['classifier', 'kInit', { kInit: 'auto' }],
+    ['classifier', 'nPrototypes', { kInit: 3, nPrototypes: 9 }],
+    ['classifier', 'nPrototypes', { initMode: 'kmeans++', nPrototypes: 9 }],
+    ['classifier', 'prototypeTargets', { softType: 'scaled', prototypeTargets: 'vectors' }],
+    ['classifier', 'minWeight', { minWeight: 1 }],
+    ['classifier', 'metric', { initMode: 'kmeans++', metric: 'auto' }],
+    ['multiLabel', 'heads', { softType: 'hard', heads: 4 }],
+    ['multiLabel', 'kInit', { initMode: 'joint', kInit: 'auto' }],
+    ['multiLabel', 'initMode', { softType: 'scaled', initMode: 'joint' }],
+    ['clusterer', 'initMode', { initMode: 'joint' }],
+    ['clusterer', 'kInit', { initMode: grid, kInit: 2 }],
+    ['clusterer', 'scaling', { initMode: grid, scaling: 'dual' }],
+    ['clusterer', 'featureWeights', { featureWeights: [1], scaling: 'dual' }],
+  ])('refuses of a %s an impossible %s: %o', async (task, option, options) => {
+    await expectError(() => resolve(options, task), { kind: 'option', says: ['Test:', option] });
   });
 
   it('resolves to itself, as a checkpoint needs it', () => {
@@ -163,6 +215,22 @@ describe('resolveOptions', () => {
     expect(await model.save()).toEqual(before);
   });
 
+  it.each(tasks)('of a %s resolves to itself', (task) => {
+    const all = [
+      {},
+      { softType: 'hard' },
+      { initMode: 'random', featureWeights: [1, 0.5], scaling: 'none' },
+      { ...originalDefaults },
+      ...(task === 'clusterer' || task === 'regressor'
+        ? []
+        : [{ initMode: 'kmeans++', kInit: 'auto' }, { kInit: 4 }, { nPrototypes: 40, heads: 4 }]),
+    ];
+    for (const options of all) {
+      const once = resolve(options, task);
+      expect(resolve(ownOptions(task, once), task)).toEqual(once);
+    }
+  });
+
   it('copies what it is given', async () => {
     const initMode = {
       prototypes: [new Float32Array([0, 0]), new Float32Array([1, 1])],
@@ -177,5 +245,69 @@ describe('resolveOptions', () => {
     expect(await model.save()).toEqual(before);
     model.grid.prototypes.data.fill(9);
     expect(await model.save()).toEqual(before);
+  });
+});
+
+describe('originalDefaults', () => {
+  const { X } = rows(60);
+
+  it.each(tasks)('spread into a %s, which takes those that it has', async (task) => {
+    const resolved = resolve(originalDefaults, task);
+    for (const [name, value] of Object.entries(originalDefaults)) {
+      const own = (optionNames[task] as readonly string[]).includes(name);
+      if (own) expect(resolved[name as keyof typeof resolved], name).toEqual(value);
+    }
+    // Of the others nothing is left: a model is what its checkpoint says.
+    expect(resolve(ownOptions(task, resolved), task)).toEqual(resolved);
+    const y = estimators[task].targets(X);
+    const model = estimators[task].make({ ...originalDefaults, randomState: 3 });
+    await model.fit(X, y, { maxIters: 2 });
+    await model.finetune(X, y, { epochs: 1 });
+    const again = await estimators[task].load(await model.save());
+    expect(await again.predict(X)).toEqual(await model.predict(X));
+    for (const each of [model, again]) await each.fit(X, y, { maxIters: 1 });
+    expect(await again.save()).toEqual(await model.save());
+  });
+
+  it.each(tasks)('do not open a %s to unknown options, nor to others of a foreign name', async (task) => {
+    const foreign = Object.keys(originalDefaults).find(
+      (name) => !(optionNames[task] as readonly string[]).includes(name),
+    ) as string;
+    for (const options of [{ kTarget: 5 }, { softtype: 'hard' }, { [foreign]: 'x' }]) {
+      const [name] = Object.keys(options) as [string];
+      await expectError(() => estimators[task].make({ ...originalDefaults, ...options }), {
+        kind: 'option',
+        says: [`there is no option ${name}`],
+      });
+    }
+  });
+
+  it('say nothing of the size of another estimator', async () => {
+    const joint = { ...originalDefaults, softType: 'gaussian', initMode: 'joint' };
+    const one = estimators.classifier.make(joint);
+    await one.fit(X, estimators.classifier.targets(X), { maxIters: 1 });
+    // kInit 3 of three classes, whatever kTargets and kFeatures are.
+    expect(one.grid.prototypes.shape[0]).toBe(9);
+    const other = estimators.regressor.make({ ...joint, kTargets: undefined, kFeatures: undefined });
+    await other.fit(X, estimators.regressor.targets(X), { maxIters: 1 });
+    expect(other.grid.prototypes.shape[0]).toBe(15);
+  });
+});
+
+describe("kInit 'auto'", () => {
+  it.each(['classifier', 'multiLabel', 'clusterer'] as const)('of a %s follows the rows', async (task) => {
+    const random = new Random(2);
+    const { X } = rows(90);
+    const near = X.map((x) => x.map((v) => 10 + 0.01 * v * random.uniform()));
+    const y = estimators[task].targets(X);
+    const count = async (at: number[][], limit?: number): Promise<number> => {
+      const model = estimators[task].make({ initMode: 'kmeans++', scaling: 'none', kInit: 'auto' });
+      await model.fit(at.slice(0, limit), y && (y as unknown[]).slice(0, limit), { maxIters: 1 });
+      return model.grid.prototypes.shape[0] as number;
+    };
+    const [few, many, fewer] = [await count(near), await count(X), await count(X, 30)];
+    expect(few).toBeLessThan(many);
+    expect(fewer).toBeLessThan(many);
+    expect(many).toBeGreaterThan(task === 'clusterer' ? 5 : 15);
   });
 });
