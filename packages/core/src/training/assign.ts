@@ -21,6 +21,7 @@ import { nearest } from '../method/composites.js';
 import { type Comparison, compare } from '../method/similarity.js';
 import type { TargetAssignment } from '../model/options.js';
 import { type Choice, choose, totals, wrongNearest } from './choice.js';
+import { summedByIndex } from './host-sums.js';
 import { batchSpecs, type GridSpec, specsOf } from './spec.js';
 
 const targetWeights: Readonly<
@@ -61,18 +62,19 @@ export const assignNames: readonly string[] = [
 ];
 
 /**
- * Scaled batch to, a column a head, the nearest prototype's `index` in its head, the `delta` to it and the `cost`, which is δ
- * in the joint space (for 'hard' also its `similarity`); a row a head `spread` Σ w·δ, Σ w;
+ * Scaled batch to, a column a head, the nearest prototype's `index` in its head, the `delta` to it and in the joint space the
+ * `cost`, which is δ there (for 'hard' also its `similarity`); a row a head `spread` Σ w·δ, Σ w;
  * and a row a prototype `weights` Σ w, `sums` Σ w·x, and where it carries targets `targetWeights` Σ v, `targetSums` Σ v·y,
  * v being w weighed by the target assignment. Masked: `sums` Σ w·m·x and `coordinateWeights` Σ w·m. With repulsion the same
- * of the rows that it wrongly attracts: `pushWeights`, `pushSums`, `pushCoordinateWeights`. Without `summed` no `sums`.
+ * of the rows that it wrongly attracts: `pushWeights`, `pushSums`, `pushCoordinateWeights`. What the host adds up by the
+ * index, `spread`, `weights` and `sums`, is left to it.
  */
 export function assignGraph(
   spec: GridSpec,
   arrays: Readonly<Record<string, NdArray>>,
   targetAssignment: TargetAssignment,
-  summed = true,
 ): Graph {
+  const onHost = summedByIndex(spec);
   return trace(
     'assign',
     { ...batchSpecs(spec), ...specsOf(arrays, assignNames) },
@@ -102,7 +104,7 @@ export function assignGraph(
         const name = (what: string): string =>
           prefix ? `${prefix}${what.charAt(0).toUpperCase()}${what.slice(1)}` : what;
         collect(name('weights'), choice.total(null));
-        if (summed) collect(name('sums'), choice.total(rows));
+        collect(name('sums'), choice.total(rows));
         if (mask) collect(name('coordinateWeights'), choice.total(mask));
       };
       // One head without targets is the plain search, for which backends may have a kernel.
@@ -114,7 +116,6 @@ export function assignGraph(
         if (plain) {
           collect('index', expandDims(plain.index, 1));
           collect('delta', expandDims(plain.delta, 1));
-          collect('cost', expandDims(plain.delta, 1));
         }
         const choice = plain
           ? { ...totals(plain.index, w, layout.perHead), weight: w, index: plain.index }
@@ -125,12 +126,14 @@ export function assignGraph(
         if (!plain) {
           collect('index', expandDims(choice.index, 1));
           collect('delta', expandDims(delta, 1));
-          collect('cost', expandDims(spec.joint ? sum(mul(own(searched), at), 1) : delta, 1));
+          if (spec.joint) collect('cost', expandDims(sum(mul(own(searched), at), 1), 1));
         }
         if (targetAssignment === 'hard') collect('similarity', expandDims(similarity, 1));
-        const spread = concat([expandDims(mul(choice.weight, delta), 1), expandDims(choice.weight, 1)], 1);
-        collect('spread', sum(spread, 0, { keepDims: true }));
-        collectSums('', choice);
+        if (!onHost) {
+          const spread = concat([expandDims(mul(choice.weight, delta), 1), expandDims(choice.weight, 1)], 1);
+          collect('spread', sum(spread, 0, { keepDims: true }));
+          collectSums('', choice);
+        }
         if (spec.head.code) {
           const factor = targetWeights[targetAssignment](similarity, spec.routing.temperature);
           const shares = factor ? totals(choice.index, mul(w, factor), layout.perHead) : choice;

@@ -66,7 +66,8 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
     ? { ...assignment.sums, means: code.store(assignment.sums.means, state.outputs, spec.heads) }
     : assignment.sums;
   const shift = emaUpdate(moving, sums, options.repulsionFactor);
-  if (!Number.isFinite(shift) || !moving.means.every(Number.isFinite)) {
+  const numbers = [shift, ...assignment.spread];
+  if (!numbers.every(Number.isFinite) || !moving.means.every(Number.isFinite)) {
     throw new DataError('fitBatch: sums over the rows overflow float32; scale X and y down.', { shift });
   }
   const spread = addSpread(state, assignment, batch, spec.heads, options.halfLife);

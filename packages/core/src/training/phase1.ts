@@ -1,13 +1,14 @@
 // Phase 1: hard assignment of a batch through the assign graph, in blocks of rows, and the update of the grid.
 
 import type { Value } from '../backend.js';
-import { addRow, blockRowsOf, type Features, isSparse } from '../data/sparse.js';
+import { blockRowsOf, type Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import type { BatchSums } from '../method/ema.js';
 import type { Batch } from '../model/batch.js';
 import type { TargetAssignment } from '../model/options.js';
 import { assignGraph, assignNames } from './assign.js';
 import { parameterNames } from './graphs.js';
+import { addRows, type HostSums, summedByIndex } from './host-sums.js';
 import { type Programs, runOnce, take, uploadMask, uploadRows } from './program.js';
 import { type GridSpec, specKey } from './spec.js';
 
@@ -104,17 +105,18 @@ export async function assignRows(
   batch: Batch,
   targetAssignment: TargetAssignment,
 ): Promise<Assignment> {
-  const onHost = isSparse(batch.x) && summedByIndex(spec);
+  const onHost = summedByIndex(spec);
   const program = await programs.get(
-    `assign ${targetAssignment} ${onHost} ${specKey(spec)} ${Object.keys(arrays)}`,
-    () => assignGraph(spec, arrays, targetAssignment, !onHost),
+    `assign ${targetAssignment} ${specKey(spec)} ${Object.keys(arrays)}`,
+    () => assignGraph(spec, arrays, targetAssignment),
   );
   const { heads } = spec;
   const n = batch.x.rows;
   const sums = totalsOf(spec);
   const index = new Int32Array(n * heads);
   const similarity = new Float32Array(n * heads);
-  const cost = new Float32Array(n * heads);
+  const delta = new Float32Array(n * heads);
+  const cost = spec.joint ? new Float32Array(n * heads) : delta;
   const parameters = uploadParameters(programs, arrays, assignNames);
   const size = rowsThatFit(batch.x, spec.prototypes);
   try {
@@ -123,17 +125,18 @@ export async function assignRows(
       const results = await runOnce(program, parameters, uploadBlock(programs, batch, begin, end));
       index.set((await take(results.index as Value)).data, begin * heads);
       if (results.similarity) similarity.set((await take(results.similarity)).data, begin * heads);
-      cost.set((await take(results.cost as Value)).data, begin * heads);
+      delta.set((await take(results.delta as Value)).data, begin * heads);
+      if (results.cost) cost.set((await take(results.cost)).data, begin * heads);
       for (const [name, total] of Object.entries(sums)) {
-        if (onHost && name === 'sums') continue;
-        const { data } = await take(results[name] as Value);
+        if (!results[name]) continue;
+        const { data } = await take(results[name]);
         for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (data[i] as number);
       }
     }
   } finally {
     disposeAll(parameters);
   }
-  if (onHost) addStored(sums.sums as Float64Array, spec, batch, index);
+  if (onHost) addRows(sums as unknown as HostSums, spec, batch, index, delta);
   const targetMeans =
     spec.head.code === null
       ? new Float64Array(0)
@@ -155,19 +158,6 @@ export async function assignRows(
     },
   };
   return { sums: gathered, spread: sums.spread as Float64Array, index, cost };
-}
-
-/** Every row counts at its nearest prototype of each head, with its own weight. */
-const summedByIndex = ({ candidates, joint, masked, repels }: GridSpec): boolean =>
-  (joint || candidates === 'all') && !masked && !repels;
-
-/** Σ w·x of each prototype from the values that are stored: few, beside the products that a graph would add up. */
-function addStored(sums: Float64Array, spec: GridSpec, { x, sampleWeight }: Batch, index: Int32Array): void {
-  const { heads, columns } = spec;
-  index.forEach((own, i) => {
-    const [row, head] = [Math.floor(i / heads), i % heads];
-    addRow(x, row, sampleWeight[row] as number, sums, (head * (spec.prototypes / heads) + own) * columns);
-  });
 }
 
 /** The target of the row nearest to each prototype among its own rows that count; the first of equals. */

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { toFeatures } from '../data/sparse.js';
+import { Random } from '../random.js';
+import { addRows, type HostSums, summedByIndex } from './host-sums.js';
+import type { GridSpec } from './spec.js';
+
+const place = { call: 'test', argument: 'X' };
+
+function sumsOf(
+  X: number[][] | Parameters<typeof toFeatures>[0],
+  weights: number[],
+  index: number[],
+  heads: number,
+  prototypes: number,
+): HostSums {
+  const x = toFeatures(X, place);
+  const { columns, rows } = x;
+  const totals: HostSums = {
+    weights: new Float64Array(prototypes),
+    sums: new Float64Array(prototypes * columns),
+    spread: new Float64Array(2 * heads),
+  };
+  addRows(
+    totals,
+    { heads, prototypes, columns },
+    { x, y: { data: new Float32Array(0), rows, columns: 0 }, sampleWeight: Float32Array.from(weights) },
+    Int32Array.from(index),
+    Float32Array.from(index, (_, i) => i + 1),
+  );
+  return totals;
+}
+
+describe('addRows', () => {
+  it('adds every row at its prototype with its weight, for any number of columns', () => {
+    for (const columns of [1, 3, 4, 5, 8, 11]) {
+      const random = new Random(columns);
+      const X = Array.from({ length: 20 }, () =>
+        Array.from({ length: columns }, () => Math.fround(random.uniform())),
+      );
+      const weights = X.map((_, i) => i % 3);
+      const index = X.map(() => random.below(4));
+      const { sums, weights: totals, spread } = sumsOf(X, weights, index, 1, 4);
+      for (let k = 0; k < 4; k++) {
+        const own = X.map((x, i) => ({ x, w: weights[i] as number })).filter((_, i) => index[i] === k);
+        expect(totals[k]).toBe(own.reduce((a, { w }) => a + w, 0));
+        for (let j = 0; j < columns; j++) {
+          expect(sums[k * columns + j]).toBeCloseTo(
+            own.reduce((a, { x, w }) => a + w * (x[j] as number), 0),
+            12,
+          );
+        }
+      }
+      expect(spread[0]).toBe(weights.reduce((a, w, i) => a + w * (i + 1), 0));
+      expect(spread[1]).toBe(weights.reduce((a, w) => a + w, 0));
+    }
+  });
+
+  it('counts a row once in every head, whose prototypes follow one another', () => {
+    const { weights, sums, spread } = sumsOf([[1], [10]], [1, 2], [0, 1, 1, 1], 2, 4);
+    expect([...weights]).toEqual([1, 2, 0, 3]);
+    expect([...sums]).toEqual([1, 20, 0, 21]);
+    expect([...spread]).toEqual([1 + 2 * 3, 3, 2 + 2 * 4, 3]);
+  });
+
+  it('adds what sparse rows store', () => {
+    const dense = sumsOf(
+      [
+        [0, 2, 0],
+        [3, 0, 4],
+      ],
+      [1, 0.5],
+      [1, 1],
+      1,
+      2,
+    );
+    const sparse = sumsOf(
+      { indptr: [0, 1, 3], indices: [1, 0, 2], values: [2, 3, 4], shape: [2, 3] },
+      [1, 0.5],
+      [1, 1],
+      1,
+      2,
+    );
+    expect(sparse).toEqual(dense);
+  });
+
+  it('goes on growing where float32 stands still', () => {
+    const n = 300;
+    const X = Array.from({ length: n }, (_, i) => [i === 0 ? 2 ** 25 : 1]);
+    expect(
+      sumsOf(
+        X,
+        X.map(() => 1),
+        X.map(() => 0),
+        1,
+        1,
+      ).sums[0],
+    ).toBe(2 ** 25 + n - 1);
+  });
+});
+
+describe('summedByIndex', () => {
+  const spec = { candidates: 'all', joint: false, masked: false, repels: false } as unknown as GridSpec;
+
+  it('is true where the index of the nearest prototype says where all of a row goes', () => {
+    expect(summedByIndex(spec)).toBe(true);
+    expect(summedByIndex({ ...spec, candidates: 'labels', joint: true })).toBe(true);
+    for (const other of [{ candidates: 'class' as const }, { masked: true }, { repels: true }]) {
+      expect(summedByIndex({ ...spec, ...other })).toBe(false);
+    }
+  });
+});
