@@ -47,7 +47,7 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   /** Epochs without a lower evaluation loss after which to stop. Default: none. */
   readonly earlyStoppingRounds?: number | undefined;
   readonly evalSet?: EvalSet<Y> | undefined;
-  /** Share of the rows that evaluates. Default 0.1, or 0 with evalSet. */
+  /** Share of the rows that evaluates. Default 0.1, of the multi-label classifier 0; with evalSet 0. */
   readonly evalFraction?: number | undefined;
 }
 

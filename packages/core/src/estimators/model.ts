@@ -42,7 +42,7 @@ import { checkedBackend, checkOptions, resolveOptions } from './options.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
 const [fitRows, finetuneRows] = [10240, 256];
-const defaults = { maxIters: 10, tol: 1e-4, epochs: 60, evalFraction: 0.1 } as const;
+const defaults = { maxIters: 10, tol: 1e-4, epochs: 60 } as const;
 
 /** Checked arguments of a training call: raw units, mask of X's rows, and what y says there is to answer. */
 interface Raw extends Outputs {
@@ -263,8 +263,8 @@ export abstract class PrototypeModel<Y> {
 
   /**
    * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean,
-   * the state of the lowest loss on the evaluation rows kept; a tenth of the rows evaluates unless said otherwise. Gives
-   * one entry an epoch. Errors: as `fitBatch`; the signal's reason where aborted.
+   * the state of the lowest loss on the evaluation rows kept; a tenth of the rows evaluates unless said otherwise, none of a
+   * multi-label classifier's. Gives one entry an epoch. Errors: as `fitBatch`; the signal's reason where aborted.
    */
   finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
     return this.inTurn(async () => {
@@ -273,7 +273,7 @@ export abstract class PrototypeModel<Y> {
       this.checkGradients('finetune');
       const raw = this.checkBatch(X, y, options, 'finetune');
       const random = new Random(this.options.randomState + 1);
-      const { training, evaluation } = this.split(raw, options, defaults.evalFraction, random, 'finetune');
+      const { training, evaluation } = this.split(raw, options, this.family.heldOut, random, 'finetune');
       if (options.earlyStoppingRounds !== undefined && !evaluation) {
         throw new OptionError(
           'finetune: earlyStoppingRounds needs rows to evaluate on; pass evalSet or evalFraction.',

@@ -119,9 +119,9 @@ describe('training with evaluation rows', () => {
   it('finetune does so by itself, and without evaluation rows it does not', async () => {
     const model = await fitted();
     expect(model.grid.thresholds).toBeUndefined();
-    await model.finetune(X, Y, { epochs: 1, evalFraction: 0 });
-    expect(model.grid.thresholds).toBeUndefined();
     await model.finetune(X, Y, { epochs: 1 });
+    expect(model.grid.thresholds).toBeUndefined();
+    await model.finetune(X, Y, { epochs: 1, evalFraction: 0.1 });
     expect(model.grid.thresholds?.shape).toEqual([2]);
   });
 });

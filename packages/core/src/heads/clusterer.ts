@@ -27,6 +27,7 @@ export const clustererHead: Head = {
 
 export const clustererHeads: HeadFamily = {
   task: 'clusterer',
+  heldOut: 0.1,
   carries: () => false,
   head: () => clustererHead,
 };

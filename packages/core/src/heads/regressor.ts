@@ -1,12 +1,37 @@
 // Prototypes that say numbers.
 
-import { square } from '../graph/functions.js';
-import { add, div, matmul, mul, sub, sum } from '../graph/ops.js';
+import { clamp, expandDims, square } from '../graph/functions.js';
+import { add, div, lt, matmul, max, min, mul, reshape, select, sub, sum } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
 import { asTheyAre, type Head, type HeadFamily, type Routed } from './head.js';
 
-/** Σ_k r_k · targets_k in standard units; the heads' answers add up. */
-const answer = ({ weights, parameters }: Routed): Tensor => matmul(weights, parameters.targets as Tensor);
+/** Σ_k r_k · (targets_k + slopes_k · (x − p_k)) in standard units, slopes where there are any; the heads' answers add up. */
+function answer(routed: Routed): Tensor {
+  const { weights, parameters } = routed;
+  const constant = matmul(weights, parameters.targets as Tensor);
+  return parameters.slopes ? add(constant, alongSlopes(routed, parameters.slopes)) : constant;
+}
+
+/** Σ_k r_k · slopes_k · m∘(x − p_k) [B, T], slopes [K, T, D]: the slopes of a row meet first, one product for all columns. */
+function alongSlopes({ weights, comparison }: Routed, slopes: Tensor): Tensor {
+  const [count, outputs, columns] = slopes.shape as [number, number, number];
+  const mask = comparison.mask && clamp(comparison.mask, 0, 1);
+  const x = mask ? select(lt(0, mask), comparison.x, 0) : comparison.x;
+  // Around the mean prototype, or an offset of all rows would take the digits.
+  const center = mul(sum(comparison.prototypes, 0, { keepDims: true }), 1 / count);
+  const offsets = expandDims(sub(comparison.prototypes, center), 1);
+  const shared = (values: Tensor): Tensor =>
+    reshape(matmul(weights, reshape(values, [count, outputs * columns])), [x.dim(0), outputs, columns]);
+  const along = mul(shared(slopes), expandDims(sub(x, center), 1));
+  if (mask) return sum(mul(sub(along, shared(mul(slopes, offsets))), expandDims(mask, 1)), -1);
+  return sub(sum(along, -1), matmul(weights, sum(mul(slopes, offsets), -1)));
+}
+
+/** Within the targets that were seen: a line goes on where they do not. */
+function inRange(value: Tensor, { parameters }: Routed): Tensor {
+  const [low, high] = [parameters['target.low'], parameters['target.high']];
+  return low && high ? min(max(value, low), high) : value;
+}
 
 /** Standard units to the caller's. */
 function inUnits(value: Tensor, { parameters }: Routed): Tensor {
@@ -29,11 +54,12 @@ const head = (standardised: boolean): Head => ({
   ...asTheyAre,
   // mean over columns of (answer − y)²
   loss: (routed, y) => div(sum(square(sub(answer(routed), y)), -1), y.dim(-1)),
-  reads: { value: (routed) => inUnits(answer(routed), routed) },
+  reads: { value: (routed) => inRange(inUnits(answer(routed), routed), routed) },
 });
 
 export const regressorHeads: HeadFamily = {
   task: 'regressor',
+  heldOut: 0.1,
   carries: () => true,
   head: ({ softType }) => head(softType === 'gaussian'),
 };

@@ -46,7 +46,7 @@ export interface EstimatorOptions {
   readonly halfLife?: number;
   /** Rows of a batch of fit and of finetune. Default 10240 and 256. */
   readonly batchSize?: number;
-  /** Peak learning rate of phase 2. Default 0.02, of the classifier 0.04. */
+  /** Peak learning rate of phase 2. Default 0.02. */
   readonly learningRate?: number;
   /** Seed. Default 0. */
   readonly randomState?: number;
@@ -68,7 +68,7 @@ export interface SupervisedOptions extends EstimatorOptions {
   readonly heads?: number;
   /** Prototypes in all. Default min(400, rows/4), unless the options below say how many a class or a stratum gets. */
   readonly nPrototypes?: number;
-  /** 'slopes' weighs features by how fast the target changes along them; 'auto' keeps that where held-out rows say so. Default 'auto' with 'joint', else 'none'. */
+  /** 'slopes' weighs features by how fast the target changes along them; 'auto' keeps that where held-out rows say so. Default 'auto' with 'joint', else 'none'; 'none' of a multi-label classifier. */
   readonly metric?: 'none' | 'slopes' | 'auto';
   /** Share of prototypes that each gradient step leaves out. Default 0.05 with 'gaussian', else 0. */
   readonly prototypeDropout?: number;
