@@ -17,8 +17,8 @@ interface Task {
   readonly test: { readonly X: number[][]; readonly y?: readonly unknown[] };
   /** Scores measured after phase 1 and after phase 2. */
   readonly scores: readonly [number, number];
-  /** Below them: backends agree to 1e-6, other seeds to this. */
-  readonly margin: number;
+  /** Below them: what other seeds, and other roundings of the draws, cost. */
+  readonly margins: readonly [number, number];
 }
 
 const size = { nPrototypes: 64, heads: 4 };
@@ -33,7 +33,7 @@ const tasks: readonly Task[] = [
     train: friedman(500, 'friedman train'),
     test: friedman(500, 'friedman test'),
     scores: [0.701, 0.912],
-    margin: 0.02,
+    margins: [0.02, 0.02],
   },
   {
     key: 'classifier: a checkerboard of three classes',
@@ -43,7 +43,7 @@ const tasks: readonly Task[] = [
     train: checkerboard(400, 'checkerboard train'),
     test: checkerboard(400, 'checkerboard test'),
     scores: [0.825, 0.952],
-    margin: 0.03,
+    margins: [0.05, 0.02],
   },
   {
     key: 'multiLabel: three regions that overlap',
@@ -52,8 +52,8 @@ const tasks: readonly Task[] = [
     epochs: 10,
     train: regions(400, 'regions train'),
     test: regions(400, 'regions test'),
-    scores: [0.819, 0.912],
-    margin: 0.03,
+    scores: [0.83, 0.912],
+    margins: [0.13, 0.03],
   },
   {
     key: 'clusterer: six blobs',
@@ -63,7 +63,7 @@ const tasks: readonly Task[] = [
     train: blobs(300, 'blobs train'),
     test: blobs(300, 'blobs test'),
     scores: [-8.91, -9.07],
-    margin: 0.2,
+    margins: [0.2, 0.2],
   },
 ];
 
@@ -74,8 +74,8 @@ async function check(backend: Backend, task: Task): Promise<void> {
   const before = await model.score(test.X, test.y);
   await model.finetune(train.X, train.y, { epochs: task.epochs, evalFraction: 0 });
   const after = await model.score(test.X, test.y);
-  expect(before).toBeGreaterThan(task.scores[0] - task.margin);
-  expect(after).toBeGreaterThan(task.scores[1] - task.margin);
+  expect(before).toBeGreaterThan(task.scores[0] - task.margins[0]);
+  expect(after).toBeGreaterThan(task.scores[1] - task.margins[1]);
 }
 
 export const accuracyChecks = (): Check[] =>

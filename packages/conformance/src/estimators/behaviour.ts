@@ -4,6 +4,7 @@ import { jsBackend } from '@fkm/core';
 import type { Backend } from '@fkm/core/graph';
 import { expect } from 'vitest';
 import type { Check } from '../contract.js';
+import { expectNear } from './compare.js';
 import { friedman } from './data.js';
 import type { Model, Options } from './model.js';
 import { type Estimator, estimators, type Subject, subjects } from './table.js';
@@ -38,15 +39,6 @@ const rowsOf = ({ data, shape }: { data: ArrayLike<number>; shape: readonly numb
     Array.from(data).slice(k * width, (k + 1) * width),
   );
 };
-
-/** Equal up to the rounding of sums in another order. */
-function expectNear(got: ArrayLike<number>, want: ArrayLike<number>, what: string, relative = 1e-4): void {
-  expect(got.length, what).toBe(want.length);
-  Array.from(want).forEach((value, i) => {
-    const off = Math.abs((got[i] as number) - value);
-    expect(off, `${what}[${i}]`).toBeLessThan(relative * Math.max(1, Math.abs(value)));
-  });
-}
 
 const repeats: Check[] = [
   ...forEach('the same seed gives the same bits, another one others', async (backend, subject) => {

@@ -6,6 +6,7 @@ import { declareSuite, type SuiteOptions } from '../describe.js';
 import { accuracyChecks } from './accuracy.js';
 import { behaviourChecks } from './behaviour.js';
 import { dtypeChecks } from './dtype.js';
+import { lawChecks } from './laws.js';
 import { originalChecks } from './original/index.js';
 import { sparseChecks } from './sparse.js';
 
@@ -13,6 +14,7 @@ import { sparseChecks } from './sparse.js';
 export const estimatorSuites = (): Record<string, Check[]> => ({
   original: originalChecks(),
   ...behaviourChecks(),
+  laws: lawChecks(),
   accuracy: accuracyChecks(),
   dtype: dtypeChecks(),
   sparse: sparseChecks(),

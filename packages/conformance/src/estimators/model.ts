@@ -12,6 +12,7 @@ import type {
   PredictOptions,
   Progress,
   RowOptions,
+  SaveOptions,
   Vector,
 } from '@fkm/core';
 import type { NdArray } from '@fkm/core/graph';
@@ -35,7 +36,7 @@ export interface Model {
   transform(X: Matrix, options?: PredictOptions): Promise<NdArray>;
   score(X: Matrix, y: unknown, options?: RowOptions): Promise<number>;
   freezePrototypes(mask?: readonly boolean[] | Vector): void;
-  save(): Promise<Uint8Array>;
+  save(options?: SaveOptions): Promise<Uint8Array>;
 }
 
 /** Options of any estimator beside the backend. */

@@ -41,8 +41,11 @@ type Probable = Pick<FastKMeansClusterer, 'predictProba'>;
 const probabilities: Estimator['numbers'] = async (model, X, options) =>
   (await (model as unknown as Probable).predictProba(X, options)).data;
 
+/** Two heads of six prototypes. */
+const few: Options = { nPrototypes: 12, heads: 2, metric: 'none' };
+
 const perClass = {
-  small: (gaussian: boolean): Options => (gaussian ? { nPrototypes: 12, heads: 2 } : { kInit: 3 }),
+  small: (gaussian: boolean): Options => (gaussian ? few : { kInit: 3 }),
   numbers: probabilities,
 };
 const plain: Options = { softType: 'scaled', kInit: 3, repulsionFactor: 0.1 };
@@ -88,7 +91,7 @@ export const estimators: Readonly<
     routes: () => true,
     least: (gaussian) => (gaussian ? 0.2 : -0.1),
     kinds: { heads, plain: { softType: 'scaled', kTargets: 3, kFeatures: 4 } },
-    small: (gaussian) => (gaussian ? { nPrototypes: 12, heads: 2 } : { kTargets: 3, kFeatures: 4 }),
+    small: (gaussian) => (gaussian ? few : { kTargets: 3, kFeatures: 4 }),
   },
 };
 
