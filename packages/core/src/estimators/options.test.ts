@@ -59,6 +59,7 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   aslVariant: ['ridnik', null],
   thresholdMetric: ['f1', null],
   algorithm: ['elkan', null],
+  labelSmoothing: [1, -0.1, Number.NaN, '0'],
 };
 
 describe('checkOptions', () => {
