@@ -24,16 +24,6 @@ describe('the start', () => {
     },
   );
 
-  it('looks at rows that count, wherever they are', async () => {
-    const sampleWeight = new Float32Array(300);
-    for (let i = 0; i < 300; i += 10) sampleWeight[i] = 1;
-    for (const shuffle of [true, false]) {
-      const model = small({ batchSize: 5 });
-      await model.fit(X, y, { sampleWeight, shuffle, maxIters: 3 });
-      expect((await model.predict(X)).data.every(Number.isFinite)).toBe(true);
-    }
-  });
-
   it('keeps its numbers where a batch hardly weighs', async () => {
     const model = small();
     await model.fitBatch(X.slice(0, 100), y.slice(0, 100));
@@ -56,35 +46,6 @@ describe('the start', () => {
   });
 });
 
-describe('calls at once', () => {
-  it('run in turn: none loses what another has learned', async () => {
-    const [together, inOrder] = [small(), small()];
-    const halves = [0, 150].map(
-      (begin) => [X.slice(begin, begin + 150), y.slice(begin, begin + 150)] as const,
-    );
-    await Promise.all(halves.map(([x, t]) => together.fitBatch(x, t)));
-    for (const [x, t] of halves) await inOrder.fitBatch(x, t);
-    expect(await together.save()).toEqual(await inOrder.save());
-  });
-
-  it('go on after one that failed', async () => {
-    const model = small();
-    const failing = model.fitBatch([[Number.NaN, 0, 0]], [1]);
-    const next = model.fitBatch(X, y);
-    await expect(failing).rejects.toThrow('X has NaN in row 0');
-    expect(await next).toBeGreaterThan(0);
-  });
-
-  it('freezePrototypes waits for nobody, and says so', async () => {
-    const model = small();
-    await model.fitBatch(X, y);
-    const running = model.fitBatch(X, y);
-    expect(() => model.freezePrototypes()).toThrow('a training call is running; await it first');
-    await running;
-    model.freezePrototypes();
-  });
-});
-
 describe('a trained model', () => {
   it('keeps its bandwidths in phase 1, with and without moments', async () => {
     const model = small();
@@ -96,45 +57,6 @@ describe('a trained model', () => {
       await again.fitBatch(X, y);
       expect(again.grid.logBandwidth).toEqual(trained);
     }
-  });
-
-  it('learns the same from weights of any size', async () => {
-    const grids = [];
-    for (const w of [1, 2 ** -40]) {
-      const model = small();
-      await model.fit(X, y);
-      await model.finetune(X, y, { epochs: 3, sampleWeight: new Float32Array(300).fill(w) });
-      grids.push(model.grid.targets);
-    }
-    expect(grids[0]).toEqual(grids[1]);
-  });
-
-  it('stays as it was where the signal was aborted before', async () => {
-    const model = small();
-    const signal = AbortSignal.abort(new Error('enough'));
-    await expect(model.fit(X, y, { signal })).rejects.toThrow('enough');
-    await expect(model.finetune(X, y, { signal })).rejects.toThrow('enough');
-    expect(() => model.grid).toThrow('has not been fitted');
-  });
-
-  it('remembers the grid that it was given', async () => {
-    const initMode = {
-      prototypes: [
-        [0, 0],
-        [1, 1],
-      ],
-      targets: [0, 1],
-      ages: [2 ** 30, 3],
-    };
-    const model = new FastKMeansRegressor({ backend, initMode });
-    const again = await FastKMeansRegressor.load(await model.save(), { backend });
-    const data = [
-      [0, 0.1],
-      [1, 0.9],
-      [0.1, 0],
-    ];
-    for (const each of [model, again]) await each.fit(data, [0, 1, 0], { maxIters: 2 });
-    expect(await again.save()).toEqual(await model.save());
   });
 });
 

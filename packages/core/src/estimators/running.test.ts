@@ -1,9 +1,8 @@
 // Long calls: what they report, how they stop, and which state they keep.
 
 import { describe, expect, it } from 'vitest';
-import type { Progress } from '../training/progress.js';
 import type { FastKMeansRegressor } from './regressor.js';
-import { expectError, given, rows, small } from './testing.js';
+import { given, rows, small } from './testing.js';
 
 const { X, y } = rows(120);
 const held = rows(60, 3, 9);
@@ -13,78 +12,7 @@ const mse = async (model: FastKMeansRegressor): Promise<number> => {
   return data.reduce((sum, value, i) => sum + (value - (held.y[i] as number)) ** 2, 0) / data.length;
 };
 
-const long: Readonly<Record<string, (m: FastKMeansRegressor, options: object) => Promise<unknown>>> = {
-  fit: (m, options) => m.fit(X, y, { maxIters: 4, tol: 0, ...options }),
-  finetune: (m, options) => m.finetune(X, y, { epochs: 4, ...options }),
-  findLearningRate: (m, options) => m.findLearningRate(X, y, options),
-};
-
-describe.each(Object.entries(long))('%s', (name, call) => {
-  it('reports every pass, counting up', async () => {
-    const seen: Progress[] = [];
-    await call(small(), { onProgress: (progress: Progress) => seen.push(progress) });
-    const of = name === 'findLearningRate' ? 100 : 4;
-    expect(seen.map(({ done }) => done)).toEqual(Array.from(seen, (_, i) => i + 1));
-    expect(seen.every((progress) => progress.phase === name && progress.of === of)).toBe(true);
-    if (name !== 'findLearningRate') expect(seen).toHaveLength(4);
-  });
-
-  it('rejects with the reason of a signal that is aborted already', async () => {
-    const model = small();
-    const before = await model.save();
-    const reason = new Error('not today');
-    await expect(call(model, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    expect(await model.save()).toEqual(before);
-  });
-
-  it('stops in the middle, the model as it was', async () => {
-    const model = small();
-    await model.fitBatch(X, y);
-    const before = await model.save();
-    const controller = new AbortController();
-    let calls = 0;
-    const onProgress = (): void => {
-      if (++calls === 2) controller.abort();
-    };
-    await expect(call(model, { onProgress, signal: controller.signal })).rejects.toMatchObject({
-      name: 'AbortError',
-    });
-    expect(calls).toBe(2);
-    expect(await model.save()).toEqual(before);
-  });
-
-  it('passes on what onProgress throws, the model as it was', async () => {
-    const model = small();
-    const before = await model.save();
-    const onProgress = (): never => {
-      throw new RangeError('mine');
-    };
-    await expect(call(model, { onProgress })).rejects.toThrow(RangeError);
-    expect(await model.save()).toEqual(before);
-  });
-});
-
 describe('fit', () => {
-  it('stops at tol, and says so', async () => {
-    const { nIter, converged, history } = await small().fit(X, y, { tol: 1e6, maxIters: 9 });
-    expect([nIter, converged, history.length]).toEqual([1, true, 1]);
-    const all = await small().fit(X, y, { tol: 0, maxIters: 3 });
-    expect([all.nIter, all.converged]).toEqual([3, false]);
-    expect(all.history.every(({ shift }) => (shift as number) > 0)).toBe(true);
-  });
-
-  it('starts anew, unless prototypes are frozen', async () => {
-    const [once, twice] = [small(), small()];
-    await once.fit(X, y);
-    await twice.fit(held.X, held.y);
-    await twice.fit(X, y);
-    expect(await twice.save()).toEqual(await once.save());
-    twice.freezePrototypes();
-    const { prototypes } = twice.grid;
-    await twice.fit(held.X, held.y);
-    expect(twice.grid.prototypes).toEqual(prototypes);
-  });
-
   it('takes the rows in another order when it shuffles', async () => {
     const [one, other] = [small({ batchSize: 30 }), small({ batchSize: 30 })];
     await one.fit(X, y, { maxIters: 1 });
@@ -185,14 +113,6 @@ describe('finetune', () => {
     }
   });
 
-  it('goes back to the start where no epoch was better', async () => {
-    const model = await start();
-    const { grid } = model;
-    const history = await model.finetune(X, y, { evalSet, epochs: 2, lr: 1e4 });
-    expect(history.map(({ best }) => best)).toEqual([false, false]);
-    expect(model.grid).toEqual(grid);
-  });
-
   it('follows its schedule', async () => {
     const rates = async (schedule: 'oneCycle' | 'cosine' | 'constant'): Promise<number[]> => {
       const history = await (await start()).finetune(X, y, { epochs: 10, lr: 0.01, schedule });
@@ -213,22 +133,5 @@ describe('finetune', () => {
     const none = await (await start()).finetune(X, y, { epochs: 2, evalFraction: 0 });
     expect(none[0]?.evalLoss).toBeUndefined();
     expect(none.length).toBe(2);
-  });
-
-  it.each(['hard', 'mean'] as const)("refuses '%s', and says what to use instead", async (softType) => {
-    const model = given({ softType });
-    const two = X.map((x) => x.slice(0, 2));
-    const calls = [
-      () => model.finetune(two, y),
-      () => model.findLearningRate(two, y),
-      () => model.lossAndGradients(two, y),
-      () => model.fitBatch(two, y, { gradientStep: true }),
-    ];
-    for (const call of calls) {
-      await expectError(call, {
-        kind: 'option',
-        says: [`'${softType}'`, "use softType 'gaussian', 'scaled'"],
-      });
-    }
   });
 });

@@ -69,7 +69,7 @@ function stateOf(context: Context, heads: number, given: Partial<ModelState> = {
     scaling: 'none',
     joint: false,
     ...given,
-  };
+  } as ModelState;
 }
 
 describe.each([1, 2])('growClasses, %i heads', (heads) => {
