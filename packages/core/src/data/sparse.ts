@@ -203,15 +203,17 @@ export function addRow(x: Features, row: number, factor: number, sums: Float64Ar
 }
 
 /** [a, scale·b] column by column; sparse where a is. */
-export function beside<X extends Features>(a: X, b: Rows, scale: number): X;
-export function beside(a: Features, b: Rows, scale: number): Features {
+export function beside<X extends Features>(a: X, b: Features, scale: number): X;
+export function beside(a: Features, b: Features, scale: number): Features {
   const { rows } = a;
   const columns = a.columns + b.columns;
   if (isSparse(a)) {
     const indptr = new Uint32Array(rows + 1);
     let extra = 0;
     for (let i = 0; i < rows; i++) {
-      for (let at = i * b.columns; at < (i + 1) * b.columns; at++) if (b.data[at] !== 0) extra++;
+      visitRow(b, i, (_, value) => {
+        if (value !== 0) extra++;
+      });
       indptr[i + 1] = (a.indptr[i + 1] as number) + extra;
     }
     const indices = new Int32Array(indptr[rows] as number);
@@ -232,8 +234,9 @@ export function beside(a: Features, b: Rows, scale: number): Features {
   const data = new Float32Array(rows * columns);
   for (let i = 0; i < rows; i++) {
     data.set(a.data.subarray(i * a.columns, (i + 1) * a.columns), i * columns);
-    for (let j = 0; j < b.columns; j++)
-      data[i * columns + a.columns + j] = scale * (b.data[i * b.columns + j] as number);
+    visitRow(b, i, (j, value) => {
+      data[i * columns + a.columns + j] = scale * value;
+    });
   }
   return { data, rows, columns };
 }

@@ -1,6 +1,6 @@
 // The classifier: prototypes that vote for classes.
 
-import { type Matrix, toWeights, type Vector } from '../data/matrix.js';
+import { type Matrix, type Rows, toWeights, type Vector } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { classifierHeads } from '../heads/classifier.js';
@@ -77,7 +77,7 @@ export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
     return right / total;
   }
 
-  protected encode(y: ClassLabels, rows: number, call: string, known: Known | null): Encoded {
+  protected encode(y: ClassLabels, rows: number, call: string, known: Known | null): Encoded<Rows> {
     const labels = toLabels(y, rows, call);
     const own = known?.classes ?? [];
     const index = indexOfClasses(own);

@@ -1,7 +1,7 @@
 // What all estimators share: the public calls, each checked first, run on copies, and stored only when it succeeded.
 
 import { type Matrix, type Rows, toFlags, toMask, toWeights, type Vector } from '../data/matrix.js';
-import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
+import { checkFeatures, denseRows, type Features, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, FormatError, isFkmError, OptionError, StateError } from '../errors.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
@@ -50,8 +50,8 @@ interface Raw extends Outputs {
 }
 
 /** Targets as graphs take them, and the columns of an answer. */
-export interface Encoded extends Outputs {
-  readonly y: Rows;
+export interface Encoded<Y extends Features = Features> extends Outputs {
+  readonly y: Y;
 }
 
 /** What a model knows of y already, and whether y may bring more of it. */
@@ -166,7 +166,7 @@ export abstract class PrototypeModel<Y> {
     if (this.complete(state)) return growClasses(context, state, classes);
     // It answers the mean of the first batch until its own rows say more.
     const count = state.ages.length;
-    const { columns, data } = first.y;
+    const { columns, data } = denseRows(first.y);
     const total = first.sampleWeight.reduce((a, b) => a + b, 0);
     const mean = Array.from({ length: columns }, (_, t) =>
       first.sampleWeight.reduce((sum, w, i) => sum + (w * (data[i * columns + t] as number)) / total, 0),

@@ -1,6 +1,7 @@
 // The multi-label classifier: prototypes that say for each label whether it holds.
 
-import { checkFinite, type Matrix, type Rows, toRows, toWeights } from '../data/matrix.js';
+import { type Matrix, toWeights } from '../data/matrix.js';
+import { checkFeatures, denseRows, type Features, toFeatures, visitRow } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, OptionError, ShapeError, StateError } from '../errors.js';
 import { withThresholds } from '../fitting/thresholds.js';
@@ -13,7 +14,7 @@ import type { Label } from '../model/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { type Encoded, type Known, PrototypeModel } from './model.js';
 
-/** The labels of each row: 0 or 1 a label [N, C], or lists of names. */
+/** The labels of each row: 0 or 1 a label [N, C], dense or sparse, or lists of names. */
 export type LabelSets = Matrix | readonly (readonly string[])[];
 
 export interface StrategyOptions extends PredictOptions {
@@ -85,7 +86,7 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
     const { data, shape } = await this.read('score', X, this.maskOf(options), strategy, k);
     const [rows, columns] = shape as [number, number];
     if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
-    const truth = this.encode(y, rows, 'score', { ...this.fitted('score'), grows: false }).y.data;
+    const truth = denseRows(this.encode(y, rows, 'score', { ...this.fitted('score'), grows: false }).y).data;
     const sampleWeight = toWeights(options.sampleWeight, rows, 'score');
     return f1Score(truth, data, columns, { average: 'macro', ...(sampleWeight ? { sampleWeight } : {}) });
   }
@@ -131,9 +132,9 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
       return named(y, call, known);
     }
     const place = { call, argument: 'y' };
-    const flags = toRows(y as Matrix, place);
+    const flags = toFeatures(y as Matrix, place);
     checkLength(flags.rows, rows, call);
-    checkFinite(flags, place);
+    checkFeatures(flags, place);
     return indicators(flags, call, known);
   }
 }
@@ -186,26 +187,28 @@ function named(y: readonly (readonly string[])[], call: string, known: Known | n
   }
   const classes = [...own, ...sortedLabels(fresh, call)];
   if (classes.length === 0) throw new DataError(`${call}: y holds no label at all.`, { argument: 'y' });
-  const data = new Float32Array(y.length * classes.length);
-  y.forEach((list, row) => {
-    for (const c of indexOfLabels(list, classes)) data[row * classes.length + c] = 1;
-  });
-  return { y: { data, rows: y.length, columns: classes.length }, outputs: classes.length, classes };
+  const indptr = [0];
+  const lists = y.map((list) => new Set(list));
+  for (const { size } of lists) indptr.push((indptr[indptr.length - 1] as number) + size);
+  const indices = indexOfLabels(
+    lists.flatMap((list) => [...list]),
+    classes,
+  );
+  const matrix = { indptr, indices, shape: [y.length, classes.length] as const };
+  return { y: toFeatures(matrix, { call, argument: 'y' }), outputs: classes.length, classes };
 }
 
-function indicators(rows: Rows, call: string, known: Known | null): Encoded {
-  const at = rows.data.findIndex((value) => value !== 0 && value !== 1);
-  if (at >= 0) {
-    const [row, column] = [Math.floor(at / rows.columns), at % rows.columns];
-    throw new DataError(
-      `${call}: y is ${rows.data[at]} in row ${row}, column ${column}; labels are 0 or 1.`,
-      {
+function indicators(rows: Features, call: string, known: Known | null): Encoded {
+  for (let row = 0; row < rows.rows; row++) {
+    visitRow(rows, row, (column, value) => {
+      if (value === 0 || value === 1) return;
+      throw new DataError(`${call}: y is ${value} in row ${row}, column ${column}; labels are 0 or 1.`, {
         argument: 'y',
         row,
         column,
-        value: rows.data[at],
-      },
-    );
+        value,
+      });
+    });
   }
   // No classes yet, or a fit from the start that learns them anew.
   const count = known?.classes.length || rows.columns;

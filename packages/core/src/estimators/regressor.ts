@@ -1,6 +1,6 @@
 // The regressor: prototypes that say numbers.
 
-import { checkFinite, type Matrix, toRows, toWeights, type Vector } from '../data/matrix.js';
+import { checkFinite, type Matrix, type Rows, toRows, toWeights, type Vector } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, ShapeError } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
@@ -51,7 +51,7 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
     return r2Score(truth.data, data, truth.columns, toWeights(options.sampleWeight, rows, 'score'));
   }
 
-  protected encode(y: RegressionTargets, rows: number, call: string, known: Known | null): Encoded {
+  protected encode(y: RegressionTargets, rows: number, call: string, known: Known | null): Encoded<Rows> {
     const place = { call, argument: 'y' };
     if (typeof y !== 'object' || y === null)
       throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });

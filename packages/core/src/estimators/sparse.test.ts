@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Csr } from '../data/sparse.js';
 import type { Grid } from '../estimators/grid.js';
-import type { AnyOptions } from '../model/options.js';
+import type { AnyOptions, MultiLabelOptions } from '../model/options.js';
 import { Random } from '../random.js';
 import type { RowOptions } from './calls.js';
 import { FastKMeansClassifier } from './classifier.js';
@@ -165,6 +165,34 @@ describe('CSR', () => {
       });
       expect(() => model.grid).toThrow('has not been fitted');
     }
+  });
+
+  it.each([
+    ['joint', { nPrototypes: 24 }],
+    ['owners', { softType: 'scaled', kInit: 2 }],
+    ['sampled', { negativeSampling: 1, kInit: 2 }],
+  ])('says which labels hold: %s', async (_, options) => {
+    const lists = labels.map((row) => row.flatMap((flag, c) => (flag ? [c] : [])));
+    const indptr = [0];
+    for (const list of lists) indptr.push((indptr.at(-1) as number) + list.length);
+    const flags: Csr = { indptr, indices: lists.flat(), shape: [count, 3] };
+    const build = (): FastMultiLabelKMeansClassifier =>
+      new FastMultiLabelKMeansClassifier({ backend, ...options } as MultiLabelOptions);
+    const [a, b] = [build(), build()];
+    for (const [model, y] of [
+      [a, flags],
+      [b, labels],
+    ] as const) {
+      await model.fit(sparse, y, { maxIters: 2 });
+      await model.finetune(sparse, y, { epochs: 1 });
+    }
+    expect(await a.save()).toEqual(await b.save());
+    expect(await a.score(dense, flags)).toBe(await b.score(dense, labels));
+    const wrong = { ...flags, values: Array.from(flags.indices, () => 2) };
+    await expectError(() => a.fitBatch(sparse, wrong), {
+      kind: 'data',
+      says: ['y is 2 in row', 'labels are 0 or 1'],
+    });
   });
 
   it('names the place of what it cannot read', async () => {

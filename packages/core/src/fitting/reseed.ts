@@ -1,7 +1,6 @@
 // Prototypes that no row chose in a whole pass of fit, and the rows in whose places they start again.
 
-import { takeRows } from '../data/matrix.js';
-import { denseRows } from '../data/sparse.js';
+import { denseRows, takeFeatures, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
@@ -26,10 +25,12 @@ const listKey = (head: number, owner: number | undefined): string => `${head} ${
 /** Of which owners a row may become a prototype; undefined where prototypes have none of their own. */
 function ownersOf(spec: GridSpec, batch: Batch, row: number): (number | undefined)[] {
   if (spec.joint || spec.candidates === 'all') return [undefined];
-  if (spec.candidates === 'class') return [batch.y.data[row] as number];
-  return Array.from({ length: spec.outputs }, (_, c) => c).filter(
-    (c) => (batch.y.data[row * spec.outputs + c] as number) > 0,
-  );
+  const owners: number[] = [];
+  visitRow(batch.y, row, (c, value) => {
+    if (spec.candidates === 'class') owners.push(value);
+    else if (value > 0) owners.push(c);
+  });
+  return owners;
 }
 
 /** Keeps the rows of the highest phase-1 loss, w·δ in the space of the assignment, a head and owner. */
@@ -86,8 +87,8 @@ export function reseed(
       if (!mask || (mask[j] as number) > 0) p[k * columns + j] = place[j] as number;
     }
     if (t && spec.head.code) {
-      const own = takeRows(rows.y, [candidate.row], 0, 1);
-      const said = Float64Array.from(spec.head.coordinatesOf(own, spec.outputs).data);
+      const own = takeFeatures(rows.y, [candidate.row], 0, 1);
+      const said = Float64Array.from(denseRows(spec.head.coordinatesOf(own, spec.outputs)).data);
       t.set(spec.head.code.store(said, spec.outputs, spec.heads), k * spec.outputs);
     }
     ages[k] = 1;

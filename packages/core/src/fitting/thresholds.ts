@@ -1,5 +1,6 @@
 // One threshold a label, for strategy 'tuned': chosen on rows that did not train, for the metric that the user names.
 
+import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import type { Batch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
@@ -190,7 +191,7 @@ export async function withThresholds(
     readGraph('probabilities'),
   );
   const { sampleWeight, y } = rows;
-  const judged = { probabilities: data, truth: y.data, sampleWeight, labels: state.outputs };
+  const judged = { probabilities: data, truth: denseRows(y).data, sampleWeight, labels: state.outputs };
   const thresholds: NdArray = ndarray(thresholdsOf(judged, metric, smoothing), [state.outputs]);
   return { ...state, arrays: { ...state.arrays, thresholds } };
 }

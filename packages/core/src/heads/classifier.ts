@@ -1,5 +1,6 @@
 // Prototypes that vote for classes: by a vector of logits each, or by the class that owns them.
 
+import { denseRows, type Features } from '../data/sparse.js';
 import { expandDims, logSoftmax, softmax, zerosLike } from '../graph/functions.js';
 import {
   add,
@@ -54,7 +55,8 @@ const common = {
   start: 'owners',
   jointScale: (columns: number) => Math.sqrt(columns),
   coordinates: (y: Tensor, outputs: number) => oneHot(indexOf(y), outputs),
-  coordinatesOf: ({ data, rows }: { data: Float32Array; rows: number }, outputs: number) => {
+  coordinatesOf: (y: Features, outputs: number) => {
+    const { data, rows } = denseRows(y);
     const shares = new Float32Array(rows * outputs);
     for (let i = 0; i < rows; i++) shares[i * outputs + (data[i] as number)] = 1;
     return { data: shares, rows, columns: outputs };

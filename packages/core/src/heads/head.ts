@@ -1,7 +1,7 @@
 // What differs between estimators: what prototypes say, what a wrong answer costs, how an answer is read, and whom a row
 // may choose in phase 1. One file an estimator; everything else is shared.
 
-import type { Rows } from '../data/matrix.js';
+import type { Features } from '../data/sparse.js';
 import type { Tensor } from '../graph/trace.js';
 import type { Comparison } from '../method/similarity.js';
 import type { Resolved } from '../model/options.js';
@@ -49,7 +49,7 @@ export interface Head {
   /** y as the graphs take it to coordinates [B, outputs] of the joint space. */
   coordinates(y: Tensor, outputs: number): Tensor;
   /** The same on the host. */
-  coordinatesOf(y: Rows, outputs: number): Rows;
+  coordinatesOf(y: Features, outputs: number): Features;
   /** The loss of each row [B], unweighted; y is absent where it has no column. */
   loss(routed: Routed, y: Tensor): Tensor;
   /** What the public calls read off a routed batch, by name. */
@@ -69,5 +69,5 @@ export interface HeadFamily {
 /** Coordinates that are the columns of y themselves. */
 export const asTheyAre = {
   coordinates: (y: Tensor): Tensor => y,
-  coordinatesOf: (y: Rows): Rows => y,
+  coordinatesOf: (y: Features): Features => y,
 } as const;

@@ -1,5 +1,6 @@
 // Prototypes for classes and labels that have none: at the start, and when a stream brings new ones (SPEC §4).
 
+import { visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import type { Head } from '../heads/head.js';
 import { type Batch, takeBatch } from '../model/batch.js';
@@ -76,8 +77,10 @@ function rowsOfClasses(head: Head, { y, sampleWeight }: Batch): Map<number, numb
   };
   for (let row = 0; row < y.rows; row++) {
     if (sampleWeight[row] === 0) continue;
-    if (head.candidates === 'class') note(y.data[row] as number, row);
-    else for (let c = 0; c < y.columns; c++) if ((y.data[row * y.columns + c] as number) > 0) note(c, row);
+    visitRow(y, row, (c, value) => {
+      if (head.candidates === 'class') note(value, row);
+      else if (value > 0) note(c, row);
+    });
   }
   return rows;
 }

@@ -6,7 +6,7 @@ import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { mostVectors } from '../heads/classifier.js';
 import type { Head } from '../heads/head.js';
-import { type Batch, type DenseBatch, takeBatch } from '../model/batch.js';
+import { type Batch, takeBatch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
@@ -61,7 +61,8 @@ export function gridSize(
 }
 
 /** Weighted mean and deviation of every target column; a constant column keeps its unit. */
-function targetUnits(y: Rows, sampleWeight: Float32Array): Record<string, NdArray> {
+function targetUnits(targets: Features, sampleWeight: Float32Array): Record<string, NdArray> {
+  const y = denseRows(targets);
   const total = sampleWeight.reduce((a, b) => a + b, 0);
   const columns = Array.from({ length: y.columns }, (_, t) => t);
   const value = (i: number, t: number): number => y.data[i * y.columns + t] as number;
@@ -113,7 +114,7 @@ export function checkFeatureWeights(options: Resolved, columns: number, call: st
 }
 
 /** Scaled rows with masked values at 0, the mean: a slope cannot skip them. */
-function atMean({ x, mask }: DenseBatch): Rows {
+function atMean(x: Rows, mask: Rows | undefined): Rows {
   if (!mask) return x;
   const every = repeatMask(mask, x.rows).data;
   return { ...x, data: x.data.map((value, i) => ((every[i] as number) > 0 ? value : 0)) };
@@ -168,12 +169,9 @@ export async function initialise(
   let batch = await scaleBatch(context, shell(), raw);
   const metricMode = options.metric ?? (start === 'joint' ? 'auto' : 'none');
   if (metricMode !== 'none' && !isSparse(batch.x)) {
-    const drawn = sampleBatch(
-      { ...batch, x: atMean({ ...batch, x: batch.x }), mask: undefined },
-      mostRows,
-      random,
-    );
-    const sample = { ...drawn, x: denseRows(drawn.x), y: head.coordinatesOf(drawn.y, outputs) };
+    const centered = { ...batch, x: atMean(batch.x, batch.mask), mask: undefined };
+    const drawn = sampleBatch(centered, mostRows, random);
+    const sample = { ...drawn, x: denseRows(drawn.x), y: denseRows(head.coordinatesOf(drawn.y, outputs)) };
     const metric = await chooseMetric(
       programs,
       { metric: metricMode, distance: options.distance },

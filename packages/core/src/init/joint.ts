@@ -1,6 +1,6 @@
 // The 'joint' start: each head clusters features and target together, on a half of the features of its own (SPEC §3, §4).
 
-import { beside } from '../data/sparse.js';
+import { beside, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
@@ -95,11 +95,10 @@ export function meanTargets({ y, sampleWeight }: Batch, index: Int32Array, k: nu
     const w = sampleWeight[i] as number;
     total += w;
     weights[cluster] = (weights[cluster] as number) + w;
-    for (let t = 0; t < width; t++) {
-      const value = w * (y.data[i * width + t] as number);
-      sums[cluster * width + t] = (sums[cluster * width + t] as number) + value;
-      overall[t] = (overall[t] as number) + value;
-    }
+    visitRow(y, i, (t, value) => {
+      sums[cluster * width + t] = (sums[cluster * width + t] as number) + w * value;
+      overall[t] = (overall[t] as number) + w * value;
+    });
   });
   return sums.map((sum, i) => {
     const weight = weights[Math.floor(i / width)] as number;

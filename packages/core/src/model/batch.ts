@@ -6,14 +6,14 @@ import { type Features, takeFeatures } from '../data/sparse.js';
 export interface Batch {
   readonly x: Features;
   /** As the head takes it: numbers [N, T], labels as 0 or 1 [N, C], an index of a class [N, 1], or no column at all. */
-  readonly y: Rows;
+  readonly y: Features;
   readonly sampleWeight: Float32Array;
   /** One row, or one a row of x. */
   readonly mask?: Rows | undefined;
 }
 
 /** A batch of dense rows. */
-export type DenseBatch = Batch & { readonly x: Rows };
+export type DenseBatch = Batch & { readonly x: Rows; readonly y: Rows };
 
 /** Rows of a batch in the given order; written over `into`, a batch of as many rows that is no longer used, where given. */
 export function takeBatch(
@@ -28,7 +28,7 @@ export function takeBatch(
     sampleWeight[i - begin] = batch.sampleWeight[order[i] as number] as number;
   return {
     x: takeFeatures(batch.x, order, begin, end, into?.x),
-    y: takeRows(batch.y, order, begin, end, into?.y.data),
+    y: takeFeatures(batch.y, order, begin, end, into?.y),
     sampleWeight,
     mask:
       batch.mask?.rows === 1

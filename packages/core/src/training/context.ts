@@ -1,7 +1,7 @@
 // What every step of training shares: the compiled programs, the options, the head; and the spec that they and a state make.
 
 import { type Rows, repeatMask } from '../data/matrix.js';
-import { type Features, isSparse } from '../data/sparse.js';
+import { denseRows, type Features, isSparse } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import type { Head, HeadFamily } from '../heads/head.js';
@@ -129,13 +129,14 @@ export async function scaleFeatures(
 }
 
 /** Targets in the units of the grid: standardised where the model standardises. */
-export function scaleTargets(state: Pick<ModelState, 'arrays'>, y: Rows): Rows {
+export function scaleTargets(state: Pick<ModelState, 'arrays'>, y: Features): Features {
   const [mean, deviation] = [state.arrays['target.mean']?.data, state.arrays['target.deviation']?.data];
   if (!mean || !deviation) return y;
-  const data = y.data.map(
-    (value, i) => (value - (mean[i % y.columns] as number)) / (deviation[i % y.columns] as number),
+  const { columns, rows, data } = denseRows(y);
+  const scaled = data.map(
+    (value, i) => (value - (mean[i % columns] as number)) / (deviation[i % columns] as number),
   );
-  return { ...y, data };
+  return { data: scaled, rows, columns };
 }
 
 /** A raw batch in the space of the grid. */

@@ -1,7 +1,7 @@
 // Phase 1: hard assignment of a batch through the assign graph, in blocks of rows, and the update of the grid.
 
 import type { Value } from '../backend.js';
-import { blockRowsOf, type Features } from '../data/sparse.js';
+import { blockRowsOf, denseRows, type Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import type { BatchSums } from '../method/ema.js';
 import type { Batch } from '../model/batch.js';
@@ -176,7 +176,7 @@ function nearestTargets(
     const k = head * (spec.prototypes / heads) + own;
     if ((similarity[i] as number) <= (best[k] as number)) return;
     best[k] = similarity[i] as number;
-    for (let j = 0; j < outputs; j++) means[k * outputs + j] = y.data[row * outputs + j] as number;
+    means.set(denseRows(y, row, row + 1).data, k * outputs);
   });
   return means;
 }

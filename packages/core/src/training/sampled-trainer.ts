@@ -3,6 +3,7 @@
 
 import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
+import { denseRows } from '../data/sparse.js';
 import { allocate, type NdArray, type TypedArray } from '../dtype.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
@@ -140,7 +141,8 @@ class SampledTrainer implements GradientTrainer {
 
   private sample(batch: Batch, random: Random, dropout: number): Sample {
     const { spec, index } = this;
-    const own = ownClasses(batch.y, spec);
+    const said = denseRows(batch.y);
+    const own = ownClasses(said, spec);
     const drawn = sampleClasses(own, spec.outputs, this.n, random);
     const prototypes = prototypesOf(index, drawn.classes);
     const count = bucketOf(prototypes.length, spec.prototypes);
@@ -152,10 +154,10 @@ class SampledTrainer implements GradientTrainer {
     arrays.offsets = this.offsets(prototypes, count, own, drawn, random, dropout);
     if (spec.frozen) arrays.active = this.active(prototypes, count);
     const small: GridSpec = { ...spec, prototypes: count, offsets: true, sampled: true };
-    if (spec.candidates !== 'labels') return { spec: small, prototypes, arrays, y: batch.y };
+    if (spec.candidates !== 'labels') return { spec: small, prototypes, arrays, y: said };
     const labels = bucketOf(drawn.classes.length, spec.outputs);
     Object.assign(arrays, this.labels(prototypes, count, own, drawn, labels));
-    const y = columnsOf(batch.y, drawn.classes, labels);
+    const y = columnsOf(said, drawn.classes, labels);
     return { spec: { ...small, outputs: labels, yColumns: labels }, prototypes, arrays, y };
   }
 
