@@ -198,5 +198,6 @@ describe('damaged bytes', () => {
       });
     }
     expect(models).toBeGreaterThan(100);
-  });
+    // Thousands of files: seconds where the machine is busy.
+  }, 30_000);
 });
