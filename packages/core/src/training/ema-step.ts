@@ -5,6 +5,7 @@ import { DataError } from '../errors.js';
 import { decay, emaUpdate } from '../method/ema.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
+import { assignByClass, assignsByClass } from './assign-by-class.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { momentNames } from './graphs.js';
 import { type Assignment, assignRows } from './phase1.js';
@@ -32,7 +33,7 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
   const [prototypes, targets] = [arrays.prototypes as NdArray, arrays.targets];
   const said = targets && code ? host(targets) : new Float64Array(0);
   const means = code ? code.recall(said, state.outputs, spec.heads) : said;
-  const assignment = await assignRows(
+  const assignment = await (assignsByClass(spec) ? assignByClass : assignRows)(
     programs,
     spec,
     {

@@ -4,7 +4,7 @@
 import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
-import { allocate, type NdArray, type TypedArray } from '../dtype.js';
+import type { NdArray, TypedArray } from '../dtype.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
@@ -14,7 +14,15 @@ import { Ownership } from './ownership.js';
 import { disposeAll, uploadBlock, uploadParameters } from './phase1.js';
 import { evaluateLoss, type GradientTrainer, leftOut, Trainer, uploadScalars } from './phase2.js';
 import { type Programs, runOnce, take } from './program.js';
-import { bucketOf, type ClassIndex, type ClassSample, indexClasses, sampleClasses } from './sampling.js';
+import {
+  bucketOf,
+  type ClassIndex,
+  type ClassSample,
+  gatherRows,
+  indexClasses,
+  prototypesOf,
+  sampleClasses,
+} from './sampling.js';
 import { type GridSpec, specKey } from './spec.js';
 
 /**
@@ -148,7 +156,7 @@ class SampledTrainer implements GradientTrainer {
     const count = bucketOf(prototypes.length, spec.prototypes);
     const arrays: Record<string, NdArray> = {};
     for (const [name, array] of Object.entries(this.arrays)) {
-      if (this.rowNames.includes(name)) arrays[name] = gathered(array, prototypes, count);
+      if (this.rowNames.includes(name)) arrays[name] = gatherRows(array, prototypes, count);
       else if (/(^|\.)featureWeights$/.test(name)) arrays[name] = array;
     }
     arrays.offsets = this.offsets(prototypes, count, own, drawn, random, dropout);
@@ -241,29 +249,6 @@ function ownClasses({ data, rows, columns }: Rows, { candidates }: GridSpec): Se
   const own = new Set<number>();
   for (let i = 0; i < data.length; i++) if ((data[i] as number) > 0) own.add(i % columns);
   return own;
-}
-
-function prototypesOf({ starts, prototypes }: ClassIndex, classes: Int32Array): Int32Array {
-  let count = 0;
-  for (const c of classes) count += (starts[c + 1] as number) - (starts[c] as number);
-  const all = new Int32Array(count);
-  let at = 0;
-  for (const c of classes) {
-    const own = prototypes.subarray(starts[c], starts[c + 1]);
-    all.set(own, at);
-    at += own.length;
-  }
-  return all.sort();
-}
-
-/** Rows of an array, with rows of zeros behind them. */
-function gathered({ data, shape, dtype }: NdArray, index: Int32Array, count: number): NdArray {
-  const width = data.length / (shape[0] as number);
-  const rows = allocate(dtype, count * width);
-  index.forEach((k, i) => {
-    for (let j = 0; j < width; j++) rows[i * width + j] = data[k * width + j] as number;
-  });
-  return { data: rows, shape: [count, ...shape.slice(1)], dtype };
 }
 
 /** Columns of y, with columns of zeros behind them. */

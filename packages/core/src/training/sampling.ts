@@ -1,6 +1,6 @@
 // Negative sampling (SPEC §5): which classes a gradient step looks at, and where their prototypes are.
 
-import type { NdArray } from '../dtype.js';
+import { allocate, type NdArray } from '../dtype.js';
 import type { Random } from '../random.js';
 
 /** The prototypes of each class: those of c are prototypes[starts[c]] … prototypes[starts[c + 1] − 1], ascending. */
@@ -74,6 +74,36 @@ function distinct(n: number, limit: number, random: Random): Int32Array {
     chosen.add(chosen.has(at) ? last : at);
   }
   return Int32Array.from(chosen).sort();
+}
+
+/** The prototypes of some classes, ascending. */
+export function prototypesOf({ starts, prototypes }: ClassIndex, classes: Int32Array): Int32Array {
+  let count = 0;
+  for (const c of classes) count += (starts[c + 1] as number) - (starts[c] as number);
+  const all = new Int32Array(count);
+  let at = 0;
+  for (const c of classes) {
+    const own = prototypes.subarray(starts[c], starts[c + 1]);
+    all.set(own, at);
+    at += own.length;
+  }
+  return all.sort();
+}
+
+/** Rows of an array, with rows of `fill` behind them. */
+export function gatherRows(
+  { data, shape, dtype }: NdArray,
+  index: Int32Array,
+  count: number,
+  fill = 0,
+): NdArray {
+  const width = data.length / (shape[0] as number);
+  const rows = allocate(dtype, count * width);
+  index.forEach((k, i) => {
+    for (let j = 0; j < width; j++) rows[i * width + j] = data[k * width + j] as number;
+  });
+  rows.fill(fill, index.length * width);
+  return { data: rows, shape: [count, ...shape.slice(1)], dtype };
 }
 
 /** The next multiple of an eighth of a power of two, at most `limit`: samples of about a size share a graph. */
