@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AccuracyOptions, benchAccuracy } from './accuracy.ts';
 import { benchAssign } from './assign.ts';
 import { type BackendName, backendNames } from './backends.ts';
+import { benchClasses, benchManyClasses, type ClassesOptions, type ManyClassesOptions } from './classes.ts';
 import { Failure } from './failure.ts';
 import { benchMasks } from './masks.ts';
 import { setNames } from './sets.ts';
@@ -80,6 +81,28 @@ program
   .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
   .option('--rounds <n>', 'rounds that count', toCount, 11)
   .action(async (options: SpeedFlags) => cases[options.case](options.backend, options.rounds));
+
+program
+  .command('classes')
+  .description('gradient steps on a sample of very many classes, against the full softmax')
+  .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
+  .option('--rounds <n>', 'rounds that count', toCount, 5)
+  .option('--classes <n>', 'classes, a prototype each', toCount, 100_000)
+  .option('--negatives <n>', 'classes drawn a step beside those of the batch', toCount, 512)
+  .option('--accuracy', 'accuracy on cities_geonames with and without sampling instead')
+  .option('--epochs <n>', 'epochs of finetune, with --accuracy', toCount, 10)
+  .option('--seed <n>', 'seed of the split and of the model, with --accuracy', toSeed, 0)
+  .option('--options <json>', 'options of the classifier, with --accuracy', toOptions, {})
+  .option('--data <path>', 'folder of the data sets', defaultFolder)
+  .addOption(new Option('--memory-of <side>').choices(['sampled', 'full']).hideHelp())
+  .action(async ({ accuracy, data, ...flags }: ClassesFlags) =>
+    accuracy ? benchManyClasses({ ...flags, folder: data }) : benchClasses(flags),
+  );
+
+interface ClassesFlags extends ClassesOptions, Omit<ManyClassesOptions, 'folder'> {
+  readonly accuracy?: true;
+  readonly data: string;
+}
 
 interface SpeedFlags {
   readonly case: keyof typeof cases;
