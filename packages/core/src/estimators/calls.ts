@@ -99,6 +99,7 @@ const rules: Readonly<
     accepts: (v) => typeof v === 'number' && v >= 0 && v < Number.POSITIVE_INFINITY,
   },
   shuffle: boolean,
+  algorithm: optionRules.algorithm,
   optimiser: boolean,
   maxIters: positiveInteger,
   epochs: positiveInteger,

@@ -1,12 +1,19 @@
 // The clusterer: prototypes that stand for themselves.
 
-import { type Matrix, toWeights } from '../data/matrix.js';
+import type { Matrix } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import { DataError, ShapeError, StateError } from '../errors.js';
+import { ShapeError, StateError } from '../errors.js';
 import type { LearningRateCurve } from '../fitting/finder.js';
-import type { FitResult } from '../fitting/fit.js';
+import { type FitResult, fitPasses } from '../fitting/fit.js';
+import { lloydPasses, lloydPassesAtMost } from '../fitting/lloyd.js';
 import { clustererHeads } from '../heads/clusterer.js';
+import type { Batch } from '../model/batch.js';
 import type { ClustererOptions } from '../model/options.js';
+import type { ModelState } from '../model/state.js';
+import { stored, trainable, withoutMasters } from '../model/storage.js';
+import { type Context, scaleBatch, specOf } from '../training/context.js';
+import { inertiaOf } from '../training/inertia.js';
+import { assignRows } from '../training/phase1.js';
 import type { Progress } from '../training/progress.js';
 import {
   checkCall,
@@ -36,6 +43,18 @@ function second<O>(call: string, y: Either<O>, options: O | undefined): O | unde
   );
 }
 
+/** Options of `fit`. */
+export interface ClustererFitOptions extends FitOptions<NoTargets> {
+  /** 'lloyd': exact passes over all rows; 'ema': averages that follow them batch by batch. Default: the model's `algorithm`. */
+  readonly algorithm?: 'ema' | 'lloyd' | undefined;
+}
+
+/** Where the rows of a fit went. */
+interface Fitted {
+  readonly labels: Int32Array;
+  readonly inertia: number;
+}
+
 /**
  * Clustering by prototypes: each row belongs to its nearest one, argmin_k δ(x, p_k).
  *
@@ -43,8 +62,7 @@ function second<O>(call: string, y: Either<O>, options: O | undefined): O | unde
  * Errors: OptionError for an unknown or impossible option.
  */
 export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
-  private fittedTo: { readonly labels: Int32Array; readonly inertia: number; readonly nIter: number } | null =
-    null;
+  private fittedTo: (Fitted & { readonly nIter: number }) | null = null;
 
   constructor(options: ClustererOptions) {
     super(options, clustererHeads, 'FastKMeansClusterer');
@@ -66,19 +84,41 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
     return super.fitBatch(X, undefined, second('fitBatch', y, options));
   }
 
+  /**
+   * Learns X [N, D] from the start, which looks at rows of all (those of the first batch with `shuffle: false`).
+   * 'ema' goes on as `fitBatch` does, batch by batch, for `maxIters` passes (default 10) or until no prototype moves by more
+   * than `tol`; after each pass older ones count a tenth. 'lloyd' puts every prototype at the mean of its rows, and one without
+   * rows at the row farthest from its own, for `maxIters` passes (default 300) or until no row changes its cluster or
+   * Σ ‖shift‖² <= `tol` · the mean variance of the columns, as scikit-learn. Errors: as `fitBatch`; the signal's reason.
+   */
   override async fit(
     X: Matrix,
-    y?: Either<FitOptions<NoTargets>>,
-    options?: FitOptions<NoTargets>,
+    y?: Either<ClustererFitOptions>,
+    options?: ClustererFitOptions,
   ): Promise<FitResult> {
-    const given = second('fit', y, options) ?? {};
-    const result = await super.fit(X, undefined, given);
-    // Both look at this fit's grid: they start before the next call in the queue does.
-    const [{ data: labels }, inertia] = await Promise.all([
-      this.read('fit', X, this.maskOf(given), 'label'),
-      this.inertiaOf('fit', X, given),
-    ]);
-    this.fittedTo = { labels: labels as Int32Array, inertia, nIter: result.nIter };
+    const all = second('fit', y, options) ?? {};
+    checkCall('fit', all, 'fit', ['algorithm']);
+    const { algorithm = this.options.algorithm, ...given } = all;
+    const lloyd = algorithm === 'lloyd';
+    let fitted: Fitted | undefined;
+    // Exact passes see all rows from the start, in an order that does not matter.
+    const result = await this.fitBy(
+      async (context, start, rows, order, run, evaluation) => {
+        const learned = lloyd
+          ? await lloydPasses(context, start, rows, run, evaluation)
+          : await fitPasses(context, start, rows, order, run, evaluation);
+        const seen = stored(learned.state, this.options.dtype, 'fit');
+        // Rows that evaluate are rows of X too.
+        const whole = given.evalFraction ? await this.scaled('fit', seen, X, given) : rows;
+        fitted = await this.judged(context, seen, whole);
+        return learned;
+      },
+      Number.POSITIVE_INFINITY,
+      X,
+      undefined,
+      lloyd ? { maxIters: lloydPassesAtMost, ...given, shuffle: true } : given,
+    );
+    this.fittedTo = { ...(fitted as Fitted), nIter: result.nIter };
     return result;
   }
 
@@ -135,18 +175,23 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
   async score(X: Matrix, y?: Either<RowOptions>, options?: RowOptions): Promise<number> {
     const given = second('score', y, options) ?? {};
     checkCall('score', given);
-    return -(await this.inertiaOf('score', X, given));
+    const state = this.fitted('score');
+    const rows = await this.scaled('score', state, X, given);
+    return -(await this.judged(this.context(), state, rows)).inertia;
   }
 
-  private async inertiaOf(call: string, X: Matrix, options: RowOptions): Promise<number> {
-    const { data } = await this.read(call, X, this.maskOf(options), 'distance');
-    const rows = data.length;
-    if (rows === 0)
-      throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows });
-    const weights = toWeights(options.sampleWeight, rows, call);
-    let inertia = 0;
-    for (let i = 0; i < rows; i++) inertia += (weights?.[i] ?? 1) * (data[i] as number);
-    return inertia;
+  /** Checked rows in the space of the prototypes. */
+  private scaled(call: string, state: ModelState, X: Matrix, options: RowOptions): Promise<Batch> {
+    return scaleBatch(this.context(), state, this.checkBatch(X, undefined, options, call).batch);
+  }
+
+  /** Where scaled rows belong, and Σ w·δ of that in float64. */
+  private async judged(context: Context, state: ModelState, rows: Batch): Promise<Fitted> {
+    const seen = trainable(withoutMasters(state));
+    const spec = specOf(context, seen, rows.mask !== undefined);
+    const { programs, options, signal } = context;
+    const { index } = await assignRows(programs, spec, seen.arrays, rows, options.targetAssignment, signal);
+    return { labels: index, inertia: inertiaOf(options.distance, seen.arrays, rows, index) };
   }
 
   private lastFit(name: string): NonNullable<FastKMeansClusterer['fittedTo']> {

@@ -42,7 +42,7 @@ import { checkedBackend, checkOptions, resolveOptions } from './options.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
 const [fitRows, finetuneRows] = [10240, 256];
-const defaults = { maxIters: 10, tol: 1e-4, epochs: 60 } as const;
+const defaults = { epochs: 60 } as const;
 
 /** Checked arguments of a training call: raw units, mask of X's rows, and what y says there is to answer. */
 interface Raw extends Outputs {
@@ -221,9 +221,21 @@ export abstract class PrototypeModel<Y> {
    * reason where aborted.
    */
   fit(X: Matrix, y: Y, options: FitOptions<Y> = {}): Promise<FitResult> {
+    return this.fitBy(fitPasses, fitRows, X, y, options);
+  }
+
+  /** `fit` by passes of some kind; the start of shuffled rows looks at so many of them, or at a batch. */
+  protected fitBy(
+    passes: typeof fitPasses,
+    startRows: number,
+    X: Matrix,
+    y: Y,
+    options: FitOptions<Y>,
+  ): Promise<FitResult> {
     return this.inTurn(async () => {
       checkCall('fit', options);
-      options.signal?.throwIfAborted();
+      const { maxIters = 10, tol = 1e-4, shuffle = true, onProgress, signal } = options;
+      signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
       const before = frozen ? this.state : this.given('fit');
       // A fit from the start learns its classes anew.
@@ -233,27 +245,19 @@ export abstract class PrototypeModel<Y> {
       const random = new Random(this.options.randomState);
       const { training, evaluation } = this.split(raw, options, 0, random, 'fit');
       const n = training.x.rows;
-      const shuffle = options.shuffle ?? true;
       const order = shuffle ? random.permutation(n) : Uint32Array.from({ length: n }, (_, i) => i);
       const batchSize = this.options.batchSize ?? fitRows;
       const counting = order.filter((row) => (training.sampleWeight[row] as number) > 0);
-      const first = Math.min(counting.length, shuffle ? Math.max(batchSize, fitRows) : batchSize);
-      const context = this.context(options.signal);
+      const first = Math.min(counting.length, shuffle ? Math.max(batchSize, startRows) : batchSize);
+      const context = this.context(signal);
       const sample = { ...raw, batch: takeBatch(training, counting, 0, first) };
-      const { state: start } = await this.ready(before, sample, 'fit', options.signal);
-      const { state, result } = await fitPasses(
+      const { state: start } = await this.ready(before, sample, 'fit', signal);
+      const { state, result } = await passes(
         context,
         start,
         await scaleBatch(context, start, training),
         order,
-        {
-          maxIters: options.maxIters ?? defaults.maxIters,
-          tol: options.tol ?? defaults.tol,
-          shuffle,
-          batchSize,
-          onProgress: options.onProgress,
-          signal: options.signal,
-        },
+        { maxIters, tol, shuffle, batchSize, onProgress, signal },
         evaluation && (await scaleBatch(context, start, evaluation)),
       );
       await this.keep(state, 'fit', evaluation);

@@ -25,6 +25,23 @@ export interface FitResult {
   readonly history: readonly Progress[];
 }
 
+/**
+ * Share of a cluster's age that counts in the next pass. The rows are the same, and its prototype lies better now: what they
+ * said of it before would only hold it back. A stream, whose rows are new, is one pass and forgets nothing.
+ */
+const kept = 0.1;
+
+const faded = (state: ModelState): ModelState => {
+  const less = (ages: Float64Array): Float64Array => ages.map((age) => kept * age);
+  const { ages, coordinateAges, spread } = state;
+  return {
+    ...state,
+    ages: less(ages),
+    coordinateAges: coordinateAges && less(coordinateAges),
+    spread: less(spread),
+  };
+};
+
 /** Passes over scaled rows until nothing moves by more than tol. `order` fixes the first pass. */
 export async function fitPasses(
   context: Context,
@@ -44,6 +61,7 @@ export async function fitPasses(
     if (pass > 0 && run.shuffle) [turn, state] = draw(state, (random) => random.permutation(n));
     let shift = 0;
     const spec = specOf(context, state, rows.mask !== undefined);
+    if (pass > 0 && spec.head.task === 'clusterer') state = faded(state);
     const weights = new Float64Array(state.ages.length);
     const worst: Worst = new Map();
     for (let begin = 0; begin < n; begin += run.batchSize) {

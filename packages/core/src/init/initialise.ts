@@ -218,11 +218,10 @@ export async function initialise(
       signal,
     );
   } else {
-    const sample = sampleBatch(batch, mostRows, random);
     grid =
       head.start === 'strata'
-        ? await strataStart(programs, options, sample, start, random)
-        : await rowsStart(programs, options, sample, start, random);
+        ? await strataStart(programs, options, sampleBatch(batch, mostRows, random), start, random)
+        : await rowsStart(programs, options, batch, start, random);
   }
   const count = (grid.prototypes as NdArray).shape[0] as number;
   return {

@@ -58,3 +58,59 @@ export async function kMeansPlusPlus(
   }
   return centers;
 }
+
+/** Of the given rows the one as a center that leaves the least Σ w·δ, and δ of all n rows to the nearest center with it. */
+export type TakeBest = (rows: readonly number[]) => Promise<{ best: number; nearest: ArrayLike<number> }>;
+
+/**
+ * Rows that make better centers, at a pass over the rows for each: of the candidates of a draw it takes the one that lowers
+ * Σ w·δ most. scikit-learn draws 2 + ln k of them; more cost little beside the pass.
+ */
+export async function greedyKMeansPlusPlus(
+  takeBest: TakeBest,
+  weights: ArrayLike<number>,
+  k: number,
+  random: Random,
+): Promise<number[]> {
+  const n = weights.length;
+  const upTo = new Float64Array(n);
+  const drawer = (mass: (i: number) => number): (() => number) | null => {
+    let total = 0;
+    for (let i = 0; i < n; i++) upTo[i] = total += mass(i);
+    return total > 0 && total < Number.POSITIVE_INFINITY
+      ? () => firstAbove(upTo, random.uniform() * total)
+      : null;
+  };
+  const weight = (i: number): number => weights[i] as number;
+  const centers: number[] = [];
+  // Rounding puts a center that lies far out at some distance from itself, and others below 0, which is no probability.
+  const isCenter = new Uint8Array(n);
+  let nearest: ArrayLike<number> = [];
+  const mass = (i: number): number => (isCenter[i] === 1 ? 0 : weight(i) * Math.max(0, nearest[i] as number));
+  while (centers.length < k) {
+    // Where all rows lie on centers, weights draw.
+    const spread = centers.length > 0 ? drawer(mass) : null;
+    const drawn = Array.from(
+      { length: spread ? candidatesPerRound : 1 },
+      spread ?? (drawer(weight) as () => number),
+    );
+    const taken = await takeBest(drawn);
+    const center = drawn[taken.best] as number;
+    centers.push(center);
+    isCenter[center] = 1;
+    nearest = taken.nearest;
+  }
+  return centers;
+}
+
+/** The first of ascending sums above a value; the last one that rises guards against rounding. */
+function firstAbove(sums: Float64Array, value: number): number {
+  let [low, high] = [0, sums.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sums[middle] as number) > value) high = middle;
+    else low = middle + 1;
+  }
+  while (low > 0 && sums[low] === sums[low - 1]) low--;
+  return low;
+}

@@ -2,7 +2,7 @@
 
 import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
-import { blockRowsOf, denseRows, type Features, isSparse, visitRow } from '../data/sparse.js';
+import { blockRowsOf, type Features, isSparse, visitRow } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
@@ -10,10 +10,12 @@ import { clustererHead } from '../heads/clusterer.js';
 import { emaUpdate } from '../method/ema.js';
 import { compare, type Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
-import { assignRows, disposeAll } from '../training/phase1.js';
+import { type Assignment, assignRows, disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take, uploadMask, uploadRows } from '../training/program.js';
 import { f32, type GridSpec } from '../training/spec.js';
+import { greedyRows } from './greedy.js';
 import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
+import { maskOf, presentRow } from './present-row.js';
 
 export interface MeansProblem {
   readonly rows: Features;
@@ -25,33 +27,70 @@ export interface MeansProblem {
   readonly featureWeights?: Float32Array | undefined;
   readonly k: number;
   readonly passes: number;
-  /** Draw the start by k-means++, or uniformly. */
-  readonly start: 'kmeans++' | 'random';
+  /** Draw the start by k-means++; by its greedy form, which is better, takes longer and holds all rows dense; or uniformly. */
+  readonly start: 'greedy' | 'kmeans++' | 'random';
 }
 
-/** Centers [k, D] and the center of each row. */
+/** Centers [k, D], the center of each row, and Σ w·δ to it. */
 export interface Means {
   readonly centers: Float32Array;
   readonly index: Int32Array;
+  readonly inertia: number;
 }
 
 /** Errors: none; k is at least 1 and the weights are not all zero. */
 export async function clusterRows(programs: Programs, problem: MeansProblem, random: Random): Promise<Means> {
-  const { rows, mask, k, sampleWeight } = problem;
+  const { rows, mask, k } = problem;
   const { columns } = rows;
-  const chosen =
-    problem.start === 'random'
-      ? Array.from(random.permutation(rows.rows).subarray(0, k))
-      : await spreadOut(programs, problem, random);
+  const chosen = await chosenRows(programs, problem, random);
   while (chosen.length < k) chosen.push(random.below(rows.rows));
   const centers = new Float64Array(k * columns);
   chosen.forEach((row, i) => {
     centers.set(presentRow(problem, row), i * columns);
   });
 
+  for (let pass = 0; ; pass++) {
+    const assigned = await assignToCenters(programs, problem, centers);
+    const means = (): Means => ({
+      centers: Float32Array.from(centers),
+      index: assigned.index,
+      inertia: assigned.spread[0] as number,
+    });
+    if (pass === problem.passes) return means();
+    // Ages of zero make an EMA step a Lloyd step: η = 1.
+    const moved = emaUpdate(
+      {
+        distance: problem.distance,
+        prototypes: centers,
+        means: new Float64Array(0),
+        ages: new Float64Array(k),
+        coordinateAges: mask && new Float64Array(k * columns),
+        frozen: new Uint8Array(k),
+      },
+      assigned.sums,
+    );
+    if (moved === 0) return means();
+  }
+}
+
+/** Rows to start from, as the problem asks. */
+async function chosenRows(programs: Programs, problem: MeansProblem, random: Random): Promise<number[]> {
+  const { rows, k, start } = problem;
+  if (start === 'random') return Array.from(random.permutation(rows.rows).subarray(0, k));
+  return start === 'greedy' ? greedyRows(programs, problem, random) : spreadOut(programs, problem, random);
+}
+
+/** The rows at their nearest of the centers [k, D]. */
+export function assignToCenters(
+  programs: Programs,
+  { rows, mask, sampleWeight, distance, featureWeights }: Omit<MeansProblem, 'k' | 'passes' | 'start'>,
+  centers: ArrayLike<number>,
+): Promise<Assignment> {
+  const { columns } = rows;
+  const k = centers.length / columns;
   const spec: GridSpec = {
     head: clustererHead,
-    distance: problem.distance,
+    distance,
     routing: { softType: 'hard', temperature: 1, topK: -1 },
     scaling: 'none',
     heads: 1,
@@ -71,44 +110,12 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
     frozen: false,
     offsets: false,
   };
+  const arrays = {
+    prototypes: ndarray(Float32Array.from(centers), [k, columns]),
+    ...(featureWeights ? { featureWeights: ndarray(featureWeights, [1, columns]) } : {}),
+  };
   const y: Rows = { data: new Float32Array(0), rows: rows.rows, columns: 0 };
-  const weights = problem.featureWeights;
-  let index: Int32Array = new Int32Array(rows.rows);
-  for (let pass = 0; ; pass++) {
-    const arrays = {
-      prototypes: ndarray(centers, [k, columns]),
-      ...(weights ? { featureWeights: ndarray(weights, [1, columns]) } : {}),
-    };
-    const assigned = await assignRows(programs, spec, arrays, { x: rows, y, mask, sampleWeight }, 'mean');
-    index = assigned.index;
-    if (pass === problem.passes) return { centers: Float32Array.from(centers), index };
-    // Ages of zero make an EMA step a Lloyd step: η = 1.
-    const moved = emaUpdate(
-      {
-        distance: problem.distance,
-        prototypes: centers,
-        means: new Float64Array(0),
-        ages: new Float64Array(k),
-        coordinateAges: mask && new Float64Array(k * columns),
-        frozen: new Uint8Array(k),
-      },
-      assigned.sums,
-    );
-    if (moved === 0) return { centers: Float32Array.from(centers), index };
-  }
-}
-
-/** What the mask says of a row, or of all. */
-const maskOf = (mask: Rows, row: number): Float32Array => {
-  const at = mask.rows === 1 ? 0 : row;
-  return denseRows(mask, at, at + 1).data;
-};
-
-/** A row with 0 where it is masked. */
-function presentRow({ rows, mask }: MeansProblem, row: number): Float32Array {
-  const { data } = denseRows(rows, row, row + 1);
-  const own = mask && maskOf(mask, row);
-  return own ? data.map((value, j) => ((own[j] as number) > 0 ? value : 0)) : data;
+  return assignRows(programs, spec, arrays, { x: rows, y, mask, sampleWeight }, 'mean');
 }
 
 /** Weighted mean of the rows, a coordinate at a time over the rows that report it; 0 where none does. */

@@ -30,6 +30,7 @@ export async function assignByClass(
   arrays: Readonly<Record<string, NdArray>>,
   batch: Batch,
   targetAssignment: TargetAssignment,
+  signal?: AbortSignal,
 ): Promise<Assignment> {
   const { prototypes: k, columns } = spec;
   const n = batch.x.rows;
@@ -60,6 +61,7 @@ export async function assignByClass(
       small,
       takeBatch(batch, order, begin, end),
       targetAssignment,
+      signal,
     );
     for (let i = begin; i < end; i++) {
       const row = order[i] as number;

@@ -23,8 +23,13 @@ const leastSpread = 1e-6;
 
 const host = (array: NdArray): Float64Array => Float64Array.from(array.data);
 
-/** Moves the grid by one batch; the state that came in is left alone. */
-export async function emaStep(context: Context, before: ModelState, batch: Batch): Promise<EmaStep> {
+/** Moves the grid by one batch, as `revise` changes what was found; the state that came in is left alone. */
+export async function emaStep(
+  context: Context,
+  before: ModelState,
+  batch: Batch,
+  revise: (found: Assignment) => Assignment = (found) => found,
+): Promise<EmaStep> {
   const { options, programs } = context;
   let state = before;
   const spec = specOf(context, state, batch.mask !== undefined);
@@ -33,7 +38,7 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
   const [prototypes, targets] = [arrays.prototypes as NdArray, arrays.targets];
   const said = targets && code ? host(targets) : new Float64Array(0);
   const means = code ? code.recall(said, state.outputs, spec.heads) : said;
-  const assignment = await (assignsByClass(spec) ? assignByClass : assignRows)(
+  const found = await (assignsByClass(spec) ? assignByClass : assignRows)(
     programs,
     spec,
     {
@@ -42,7 +47,9 @@ export async function emaStep(context: Context, before: ModelState, batch: Batch
     },
     batch,
     options.targetAssignment,
+    context.signal,
   );
+  const assignment = revise(found);
   // What gradients have taught is no mean of rows any more: from then on rows move it where it is stored.
   const stored = state.trained && code !== null;
   const moving = {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toRows } from '../data/matrix.js';
 import { toFeatures } from '../data/sparse.js';
 import { Random } from '../random.js';
 import { addRows, type HostSums, summedByIndex } from './host-sums.js';
@@ -12,22 +13,21 @@ function sumsOf(
   index: number[],
   heads: number,
   prototypes: number,
+  mask?: number[][],
 ): HostSums {
   const x = toFeatures(X, place);
   const { columns, rows } = x;
-  const totals: HostSums = {
-    weights: new Float64Array(prototypes),
-    sums: new Float64Array(prototypes * columns),
-    spread: new Float64Array(2 * heads),
-  };
-  addRows(
-    totals,
+  return addRows(
     { heads, prototypes, columns },
-    { x, y: { data: new Float32Array(0), rows, columns: 0 }, sampleWeight: Float32Array.from(weights) },
+    {
+      x,
+      y: { data: new Float32Array(0), rows, columns: 0 },
+      sampleWeight: Float32Array.from(weights),
+      mask: mask && toRows(mask, place),
+    },
     Int32Array.from(index),
     Float32Array.from(index, (_, i) => i + 1),
   );
-  return totals;
 }
 
 describe('addRows', () => {
@@ -83,6 +83,24 @@ describe('addRows', () => {
     expect(sparse).toEqual(dense);
   });
 
+  it('adds what the mask lets through, and its weight in every column', () => {
+    const X = [
+      [1, Number.NaN, 0],
+      [2, 5, 7],
+    ];
+    const mask = [
+      [1, 0, 1],
+      [0.5, 1, 2],
+    ];
+    const { sums, coordinateWeights, weights } = sumsOf(X, [1, 2], [0, 0], 1, 1, mask);
+    expect([...weights]).toEqual([3]);
+    expect([...sums]).toEqual([3, 10, 14]);
+    expect([...(coordinateWeights as Float64Array)]).toEqual([2, 2, 3]);
+    const sparse = { indptr: [0, 2, 5], indices: [0, 1, 0, 1, 2], values: [1, Number.NaN, 2, 5, 7] };
+    expect(sumsOf({ ...sparse, shape: [2, 3] }, [1, 2], [0, 0], 1, 1, mask).sums).toEqual(sums);
+    expect([...sumsOf(X, [1, 2], [0, 0], 1, 1, [[0, 0, 1]]).sums]).toEqual([0, 0, 14]);
+  });
+
   it('goes on growing where float32 stands still', () => {
     const n = 300;
     const X = Array.from({ length: n }, (_, i) => [i === 0 ? 2 ** 25 : 1]);
@@ -104,7 +122,7 @@ describe('summedByIndex', () => {
   it('is true where the index of the nearest prototype says where all of a row goes', () => {
     expect(summedByIndex(spec)).toBe(true);
     expect(summedByIndex({ ...spec, candidates: 'labels', joint: true })).toBe(true);
-    for (const other of [{ candidates: 'class' as const }, { masked: true }, { repels: true }]) {
+    for (const other of [{ candidates: 'class' as const }, { repels: true }]) {
       expect(summedByIndex({ ...spec, ...other })).toBe(false);
     }
   });

@@ -8,8 +8,9 @@ import type { Batch } from '../model/batch.js';
 import type { TargetAssignment } from '../model/options.js';
 import { assignGraph, assignNames } from './assign.js';
 import { parameterNames } from './graphs.js';
-import { addRows, type HostSums, summedByIndex } from './host-sums.js';
+import { addRows, summedByIndex } from './host-sums.js';
 import { type Programs, runOnce, take, uploadMask, uploadRows } from './program.js';
+import { breathe } from './progress.js';
 import { type GridSpec, specKey } from './spec.js';
 
 /** Where the rows went. */
@@ -104,6 +105,7 @@ export async function assignRows(
   arrays: Arrays,
   batch: Batch,
   targetAssignment: TargetAssignment,
+  signal?: AbortSignal,
 ): Promise<Assignment> {
   const onHost = summedByIndex(spec);
   const program = await programs.get(
@@ -121,6 +123,7 @@ export async function assignRows(
   const size = rowsThatFit(batch.x, spec.prototypes);
   try {
     for (let begin = 0; begin < n; begin += size) {
+      await breathe(signal);
       const end = Math.min(n, begin + size);
       const results = await runOnce(program, parameters, uploadBlock(programs, batch, begin, end));
       index.set((await take(results.index as Value)).data, begin * heads);
@@ -136,7 +139,7 @@ export async function assignRows(
   } finally {
     disposeAll(parameters);
   }
-  if (onHost) addRows(sums as unknown as HostSums, spec, batch, index, delta);
+  if (onHost) Object.assign(sums, addRows(spec, batch, index, delta));
   const targetMeans =
     spec.head.code === null
       ? new Float64Array(0)

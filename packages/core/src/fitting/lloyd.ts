@@ -1,0 +1,147 @@
+// Lloyd's algorithm (1982): passes over all rows that put every prototype at the mean of its rows, exactly, until the rows
+// stay where they are. A pass is a step of phase 1 over one batch of all rows with no past: ages of 0 make η = 1.
+
+import { type NdArray, ndarray } from '../dtype.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import { type Context, specOf } from '../training/context.js';
+import { emaStep, prune } from '../training/ema-step.js';
+import { addRows } from '../training/host-sums.js';
+import { inertiaOf } from '../training/inertia.js';
+import type { Assignment } from '../training/phase1.js';
+import { breathe, type Progress } from '../training/progress.js';
+import type { GridSpec } from '../training/spec.js';
+import { type FitResult, type FitRun, lossOf } from './fit.js';
+
+/** Passes unless said otherwise; as scikit-learn. */
+export const lloydPassesAtMost = 300;
+
+/**
+ * Passes until no row changes its prototype, or Σ ‖p′ − p‖² <= tol · mean variance of the columns, as scikit-learn has it.
+ * Prototypes without rows go to the rows farthest from theirs; frozen ones stay. `shuffle` and `batchSize` say nothing here.
+ */
+export async function lloydPasses(
+  context: Context,
+  start: ModelState,
+  rows: Batch,
+  run: FitRun,
+  evaluation: Batch | undefined,
+): Promise<{ state: ModelState; result: FitResult }> {
+  const { minWeight, distance } = context.options;
+  const masked = rows.mask !== undefined;
+  const history: Progress[] = [];
+  // Rows of unit length vary by 1 in all.
+  const variance = distance === 'cosine' ? 1 / rows.x.columns : meanVariance(rows);
+  let state = start;
+  let [best, bestLoss] = [start, Number.POSITIVE_INFINITY];
+  let index: Int32Array | undefined;
+  let converged = false;
+  while (history.length < run.maxIters && !converged) {
+    await breathe(run.signal);
+    const spec = specOf(context, state, masked);
+    const frozen = (state.arrays.frozen as NdArray).data;
+    const step = await emaStep(context, withoutPast(state, masked), rows, (found) =>
+      repaired(found, spec, rows, frozen),
+    );
+    const moved = squaredShift(state, step.state);
+    state = step.state;
+    const own = step.assignment.index;
+    converged = index?.every((k, i) => k === own[i]) === true || moved <= run.tol * variance;
+    index = own;
+    const evalLoss = evaluation && (await lossOf(context, state, evaluation));
+    if (evalLoss !== undefined && evalLoss < bestLoss) [best, bestLoss] = [state, evalLoss];
+    const [cost = 0, weight = 0] = step.assignment.spread;
+    const progress: Progress = {
+      phase: 'fit',
+      done: history.length + 1,
+      of: run.maxIters,
+      shift: step.shift,
+      loss: cost / weight,
+      ...(evalLoss === undefined ? {} : { evalLoss }),
+    };
+    history.push(progress);
+    run.onProgress?.(progress);
+  }
+  state = aged(evaluation ? best : state);
+  if (minWeight > 0) state = prune(state, minWeight);
+  return { state, result: { nIter: history.length, converged, history } };
+}
+
+/** The state as if no row had been seen. */
+function withoutPast(state: ModelState, masked: boolean): ModelState {
+  const { ages, arrays, spread } = state;
+  const coordinates = (arrays.prototypes as NdArray).data.length;
+  return {
+    ...state,
+    ages: new Float64Array(ages.length),
+    coordinateAges: masked || state.coordinateAges ? new Float64Array(coordinates) : null,
+    spread: new Float64Array(spread.length),
+  };
+}
+
+/** Prototypes that no row chose are as old as new ones, so that a stream can go on from here. */
+const aged = (state: ModelState): ModelState => {
+  const since = (ages: Float64Array): Float64Array => ages.map((age) => (age > 0 ? age : 1));
+  return {
+    ...state,
+    ages: since(state.ages),
+    coordinateAges: state.coordinateAges && since(state.coordinateAges),
+  };
+};
+
+/** Σ ‖p′ − p‖² over all prototypes; pruning moves them beyond measure. */
+function squaredShift(before: ModelState, after: ModelState): number {
+  const [p, q] = [before.arrays.prototypes as NdArray, after.arrays.prototypes as NdArray];
+  let sum = p.data.length === q.data.length ? 0 : Number.POSITIVE_INFINITY;
+  for (let i = 0; i < q.data.length; i++) sum += ((q.data[i] as number) - (p.data[i] as number)) ** 2;
+  return sum;
+}
+
+/** Mean over the columns of their weighted variance: what one cluster of all rows would cost, a row and column. */
+function meanVariance(rows: Batch): number {
+  const { columns } = rows.x;
+  const index = new Int32Array(rows.x.rows);
+  const one = { heads: 1, prototypes: 1, columns };
+  const { weights, sums, coordinateWeights } = addRows(one, rows, index, new Float32Array(index.length));
+  const total = weights[0] as number;
+  const mean = sums.map((sum, j) => {
+    const weight = coordinateWeights ? (coordinateWeights[j] as number) : total;
+    return weight > 0 ? sum / weight : 0;
+  });
+  const prototypes = ndarray(mean, [1, columns]);
+  return inertiaOf('euclidean', { prototypes }, rows, index) / (total * columns);
+}
+
+/**
+ * The assignment with every prototype that has no row at the row farthest from its own, which leaves that one; the next
+ * farthest for the next. Rows that lie on their prototypes stay, and so does the last row of a prototype.
+ */
+export function repaired(
+  found: Assignment,
+  spec: GridSpec,
+  batch: Batch,
+  frozen: ArrayLike<number>,
+): Assignment {
+  const { cost, sums } = found;
+  const empty = Array.from(sums.weights.keys()).filter((k) => sums.weights[k] === 0 && frozen[k] !== 1);
+  if (empty.length === 0) return found;
+  const index = found.index.slice();
+  const counts = (i: number): boolean => (batch.sampleWeight[i] as number) > 0;
+  const members = new Uint32Array(sums.weights.length);
+  index.forEach((k, i) => {
+    if (counts(i)) members[k] = (members[k] as number) + 1;
+  });
+  const far = Array.from(index.keys()).filter((i) => counts(i) && (cost[i] as number) > 0);
+  far.sort((a, b) => (cost[b] as number) - (cost[a] as number));
+  let next = 0;
+  for (const k of empty) {
+    while (next < far.length && (members[index[far[next] as number] as number] as number) < 2) next++;
+    const row = far[next++];
+    if (row === undefined) break;
+    const from = index[row] as number;
+    members[from] = (members[from] as number) - 1;
+    index[row] = k;
+  }
+  const { means } = sums;
+  return { ...found, index, sums: { ...addRows(spec, batch, index, cost), means } };
+}

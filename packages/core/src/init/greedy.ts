@@ -1,0 +1,95 @@
+// Greedy k-means++ through a graph: a candidate's worth is a product over the rows, so that a step reads back n numbers.
+
+import type { Value } from '../backend.js';
+import { type Rows, repeatMask } from '../data/matrix.js';
+import { denseRows, type Features } from '../data/sparse.js';
+import { ndarray } from '../dtype.js';
+import { expandDims } from '../graph/functions.js';
+import { BATCH } from '../graph/ir.js';
+import { argMax, matmul, min, neg, oneHot, reshape } from '../graph/ops.js';
+import { type Tensor, trace } from '../graph/trace.js';
+import { compare, type Distance } from '../method/similarity.js';
+import type { Random } from '../random.js';
+import { disposeAll } from '../training/phase1.js';
+import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
+import { f32 } from '../training/spec.js';
+import { candidatesPerRound, greedyKMeansPlusPlus } from './kmeanspp.js';
+import { presentRow } from './present-row.js';
+
+export interface GreedyProblem {
+  /** Made dense where they are not: a pass over them for every center would do that again and again. */
+  readonly rows: Features;
+  /** One row, or one a row of `rows`. */
+  readonly mask?: Rows | undefined;
+  readonly sampleWeight: Float32Array;
+  readonly distance: Distance;
+  /** Diagonal metric [D]. */
+  readonly featureWeights?: Float32Array | undefined;
+  readonly k: number;
+}
+
+/** Farther than any row. */
+const far = 3e38;
+
+/** k rows that make good centers; the uploads live as long as the search. */
+export async function greedyRows(
+  programs: Programs,
+  problem: GreedyProblem,
+  random: Random,
+): Promise<number[]> {
+  const { mask, distance, featureWeights, sampleWeight, k } = problem;
+  const rows = denseRows(problem.rows);
+  const { columns } = rows;
+  const n = rows.rows;
+  const specs = {
+    x: f32(BATCH, columns),
+    sampleWeight: f32(BATCH),
+    nearest: f32(BATCH),
+    candidates: f32(candidatesPerRound, columns),
+    ...(mask ? { mask: f32(BATCH, columns) } : {}),
+    ...(featureWeights ? { featureWeights: f32(1, columns) } : {}),
+  };
+  const program = await programs.get(`bestCenter ${distance} ${columns} ${!!mask} ${!!featureWeights}`, () =>
+    trace('bestCenter', specs, (t: Readonly<Record<string, Tensor>>) => {
+      const { delta } = compare({
+        distance,
+        x: t.x as Tensor,
+        prototypes: t.candidates as Tensor,
+        mask: t.mask,
+        weights: t.featureWeights,
+      });
+      // δ to the nearest center if the candidate were one [B, C], and what all rows would pay [1, C]
+      const lowered = min(delta, expandDims(t.nearest as Tensor, 1));
+      const best = argMax(neg(matmul(expandDims(t.sampleWeight as Tensor, 0), lowered)));
+      const column = oneHot(best, candidatesPerRound);
+      return { best, nearest: reshape(matmul(lowered, column, { transposeB: true }), [BATCH]) };
+    }),
+  );
+  const fixed = {
+    x: uploadRows(programs, rows),
+    sampleWeight: programs.upload(ndarray(sampleWeight, [n])),
+    ...(mask ? { mask: uploadRows(programs, repeatMask(mask, n)) } : {}),
+    ...(featureWeights ? { featureWeights: programs.upload(ndarray(featureWeights, [1, columns])) } : {}),
+  };
+  let nearest: ArrayLike<number> = new Float32Array(n).fill(far);
+  const takeBest = async (chosen: readonly number[]) => {
+    // Where there are fewer the last one stands in: the first of equals is taken.
+    const candidates = new Float32Array(candidatesPerRound * columns);
+    for (let i = 0; i < candidatesPerRound; i++) {
+      const row = chosen[Math.min(i, chosen.length - 1)] as number;
+      candidates.set(presentRow({ rows, mask }, row), i * columns);
+    }
+    const results = await runOnce(program, fixed, {
+      candidates: programs.upload(ndarray(candidates, [candidatesPerRound, columns])),
+      nearest: programs.upload(ndarray(nearest, [n])),
+    });
+    const best = (await take(results.best as Value)).data[0] as number;
+    nearest = (await take(results.nearest as Value)).data;
+    return { best, nearest };
+  };
+  try {
+    return await greedyKMeansPlusPlus(takeBest, sampleWeight, k, random);
+  } finally {
+    disposeAll(fixed);
+  }
+}

@@ -1,0 +1,88 @@
+// Σ w·δ of rows to given prototypes, exactly: differences in float64, where a graph expands them in float32.
+
+import type { Rows } from '../data/matrix.js';
+import { denseRows, isSparse } from '../data/sparse.js';
+import type { NdArray } from '../dtype.js';
+import type { Distance } from '../method/similarity.js';
+import type { Batch } from '../model/batch.js';
+
+/** One row and its prototype: `weight(j)` is the mask times the metric in column j. */
+interface Pair {
+  readonly x: ArrayLike<number>;
+  readonly p: ArrayLike<number>;
+  readonly weight: (j: number) => number;
+}
+
+/** Σ_j f(weight, x, p) over the columns that count; what is masked may hold anything. */
+function over({ x, p, weight }: Pair, f: (m: number, x: number, p: number) => number): number {
+  let sum = 0;
+  for (let j = 0; j < x.length; j++) {
+    const m = weight(j);
+    if (m > 0) sum += f(m, x[j] as number, p[j] as number);
+  }
+  return sum;
+}
+
+/** Distances are rescaled by D / ΣM, so that what is missing is no bonus. */
+const rescaled = (pair: Pair, distance: number): number =>
+  (distance * pair.x.length) /
+  Math.max(
+    over(pair, (m) => m),
+    1e-12,
+  );
+
+const deltas: Readonly<Record<Distance, (pair: Pair) => number>> = {
+  euclidean: (pair) =>
+    rescaled(
+      pair,
+      over(pair, (m, x, p) => m * (x - p) ** 2),
+    ),
+  l1: (pair) =>
+    rescaled(
+      pair,
+      over(pair, (m, x, p) => m * Math.abs(x - p)),
+    ),
+  cosine: (pair) => {
+    const length = (squares: number): number => Math.max(Math.sqrt(squares), 1e-9);
+    const [xx, pp] = [over(pair, (m, x) => m * x * x), over(pair, (m, _, p) => m * p * p)];
+    return 2 * (1 - over(pair, (m, x, p) => m * x * p) / (length(xx) * length(pp)));
+  },
+};
+
+/** Σ w·δ of scaled rows to prototype index[i] each. */
+export function inertiaOf(
+  distance: Distance,
+  { prototypes, featureWeights }: Readonly<Record<string, NdArray>>,
+  { x, sampleWeight, mask }: Batch,
+  index: ArrayLike<number>,
+): number {
+  const { data } = prototypes as NdArray;
+  const { columns } = x;
+  let inertia = 0;
+  for (let i = 0; i < x.rows; i++) {
+    const w = sampleWeight[i] as number;
+    if (w === 0) continue;
+    const at = (index[i] as number) * columns;
+    if (distance === 'euclidean' && !isSparse(x) && !mask && !featureWeights) {
+      inertia += w * squared(x.data, i * columns, data, at, columns);
+      continue;
+    }
+    const row = denseRows(x, i, i + 1).data;
+    const own = mask && maskRow(mask, i);
+    const weight = (j: number): number =>
+      Math.max(0, featureWeights ? (featureWeights.data[j] as number) : 1) *
+      (own ? Math.min(1, own[j] as number) : 1);
+    inertia += w * deltas[distance]({ x: row, p: data.subarray(at, at + columns), weight });
+  }
+  return inertia;
+}
+
+const maskRow = (mask: Rows, i: number): Float32Array =>
+  mask.data.subarray(...(mask.rows === 1 ? [0, mask.columns] : [i * mask.columns, (i + 1) * mask.columns]));
+
+/** ‖x − p‖² of `size` numbers from `i` and from `k` on. */
+function squared(x: Float32Array, i: number, p: ArrayLike<number>, k: number, size: number): number {
+  let sum = 0;
+  for (let j = 0; j < size; j++) sum += ((x[i + j] as number) - (p[k + j] as number)) ** 2;
+  return sum;
+}
