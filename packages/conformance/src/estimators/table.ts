@@ -90,7 +90,11 @@ export const estimators: Readonly<
     numbers: async (model, X, options) => (await model.predict(X, options)).data as ArrayLike<number>,
     routes: () => true,
     least: (gaussian) => (gaussian ? 0.2 : -0.1),
-    kinds: { heads, plain: { softType: 'scaled', kTargets: 3, kFeatures: 4 } },
+    kinds: {
+      heads,
+      plain: { softType: 'scaled', kTargets: 3, kFeatures: 4 },
+      lines: { ...few, prototypeModel: 'linear' },
+    },
     small: (gaussian) => (gaussian ? few : { kTargets: 3, kFeatures: 4 }),
   },
 };

@@ -3,6 +3,7 @@
 
 import type { DType, NdArray } from '../dtype.js';
 import type { HeadFamily } from '../heads/head.js';
+import { momentSize } from '../method/moments.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import { halvedNames, masterName } from '../model/storage.js';
@@ -16,7 +17,7 @@ export interface ReadState {
   readonly family: HeadFamily;
 }
 
-const wideNames = ['ages', 'coordinateAges', 'spread', 'variances'];
+const wideNames = ['ages', 'coordinateAges', 'moments', 'spread', 'variances'];
 
 const whole = (value: unknown, least: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= least;
@@ -72,12 +73,20 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (columns !== width) return `prototypes have ${columns} columns, the scaler gives ${width}`;
 
   const { dtype: storedAs = 'float32' } = options;
+  const linear = task === 'regressor' && options.prototypeModel === 'linear';
   // Every array that a state can have: its type, its shape, and whether it has to be there.
   const rows: Readonly<Record<string, readonly [DType, readonly number[], boolean]>> = {
     prototypes: [storedAs, [prototypes, columns], true],
     targets: [storedAs, [prototypes, targets], false],
     ...(owned ? { owners: ['int32', [prototypes], true] as const } : {}),
     ...(task === 'multiLabel' ? { thresholds: ['float32', [targets], false] as const } : {}),
+    ...(linear
+      ? {
+          slopes: ['float32', [prototypes, targets, columns], false] as const,
+          'target.low': ['float32', [targets], arrays['target.high'] !== undefined] as const,
+          'target.high': ['float32', [targets], arrays['target.low'] !== undefined] as const,
+        }
+      : {}),
     featureWeights: ['float32', [heads, columns], gaussian && routes],
     logBandwidth: ['float32', [prototypes], gaussian],
     bias: ['float32', [prototypes], gaussian],
@@ -117,12 +126,26 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
 
   if (arrays.owners?.data.some((owner) => owner < 0 || owner >= outputs)) return 'an owner is no class';
 
-  const { ages, spread, coordinateAges = null, variances = null } = wide;
+  const { ages, spread, coordinateAges = null, moments = null, variances = null } = wide;
   if (ages?.length !== prototypes)
     return `ages has ${ages?.length} values, there are ${prototypes} prototypes`;
   if (!spread || (spread.length !== 0 && spread.length !== 2 * heads)) return 'spread does not fit the heads';
   if (coordinateAges && coordinateAges.length !== prototypes * columns) return 'coordinateAges does not fit';
+  if (moments && (!linear || moments.length !== prototypes * momentSize(columns, outputs)))
+    return 'moments does not fit';
   if (variances && variances.length !== 2 * columns) return 'variances does not fit';
   const counters = { random, step, trained, batches, rawColumns };
-  return { arrays, ages, spread, coordinateAges, variances, ...counters, outputs, classes, scaling, joint };
+  return {
+    arrays,
+    ages,
+    spread,
+    coordinateAges,
+    moments,
+    variances,
+    ...counters,
+    outputs,
+    classes,
+    scaling,
+    joint,
+  };
 }

@@ -36,7 +36,7 @@ interface Entry {
   readonly data_offsets: readonly [number, number];
 }
 
-const float64State = ['ages', 'coordinateAges', 'spread', 'variances'] as const;
+const float64State = ['ages', 'coordinateAges', 'moments', 'spread', 'variances'] as const;
 
 /** The options that the estimator has, without the backend. */
 export const ownOptions = (task: Task, options: Resolved): Partial<AnyOptions> =>

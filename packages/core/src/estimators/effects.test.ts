@@ -90,6 +90,7 @@ const effects: Readonly<Record<Task, Table>> = {
       { ...drawn, kTargets: 4, targetDistance: 'cosine' },
       { ...drawn, kTargets: 4 },
     ],
+    prototypeModel: ['answers', { prototypeModel: 'linear' }, {}],
     targetAssignment: ['answers', { ...drawn, targetAssignment: 'hard' }, drawn],
   },
   classifier: {

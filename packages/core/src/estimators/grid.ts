@@ -11,6 +11,8 @@ export interface Grid {
   readonly owners?: NdArray;
   /** [K, T] numbers or [K, C] logits; with heads, answers add up over the heads. In the model's dtype, numbers in your units in float32. */
   readonly targets?: NdArray;
+  /** What answers add to the targets along scaled features, with prototypeModel 'linear' [K, T, D], in your units. */
+  readonly slopes?: NdArray;
   /** Accumulated sample weight [K], or [K, D] once a feature mask was seen. */
   readonly ages: NdArray;
   /** Diagonal metric [H, D]. */
@@ -42,6 +44,7 @@ export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
   return {
     prototypes: copy(prototypes),
     ...(arrays.targets ? { targets: inUnits(arrays.targets, arrays) } : {}),
+    ...(arrays.slopes ? { slopes: slopesInUnits(arrays.slopes, arrays) } : {}),
     ages: coordinateAges ? ndarray(coordinateAges, prototypes.shape) : ndarray(ages, [ages.length]),
     frozen: copy(arrays.frozen as NdArray),
     ...Object.fromEntries(
@@ -61,4 +64,16 @@ function inUnits(targets: NdArray, arrays: ModelState['arrays']): NdArray {
     (t, i) => t * (deviation[i % width] as number) + (mean[i % width] as number) / heads,
   );
   return ndarray(values, targets.shape);
+}
+
+/** Slopes per unit of the scaled features, which stay what they are. */
+function slopesInUnits(slopes: NdArray, arrays: ModelState['arrays']): NdArray {
+  const deviation = arrays['target.deviation']?.data;
+  if (!deviation) return copy(slopes);
+  const [, outputs, columns] = slopes.shape as [number, number, number];
+  const values = Array.from(
+    slopes.data,
+    (slope, i) => slope * (deviation[Math.floor(i / columns) % outputs] as number),
+  );
+  return ndarray(values, slopes.shape);
 }

@@ -22,6 +22,7 @@ import { stored, trainable, withoutMasters } from '../model/storage.js';
 import { Random } from '../random.js';
 import { arraysOf, type Context, headOf, scaleBatch, specOf } from '../training/context.js';
 import { readGraph, transformGraph } from '../training/graphs.js';
+import { withTargetRange } from '../training/lines.js';
 import { overRows } from '../training/over-rows.js';
 import { Ownership } from '../training/ownership.js';
 import { lossAndGradients } from '../training/phase2.js';
@@ -184,7 +185,8 @@ export abstract class PrototypeModel<Y> {
     signal?: AbortSignal,
   ): Promise<{ context: Context; state: ModelState; batch: Batch }> {
     const context = this.context(signal);
-    const begun = await this.begin(before && trainable(before), raw, call, signal);
+    const learned = await this.begin(before && trainable(before), raw, call, signal);
+    const begun = withTargetRange(context, learned, raw.batch, call);
     const batch = await scaleBatch(context, begun, raw.batch);
     const from = before && begun.joint ? before.outputs : 0;
     return { context, state: await coverClasses(context, begun, batch, undefined, from), batch };
@@ -251,7 +253,8 @@ export abstract class PrototypeModel<Y> {
       const first = Math.min(counting.length, shuffle ? Math.max(batchSize, startRows) : batchSize);
       const context = this.context(signal);
       const sample = { ...raw, batch: takeBatch(training, counting, 0, first) };
-      const { state: start } = await this.ready(before, sample, 'fit', signal);
+      const { state: begun } = await this.ready(before, sample, 'fit', signal);
+      const start = withTargetRange(context, begun, training, 'fit');
       const { state, result } = await passes(
         context,
         start,

@@ -33,6 +33,7 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   kFeatures: [0, -3, 'Auto'],
   targetDistance: ['l3'],
   targetAssignment: ['median'],
+  prototypeModel: ['quadratic'],
   scaling: ['robust', true, null],
   metric: ['slope', false],
   featureWeights: [[1, 2], [-0.1], ['1'], 1, [Number.NaN], [0, 0], []],

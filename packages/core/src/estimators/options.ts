@@ -79,6 +79,7 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
     kFeatures,
     targetDistance: given.targetDistance ?? 'euclidean',
     targetAssignment: given.targetAssignment ?? 'mean',
+    prototypeModel: given.prototypeModel ?? 'constant',
     scaling: given.scaling ?? (isGrid ? 'none' : undefined),
     metric: given.metric ?? (drawn || isGrid || task === 'multiLabel' ? 'none' : undefined),
     featureWeights: given.featureWeights && Float32Array.from(given.featureWeights),
@@ -143,6 +144,11 @@ function refuseCombinations(given: AnyOptions, options: Resolved, owner: string,
   if (isGrid && options.scaling !== 'none')
     refuse('scaling', "would move a given grid; scale its prototypes yourself and leave scaling 'none'.");
   if (!gaussian && (options.heads ?? 1) > 1) refuse('heads', "needs softType 'gaussian'.");
+  if (options.prototypeModel === 'linear' && options.distance === 'cosine')
+    refuse(
+      'prototypeModel',
+      "needs distance 'euclidean' or 'l1': with 'cosine' prototypes have lost their length.",
+    );
   if (initMode === 'joint' && !gaussian) refuse('initMode', "needs softType 'gaussian'.");
   if (initMode === 'joint' && task === 'clusterer')
     refuse('initMode', 'needs targets, which clusters have not.');

@@ -55,6 +55,7 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   kFeatures: either(count, oneOf('auto')),
   targetDistance: distance,
   targetAssignment: oneOf('mean', 'scaled', 'softmax_scaled', 'hard'),
+  prototypeModel: oneOf('constant', 'linear'),
   scaling: oneOf('none', 'standard', 'quantile', 'dual'),
   metric: oneOf('none', 'slopes', 'auto'),
   featureWeights: {
@@ -134,6 +135,7 @@ export const optionNames: Readonly<Record<Task, readonly OptionName[]>> = {
     'kFeatures',
     'targetDistance',
     'targetAssignment',
+    'prototypeModel',
   ]),
   classifier: keysOf<ClassifierOptions>()([...classifying, 'prototypeTargets', 'labelSmoothing']),
   multiLabel: keysOf<MultiLabelOptions>()([

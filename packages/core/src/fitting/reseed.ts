@@ -76,6 +76,9 @@ export function reseed(
   const { targets } = state.arrays;
   const [p, t, ages] = [prototypes.data.slice(), targets?.data.slice(), state.ages.slice()];
   const coordinateAges = state.coordinateAges?.slice() ?? null;
+  const moments = state.moments?.slice() ?? null;
+  const { slopes } = state.arrays;
+  const lines = slopes?.data.slice();
   for (const k of idle) {
     const candidate = worst.get(listKey(Math.floor(k / perHead), owners?.[k]))?.shift();
     if (!candidate || candidate.score <= 0) continue;
@@ -92,12 +95,17 @@ export function reseed(
       t.set(spec.head.code.store(said, spec.outputs, spec.heads), k * spec.outputs);
     }
     ages[k] = 1;
+    for (const sums of [moments, lines]) {
+      const width = (sums?.length ?? 0) / ages.length;
+      sums?.fill(0, k * width, (k + 1) * width);
+    }
     coordinateAges?.fill(1, k * columns, (k + 1) * columns);
   }
   const arrays = {
     ...state.arrays,
     prototypes: ndarray(p, prototypes.shape),
     ...(t && targets ? { targets: ndarray(t, targets.shape) } : {}),
+    ...(slopes && lines ? { slopes: ndarray(lines, slopes.shape) } : {}),
   };
-  return { ...state, arrays, ages, coordinateAges };
+  return { ...state, arrays, ages, coordinateAges, moments };
 }

@@ -33,6 +33,7 @@ export type Settled = Pick<ModelState, 'rawColumns' | 'outputs' | 'classes' | 's
 export const empty = (random: Random, count: number, settled: Settled): Omit<ModelState, 'arrays'> => ({
   ages: new Float64Array(count).fill(1),
   coordinateAges: null,
+  moments: null,
   spread: new Float64Array(0),
   variances: null,
   random: random.save(),

@@ -102,6 +102,7 @@ export function assignToCenters(
     masked: mask !== undefined,
     candidates: 'all',
     joint: false,
+    linear: false,
     repels: false,
     members: 0,
     l2Reg: 0,

@@ -84,6 +84,12 @@ export interface RegressorOptions extends SupervisedOptions {
   readonly targetDistance?: Distance;
   /** How much each row counts in its prototype's target in phase 1. Default 'mean'. */
   readonly targetAssignment?: TargetAssignment;
+  /**
+   * What a prototype answers: its target, or the line t_k + S_k·(x − p_k) in scaled features, S_k the ridge slope of the rows
+   * nearest to it, masked features left out, and answers clipped to the range of the targets. Up to 256 scaled columns, not with 'cosine'.
+   * Default 'constant'.
+   */
+  readonly prototypeModel?: 'constant' | 'linear';
 }
 
 /** What the classifiers share. */

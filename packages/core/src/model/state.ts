@@ -8,7 +8,7 @@ import type { Scaling } from '../scaling/scaler.js';
 export type Label = string | number;
 
 export interface ModelState {
-  /** prototypes, targets, owners, featureWeights, logBandwidth, bias, frozen, thresholds, scaler.*, target.*, adam.*, master.* */
+  /** prototypes, targets, owners, featureWeights, logBandwidth, bias, frozen, slopes, thresholds, scaler.*, target.*, adam.*, master.* */
   readonly arrays: Readonly<Record<string, NdArray>>;
   /** Accumulated sample weight [K], float64: a float32 sum stops growing at 2^24 rows. */
   readonly ages: Float64Array;
@@ -16,6 +16,8 @@ export interface ModelState {
   readonly coordinateAges: Float64Array | null;
   /** Σ w·δ and Σ w of the rows to their own prototypes, a pair a head: the start of the bandwidths. */
   readonly spread: Float64Array;
+  /** What the slopes of each prototype are solved from, as method/moments.ts lays it out; null before the first. */
+  readonly moments: Float64Array | null;
   /** Variance within prototypes and in total [2, D], blended over batches; null before the first. */
   readonly variances: Float64Array | null;
   readonly random: readonly number[];

@@ -4,12 +4,14 @@ import { type NdArray, ndarray } from '../dtype.js';
 import { clamp, expandDims, relu } from '../graph/functions.js';
 import type { Graph } from '../graph/ir.js';
 import {
+  argMax,
   broadcast,
   concat,
   constantLike,
   exp,
   lt,
   mul,
+  neg,
   oneHot,
   select,
   slice,
@@ -63,7 +65,8 @@ export const assignNames: readonly string[] = [
 
 /**
  * Scaled batch to, a column a head, the nearest prototype's `index` in its head, the `delta` to it and in the joint space the
- * `cost`, which is δ there (for 'hard' also its `similarity`); a row a head `spread` Σ w·δ, Σ w;
+ * `cost`, which is δ there, and for lines the `nearest` by features alone (for 'hard' also its `similarity`);
+ * a row a head `spread` Σ w·δ, Σ w;
  * and a row a prototype `weights` Σ w, `sums` Σ w·x, and where it carries targets `targetWeights` Σ v, `targetSums` Σ v·y,
  * v being w weighed by the target assignment. Masked: `sums` Σ w·m·x and `coordinateWeights` Σ w·m. With repulsion the same
  * of the rows that it wrongly attracts: `pushWeights`, `pushSums`, `pushCoordinateWeights`. What the host adds up by the
@@ -126,6 +129,7 @@ export function assignGraph(
         if (!plain) {
           collect('index', expandDims(choice.index, 1));
           collect('delta', expandDims(delta, 1));
+          if (spec.linear && spec.joint) collect('nearest', expandDims(argMax(neg(own(features.delta))), 1));
           if (spec.joint) collect('cost', expandDims(sum(mul(own(searched), at), 1), 1));
         }
         if (targetAssignment === 'hard') collect('similarity', expandDims(similarity, 1));
@@ -143,7 +147,7 @@ export function assignGraph(
         if (spec.repels)
           collectSums('push', wrongNearest(spec, t, head, layout.perHead, own(features.delta), w));
       }
-      const perRow = new Set(['index', 'similarity', 'delta', 'cost']);
+      const perRow = new Set(['index', 'nearest', 'similarity', 'delta', 'cost']);
       return Object.fromEntries(
         [...collected].map(([name, parts]) => [name, concat(parts, perRow.has(name) ? 1 : 0)]),
       );

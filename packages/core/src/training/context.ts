@@ -56,6 +56,7 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
     masked,
     candidates: head.candidates,
     joint: state.joint,
+    linear: options.prototypeModel === 'linear',
     repels: options.repulsionFactor > 0 && head.candidates !== 'all',
     members: membersOfState(head, state)?.members.shape[2] ?? 0,
     l2Reg: options.l2Reg,

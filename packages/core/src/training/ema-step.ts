@@ -8,6 +8,7 @@ import type { ModelState } from '../model/state.js';
 import { assignByClass, assignsByClass } from './assign-by-class.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { momentNames } from './graphs.js';
+import { learnLines } from './lines.js';
 import { type Assignment, assignRows } from './phase1.js';
 import { blendVariances, importance } from './variances.js';
 
@@ -101,9 +102,16 @@ export async function emaStep(
       spec.columns,
     ]);
   }
+  let { moments } = state;
+  if (spec.linear) {
+    const lines = learnLines(spec, state, batch, assignment.nearest ?? assignment.index, options.halfLife);
+    moments = lines.moments;
+    next.slopes = lines.slopes;
+  }
   state = {
     ...state,
     arrays: next,
+    moments,
     ages: moving.ages,
     coordinateAges: moving.coordinateAges ?? null,
     spread,
@@ -194,7 +202,7 @@ export function prune(state: ModelState, minWeight: number): ModelState {
     const width = data.length / state.ages.length;
     return Float64Array.from(kept.flatMap((k) => Array.from(data.subarray(k * width, (k + 1) * width))));
   };
-  const own = ['prototypes', 'targets', 'owners', 'logBandwidth', 'bias', 'frozen'];
+  const own = ['prototypes', 'targets', 'slopes', 'owners', 'logBandwidth', 'bias', 'frozen'];
   const named = [...own, ...own.flatMap(momentNames)];
   const arrays = Object.fromEntries(
     Object.entries(state.arrays).map(([name, array]) => {
@@ -209,5 +217,6 @@ export function prune(state: ModelState, minWeight: number): ModelState {
     arrays,
     ages: rowsOf(state.ages),
     coordinateAges: state.coordinateAges && rowsOf(state.coordinateAges),
+    moments: state.moments && rowsOf(state.moments),
   };
 }

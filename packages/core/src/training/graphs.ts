@@ -22,6 +22,7 @@ type Tensors = Readonly<Record<string, Tensor>>;
 export const parameterNames: readonly string[] = [
   'prototypes',
   'targets',
+  'slopes',
   'featureWeights',
   'logBandwidth',
   'bias',
@@ -38,8 +39,14 @@ export const scalerNames: readonly string[] = [
   'scaler.scores',
   'scaler.metric',
 ];
-/** What reads an answer: units of the targets, thresholds of the labels. */
-export const readingNames: readonly string[] = ['target.mean', 'target.deviation', 'thresholds'];
+/** What reads an answer: units and range of the targets, thresholds of the labels. */
+export const readingNames: readonly string[] = [
+  'target.mean',
+  'target.deviation',
+  'target.low',
+  'target.high',
+  'thresholds',
+];
 
 /** Traces over arrays as they are stored: halves are widened at the door, so that all arithmetic behind it is float32. */
 const traceStored = (

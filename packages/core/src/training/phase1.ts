@@ -20,6 +20,8 @@ export interface Assignment {
   readonly spread: Float64Array;
   /** Nearest prototype of each row in each head [N, H]. */
   readonly index: Int32Array;
+  /** The same by features alone, where lines need it: rows that were chosen by what they say have lost their slope [N, H]. */
+  readonly nearest?: Int32Array;
   /** δ to it, in the joint space where rows are assigned there [N, H]. */
   readonly cost: Float32Array;
 }
@@ -116,6 +118,7 @@ export async function assignRows(
   const n = batch.x.rows;
   const sums = totalsOf(spec);
   const index = new Int32Array(n * heads);
+  const nearest = spec.linear && spec.joint ? new Int32Array(n * heads) : undefined;
   const similarity = new Float32Array(n * heads);
   const delta = new Float32Array(n * heads);
   const cost = spec.joint ? new Float32Array(n * heads) : delta;
@@ -127,6 +130,7 @@ export async function assignRows(
       const end = Math.min(n, begin + size);
       const results = await runOnce(program, parameters, uploadBlock(programs, batch, begin, end));
       index.set((await take(results.index as Value)).data, begin * heads);
+      if (results.nearest) nearest?.set((await take(results.nearest)).data, begin * heads);
       if (results.similarity) similarity.set((await take(results.similarity)).data, begin * heads);
       delta.set((await take(results.delta as Value)).data, begin * heads);
       if (results.cost) cost.set((await take(results.cost)).data, begin * heads);
@@ -160,7 +164,13 @@ export async function assignRows(
       coordinateWeights: sums.pushCoordinateWeights,
     },
   };
-  return { sums: gathered, spread: sums.spread as Float64Array, index, cost };
+  return {
+    sums: gathered,
+    spread: sums.spread as Float64Array,
+    index,
+    cost,
+    ...(nearest ? { nearest } : {}),
+  };
 }
 
 /** The target of the row nearest to each prototype among its own rows that count; the first of equals. */

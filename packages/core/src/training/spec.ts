@@ -26,6 +26,8 @@ export interface GridSpec {
   /** Whom a row may choose in phase 1; with 'joint' any prototype, by features and targets together. */
   readonly candidates: Head['candidates'];
   readonly joint: boolean;
+  /** Prototypes answer lines. */
+  readonly linear: boolean;
   /** Phase 1 pushes the nearest prototypes of wrong classes away. */
   readonly repels: boolean;
   /** Prototypes of a label at most, where a table of them is needed. */

@@ -1,0 +1,80 @@
+// What the rows of a prototype add up to for a line through them: raw second moments in float64, and the ridge slope of y
+// on x that they give. Sums of any batches are the sums of all of them, so a stream learns what one pass does.
+
+import { cholesky, solve } from './cholesky.js';
+
+/** Numbers a prototype: the lower triangle of Σ w·z·zᵀ with z = [1, x], then Σ w·z·yᵀ. */
+export const momentSize = (columns: number, outputs: number): number =>
+  ((columns + 1) * (columns + 2)) / 2 + (columns + 1) * outputs;
+
+/** Adds a row x [D], y [T] of weight w to the moments that begin at `at`. */
+export function addMoments(
+  moments: Float64Array,
+  at: number,
+  x: Float64Array,
+  y: ArrayLike<number>,
+  w: number,
+): void {
+  const outputs = y.length;
+  let place = at;
+  const addLine = (factor: number, size: number): void => {
+    moments[place] = (moments[place] as number) + factor;
+    place++;
+    for (let j = 0; j < size; j++)
+      moments[place + j] = (moments[place + j] as number) + factor * (x[j] as number);
+    place += size;
+  };
+  addLine(w, 0);
+  for (let i = 0; i < x.length; i++) addLine(w * (x[i] as number), i + 1);
+  for (let i = -1; i < x.length; i++) {
+    const factor = i < 0 ? w : w * (x[i] as number);
+    for (let t = 0; t < outputs; t++) {
+      moments[place] = (moments[place] as number) + factor * (y[t] as number);
+      place++;
+    }
+  }
+}
+
+/**
+ * Ridge, in rows of the prototype's mean variance of a feature: a tenth of a row. Of 0.1 to 20 rows the least was the best
+ * on kin8nm, bike sharing and California housing.
+ */
+const ridge = 0.1;
+/** What rounding leaves of moments that cancel. */
+const rounding = 1e-12;
+
+/** (C + λI)⁻¹·c [T, D], C and c the centered moments, λ the ridge: written to `slopes`. No weight or no spread: 0. */
+export function ridgeSlopes(moments: Float64Array, columns: number, slopes: Float32Array): void {
+  slopes.fill(0);
+  const outputs = slopes.length / columns;
+  const total = moments[0] as number;
+  if (!(total > 0)) return;
+  /** Where row i of the triangle begins; its first entry is Σ w·x of feature i − 1. */
+  const line = (i: number): number => (i * (i + 1)) / 2;
+  const products = line(columns + 1);
+  const sumOf = (i: number): number => moments[line(i + 1)] as number;
+  const covariance = new Float64Array(columns * columns);
+  let [spread, squares] = [0, 0];
+  for (let i = 0; i < columns; i++) {
+    const mean = sumOf(i) / total;
+    for (let j = 0; j <= i; j++) {
+      covariance[i * columns + j] = (moments[line(i + 1) + 1 + j] as number) - mean * sumOf(j);
+    }
+    spread += covariance[i * columns + i] as number;
+    squares += moments[line(i + 1) + 1 + i] as number;
+  }
+  if (!(spread > rounding * squares)) return;
+  const lambda = (ridge * spread) / total / columns + rounding * squares;
+  for (let i = 0; i < columns; i++) {
+    covariance[i * columns + i] = (covariance[i * columns + i] as number) + lambda;
+  }
+  const factor = cholesky(covariance, columns);
+  for (let t = 0; t < outputs; t++) {
+    const mean = (moments[products + t] as number) / total;
+    const along = Float64Array.from(
+      { length: columns },
+      (_, i) => (moments[products + (i + 1) * outputs + t] as number) - mean * sumOf(i),
+    );
+    slopes.set(solve(factor, along), t * columns);
+  }
+}

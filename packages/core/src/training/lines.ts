@@ -1,0 +1,107 @@
+// prototypeModel 'linear': every prototype answers a line, t_k + S_k·(x − p_k), whose slope is a ridge regression over the rows
+// nearest to it in each head. No gradient moves slopes; phase 1 keeps what they are solved from.
+
+import type { Rows } from '../data/matrix.js';
+import { addRow } from '../data/sparse.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import { OptionError } from '../errors.js';
+import { decay } from '../method/ema.js';
+import { addMoments, momentSize, ridgeSlopes } from '../method/moments.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import type { Context } from './context.js';
+import type { GridSpec } from './spec.js';
+
+/** Second moments of more columns, K·D²/2 numbers, would outgrow everything else. */
+const mostColumns = 256;
+
+/**
+ * The state with the range of the targets that answers stay in, widened by rows in the caller's units; as it is unless
+ * prototypes answer lines. Errors: OptionError for more columns than lines are for.
+ */
+export function withTargetRange(
+  { options }: Context,
+  state: ModelState,
+  { y, sampleWeight }: Batch,
+  call: string,
+): ModelState {
+  if (options.prototypeModel !== 'linear') return state;
+  const columns = (state.arrays.prototypes as NdArray).shape[1] as number;
+  if (columns > mostColumns) {
+    throw new OptionError(
+      `${call}: prototypeModel 'linear' fits slopes in up to ${mostColumns} columns, there are ${columns} after scaling; use 'constant', or scaling 'standard' in place of 'dual'.`,
+      { option: 'prototypeModel', columns, allowed: mostColumns },
+    );
+  }
+  const before = (name: string, none: number): Float32Array =>
+    Float32Array.from(state.arrays[name]?.data ?? new Float32Array(y.columns).fill(none));
+  const low = before('target.low', Number.POSITIVE_INFINITY);
+  const high = before('target.high', Number.NEGATIVE_INFINITY);
+  // Numbers come dense, whatever form the features have.
+  (y as Rows).data.forEach((value, i) => {
+    const t = i % y.columns;
+    if (sampleWeight[(i - t) / y.columns] === 0) return;
+    low[t] = Math.min(low[t] as number, value);
+    high[t] = Math.max(high[t] as number, value);
+  });
+  if (!low.every(Number.isFinite)) return state;
+  const range = { 'target.low': ndarray(low, [y.columns]), 'target.high': ndarray(high, [y.columns]) };
+  return { ...state, arrays: { ...state.arrays, ...range } };
+}
+
+/** Moments and slopes after a scaled batch, whose rows are nearest to the prototypes of `index` [N, H]. */
+export function learnLines(
+  spec: GridSpec,
+  state: ModelState,
+  batch: Batch,
+  index: Int32Array,
+  halfLife: number,
+): { moments: Float64Array; slopes: NdArray } {
+  const { heads, prototypes: count, columns, outputs } = spec;
+  const size = momentSize(columns, outputs);
+  const moments = state.moments?.slice() ?? new Float64Array(count * size);
+  decay(moments, batch.x.rows, halfLife);
+  const p = (state.arrays.prototypes as NdArray).data;
+  const row = new Float64Array(columns);
+  const shown = new Float64Array(columns);
+  const mask = batch.mask?.data;
+  const targets = (batch.y as Rows).data;
+  for (let i = 0; i < batch.x.rows; i++) {
+    const w = batch.sampleWeight[i] as number;
+    if (w === 0) continue;
+    row.fill(0);
+    addRow(batch.x, i, 1, row, 0);
+    const y = targets.subarray(i * outputs, (i + 1) * outputs);
+    const masked = batch.mask?.rows === 1 ? 0 : i * columns;
+    for (let head = 0; head < heads; head++) {
+      const k = (head * count) / heads + (index[i * heads + head] as number);
+      // What a row does not show lies at the prototype: a line says nothing along it.
+      for (let j = 0; mask && j < columns; j++) {
+        const m = Math.min(1, Math.max(0, mask[masked + j] as number));
+        const at = p[k * columns + j] as number;
+        shown[j] = m > 0 ? at + m * ((row[j] as number) - at) : at;
+      }
+      addMoments(moments, k * size, mask ? shown : row, y, w);
+    }
+  }
+  return { moments, slopes: solved(spec, state, moments) };
+}
+
+/** Slopes [K, T, D], of each head its share; a prototype that is held keeps its own. */
+function solved(spec: GridSpec, { arrays }: ModelState, moments: Float64Array): NdArray {
+  const { heads, prototypes: count, columns, outputs } = spec;
+  const size = moments.length / count;
+  const width = outputs * columns;
+  const slopes = Float32Array.from(arrays.slopes?.data ?? new Float32Array(count * width));
+  const frozen = (arrays.frozen as NdArray).data;
+  for (let k = 0; k < count; k++) {
+    if (frozen[k] === 1) continue;
+    const own = slopes.subarray(k * width, (k + 1) * width);
+    ridgeSlopes(moments.subarray(k * size, (k + 1) * size), columns, own);
+    if (heads > 1)
+      own.forEach((slope, i) => {
+        own[i] = slope / heads;
+      });
+  }
+  return ndarray(slopes, [count, outputs, columns]);
+}
