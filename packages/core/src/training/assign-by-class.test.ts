@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
 import { classifierHeads } from '../heads/classifier.js';
-import type { Batch } from '../model/batch.js';
+import type { DenseBatch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
@@ -38,7 +38,7 @@ const spec = {
   joint: false,
   repels: false,
 } as unknown as GridSpec;
-const batch: Batch = {
+const batch: DenseBatch = {
   x: { data: uniform(rows * columns), rows, columns },
   y: { data: Float32Array.from({ length: rows }, () => random.below(classes)), rows, columns: 1 },
   sampleWeight: Float32Array.from({ length: rows }, (_, i) => i % 3),

@@ -1,6 +1,7 @@
 // Phase 1 with very many classes: rows sorted by class, each block of them beside the prototypes of its own classes alone.
 // The same choices as beside the whole grid, for no row may choose among other classes; the cost follows the block, not C.
 
+import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { TargetAssignment } from '../model/options.js';
@@ -34,7 +35,8 @@ export async function assignByClass(
 ): Promise<Assignment> {
   const { prototypes: k, columns } = spec;
   const n = batch.x.rows;
-  const classOf = (row: number): number => batch.y.data[row] as number;
+  // One class a row comes dense, whatever form the features have.
+  const classOf = (row: number): number => (batch.y as Rows).data[row] as number;
   const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => classOf(a) - classOf(b) || a - b);
   const classes = indexClasses(arrays.owners as NdArray, spec.outputs);
   const totals = {
