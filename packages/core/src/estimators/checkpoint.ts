@@ -3,8 +3,8 @@
 
 import { allocate, bytesPerElement, type DType, type NdArray, sizeOf, type TypedArray } from '../dtype.js';
 import { FormatError } from '../errors.js';
-import type { HeadFamily, Task } from '../heads/head.js';
-import type { AnyOptions, OptionName, Resolved } from '../model/options.js';
+import type { HeadFamily } from '../heads/head.js';
+import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { checkState } from './checked-state.js';
 import { optionNames } from './rules.js';

@@ -1,8 +1,7 @@
 // Every option of every estimator does something that users see: a row an option, and none may be missing.
 
 import { describe, expect, it } from 'vitest';
-import type { Task } from '../heads/head.js';
-import type { OptionName } from '../model/options.js';
+import type { OptionName, Task } from '../model/options.js';
 import { optionNames } from './rules.js';
 import { answers, estimators, type Model, rows, smallOf, tasks } from './testing.js';
 

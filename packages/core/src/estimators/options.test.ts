@@ -1,7 +1,7 @@
 // What the constructor takes: every option checked by name, type, range and against the others.
 
 import { describe, expect, it } from 'vitest';
-import type { Task } from '../heads/head.js';
+import type { Task } from '../model/options.js';
 import { Random } from '../random.js';
 import { ownOptions } from './checkpoint.js';
 import { resolveOptions } from './options.js';

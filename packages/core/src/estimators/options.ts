@@ -2,9 +2,8 @@
 
 import type { Backend } from '../backend.js';
 import { OptionError } from '../errors.js';
-import type { Task } from '../heads/head.js';
 import { checkedGrid } from '../model/initial-grid.js';
-import type { AnyOptions, OptionName, Resolved } from '../model/options.js';
+import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
 import { defaultStrata } from '../model/options.js';
 import { isOriginal } from './original.js';
 import { optionNames, rules } from './rules.js';

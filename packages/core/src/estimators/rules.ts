@@ -1,6 +1,5 @@
 // What every option allows: one row an option, and which estimators have it.
 
-import type { Task } from '../heads/head.js';
 import type {
   ClassifierOptions,
   ClustererOptions,
@@ -8,6 +7,7 @@ import type {
   MultiLabelOptions,
   OptionName,
   RegressorOptions,
+  Task,
 } from '../model/options.js';
 
 export interface Rule {

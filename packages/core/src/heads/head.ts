@@ -4,9 +4,7 @@
 import type { Features } from '../data/sparse.js';
 import type { Tensor } from '../graph/trace.js';
 import type { Comparison } from '../method/similarity.js';
-import type { Resolved } from '../model/options.js';
-
-export type Task = 'clusterer' | 'classifier' | 'multiLabel' | 'regressor';
+import type { Resolved, Task } from '../model/options.js';
 
 /** A batch compared with the grid, as a head sees it. */
 export interface Routed {

@@ -1,9 +1,11 @@
 // A state from the grid that a caller gave; the model takes it as it is.
 
 import { type Matrix, toRows } from '../data/matrix.js';
+import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import type { HeadFamily } from '../heads/head.js';
+import type { Batch } from '../model/batch.js';
 import type { InitialGrid } from '../model/initial-grid.js';
 import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { Resolved } from '../model/options.js';
@@ -109,4 +111,20 @@ function classesOf(
     });
   }
   return numbered(Math.max(last + 1, columns ?? 0));
+}
+
+/** A grid that came without targets answers the mean of the first batch until its own rows say more. */
+export function answeringMean(state: ModelState, first: Batch, heads: number): ModelState {
+  const count = state.ages.length;
+  const { columns, data } = denseRows(first.y);
+  const total = first.sampleWeight.reduce((a, b) => a + b, 0);
+  const mean = Array.from({ length: columns }, (_, t) =>
+    first.sampleWeight.reduce((sum, w, i) => sum + (w * (data[i * columns + t] as number)) / total, 0),
+  );
+  const targets = Array.from({ length: count }, () => mean.map((m) => m / heads)).flat();
+  return {
+    ...state,
+    outputs: columns,
+    arrays: { ...state.arrays, targets: ndarray(targets, [count, columns]) },
+  };
 }

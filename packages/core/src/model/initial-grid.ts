@@ -2,7 +2,7 @@
 
 import { checkFinite, type Matrix, type Rows, toRows, toVector, type Vector } from '../data/matrix.js';
 import { DataError, OptionError, ShapeError } from '../errors.js';
-import type { Task } from '../heads/head.js';
+import type { Task } from './options.js';
 import type { Label } from './state.js';
 
 /** Prototypes to start from, in place of an initialisation; the model takes them as they are, unscaled. */

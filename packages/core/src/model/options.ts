@@ -8,6 +8,9 @@ import type { Scaling } from '../scaling/scaler.js';
 import type { InitialGrid } from './initial-grid.js';
 import type { StoredDType } from './storage.js';
 
+/** What an estimator is for. */
+export type Task = 'clusterer' | 'classifier' | 'multiLabel' | 'regressor';
+
 /** How much a row counts in its prototype's target; for 'hard' the row of highest similarity is taken. */
 export type TargetAssignment = 'mean' | 'scaled' | 'softmax_scaled' | 'hard';
 

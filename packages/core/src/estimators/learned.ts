@@ -1,0 +1,185 @@
+// What all estimators share besides training: the state, and the calls that read it.
+
+import { type Matrix, type Rows, toFlags, toMask, type Vector } from '../data/matrix.js';
+import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import { FormatError, isFkmError, StateError } from '../errors.js';
+import { withoutMoments } from '../fitting/finetune.js';
+import type { HeadFamily } from '../heads/head.js';
+import { initialFromGrid } from '../init/given.js';
+import type { AnyOptions, Resolved } from '../model/options.js';
+import type { ModelState } from '../model/state.js';
+import { stored, withoutMasters } from '../model/storage.js';
+import { Random } from '../random.js';
+import { type Context, headOf } from '../training/context.js';
+import { readGraph, transformGraph } from '../training/graphs.js';
+import { overRows } from '../training/over-rows.js';
+import { Ownership } from '../training/ownership.js';
+import { Programs } from '../training/program.js';
+import { checkCall, type PredictOptions, type RowOptions, type SaveOptions } from './calls.js';
+import { decodeModel, encodeModel } from './checkpoint.js';
+import { type Grid, gridOf } from './grid.js';
+import { checkedBackend, checkOptions, resolveOptions } from './options.js';
+
+/** Base of a model: options, state, and what can be read off it. */
+export abstract class LearnedModel {
+  protected readonly options: Resolved;
+  protected readonly programs: Programs;
+  protected readonly family: HeadFamily;
+  protected state: ModelState | null;
+  private last: Promise<unknown> = Promise.resolve();
+  private training = 0;
+  protected readonly ownership: Ownership = new Ownership();
+
+  protected constructor(options: AnyOptions, family: HeadFamily, owner: string) {
+    this.options = resolveOptions(options, owner, family.task);
+    this.family = family;
+    this.programs = new Programs(this.options.backend);
+    const given = this.given(owner);
+    this.state = given && stored(given, this.options.dtype, owner);
+  }
+
+  protected context(signal?: AbortSignal): Context {
+    const { programs, options, family, ownership } = this;
+    return { programs, options, family, ownership, signal };
+  }
+
+  /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
+  protected inTurn<R>(run: () => Promise<R>): Promise<R> {
+    this.training++;
+    const turn = this.last.then(run);
+    this.last = turn.then(
+      () => this.training--,
+      () => this.training--,
+    );
+    return turn;
+  }
+
+  protected given(call: string): ModelState | null {
+    const { initMode, randomState } = this.options;
+    return typeof initMode === 'object'
+      ? initialFromGrid(this.options, this.family, initMode, new Random(randomState), call)
+      : null;
+  }
+
+  /** A state that has learned. Errors: StateError. */
+  protected fitted(call: string): ModelState {
+    if (!this.state || !this.complete(this.state)) {
+      throw new StateError(
+        `${call}: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.`,
+      );
+    }
+    // A call that reads may still be reading when the next batch comes.
+    this.ownership.share();
+    return this.state;
+  }
+
+  protected checkRows(
+    X: Matrix,
+    mask: Matrix | Vector | undefined,
+    call: string,
+  ): { x: Features; mask: Rows | undefined } {
+    const x = toFeatures(X, { call, argument: 'X' }, this.state?.rawColumns);
+    const checked = toMask(mask, x, call);
+    checkFeatures(x, { call, argument: 'X' }, checked);
+    return { x, mask: checked };
+  }
+
+  /** A grid that was given without targets waits for the first rows. */
+  protected complete(state: ModelState): boolean {
+    return headOf(this.context(), state).task !== 'regressor' || state.arrays.targets !== undefined;
+  }
+
+  /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
+  async transform(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    return (await this.overRows(
+      'transform',
+      X,
+      options,
+      'transform',
+      transformGraph,
+    )) as NdArray<Float32Array>;
+  }
+
+  /** What the head reads off raw rows under a name; `k` where the name takes one. */
+  protected read(
+    call: string,
+    X: Matrix,
+    options: PredictOptions,
+    name: string,
+    k?: number,
+  ): Promise<NdArray> {
+    return this.overRows(call, X, options, `${name} ${k}`, readGraph(name, k));
+  }
+
+  private async overRows(
+    call: string,
+    X: Matrix,
+    options: PredictOptions,
+    job: string,
+    build: typeof transformGraph,
+  ): Promise<NdArray> {
+    checkCall(call, options);
+    const state = this.fitted(call);
+    const rows = this.checkRows(X, options.featureMask, call);
+    return overRows(this.context(), state, rows, job, build);
+  }
+
+  /** What of a call's options concerns the rows that are read. */
+  protected readonly maskOf = ({ featureMask }: RowOptions): PredictOptions =>
+    featureMask === undefined ? {} : { featureMask };
+
+  /** What the model has learned, as arrays in the caller's units where targets are concerned. Errors: StateError. */
+  get grid(): Grid {
+    if (!this.state)
+      throw new StateError('grid: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.');
+    return gridOf(this.state);
+  }
+
+  /** Holds prototypes in place: those whose entry in `mask` [K] is true, or all. Errors: StateError, ShapeError. */
+  freezePrototypes(mask?: readonly boolean[] | Vector): void {
+    if (!this.state)
+      throw new StateError('freezePrototypes: this model has no prototypes yet; fit it first.');
+    if (this.training > 0)
+      throw new StateError('freezePrototypes: a training call is running; await it first.');
+    const count = this.state.ages.length;
+    const frozen = toFlags(mask, count, { call: 'freezePrototypes', argument: 'mask' });
+    this.state = {
+      ...this.state,
+      arrays: { ...this.state.arrays, frozen: ndarray(frozen, [count], 'bool') },
+    };
+  }
+
+  /**
+   * The model as bytes (safetensors): training goes on from them to the bit. `optimiser: false` leaves out Adam's moments,
+   * two thirds of a trained model, which prediction and `finetune` do without; and the float32 masters of a model stored in
+   * halves, which then trains on from what is stored. Errors: OptionError.
+   */
+  async save(options: SaveOptions = {}): Promise<Uint8Array> {
+    checkCall('save', options);
+    const whole = options.optimiser ?? true;
+    const state = this.state && (whole ? this.state : withoutMasters(withoutMoments(this.state)));
+    return encodeModel({ kind: this.family.task, options: this.options, state });
+  }
+
+  /** A model as `build` makes it of the options and the state in the bytes. Errors: FormatError, OptionError. */
+  protected static restore<M extends LearnedModel>(
+    bytes: Uint8Array,
+    family: HeadFamily,
+    given: Pick<AnyOptions, 'backend'>,
+    build: (options: AnyOptions) => M,
+  ): M {
+    checkCall('load', given);
+    checkOptions(given, 'load', family.task);
+    const backend = checkedBackend(given, 'load');
+    const { options, state } = decodeModel(bytes, family);
+    try {
+      const model = build({ ...options, backend });
+      model.state = state;
+      return model;
+    } catch (error) {
+      if (!isFkmError(error)) throw error;
+      throw new FormatError(`load: the options in the checkpoint are damaged: ${error.message}`);
+    }
+  }
+}
