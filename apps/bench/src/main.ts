@@ -8,6 +8,7 @@ import { benchClasses, benchManyClasses, type ClassesOptions, type ManyClassesOp
 import { Failure } from './failure.ts';
 import { benchMasks } from './masks.ts';
 import { setNames } from './sets.ts';
+import { benchSparse, benchSparseAlone, type SparseOptions, sparseDistances, sparseSets } from './sparse.ts';
 import { defaultFolder } from './stored.ts';
 import { benchTrainStep } from './train-step.ts';
 
@@ -75,6 +76,23 @@ program
   .action(async ({ backend, seeds, data }: MasksFlags) => benchMasks({ backend, seeds, folder: data }));
 
 program
+  .command('sparse')
+  .description(
+    'trains on sparse rows with no option, and with cosine; scores, seconds, and the peak memory of each process',
+  )
+  .addOption(new Option('--set <name>', 'data set. Default: all of them').choices(sparseSets))
+  .addOption(new Option('--distance <name>', 'Default: both').choices(sparseDistances))
+  .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
+  .option('--seed <n>', 'seed of the split and of the model', toSeed, 0)
+  .option('--data <path>', 'folder of the data sets', defaultFolder)
+  .addOption(new Option('--alone').hideHelp())
+  .action(async ({ set, distance, alone, data, ...options }: SparseFlags) => {
+    const sets = set ? [set] : sparseSets;
+    const distances = distance ? [distance] : sparseDistances;
+    await (alone ? benchSparseAlone : benchSparse)({ ...options, sets, distances, folder: data });
+  });
+
+program
   .command('speed')
   .description('times one computation, against other software where that is installed, in interleaved rounds')
   .addOption(new Option('--case <name>', 'what is timed').choices(Object.keys(cases)).makeOptionMandatory())
@@ -115,6 +133,13 @@ interface AccuracyFlags extends Omit<AccuracyOptions, 'sets' | 'seeds' | 'folder
   readonly all?: true;
   readonly seed: number;
   readonly seeds?: readonly number[];
+  readonly data: string;
+}
+
+interface SparseFlags extends Omit<SparseOptions, 'sets' | 'distances' | 'folder'> {
+  readonly set?: string;
+  readonly distance?: SparseOptions['distances'][number];
+  readonly alone?: true;
   readonly data: string;
 }
 

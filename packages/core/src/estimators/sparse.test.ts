@@ -112,8 +112,9 @@ describe.each([
   ['masked rows', { featureMask }],
 ] as const)('%s', (_kind, rows) => {
   it.each(cases)('%s learns and answers the same from CSR', async (_, Model, y, options) => {
-    const a = await trained(Model, sparse, y, options, rows);
-    const b = await trained(Model, dense, y, { ...plain(y), ...options }, rows);
+    const both = { ...plain(y), ...options };
+    const a = await trained(Model, sparse, y, both, rows);
+    const b = await trained(Model, dense, y, both, rows);
     expectSameGrid(a.grid, b.grid, 1e-4);
     expectSameGrid(a.model.grid, b.model.grid, 2e-3);
     const mask = 'featureMask' in rows ? rows : {};
@@ -142,6 +143,25 @@ describe('CSR', () => {
     expect(await model.score(sparse, group)).toBe(await model.score(dense, group));
     expect(await model.score(sparse, group)).toBeGreaterThan(0.8);
     expect((await model.findLearningRate(sparse, group)).curve.length).toBeGreaterThan(9);
+  });
+
+  it('is scaled by one factor, which goes with the model', async () => {
+    const times = (factor: number): Csr => ({
+      ...sparse,
+      values: Float32Array.from(sparse.values as number[], (value) => factor * value),
+    });
+    const answers = async (options: object, X: Csr): Promise<ArrayLike<number>> => {
+      const model = classifier(options);
+      await model.fit(X, group, { maxIters: 2 });
+      const again = await FastKMeansClassifier.load(await model.save(), { backend });
+      expect((await again.predictProba(X)).data).toEqual((await model.predictProba(X)).data);
+      return (await model.predictProba(X)).data;
+    };
+    const want = await answers({}, sparse);
+    expectClose(await answers({}, times(1000)), want, 1e-4);
+    const squares = (sparse.values as number[]).reduce((sum, value) => sum + value ** 2, 0);
+    const unit = Math.sqrt(sparse.indices.length / squares);
+    expectClose(await answers({ scaling: 'none' }, times(unit)), want, 1e-4);
   });
 
   it('asks a model of scaled dense rows, which it cannot teach', async () => {

@@ -1,7 +1,7 @@
 // From the first batch to a grid: scaler, units of the targets, metric, prototypes.
 
 import { type Rows, repeatMask } from '../data/matrix.js';
-import { denseRows, type Features, isSparse } from '../data/sparse.js';
+import { denseRows, type Features, isSparse, type SparseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { mostVectors } from '../heads/classifier.js';
@@ -10,7 +10,8 @@ import { type Batch, takeBatch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
-import { fitScaler, type Scaling } from '../scaling/scaler.js';
+import { fitScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
+import { unitOf } from '../scaling/sparse-scaler.js';
 import { type Context, scaleBatch } from '../training/context.js';
 import { coverClasses } from './cover.js';
 import { jointStart, sampleBatch } from './joint.js';
@@ -163,7 +164,7 @@ export async function initialise(
   checkFeatureWeights(options, x.columns, call);
   checkSparse(options, x, call);
   const arrays: Record<string, NdArray> = {
-    ...(isSparse(x) ? {} : fitScaler(settled.scaling, x, mask)),
+    ...(isSparse(x) ? sparseScaler(options, head, x, mask) : fitScaler(settled.scaling, x, mask)),
     ...(head.code?.standardised ? targetUnits(y, sampleWeight) : {}),
   };
   const shell = (): ModelState => ({ ...empty(random, 0, settled), arrays });
@@ -252,6 +253,18 @@ function checkSparse(options: Resolved, x: Features, call: string): void {
       },
     );
   }
+}
+
+/** One factor for all columns, unless the options say 'none', or the features are taken as they came, or by their angle. */
+function sparseScaler(
+  { scaling, distance }: Resolved,
+  head: Head,
+  x: SparseRows,
+  mask: Rows | undefined,
+): ScalerArrays {
+  if (scaling === 'none' || head.start === 'rows' || distance === 'cosine') return {};
+  const factors = new Float32Array(x.columns).fill(unitOf(x, mask));
+  return { 'scaler.metric': ndarray(factors, [x.columns]) };
 }
 
 /** Weights of raw columns need columns that stay what they are; clusters are of the rows as they came. */

@@ -31,7 +31,11 @@ export interface EstimatorOptions {
   readonly temperature?: number;
   /** How many prototypes share the answer; −1 all. Default −1 with 'gaussian', else 5. */
   readonly topK?: number;
-  /** Scaling of the features, part of the model. Default 'dual' with euclidean and l1 ('standard' beside featureWeights, 'none' in a clusterer), 'none' with cosine or a given grid. */
+  /**
+   * Scaling of the features, part of the model. Default 'dual' with euclidean and l1 ('standard' beside featureWeights, 'none' in
+   * a clusterer), 'none' with cosine or a given grid. Sparse rows are scaled by one factor where dense ones would be by default,
+   * so that stored values have a mean square of 1, and not at all with 'none'; they refuse the others, which would fill them.
+   */
   readonly scaling?: Scaling;
   /** Weights of the features [D] in [0, 1]; with 'gaussian' the start of what phase 2 trains. Needs scaling 'none' or 'standard'. */
   readonly featureWeights?: Vector;

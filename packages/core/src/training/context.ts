@@ -10,6 +10,7 @@ import type { Batch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { scaledColumns } from '../scaling/scaler.js';
+import { scaleStored } from '../scaling/sparse-scaler.js';
 import { scaleGraph, scalerNames } from './graphs.js';
 import type { Ownership } from './ownership.js';
 import { disposeAll, uploadParameters } from './phase1.js';
@@ -92,7 +93,9 @@ export async function scaleFeatures(
 ): Promise<{ x: Features; mask: Rows | undefined }> {
   const { programs } = context;
   const { scaling } = state;
-  if (scaling === 'none' && !state.arrays['scaler.metric']) return { x, mask };
+  const factors = state.arrays['scaler.metric']?.data;
+  if (scaling === 'none' && !factors) return { x, mask };
+  if (scaling === 'none' && factors && isSparse(x)) return { x: scaleStored(x, factors), mask };
   if (isSparse(x)) {
     throw new OptionError(
       `X is sparse, and this model scales features by '${scaling}', which would fill it; start from sparse rows, or set scaling 'none'.`,
