@@ -177,7 +177,8 @@ describe.each(tasks)('%s', (task) => {
 
   it('finetune lowers the loss and keeps the best evaluated state', async () => {
     const model = smallOf(task);
-    await model.fit(X, y);
+    // One pass, for what many passes settle gradients cannot lower either.
+    await model.fit(X, y, { maxIters: 1 });
     const before = await model.lossAndGradients(X, y);
     const history = await model.finetune(X, y, { epochs: 12, evalFraction: 0 });
     expect(history).toHaveLength(12);
