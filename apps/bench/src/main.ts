@@ -6,6 +6,8 @@ import { benchAssign } from './assign.ts';
 import { type BackendName, backendNames } from './backends.ts';
 import { benchClasses, benchManyClasses, type ClassesOptions, type ManyClassesOptions } from './classes.ts';
 import { Failure } from './failure.ts';
+import { benchInertia, clusteredSets, type InertiaOptions } from './inertia.ts';
+import { benchLloyd } from './lloyd.ts';
 import { benchMasks } from './masks.ts';
 import { setNames } from './sets.ts';
 import { benchSparse, benchSparseAlone, type SparseOptions, sparseDistances, sparseSets } from './sparse.ts';
@@ -30,6 +32,10 @@ function toSeeds(text: string): number[] {
   return text.split(',').map(toSeed);
 }
 
+function toCounts(text: string): number[] {
+  return text.split(',').map(toCount);
+}
+
 function toOptions(text: string): Readonly<Record<string, unknown>> {
   try {
     const options: unknown = JSON.parse(text);
@@ -42,7 +48,7 @@ function toOptions(text: string): Readonly<Record<string, unknown>> {
 const seedsOption = (): Option =>
   new Option('--seeds <list>', 'several seeds, 0,1,2: means').argParser(toSeeds).conflicts('seed');
 
-const cases = { assign: benchAssign, 'train-step': benchTrainStep } as const;
+const cases = { assign: benchAssign, lloyd: benchLloyd, 'train-step': benchTrainStep } as const;
 
 const program = new Command('bench')
   .description('Speed and accuracy of @fkm/*. The last lines printed are one JSON object a result.')
@@ -116,6 +122,24 @@ program
   .action(async ({ accuracy, data, ...flags }: ClassesFlags) =>
     accuracy ? benchManyClasses({ ...flags, folder: data }) : benchClasses(flags),
   );
+
+program
+  .command('inertia')
+  .description("clusters whole sets, against scikit-learn's KMeans with one start and other npm packages")
+  .addOption(new Option('--set <name>', 'data set; default all').choices(clusteredSets))
+  .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
+  .option('--clusters <list>', 'how many clusters', toCounts, [10, 100, 1000])
+  .addOption(seedsOption().default([0, 1, 2, 3, 4], '0,1,2,3,4'))
+  .option('--standardised', 'columns of mean 0 and variance 1, on both sides', false)
+  .option('--data <path>', 'folder of the data sets', defaultFolder)
+  .action(async ({ set, data, ...options }: InertiaFlags) =>
+    benchInertia({ ...options, sets: set ? [set] : clusteredSets, folder: data }),
+  );
+
+interface InertiaFlags extends Omit<InertiaOptions, 'sets' | 'folder'> {
+  readonly set?: string;
+  readonly data: string;
+}
 
 interface ClassesFlags extends ClassesOptions, Omit<ManyClassesOptions, 'folder'> {
   readonly accuracy?: true;

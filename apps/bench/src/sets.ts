@@ -22,7 +22,8 @@ interface SetRow {
 /** What the noise of a split takes. */
 const tolerance = 0.005;
 
-const covertype = ({ Xnum, wilderness, soil }: Readonly<Record<string, Stored>>): Rows =>
+/** Numbers, and the two lists of what is where in as many columns. */
+export const covertype = ({ Xnum, wilderness, soil }: Readonly<Record<string, Stored>>): Rows =>
   besides(flat(Xnum as Stored), oneHot(wilderness as Stored, 4), oneHot(soil as Stored, 40));
 
 const sets: Readonly<Record<string, SetRow>> = {
