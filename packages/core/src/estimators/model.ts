@@ -33,6 +33,8 @@ import { LearnedModel } from './learned.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
 const [fitRows, finetuneRows] = [10240, 256];
+/** With hundreds of classes the start of fit looks at more rows: prototypes of a class are drawn among its own. */
+const startRowsPerClass = 32;
 const defaults = { epochs: 60 } as const;
 
 /** Checked arguments of a training call: raw units, mask of X's rows, and what y says there is to answer. */
@@ -164,7 +166,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const order = shuffle ? random.permutation(n) : Uint32Array.from({ length: n }, (_, i) => i);
       const batchSize = this.options.batchSize ?? fitRows;
       const counting = order.filter((row) => (training.sampleWeight[row] as number) > 0);
-      const first = Math.min(counting.length, shuffle ? Math.max(batchSize, startRows) : batchSize);
+      const wanted = Math.max(batchSize, startRows, startRowsPerClass * raw.classes.length);
+      const first = Math.min(counting.length, shuffle ? wanted : batchSize);
       const context = this.context(signal);
       const sample = { ...raw, batch: takeBatch(training, counting, 0, first) };
       const { state: begun } = await this.ready(before, sample, 'fit', signal);

@@ -129,7 +129,8 @@ describe.each(cases)('%s, %s', (name, start, naming, options) => {
     const losses = [];
     for (let i = 0; i < 12; i++) losses.push(await go(model, true));
     expect(losses.every(Number.isFinite)).toBe(true);
-    expect(losses.at(-1)).toBeLessThan(losses[0] as number);
+    // Classes this far apart can be right to the rounding from the first step on.
+    expect(losses.at(-1)).toBeLessThan(Math.max(losses[0] as number, 1e-7));
     const again = await estimators[naming.task].load(await model.save());
     expect(await go(again as unknown as Labelled, true)).toBe(await go(model, true));
     expect(await again.save()).toEqual(await model.save());

@@ -2,7 +2,7 @@
 
 import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features, isSparse } from '../data/sparse.js';
-import type { NdArray } from '../dtype.js';
+import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import type { Head, HeadFamily } from '../heads/head.js';
 import { membersOf } from '../heads/members.js';
@@ -70,8 +70,25 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
     ],
     frozen: (state.arrays.frozen as NdArray).data.some((f) => f === 1),
     offsets: head.routes && options.prototypeDropout > 0,
+    ...(isPaced(context, head) ? { paced: true } : {}),
   };
 }
+
+/** Owners want prototypes for every class: many, close together, and a step of a fixed length would throw them about. */
+const isPaced = ({ options }: Context, head: Head): boolean =>
+  options.softType === 'gaussian' && head.routes && head.code === null;
+
+/** The length of a row's way to its own prototype, at most 1: √mean δ, of l1 mean δ; 1 before any row was assigned. */
+function paceOf({ options }: Context, { spread }: ModelState): NdArray {
+  const sum = (offset: number): number =>
+    spread.reduce((a, value, i) => (i % 2 === offset ? a + value : a), 0);
+  const delta = sum(1) > 0 ? sum(0) / sum(1) : 1;
+  const length = options.distance === 'l1' ? delta : Math.sqrt(delta);
+  return ndarray([Math.min(1, Math.max(length, leastPace))], []);
+}
+
+/** Rows that coincide with their prototypes still move them. */
+const leastPace = 1e-3;
 
 const membersOfState = (head: Head, { arrays, outputs }: ModelState): ReturnType<typeof membersOf> | null =>
   head.candidates === 'labels' && arrays.owners
@@ -82,6 +99,7 @@ const membersOfState = (head: Head, { arrays, outputs }: ModelState): ReturnType
 export const arraysOf = (context: Context, state: ModelState): Readonly<Record<string, NdArray>> => ({
   ...state.arrays,
   ...membersOfState(headOf(context, state), state),
+  ...(isPaced(context, headOf(context, state)) ? { pace: paceOf(context, state) } : {}),
 });
 
 /** Raw features into the space of the prototypes, in blocks of rows. Errors: OptionError where that would fill sparse rows. */

@@ -213,6 +213,7 @@ export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
       ['inverseRows', 'learningRate', 'correction1', 'correction2'].map((name) => [name, scalar]),
     ),
     ...(spec.offsets ? { offsets: f32(spec.prototypes) } : {}),
+    ...(spec.paced ? { pace: scalar } : {}),
     ...(spec.frozen ? { active: f32(spec.prototypes) } : {}),
     ...parameterSpecs(arrays),
     ...Object.fromEntries(moments),
@@ -226,7 +227,10 @@ export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
       const [m, v] = momentNames(name) as [string, string];
       const parameter = t[name] as Tensor;
       const slot = { parameter, gradient: d[i] as Tensor, m: t[m] as Tensor, v: t[v] as Tensor };
-      const next = adamUpdate(slot, scalars, activity(name, parameter, t.active));
+      const { learningRate } = scalars;
+      const paced = name === 'prototypes' && t.pace ? mul(learningRate, t.pace) : learningRate;
+      const rates = { ...scalars, learningRate: paced };
+      const next = adamUpdate(slot, rates, activity(name, parameter, t.active));
       results[name] = constrain(spec, name, next.parameter);
       results[m] = next.m;
       results[v] = next.v;

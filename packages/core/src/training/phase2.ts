@@ -67,7 +67,11 @@ export class Trainer implements GradientTrainer {
         );
       }),
     );
-    this.values = uploadParameters(programs, { ...zeros, ...arrays }, [...parameterNames, ...trained]);
+    this.values = uploadParameters(programs, { ...zeros, ...arrays }, [
+      ...parameterNames,
+      'pace',
+      ...trained,
+    ]);
     if (spec.frozen) {
       const frozen = (arrays.frozen as NdArray).data;
       this.values.active = programs.upload(

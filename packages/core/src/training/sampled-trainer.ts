@@ -157,7 +157,7 @@ class SampledTrainer implements GradientTrainer {
     const arrays: Record<string, NdArray> = {};
     for (const [name, array] of Object.entries(this.arrays)) {
       if (this.rowNames.includes(name)) arrays[name] = gatherRows(array, prototypes, count);
-      else if (/(^|\.)featureWeights$/.test(name)) arrays[name] = array;
+      else if (name === 'pace' || /(^|\.)featureWeights$/.test(name)) arrays[name] = array;
     }
     arrays.offsets = this.offsets(prototypes, count, own, drawn, random, dropout);
     if (spec.frozen) arrays.active = this.active(prototypes, count);

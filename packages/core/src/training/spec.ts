@@ -40,6 +40,8 @@ export interface GridSpec {
   readonly frozen: boolean;
   /** Numbers are added to the routing of a step: prototypes left out, sampled classes made up for. */
   readonly offsets: boolean;
+  /** Prototypes step in units of how far rows are from their own: `pace` comes with the arrays. */
+  readonly paced?: true;
   /** The grid is a sample with padding behind it, which the offsets tell. */
   readonly sampled?: true;
 }
