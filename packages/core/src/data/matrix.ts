@@ -228,14 +228,14 @@ export function toWeights(
 
 /** A mask as [N, D], or [1, D] where one row serves all; values clamped to [0, 1] where they are used. */
 export function toMask(
-  mask: Matrix | Vector | undefined,
+  mask: DenseMatrix | Vector | undefined,
   x: Pick<Rows, 'rows' | 'columns'>,
   call: string,
 ): Rows | undefined {
   if (mask === undefined) return undefined;
   const place = { call, argument: 'featureMask' };
   const single = isNumbers(mask) && mask.length > 0 && !isNumbers((mask as ArrayLike<unknown>)[0]);
-  const out = single ? toRows([mask as Vector], place) : toRows(mask as Matrix, place);
+  const out = single ? toRows([mask as Vector], place) : toRows(mask as DenseMatrix, place);
   if (out.columns !== x.columns || (out.rows !== x.rows && out.rows !== 1)) {
     throw new ShapeError(
       `${call}: featureMask is [${out.rows}, ${out.columns}], X is [${x.rows}, ${x.columns}]; give one row, or one a row of X.`,

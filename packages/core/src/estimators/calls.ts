@@ -1,6 +1,6 @@
 // The options of the public calls, and their check.
 
-import type { Matrix, Vector } from '../data/matrix.js';
+import type { DenseMatrix, Matrix, Vector } from '../data/matrix.js';
 import { OptionError } from '../errors.js';
 import type { Schedule } from '../fitting/schedule.js';
 import type { RunControl } from '../training/progress.js';
@@ -11,7 +11,7 @@ export interface RowOptions {
   /** Weight of each row [N], finite, at least 0. */
   readonly sampleWeight?: Vector | undefined;
   /** 1 present, 0 missing [N, D], or [D] for all rows; a missing value may hold anything. */
-  readonly featureMask?: Matrix | Vector | undefined;
+  readonly featureMask?: DenseMatrix | Vector | undefined;
 }
 
 /** Rows that evaluate and do not train. */
@@ -52,7 +52,7 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
 }
 
 export interface PredictOptions {
-  readonly featureMask?: Matrix | Vector | undefined;
+  readonly featureMask?: DenseMatrix | Vector | undefined;
 }
 
 export interface SaveOptions {

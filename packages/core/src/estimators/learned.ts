@@ -1,6 +1,6 @@
 // What all estimators share besides training: the state, and the calls that read it.
 
-import { type Matrix, type Rows, toFlags, toMask, type Vector } from '../data/matrix.js';
+import { type DenseMatrix, type Matrix, type Rows, toFlags, toMask, type Vector } from '../data/matrix.js';
 import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { FormatError, isFkmError, StateError } from '../errors.js';
@@ -76,7 +76,7 @@ export abstract class LearnedModel {
 
   protected checkRows(
     X: Matrix,
-    mask: Matrix | Vector | undefined,
+    mask: DenseMatrix | Vector | undefined,
     call: string,
   ): { x: Features; mask: Rows | undefined } {
     const x = toFeatures(X, { call, argument: 'X' }, this.state?.rawColumns);

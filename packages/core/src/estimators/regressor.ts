@@ -1,6 +1,14 @@
 // The regressor: prototypes that say numbers.
 
-import { checkFinite, type Matrix, type Rows, toRows, toWeights, type Vector } from '../data/matrix.js';
+import {
+  checkFinite,
+  type DenseMatrix,
+  type Matrix,
+  type Rows,
+  toRows,
+  toWeights,
+  type Vector,
+} from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, ShapeError } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
@@ -10,7 +18,7 @@ import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { type Encoded, type Known, PrototypeModel } from './model.js';
 
 /** Targets: one number a row [N], or T of them [N, T]. */
-export type RegressionTargets = Vector | Matrix;
+export type RegressionTargets = Vector | DenseMatrix;
 
 const isVector = (y: RegressionTargets): y is Vector =>
   ArrayBuffer.isView(y) || (Array.isArray(y) && !Array.isArray(y[0]) && !ArrayBuffer.isView(y[0]));

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Csr } from '../data/sparse.js';
 import type { Grid } from '../estimators/grid.js';
+import { similarity } from '../method/arrays.js';
 import type { AnyOptions, MultiLabelOptions } from '../model/options.js';
 import { Random } from '../random.js';
 import type { RowOptions } from './calls.js';
@@ -111,21 +112,25 @@ describe.each([
   ['weighted rows', { sampleWeight }],
   ['masked rows', { featureMask }],
 ] as const)('%s', (_kind, rows) => {
-  it.each(cases)('%s learns and answers the same from CSR', async (_, Model, y, options) => {
-    const both = { ...plain(y), ...options };
-    const a = await trained(Model, sparse, y, both, rows);
-    const b = await trained(Model, dense, y, both, rows);
-    expectSameGrid(a.grid, b.grid, 1e-4);
-    expectSameGrid(a.model.grid, b.model.grid, 2e-3);
-    const mask = 'featureMask' in rows ? rows : {};
-    const want = await a.model.predict(dense, mask);
-    expectClose((await a.model.predict(sparse, mask)).data, want.data, 1e-6);
-    expectClose(
-      (await a.model.transform(sparse, mask)).data,
-      (await a.model.transform(dense, mask)).data,
-      1e-6,
-    );
-  });
+  it.each(cases)(
+    '%s learns and answers the same from CSR',
+    async (_, Model, y, options) => {
+      const both = { ...plain(y), ...options };
+      const a = await trained(Model, sparse, y, both, rows);
+      const b = await trained(Model, dense, y, both, rows);
+      expectSameGrid(a.grid, b.grid, 1e-4);
+      expectSameGrid(a.model.grid, b.model.grid, 2e-3);
+      const mask = 'featureMask' in rows ? rows : {};
+      const want = await a.model.predict(dense, mask);
+      expectClose((await a.model.predict(sparse, mask)).data, want.data, 1e-6);
+      expectClose(
+        (await a.model.transform(sparse, mask)).data,
+        (await a.model.transform(dense, mask)).data,
+        1e-6,
+      );
+    },
+    30_000,
+  );
 });
 
 describe('CSR', () => {
@@ -230,6 +235,14 @@ describe('CSR', () => {
       kind: 'data',
       says: ['X has 3 columns'],
     });
+  });
+
+  it.each(['euclidean', 'cosine', 'l1'] as const)('has the similarities of dense rows, %s', (distance) => {
+    const prototypes = dense.slice(0, 4);
+    for (const options of [{ distance }, { distance, featureMask }, { distance, featureMask: dense }]) {
+      const want = similarity(dense, prototypes, options);
+      expect(similarity(sparse, prototypes, options)).toEqual(want);
+    }
   });
 
   it('goes through in blocks where its rows are wide', async () => {

@@ -1,6 +1,6 @@
 // A state from the grid that a caller gave; the model takes it as it is.
 
-import { type Matrix, toRows } from '../data/matrix.js';
+import { type DenseMatrix, toRows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
@@ -32,7 +32,7 @@ export function initialFromGrid(
     });
   }
   checkFeatureWeights(options, columns, call);
-  const targets = grid.targets && toRows(grid.targets as Matrix, { call, argument: 'initMode.targets' });
+  const targets = grid.targets && toRows(grid.targets as DenseMatrix, { call, argument: 'initMode.targets' });
   const owned = family.head(options, true).start === 'owners';
   const classes = owned ? classesOf(grid, targets?.columns, family, call) : [];
   const outputs = owned ? classes.length : (targets?.columns ?? 0);

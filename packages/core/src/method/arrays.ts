@@ -1,6 +1,15 @@
 // The formulas of similarity and routing on plain arrays: the traced functions, run by the reference kernels.
 
-import { checkFinite, type Matrix, toMask, toRows, toVector, type Vector } from '../data/matrix.js';
+import {
+  checkFinite,
+  type DenseMatrix,
+  type Matrix,
+  toMask,
+  toRows,
+  toVector,
+  type Vector,
+} from '../data/matrix.js';
+import { blockRowsOf, checkFeatures, denseRows, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
 import { BATCH } from '../graph/ir.js';
@@ -13,7 +22,7 @@ export interface SimilarityOptions {
   /** Default 'euclidean'. */
   readonly distance?: Distance;
   /** 1 present, 0 missing [N, D] or [D]; a missing value may hold anything. */
-  readonly featureMask?: Matrix | Vector | undefined;
+  readonly featureMask?: DenseMatrix | Vector | undefined;
   /** Diagonal metric [D], clamped at 0. */
   readonly featureWeights?: Vector | undefined;
 }
@@ -23,11 +32,15 @@ export interface SimilarityOptions {
  * With M = featureWeights ∘ mask: cosine Σ M x p / (√Σ M x² · √Σ M p²); euclidean 1/(1 + Σ M (x−p)²·s) and
  * l1 1/(1 + Σ M |x−p|·s), where s = D/ΣM if masked or weighted. Errors: ShapeError, DataError, OptionError.
  */
-export function similarity(X: Matrix, P: Matrix, options: SimilarityOptions = {}): NdArray<Float32Array> {
+export function similarity(
+  X: Matrix,
+  P: DenseMatrix,
+  options: SimilarityOptions = {},
+): NdArray<Float32Array> {
   const call = 'similarity';
   const { distance = 'euclidean', featureMask, featureWeights } = options;
   expectOneOf(call, 'distance', distance, ['cosine', 'euclidean', 'l1']);
-  const x = toRows(X, { call, argument: 'X' });
+  const x = toFeatures(X, { call, argument: 'X' });
   const p = toRows(P, { call, argument: 'P' });
   if (x.columns !== p.columns) {
     throw new ShapeError(`${call}: X has ${x.columns} columns, P has ${p.columns}.`, {
@@ -36,29 +49,40 @@ export function similarity(X: Matrix, P: Matrix, options: SimilarityOptions = {}
     });
   }
   const mask = toMask(featureMask, x, call);
-  checkFinite(x, { call, argument: 'X' }, mask);
+  checkFeatures(x, { call, argument: 'X' }, mask);
   checkFinite(p, { call, argument: 'P' });
   const d = x.columns;
   if (featureWeights && featureWeights.length !== d) {
     throw new ShapeError(`${call}: featureWeights has ${featureWeights.length} values, X has ${d} columns.`);
   }
-  const inputs: Record<string, NdArray> = {
-    x: ndarray(x.data, [x.rows, d]),
+  const fixed: Record<string, NdArray> = {
     prototypes: ndarray(p.data, [p.rows, d]),
-    ...(mask ? { mask: ndarray(mask.data, [mask.rows, d]) } : {}),
     ...(featureWeights
       ? { weights: ndarray(toVector(featureWeights, d, { call, argument: 'featureWeights' }), [1, d]) }
       : {}),
   };
-  return run(inputs, (t) =>
-    pairwise({
-      distance,
-      x: t.x as Tensor,
-      prototypes: t.prototypes as Tensor,
-      mask: t.mask,
-      weights: t.weights,
-    }),
-  );
+  const data = new Float32Array(x.rows * p.rows);
+  const size = blockRowsOf(x, Math.max(1, x.rows));
+  for (let begin = 0; begin < x.rows; begin += size) {
+    const end = Math.min(x.rows, begin + size);
+    const own = mask && mask.rows > 1 ? denseRows(mask, begin, end) : mask;
+    const inputs = {
+      x: ndarray(denseRows(x, begin, end).data, [end - begin, d]),
+      ...(own ? { mask: ndarray(own.data, [own.rows, d]) } : {}),
+      ...fixed,
+    };
+    const block = run(inputs, (t) =>
+      pairwise({
+        distance,
+        x: t.x as Tensor,
+        prototypes: t.prototypes as Tensor,
+        mask: t.mask,
+        weights: t.weights,
+      }),
+    );
+    data.set(block.data, begin * p.rows);
+  }
+  return { data, shape: [x.rows, p.rows], dtype: 'float32' };
 }
 
 export interface RouteOptions {
@@ -75,7 +99,7 @@ export interface RouteOptions {
  * equals), 'mean' 1/k, 'scaled' max(s,0)/(Σ max(s,0) + 1e-9), 'softmax_scaled' softmax(s/temperature).
  * 'gaussian' routing has parameters of its own and runs inside the estimators alone. Errors: ShapeError, DataError, OptionError.
  */
-export function route(sim: Matrix | NdArray, options: RouteOptions = {}): NdArray<Float32Array> {
+export function route(sim: DenseMatrix | NdArray, options: RouteOptions = {}): NdArray<Float32Array> {
   const call = 'route';
   const { softType = 'softmax_scaled', temperature = 1, topK = 5 } = options;
   expectOneOf(call, 'softType', softType, ['hard', 'mean', 'scaled', 'softmax_scaled']);
@@ -84,7 +108,7 @@ export function route(sim: Matrix | NdArray, options: RouteOptions = {}): NdArra
   if (!Number.isInteger(topK) || topK === 0 || topK < -1) {
     throw new OptionError(`${call}: topK is ${topK}; allowed is −1 or a positive integer.`);
   }
-  const s = toRows(sim as Matrix, { call, argument: 'sim' });
+  const s = toRows(sim as DenseMatrix, { call, argument: 'sim' });
   checkFinite(s, { call, argument: 'sim' });
   const routing: RoutingOptions = { softType, temperature, topK };
   return run({ s: ndarray(s.data, [s.rows, s.columns]) }, (t) =>

@@ -1,6 +1,6 @@
 // The grid that a caller starts from: checked once, and copied, so that later writes to the caller's arrays change nothing.
 
-import { checkFinite, type Matrix, type Rows, toRows, toVector, type Vector } from '../data/matrix.js';
+import { checkFinite, type DenseMatrix, type Rows, toRows, toVector, type Vector } from '../data/matrix.js';
 import { DataError, OptionError, ShapeError } from '../errors.js';
 import type { Task } from './options.js';
 import type { Label } from './state.js';
@@ -8,11 +8,11 @@ import type { Label } from './state.js';
 /** Prototypes to start from, in place of an initialisation; the model takes them as they are, unscaled. */
 export interface InitialGrid {
   /** [K, D] */
-  readonly prototypes: Matrix;
+  readonly prototypes: DenseMatrix;
   /** [K] the class or label that each prototype stands for, as y names it; a column of y where labels have no names. */
   readonly owners?: readonly Label[] | Vector;
   /** [K, T], or [K] for one column; what each prototype answers: numbers, or logits of the classes. */
-  readonly targets?: Matrix | Vector;
+  readonly targets?: DenseMatrix | Vector;
   /** [K] accumulated sample weight, 1 unless given. */
   readonly ages?: Vector;
 }
@@ -24,7 +24,10 @@ const names: Readonly<Record<Task, readonly string[]>> = {
   regressor: ['prototypes', 'targets', 'ages'],
 };
 
-const copied = ({ data, rows, columns }: Rows): Matrix => ({ data: data.slice(), shape: [rows, columns] });
+const copied = ({ data, rows, columns }: Rows): DenseMatrix => ({
+  data: data.slice(),
+  shape: [rows, columns],
+});
 
 /** A copy whose matrices are flat. Errors: OptionError, ShapeError, DataError. */
 export function checkedGrid(grid: InitialGrid, call: string, task: Task): InitialGrid {
@@ -49,14 +52,14 @@ export function checkedGrid(grid: InitialGrid, call: string, task: Task): Initia
   };
 }
 
-function targetsOf(targets: Matrix | Vector, count: number, call: string): Matrix {
+function targetsOf(targets: DenseMatrix | Vector, count: number, call: string): DenseMatrix {
   const place = { call, argument: 'initMode.targets' };
   const flat =
     ArrayBuffer.isView(targets) ||
     (Array.isArray(targets) && !Array.isArray(targets[0]) && !ArrayBuffer.isView(targets[0]));
   const rows = flat
     ? toRows({ data: targets as Vector, shape: [(targets as Vector).length, 1] }, place)
-    : toRows(targets as Matrix, place);
+    : toRows(targets as DenseMatrix, place);
   if (rows.rows !== count) {
     throw new ShapeError(`${call}: initMode.targets has ${rows.rows} rows, there are ${count} prototypes.`, {
       argument: 'initMode.targets',

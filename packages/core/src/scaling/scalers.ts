@@ -2,7 +2,7 @@
 
 import {
   checkFinite,
-  type Matrix,
+  type DenseMatrix,
   type Rows,
   repeatMask,
   toMask,
@@ -19,7 +19,7 @@ import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from './scale
 
 export interface ScalerCallOptions {
   /** 1 present, 0 missing [N, D] or [D]; missing values take no part and come out as the scaler maps 0. */
-  readonly featureMask?: Matrix | Vector | undefined;
+  readonly featureMask?: DenseMatrix | Vector | undefined;
 }
 
 abstract class Scaler {
@@ -39,7 +39,7 @@ abstract class Scaler {
   }
 
   /** Learns from rows X [N, D]. Errors: ShapeError, DataError. */
-  fit(X: Matrix, options: ScalerCallOptions = {}): this {
+  fit(X: DenseMatrix, options: ScalerCallOptions = {}): this {
     const { x, mask } = this.check('fit', X, options);
     if (x.rows === 0)
       throw new DataError(`${this.name}.fit: X has no rows; pass at least one.`, { argument: 'X' });
@@ -49,7 +49,7 @@ abstract class Scaler {
   }
 
   /** Scaled rows [N, kept columns]. Errors: StateError before `fit`, ShapeError, DataError. */
-  transform(X: Matrix, options: ScalerCallOptions = {}): NdArray<Float32Array> {
+  transform(X: DenseMatrix, options: ScalerCallOptions = {}): NdArray<Float32Array> {
     const arrays = this.fitted('transform');
     const { x, mask } = this.check('transform', X, options, this.columns);
     const inputs = {
@@ -70,7 +70,7 @@ abstract class Scaler {
     return evaluateGraph(graph, Object.values(inputs))[0] as NdArray<Float32Array>;
   }
 
-  fitTransform(X: Matrix, options: ScalerCallOptions = {}): NdArray<Float32Array> {
+  fitTransform(X: DenseMatrix, options: ScalerCallOptions = {}): NdArray<Float32Array> {
     return this.fit(X, options).transform(X, options);
   }
 
@@ -82,7 +82,7 @@ abstract class Scaler {
 
   private check(
     call: string,
-    X: Matrix,
+    X: DenseMatrix,
     { featureMask }: ScalerCallOptions,
     columns?: number,
   ): { x: Rows; mask: Rows | undefined } {

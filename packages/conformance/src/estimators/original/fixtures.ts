@@ -1,6 +1,6 @@
 // Numbers of the original PyTorch implementation (fixtures/original.json) and how near to them a result has to be.
 
-import type { Matrix, RowOptions } from '@fkm/core';
+import type { DenseMatrix, RowOptions } from '@fkm/core';
 import type { Distance } from '@fkm/core/graph';
 import original from '../../fixtures/original.json' with { type: 'json' };
 
@@ -151,11 +151,11 @@ export function unitRows({ shape, data }: Stored): Stored {
 }
 
 /** X, at unit length for cosine. */
-export const rowsFor = (distance: Distance): Matrix =>
+export const rowsFor = (distance: Distance): DenseMatrix =>
   matrix(distance === 'cosine' ? unitRows(fixtures.inputs.X) : fixtures.inputs.X);
 
 /** As the public calls take it. */
-export const matrix = ({ shape, data }: Stored): Matrix => ({
+export const matrix = ({ shape, data }: Stored): DenseMatrix => ({
   data,
   shape: shape as readonly [number, number],
 });
