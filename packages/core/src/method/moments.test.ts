@@ -15,7 +15,7 @@ const Y = X.map(([a, b, c]) => [
   (c as number) * (a as number),
 ]);
 /** Rows that the ridge is worth. */
-const ridge = 0.1;
+const ridge = 1;
 const weights = X.map((_, i) => i % 3);
 
 type Row = readonly [x: Float64Array, y: readonly number[], w: number];
@@ -34,7 +34,7 @@ function slopes(all: readonly Row[]): number[] {
   return Array.from(out);
 }
 
-/** (Σ w·(x − x̄)(x − x̄)ᵀ + λI)⁻¹ Σ w·(x − x̄)·y, a tenth of the mean variance for λ. */
+/** (Σ w·(x − x̄)(x − x̄)ᵀ + λI)⁻¹ Σ w·(x − x̄)·y, λ the mean variance. */
 function direct(all: readonly Row[]): number[] {
   const total = all.reduce((sum, [, , w]) => sum + w, 0);
   const mean = Array.from(
@@ -66,7 +66,7 @@ describe('ridgeSlopes', () => {
   });
 
   it('of a line are its slope, but for the ridge', () => {
-    const many = Array.from({ length: 50 }, () => rows).flat();
+    const many = Array.from({ length: 500 }, () => rows).flat();
     const line = many.map(([x, , w]): Row => {
       const [a, b, c] = x as unknown as [number, number, number];
       return [x, [3 * a - 2 * b + c + 7, -a], w];
