@@ -157,6 +157,9 @@ export interface ManyClassesOptions {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** Prototypes of a class, with --accuracy. */
+const kInit = 5;
+
 /** Places on the unit sphere [N, 3] from degrees [N, 2]. */
 function onSphere({ data, shape: [rows = 0] }: Stored): Rows {
   const out = new Float32Array(rows * 3);
@@ -187,7 +190,13 @@ export async function benchManyClasses(asked: ManyClassesOptions): Promise<void>
     table.push([side, value.toFixed(4), more.seconds ?? '', more.prototypes ?? '']);
   };
   const learn = async (side: string, sampling: object): Promise<void> => {
-    const model = new FastKMeansClassifier({ backend, randomState: seed, ...asked.options, ...sampling });
+    const model = new FastKMeansClassifier({
+      backend,
+      randomState: seed,
+      kInit,
+      ...asked.options,
+      ...sampling,
+    });
     const started = performance.now();
     await model.fit(train.X, train.y.data);
     const fitted = performance.now();

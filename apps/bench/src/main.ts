@@ -114,7 +114,7 @@ program
   .option('--classes <n>', 'classes, a prototype each', toCount, 100_000)
   .option('--negatives <n>', 'classes drawn a step beside those of the batch', toCount, 512)
   .option('--accuracy', 'accuracy on cities_geonames with and without sampling instead')
-  .option('--epochs <n>', 'epochs of finetune, with --accuracy', toCount, 10)
+  .option('--epochs <n>', 'epochs of finetune, with --accuracy', toCount, 4)
   .option('--seed <n>', 'seed of the split and of the model, with --accuracy', toSeed, 0)
   .option('--options <json>', 'options of the classifier, with --accuracy', toOptions, {})
   .option('--data <path>', 'folder of the data sets', defaultFolder)

@@ -53,7 +53,7 @@ export interface EstimatorOptions {
   readonly halfLife?: number;
   /** Rows of a batch of fit and of finetune. Default 10240 and 256. */
   readonly batchSize?: number;
-  /** Peak learning rate of phase 2. Default 0.02. */
+  /** Peak learning rate of phase 2; prototypes of owners move by it times √mean δ to the own prototype, at most 1. Default 0.02. */
   readonly learningRate?: number;
   /** Seed. Default 0. */
   readonly randomState?: number;
@@ -105,7 +105,11 @@ export interface ClassifyingOptions extends SupervisedOptions {
   readonly kInit?: number | 'auto';
   /** How far phase 1 pushes the nearest prototype of a wrong class away, as a share of the pull. Default 0. */
   readonly repulsionFactor?: number;
-  /** Classes beside those of the batch that a gradient step looks at, drawn at random; their prototypes alone are computed. Default: all. */
+  /**
+   * Classes beside those of the batch that a gradient step looks at, drawn at random; their prototypes alone are computed, and
+   * stand for absent/n classes each. So do l2Reg, diversityReg and topK see them alone, and moments of the others rest. Evaluation
+   * looks at all. Default: all classes.
+   */
   readonly negativeSampling?: number;
 }
 
