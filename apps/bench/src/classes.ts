@@ -42,14 +42,21 @@ function setUp(backend: Backend, side: Side, { classes, negatives }: ClassesOpti
     batchSize,
     ...(side === 'sampled' ? { negativeSampling: negatives } : {}),
   };
-  const [stream, model] = [new FastKMeansClassifier(options), new FastKMeansClassifier(options)];
+  // Made at their first use, so that the memory of a process is that of one.
+  let [stream, model]: (FastKMeansClassifier | undefined)[] = [];
   const steps = stepsOf[side];
   const rows = drawn(steps * batchSize);
   const y = Int32Array.from({ length: steps * batchSize }, () => Math.floor(uniform() * classes));
   const first: Rows = { data: rows.data.subarray(0, batchSize * columns), shape: [batchSize, columns] };
   return {
-    epoch: () => model.finetune(rows, y, { epochs: 1, evalFraction: 0 }),
-    step: () => stream.fitBatch(first, y.subarray(0, batchSize), { gradientStep: true }),
+    epoch: () => {
+      model ??= new FastKMeansClassifier(options);
+      return model.finetune(rows, y, { epochs: 1, evalFraction: 0 });
+    },
+    step: () => {
+      stream ??= new FastKMeansClassifier(options);
+      return stream.fitBatch(first, y.subarray(0, batchSize), { gradientStep: true });
+    },
   };
 }
 
