@@ -1,10 +1,10 @@
 // Gradient steps that look at a sample of the classes, through the public calls.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
 import type { ClassifierOptions, MultiLabelOptions } from '../model/options.js';
 import { Random } from '../random.js';
-import { sampleClasses } from '../training/sampling.js';
+import { Rivals, sampleClasses } from '../training/sampling.js';
 import { FastKMeansClassifier } from './classifier.js';
 import { FastMultiLabelKMeansClassifier } from './multi-label.js';
 import { backend, expectError } from './testing.js';
@@ -242,6 +242,33 @@ describe('negative sampling', () => {
     const sampledClasses = classifier(still);
     const ofClasses = await mean(() => sampledClasses.fitBatch(X, y, { gradientStep: true }), 300);
     expect(Math.abs(ofClasses / fullClasses - 1)).toBeLessThan(0.02);
+  });
+
+  it('looks again at what rows were taken for, in finetune', async () => {
+    // 200 classes on a ring, each taken for its neighbours: of 8 random ones few are near.
+    const ring = Array.from({ length: 200 }, (_, c) => {
+      const angle = (2 * Math.PI * c) / 200;
+      return [Math.cos(angle), Math.sin(angle)];
+    });
+    const random = new Random(4);
+    const c = Array.from({ length: 1200 }, () => random.below(200));
+    const near = c.map((k) => (ring[k] as number[]).map((v) => v + 0.03 * (random.uniform() - 0.5)));
+    const seen = new Set<string>();
+    const watch = vi.spyOn(Rivals.prototype, 'note').mockImplementation(function (this: Rivals, of, rival) {
+      seen.add(`${Math.min((of - rival + 200) % 200, (rival - of + 200) % 200)}`);
+    });
+    const owners = ring.map((_, k) => k);
+    const options = { negativeSampling: 8, batchSize: 32, initMode: { prototypes: ring, owners } } as const;
+    const lossAfter = async (): Promise<number> => {
+      const model = classifier(options);
+      await model.fitBatch(near, c);
+      const history = await model.finetune(near, c, { epochs: 3, evalFraction: 0.2 });
+      return history.at(-1)?.evalLoss as number;
+    };
+    const without = await lossAfter();
+    watch.mockRestore();
+    expect(seen).toContain('1');
+    expect(await lossAfter()).toBeLessThan(without);
   });
 
   it('goes on to the bit after a save and load', async () => {

@@ -105,16 +105,20 @@ function shares({ weights, parameters, heads, outputs }: Routed): Tensor {
   return heads === 1 ? sums : div(sums, heads);
 }
 
+/** Prototypes of the class of each row [B, K]. */
+const own = (owners: Tensor, y: Tensor): Tensor => eq(expandDims(owners, 0), expandDims(indexOf(y), 1));
+
 const owners: Head = {
   ...common,
   key: 'classifier owners',
   code: null,
   // −log of the true class's share of r
   loss: (routed, y) => {
-    const own = eq(expandDims(routed.parameters.owners as Tensor, 0), expandDims(indexOf(y), 1));
-    const share = sum(select(own, routed.weights, 0), -1);
+    const mine = own(routed.parameters.owners as Tensor, y);
+    const share = sum(select(mine, routed.weights, 0), -1);
     return neg(log(max(routed.heads === 1 ? share : div(share, routed.heads), leastShare)));
   },
+  rival: ({ weights, parameters }, y) => argMax(select(own(parameters.owners as Tensor, y), -1, weights)),
   reads: {
     label: (routed) => argMax(shares(routed)),
     probabilities: shares,

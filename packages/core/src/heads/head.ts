@@ -50,6 +50,8 @@ export interface Head {
   coordinatesOf(y: Features, outputs: number): Features;
   /** The loss of each row [B], unweighted; y is absent where it has no column. */
   loss(routed: Routed, y: Tensor): Tensor;
+  /** The prototype of another class that weighs most for each row [B], where it costs an answer: what sampling looks at again. */
+  rival?(routed: Routed, y: Tensor): Tensor;
   /** What the public calls read off a routed batch, by name. */
   readonly reads: Readonly<Record<string, (routed: Routed, k: number) => Tensor>>;
 }

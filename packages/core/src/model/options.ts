@@ -106,8 +106,9 @@ export interface ClassifyingOptions extends SupervisedOptions {
   /** How far phase 1 pushes the nearest prototype of a wrong class away, as a share of the pull. Default 0. */
   readonly repulsionFactor?: number;
   /**
-   * Classes beside those of the batch that a gradient step looks at, drawn at random; their prototypes alone are computed, and
-   * stand for absent/n classes each. So do l2Reg, diversityReg and topK see them alone, and moments of the others rest. Evaluation
+   * Classes beside those of the batch that a gradient step looks at, whose prototypes alone are computed: drawn at random, and
+   * standing for absent/n classes each; in finetune up to 7/8 of them are those that rows of the batch's classes were last taken
+   * for, each standing for itself, and the others are drawn. So do l2Reg, diversityReg and topK see them alone, and moments of the others rest. Evaluation
    * looks at all. Default: all classes.
    */
   readonly negativeSampling?: number;

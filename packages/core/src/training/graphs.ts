@@ -108,7 +108,7 @@ export function routeRows(
 }
 
 /** Σ rows sampleWeight·loss / rows + l2Reg·Σp² + diversityReg·Σ_{i≠j} s(p_i, p_j)² */
-function lossOf(spec: GridSpec, t: Tensors): Tensor {
+function lossOf(spec: GridSpec, t: Tensors): { loss: Tensor; routed: Routed } {
   const routed = routeRows(spec, t, { x: t.x as Tensor, mask: t.mask }, t.offsets);
   const rows = spec.head.loss(routed, t.y as Tensor);
   let loss = mul(sum(mul(rows, t.sampleWeight as Tensor)), t.inverseRows as Tensor);
@@ -119,7 +119,7 @@ function lossOf(spec: GridSpec, t: Tensors): Tensor {
     const counted = spec.sampled && cast(present(t.offsets as Tensor), 'float32');
     loss = add(loss, mul(diversity(prototypes, spec.distance, weights, counted), spec.diversityReg));
   }
-  return loss;
+  return { loss, routed };
 }
 
 /** Raw rows, their mask, and the scaler that takes them to the grid. */
@@ -192,7 +192,7 @@ const trainedGradients = (spec: GridSpec, t: Tensors, loss: Tensor): Tensor[] =>
 export function lossGraph(spec: GridSpec, arrays: Arrays): Graph {
   const inputs = { ...batchSpecs(spec), inverseRows: scalar, ...parameterSpecs(arrays) };
   return trace('lossAndGradients', inputs, (t: Tensors) => {
-    const loss = lossOf(spec, t);
+    const { loss } = lossOf(spec, t);
     const d = trainedGradients(spec, t, loss);
     return { loss, ...Object.fromEntries(spec.trainable.map((name, i) => [`d.${name}`, d[i] as Tensor])) };
   });
@@ -219,9 +219,10 @@ export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
     ...Object.fromEntries(moments),
   };
   return trace('step', inputs, (t: Tensors) => {
-    const loss = lossOf(spec, t);
+    const { loss, routed } = lossOf(spec, t);
     const d = trainedGradients(spec, t, loss);
     const results: Record<string, Tensor> = { loss };
+    if (spec.sampled && spec.head.rival) results.rival = spec.head.rival(routed, t.y as Tensor);
     const scalars = t as unknown as Parameters<typeof adamUpdate>[1];
     spec.trainable.forEach((name, i) => {
       const [m, v] = momentNames(name) as [string, string];

@@ -21,6 +21,7 @@ import {
   gatherRows,
   indexClasses,
   prototypesOf,
+  Rivals,
   sampleClasses,
 } from './sampling.js';
 import { type GridSpec, specKey } from './spec.js';
@@ -45,6 +46,9 @@ export async function trainerFor(
     : new SampledTrainer(context.programs, spec, arrays, steps, n, ownership);
 }
 
+/** Of the n others, how many can be rivals of the batch's classes; the rest are drawn, and stand for all that are not there. */
+const rivalShare = 7 / 8;
+
 /** A grid of sampled prototypes, filled up to the size of a graph. */
 interface Sample {
   readonly spec: GridSpec;
@@ -57,7 +61,7 @@ interface Sample {
 
 /**
  * Adam is lazy: moments of prototypes outside of the sample rest, neither decaying nor moving anything; bias corrections count
- * all steps. l2Reg and diversityReg act on the sampled prototypes.
+ * all steps. l2Reg and diversityReg act on the sampled prototypes. Rivals are remembered for the life of the trainer: in finetune.
  */
 class SampledTrainer implements GradientTrainer {
   steps: number;
@@ -72,6 +76,7 @@ class SampledTrainer implements GradientTrainer {
   /** Arrays that nobody else holds: others are copied before the first write. */
   private readonly ownership: Ownership;
   private readonly lent: boolean;
+  private readonly rivals = new Rivals();
   /** Where a prototype stands in the sample. */
   private readonly places: Int32Array;
 
@@ -120,7 +125,8 @@ class SampledTrainer implements GradientTrainer {
       ...uploadScalars(programs, this.steps, learningRate, batch.x.rows),
       ...uploadParameters(programs, arrays, Object.keys(arrays)),
     };
-    const { loss, ...moved } = await runOnce(program, {}, uploads);
+    const { loss, rival, ...moved } = await runOnce(program, {}, uploads);
+    if (rival) this.noteRivals((await take(rival)).data, y, prototypes);
     const rows: [string, TypedArray][] = [];
     for (const [name, value] of Object.entries(moved)) rows.push([name, (await take(value)).data]);
     // All at once or nothing: no other call sees half a step, and a loss that is no number moves nothing.
@@ -150,8 +156,9 @@ class SampledTrainer implements GradientTrainer {
   private sample(batch: Batch, random: Random, dropout: number): Sample {
     const { spec, index } = this;
     const said = denseRows(batch.y);
-    const own = ownClasses(said, spec);
-    const drawn = sampleClasses(own, spec.outputs, this.n, random);
+    const batchOwn = ownClasses(said, spec);
+    const own = this.rivals.beside(batchOwn, Math.floor(rivalShare * this.n));
+    const drawn = sampleClasses(own, spec.outputs, this.n + batchOwn.size - own.size, random);
     const prototypes = prototypesOf(index, drawn.classes);
     const count = bucketOf(prototypes.length, spec.prototypes);
     const arrays: Record<string, NdArray> = {};
@@ -169,7 +176,16 @@ class SampledTrainer implements GradientTrainer {
     return { spec: { ...small, outputs: labels, yColumns: labels }, prototypes, arrays, y };
   }
 
-  /** 0 for the batch's own classes, log(absent/n) for drawn ones, out of the routing for what is dropped or padding. */
+  private noteRivals(found: TypedArray, { data: classes }: Rows, prototypes: Int32Array): void {
+    const owners = (this.arrays.owners as NdArray).data;
+    found.forEach((place: number, row: number) => {
+      const k = prototypes[place];
+      // Padding is nobody's rival.
+      if (k !== undefined) this.rivals.note(classes[row] as number, owners[k] as number);
+    });
+  }
+
+  /** 0 for classes that are there for sure, log(absent/n) for drawn ones, out of the routing for what is dropped or padding. */
   private offsets(
     prototypes: Int32Array,
     count: number,

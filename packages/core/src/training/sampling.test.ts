@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
 import { Random } from '../random.js';
-import { bucketOf, indexClasses, sampleClasses } from './sampling.js';
+import { bucketOf, indexClasses, Rivals, sampleClasses } from './sampling.js';
 
 describe('classes of a step', () => {
   it('are the own ones and n distinct others, ascending', () => {
@@ -41,6 +41,20 @@ describe('classes of a step', () => {
     expect([...classes]).toEqual([0, 1, 2, 3, 4]);
     expect(standsFor).toBe(1);
     expect(random.save()).toEqual(before);
+  });
+});
+
+describe('rivals', () => {
+  it('are the classes that a class was last taken for, the latest of all classes first', () => {
+    const rivals = new Rivals();
+    for (const rival of [10, 11, 12, 13, 14, 11]) rivals.note(1, rival);
+    rivals.note(2, 20);
+    rivals.note(2, 1);
+    const beside = (limit: number): number[] => [...rivals.beside(new Set([1, 2, 3]), limit)];
+    expect(beside(0)).toEqual([1, 2, 3]);
+    // 1 is there already, so that 20 comes second.
+    expect(beside(3)).toEqual([1, 2, 3, 11, 14, 20]);
+    expect(beside(9)).toEqual([1, 2, 3, 11, 14, 20, 13, 12]);
   });
 });
 

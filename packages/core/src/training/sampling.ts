@@ -31,15 +31,42 @@ export function indexClasses({ data: owners }: NdArray, classes: number): ClassI
   return index;
 }
 
+/** Rivals that a class keeps. */
+const mostRivals = 4;
+
+/** The classes that rows of each class were last taken for, the latest first: most random classes are far from a row and teach nothing. */
+export class Rivals {
+  private readonly lists = new Map<number, readonly number[]>();
+
+  note(of: number, rival: number): void {
+    const before = this.lists.get(of) ?? [];
+    if (before[0] === rival) return;
+    this.lists.set(of, [rival, ...before.filter((c) => c !== rival)].slice(0, mostRivals));
+  }
+
+  /** The classes and up to `limit` rivals of theirs, the latest of all before any other. */
+  beside(own: ReadonlySet<number>, limit: number): Set<number> {
+    const all = new Set(own);
+    for (let place = 0; place < mostRivals; place++) {
+      for (const c of own) {
+        if (all.size >= own.size + limit) return all;
+        const rival = this.lists.get(c)?.[place];
+        if (rival !== undefined) all.add(rival);
+      }
+    }
+    return all;
+  }
+}
+
 /** The classes of one step. */
 export interface ClassSample {
-  /** The batch's own and the drawn ones, ascending. */
+  /** Its own and the drawn ones, ascending. */
   readonly classes: Int32Array;
   /** How many absent classes each drawn one stands for: absent / drawn; 1 where all are there. */
   readonly standsFor: number;
 }
 
-/** The batch's own classes and n of the others, drawn without replacement in O(own + n); all of them, and no draw, where n suffices. */
+/** `own` classes and n of the others, drawn without replacement in O(own + n); all of them, and no draw, where n suffices. */
 export function sampleClasses(
   own: ReadonlySet<number>,
   classes: number,
