@@ -16,7 +16,7 @@ import { compare, measure, type Versus } from './versus.ts';
 const [rows, columns] = [200_000, 64];
 const clusterCounts = [256, 1024];
 /** Passes of a fit; the time of a fit, with all that it checks and reads, is divided by them. */
-const passes = 5;
+const passes = 10;
 /** Rows of a batch, of either side. */
 const batchRows = 10_240;
 

@@ -13,7 +13,7 @@ export type {
   SaveOptions,
 } from './estimators/calls.js';
 export { type ClassLabels, FastKMeansClassifier, type PredictedLabels } from './estimators/classifier.js';
-export { FastKMeansClusterer, type NoTargets } from './estimators/clusterer.js';
+export { type ClustererFitOptions, FastKMeansClusterer, type NoTargets } from './estimators/clusterer.js';
 export type { Grid } from './estimators/grid.js';
 export {
   FastMultiLabelKMeansClassifier,

@@ -25,25 +25,48 @@ export function groupWidth(size: number): number | null {
 /** Index of the largest along the last axis, int32, of the shape of `output`. */
 export function twoLevelArgMax(ctx: Context, x: string, shape: Shape, output: Var, width: number): void {
   const { write } = ctx;
-  const size = shape[shape.length - 1] as number;
   const int32 = { to: TensorProto_DataType.INT32 };
-  const groups = write.node('Reshape', [x, write.int64([-1, size / width, width])]);
-  const peaks = reduceLast(ctx, groups);
+  const { groups, peaks } = peaksOf(ctx, x, shape, width);
   const group = write.node('ArgMax', [peaks], { axis: 1, keepdims: 1 });
   const winner = write.node('GatherND', [groups, group], { batch_dims: 1 });
-  const within = write.node('ArgMax', [winner], { axis: 1, keepdims: 1 });
-  // In int32, which every provider adds; ArgMax and GatherND speak int64.
+  const within = write.node('ArgMax', [winner], { axis: 1, keepdims: 0 });
+  // In int32, which every provider adds; ArgMax and GatherND speak int64. Flat, for a last axis of 1 is walked one by one.
+  const flat = write.node('Reshape', [group, write.int64([-1])]);
   const base = write.node('Mul', [
-    write.node('Cast', [group], int32),
+    write.node('Cast', [flat], int32),
     write.constant({ data: Int32Array.of(width), shape: [], dtype: 'int32' }),
   ]);
   const index = write.node('Add', [base, write.node('Cast', [within], int32)]);
   write.node('Reshape', [index, write.int64(output.shape)], {}, ctx.result(output, 'ArgMax'));
 }
 
-function reduceLast(ctx: Context, x: string): string {
+/** The largest along the last axis, of the shape of `output`, from the group maxima that a search of x needs as well. */
+export function maxOfPeaks(ctx: Context, x: string, shape: Shape, output: Var, width: number): void {
+  const { write } = ctx;
+  const max = reduceLast(ctx, peaksOf(ctx, x, shape, width).peaks, 1);
+  write.node('Reshape', [max, write.int64(output.shape)], {}, ctx.result(output, 'ReduceMax'));
+}
+
+/** x in groups [-1, G, width], and the largest of each [-1, G]; once for all that ask. */
+function peaksOf(ctx: Context, x: string, shape: Shape, width: number): Peaks {
+  const size = shape[shape.length - 1] as number;
+  let found = ctx.peaks.get(x);
+  if (!found) {
+    const groups = ctx.write.node('Reshape', [x, ctx.write.int64([-1, size / width, width])]);
+    found = { groups, peaks: reduceLast(ctx, groups, 2) };
+    ctx.peaks.set(x, found);
+  }
+  return found;
+}
+
+export interface Peaks {
+  readonly groups: string;
+  readonly peaks: string;
+}
+
+function reduceLast(ctx: Context, x: string, axis: number): string {
   const { write } = ctx;
   return ctx.opset >= 18
-    ? write.node('ReduceMax', [x, write.int64([2])], { keepdims: 0 })
-    : write.node('ReduceMax', [x], { axes: [2], keepdims: 0 });
+    ? write.node('ReduceMax', [x, write.int64([axis])], { keepdims: 0 })
+    : write.node('ReduceMax', [x], { axes: [axis], keepdims: 0 });
 }

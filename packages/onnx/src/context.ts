@@ -1,13 +1,28 @@
 // What a row of the lowering table works with: names of lowered variables, and the writer that takes nodes.
 
-import { type DType, type Equation, formatType, type Graph, GraphError, type Var } from '@fkm/core/graph';
+import {
+  type DType,
+  type Equation,
+  formatType,
+  type Graph,
+  GraphError,
+  isOp,
+  type Var,
+} from '@fkm/core/graph';
+import type { Peaks } from './arg-max.js';
 import { type GemmPlan, planGemms } from './gemm.js';
 import { type Attributes, elementType, GraphWriter } from './writer.js';
+
+const rankOf = ({ inputs }: Equation): number => (inputs[0] as Var).shape.length;
 
 export class Context {
   readonly write: GraphWriter;
   readonly opset: number;
   readonly gemms: GemmPlan;
+  /** Variables that an argMax searches along their last axis. */
+  readonly searched: ReadonlySet<number>;
+  /** Group maxima of values, by the values' names. */
+  readonly peaks: Map<string, Peaks> = new Map();
   private readonly names = new Map<number, string>();
   /** Names that outputs of the graph must have. */
   private readonly wanted = new Map<number, string>();
@@ -16,6 +31,11 @@ export class Context {
   constructor(graph: Graph, outputs: readonly string[], opset: number) {
     this.opset = opset;
     this.gemms = planGemms(graph);
+    this.searched = new Set(
+      (graph.equations as readonly Equation[])
+        .filter((equation) => isOp(equation, 'argMax') && equation.attrs.axis === rankOf(equation) - 1)
+        .map(({ inputs }) => (inputs[0] as Var).id),
+    );
     this.write = new GraphWriter([...graph.inputs.map((port) => port.name), ...outputs]);
     for (const { name, variable } of graph.inputs) this.names.set(variable.id, name);
     graph.outputs.forEach((port, i) => {

@@ -2,7 +2,7 @@
 // wants otherwise than our ops (int64 indices, wrapping, integer division) is settled here.
 
 import { BATCH, type Equation, type OpName, type Shape, type Var } from '@fkm/core/graph';
-import { groupWidth, twoLevelArgMax } from './arg-max.js';
+import { groupWidth, maxOfPeaks, twoLevelArgMax } from './arg-max.js';
 import type { Context } from './context.js';
 import { fused } from './fused.js';
 import type { Gemm } from './gemm.js';
@@ -87,11 +87,14 @@ const divide: Plain = (ctx, equation) => {
   ctx.emit(equation, 'Where', [none, zero, quotient]);
 };
 
+/** Width of the groups in which the last axis is searched, or null. */
+const searchWidth = ({ dtype, shape }: Var): number | null =>
+  dtype === 'float32' ? groupWidth(shape[shape.length - 1] as number) : null;
+
 const argMax: LoweringRule<'argMax'> = (ctx, equation) => {
   const x = operand(equation, 0);
   const { axis } = equation.attrs;
-  const last = axis === x.shape.length - 1;
-  const width = last && x.dtype === 'float32' ? groupWidth(x.shape[axis] as number) : null;
+  const width = axis === x.shape.length - 1 ? searchWidth(x) : null;
   if (width !== null) return twoLevelArgMax(ctx, ctx.name(x), x.shape, out(equation), width);
   const index = ctx.write.node('ArgMax', [ctx.name(x)], { axis, keepdims: 0 });
   ctx.emit(equation, 'Cast', [index], { to: TensorProto_DataType.INT32 });
@@ -195,7 +198,14 @@ export const lowering: { [O in OpName]: LoweringRule<O> } = {
     unlessGemm((context) => batchedMatmul(context, equation))(ctx, equation);
   },
   sum: reduce('ReduceSum', 13),
-  reduceMax: reduce('ReduceMax', 18),
+  reduceMax: (ctx, equation) => {
+    const x = operand(equation, 0);
+    const { axes } = equation.attrs;
+    const last = axes.length === 1 && axes[0] === x.shape.length - 1;
+    const width = last && ctx.searched.has(x.id) ? searchWidth(x) : null;
+    if (width !== null) maxOfPeaks(ctx, ctx.name(x), x.shape, out(equation), width);
+    else reduce('ReduceMax', 18)(ctx, equation);
+  },
   argMax,
   topK,
   reshape: (ctx, equation) => {

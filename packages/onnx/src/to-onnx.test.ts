@@ -13,6 +13,7 @@ import {
   ndarray,
   neg,
   OptionError,
+  reduceMax,
   scatter,
   simplify,
   softmax,
@@ -34,6 +35,22 @@ const lowered = (graph: Graph, options?: ToOnnxOptions): string =>
   printOnnx(readOnnx(toOnnx(graph, options)));
 
 describe('nodes', () => {
+  it('the largest and where it is: one reading of the wide axis, in groups', () => {
+    const graph = trace('search', { x: f32(BATCH, 256) }, ({ x }) => ({
+      best: reduceMax(x, -1),
+      owner: argMax(x),
+      kept: reduceMax(x, 0, { keepDims: true }),
+    }));
+    const nodes = lowered(graph)
+      .split('\n')
+      .filter((line) => line.includes('= ReduceMax('));
+    expect(nodes.map((line) => line.replace(/.*= /, ''))).toEqual([
+      'ReduceMax(Reshape_0) axes=[2] keepdims=0',
+      'ReduceMax(ReduceMax_0) axes=[1] keepdims=0',
+      'ReduceMax(x) axes=[0] keepdims=1',
+    ]);
+  });
+
   it('nearest prototype: a Gemm, and a search in two levels', () => {
     const graph = trace('nearest', { x: f32(BATCH, 8), p: f32(256, 8) }, ({ x, p }) => ({
       owner: argMax(sub(matmul(x, p, { transposeB: true }), mul(sum(square(p), -1), 0.5))),
@@ -43,8 +60,8 @@ describe('nodes', () => {
         shape_0 = int64[1] {1}
         const_0 = float[] {0.5}
         shape_1 = int64[3] {-1,8,32}
-        const_1 = int32[] {32}
         shape_2 = int64[1] {-1}
+        const_1 = int32[] {32}
         Gemm_0 = Gemm(x, p) transB=1
         Mul_0 = Mul(p, p)
         ReduceSum_0 = ReduceSum(Mul_0, shape_0) keepdims=0
@@ -54,8 +71,9 @@ describe('nodes', () => {
         ReduceMax_0 = ReduceMax(Reshape_0) axes=[2] keepdims=0
         ArgMax_0 = ArgMax(ReduceMax_0) axis=1 keepdims=1
         GatherND_0 = GatherND(Reshape_0, ArgMax_0) batch_dims=1
-        ArgMax_1 = ArgMax(GatherND_0) axis=1 keepdims=1
-        Cast_0 = Cast(ArgMax_0) to=int32
+        ArgMax_1 = ArgMax(GatherND_0) axis=1 keepdims=0
+        Reshape_1 = Reshape(ArgMax_0, shape_2)
+        Cast_0 = Cast(Reshape_1) to=int32
         Mul_2 = Mul(Cast_0, const_1)
         Cast_1 = Cast(ArgMax_1) to=int32
         Add_0 = Add(Mul_2, Cast_1)

@@ -106,17 +106,19 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
       async (context, start, rows, order, run, evaluation) => {
         const learned = lloyd
           ? await lloydPasses(context, start, rows, run, evaluation)
-          : await fitPasses(context, start, rows, order, run, evaluation);
-        const seen = stored(learned.state, this.options.dtype, 'fit');
-        // Rows that evaluate are rows of X too.
+          : { ...(await fitPasses(context, start, rows, order, run, evaluation)), index: undefined };
+        const { dtype } = this.options;
+        const seen = stored(learned.state, dtype, 'fit');
+        // Rows that evaluate are rows of X too; and halves may lie nearer to others.
         const whole = given.evalFraction ? await this.scaled('fit', seen, X, given) : rows;
-        fitted = await this.judged(context, seen, whole);
+        const index = whole === rows && dtype === 'float32' ? learned.index : undefined;
+        fitted = await this.judged(context, seen, whole, index);
         return learned;
       },
-      Number.POSITIVE_INFINITY,
+      lloyd || (given.shuffle ?? true) ? Number.POSITIVE_INFINITY : 0,
       X,
       undefined,
-      lloyd ? { maxIters: lloydPassesAtMost, ...given, shuffle: true } : given,
+      lloyd ? { maxIters: lloydPassesAtMost, ...given, shuffle: false } : given,
     );
     this.fittedTo = { ...(fitted as Fitted), nIter: result.nIter };
     return result;
@@ -185,13 +187,19 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
     return scaleBatch(this.context(), state, this.checkBatch(X, undefined, options, call).batch);
   }
 
-  /** Where scaled rows belong, and Σ w·δ of that in float64. */
-  private async judged(context: Context, state: ModelState, rows: Batch): Promise<Fitted> {
+  /** Where scaled rows belong, which may be known, and Σ w·δ of that in float64. */
+  private async judged(
+    context: Context,
+    state: ModelState,
+    rows: Batch,
+    known?: Int32Array,
+  ): Promise<Fitted> {
     const seen = trainable(withoutMasters(state));
     const spec = specOf(context, seen, rows.mask !== undefined);
     const { programs, options, signal } = context;
-    const { index } = await assignRows(programs, spec, seen.arrays, rows, options.targetAssignment, signal);
-    return { labels: index, inertia: inertiaOf(options.distance, seen.arrays, rows, index) };
+    const labels =
+      known ?? (await assignRows(programs, spec, seen.arrays, rows, options.targetAssignment, signal)).index;
+    return { labels, inertia: inertiaOf(options.distance, seen.arrays, rows, labels) };
   }
 
   private lastFit(name: string): NonNullable<FastKMeansClusterer['fittedTo']> {

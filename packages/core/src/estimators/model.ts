@@ -6,7 +6,7 @@ import type { NdArray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
 import { finetuneEpochs, gradientStep } from '../fitting/finetune.js';
-import { type FitResult, fitPasses } from '../fitting/fit.js';
+import { drawnOrder, type FitResult, fitPasses, runLength } from '../fitting/fit.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { givenSplit, type Split, splitRows, withMeanWeight } from '../fitting/split.js';
 import { withThresholds } from '../fitting/thresholds.js';
@@ -142,7 +142,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     return this.fitBy(fitPasses, fitRows, X, y, options);
   }
 
-  /** `fit` by passes of some kind; the start of shuffled rows looks at so many of them, or at a batch. */
+  /** `fit` by passes of some kind; the start of shuffled rows looks at so many of them at least; at all, shuffled or not, of infinitely many. */
   protected fitBy(
     passes: typeof fitPasses,
     startRows: number,
@@ -163,13 +163,15 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const random = new Random(this.options.randomState);
       const { training, evaluation } = this.split(raw, options, 0, random, 'fit');
       const n = training.x.rows;
-      const order = shuffle ? random.permutation(n) : Uint32Array.from({ length: n }, (_, i) => i);
       const batchSize = this.options.batchSize ?? fitRows;
-      const counting = order.filter((row) => (training.sampleWeight[row] as number) > 0);
+      const all = startRows === Number.POSITIVE_INFINITY;
+      const together = all ? runLength(batchSize) : 1;
+      const order = shuffle ? drawnOrder(random, n, together) : new Uint32Array(n).map((_, i) => i);
+      const counting = all ? order : order.filter((row) => (training.sampleWeight[row] as number) > 0);
       const wanted = Math.max(batchSize, startRows, startRowsPerClass * raw.classes.length);
       const first = Math.min(counting.length, shuffle ? wanted : batchSize);
       const context = this.context(signal);
-      const sample = { ...raw, batch: takeBatch(training, counting, 0, first) };
+      const sample = { ...raw, batch: all ? training : takeBatch(training, counting, 0, first) };
       const { state: begun } = await this.ready(before, sample, 'fit', signal);
       const start = withTargetRange(context, begun, training, 'fit');
       const { state, result } = await passes(
@@ -177,7 +179,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
         start,
         await scaleBatch(context, start, training),
         order,
-        { maxIters, tol, shuffle, batchSize, onProgress, signal },
+        { maxIters, tol, shuffle, batchSize, together, onProgress, signal },
         evaluation && (await scaleBatch(context, start, evaluation)),
       );
       await this.keep(state, 'fit', evaluation);

@@ -2,6 +2,7 @@
 
 import { type Batch, takeBatch } from '../model/batch.js';
 import { draw, type ModelState } from '../model/state.js';
+import type { Random } from '../random.js';
 import { arraysOf, type Context, specOf } from '../training/context.js';
 import { prune } from '../training/ema-step.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';
@@ -15,6 +16,8 @@ export interface FitRun extends RunControl {
   readonly tol: number;
   readonly shuffle: boolean;
   readonly batchSize: number;
+  /** Rows that follow one another in every drawn order. */
+  readonly together: number;
 }
 
 export interface FitResult {
@@ -42,6 +45,26 @@ const faded = (state: ModelState): ModelState => {
   };
 };
 
+/** Rows of a run, and runs of a batch at least. */
+const [mostTogether, leastRuns] = [16, 64];
+
+/** How many rows may follow one another in batches of so many: what a batch learns comes from dozens of places even so. */
+export const runLength = (batchSize: number): number =>
+  Math.max(1, Math.min(mostTogether, Math.floor(batchSize / leastRuns)));
+
+/** A drawn order of 0 … n − 1 in runs of `size`, which lie together in memory: single rows take several times as long to gather. */
+export function drawnOrder(random: Random, n: number, size: number): Uint32Array {
+  const starts = random.permutation(Math.ceil(n / size));
+  if (size === 1) return starts;
+  const order = new Uint32Array(n);
+  let at = 0;
+  for (const start of starts) {
+    const end = Math.min(n, (start + 1) * size);
+    for (let row = start * size; row < end; row++) order[at++] = row;
+  }
+  return order;
+}
+
 /** Passes over scaled rows until nothing moves by more than tol. `order` fixes the first pass. */
 export async function fitPasses(
   context: Context,
@@ -58,16 +81,21 @@ export async function fitPasses(
   let converged = false;
   for (let pass = 0; pass < run.maxIters && !converged; pass++) {
     let turn: Uint32Array = order;
-    if (pass > 0 && run.shuffle) [turn, state] = draw(state, (random) => random.permutation(n));
+    if (pass > 0 && run.shuffle) {
+      [turn, state] = draw(state, (random) => drawnOrder(random, n, run.together));
+    }
     let shift = 0;
     const spec = specOf(context, state, rows.mask !== undefined);
     if (pass > 0 && spec.head.task === 'clusterer') state = faded(state);
     const weights = new Float64Array(state.ages.length);
     const worst: Worst = new Map();
+    let batch: Batch | undefined;
     for (let begin = 0; begin < n; begin += run.batchSize) {
       await breathe(run.signal);
       const end = Math.min(n, begin + run.batchSize);
-      const batch = takeBatch(rows, turn, begin, end);
+      // Batches of one size share their memory: new pages cost as much as the rows in them.
+      const used: Batch | undefined = batch?.x.rows === end - begin ? batch : undefined;
+      batch = takeBatch(rows, turn, begin, end, used);
       const step = await phase1Step(context, state, batch);
       state = step.state;
       shift = Math.max(shift, step.shift);

@@ -1,14 +1,16 @@
 // Lloyd's algorithm (1982): passes over all rows that put every prototype at the mean of its rows, exactly, until the rows
 // stay where they are. A pass is a step of phase 1 over one batch of all rows with no past: ages of 0 make η = 1.
 
+import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { type Context, specOf } from '../training/context.js';
-import { emaStep, prune } from '../training/ema-step.js';
-import { addRows } from '../training/host-sums.js';
+import { type Assign, assigner, emaStep, prune } from '../training/ema-step.js';
+import { addRows, type HostSums, moveRows } from '../training/host-sums.js';
 import { inertiaOf } from '../training/inertia.js';
 import type { Assignment } from '../training/phase1.js';
+import { canPrepare, PreparedRows } from '../training/prepared-rows.js';
 import { breathe, type Progress } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
 import { type FitResult, type FitRun, lossOf } from './fit.js';
@@ -26,27 +28,30 @@ export async function lloydPasses(
   rows: Batch,
   run: FitRun,
   evaluation: Batch | undefined,
-): Promise<{ state: ModelState; result: FitResult }> {
+): Promise<{ state: ModelState; result: FitResult; index: Int32Array | undefined }> {
   const { minWeight, distance } = context.options;
   const masked = rows.mask !== undefined;
   const history: Progress[] = [];
   // Rows of unit length vary by 1 in all.
-  const variance = distance === 'cosine' ? 1 / rows.x.columns : meanVariance(rows);
+  const variance = () => (distance === 'cosine' ? 1 / rows.x.columns : meanVariance(rows));
+  const enough = run.tol > 0 ? run.tol * variance() : 0;
+  const places = placesOf(context, start, rows);
   let state = start;
   let [best, bestLoss] = [start, Number.POSITIVE_INFINITY];
   let index: Int32Array | undefined;
+  let settled = false;
   let converged = false;
   while (history.length < run.maxIters && !converged) {
     await breathe(run.signal);
-    const spec = specOf(context, state, masked);
     const frozen = (state.arrays.frozen as NdArray).data;
-    const step = await emaStep(context, withoutPast(state, masked), rows, (found) =>
-      repaired(found, spec, rows, frozen),
+    const step = await emaStep(context, withoutPast(state, masked), rows, async (spec, arrays) =>
+      repaired(await places.assign(spec, arrays), spec, rows, frozen),
     );
     const moved = squaredShift(state, step.state);
     state = step.state;
     const own = step.assignment.index;
-    converged = index?.every((k, i) => k === own[i]) === true || moved <= run.tol * variance;
+    settled = index !== undefined && equal(index, own);
+    converged = settled || moved <= enough;
     index = own;
     const evalLoss = evaluation && (await lossOf(context, state, evaluation));
     if (evalLoss !== undefined && evalLoss < bestLoss) [best, bestLoss] = [state, evalLoss];
@@ -64,8 +69,60 @@ export async function lloydPasses(
   }
   state = aged(evaluation ? best : state);
   if (minWeight > 0) state = prune(state, minWeight);
-  return { state, result: { nIter: history.length, converged, history } };
+  // Rows that stayed where they are know their prototypes, unless those were changed since.
+  const same = settled && !evaluation && minWeight === 0;
+  return {
+    state,
+    result: { nIter: history.length, converged, history },
+    index: same ? index : await places.locate?.(state.arrays.prototypes as NdArray),
+  };
 }
+
+/** Whether no row changed its prototype. */
+function equal(a: Int32Array, b: Int32Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Where rows belong, asked pass after pass. */
+interface Places {
+  readonly assign: Assign;
+  /** The index alone, where that takes less. */
+  readonly locate?: (prototypes: NdArray) => Promise<Int32Array>;
+}
+
+/** Dense rows are prepared for many searches, and only those that moved are added up anew. */
+function placesOf(context: Context, state: ModelState, rows: Batch): Places {
+  const { programs, signal } = context;
+  const { x, sampleWeight } = rows;
+  const spec = specOf(context, state, rows.mask !== undefined);
+  if (!canPrepare(spec, state.arrays, rows) || isSparse(x)) return { assign: assigner(context, rows) };
+  const prepared = new PreparedRows(programs, x.data, meanOf(rows));
+  let total = 0;
+  for (const w of sampleWeight) total += w;
+  let known: { readonly index: Int32Array; readonly sums: Sums } | undefined;
+  return {
+    locate: async (prototypes) => (await prepared.search(prototypes, signal)).index,
+    assign: async (spec, { prototypes }) => {
+      const { index, cost } = await prepared.search(prototypes as NdArray, signal);
+      const sums: Sums =
+        known?.sums.weights.length === spec.prototypes
+          ? moveRows(known.sums, rows, known.index, index)
+          : addRows(spec, rows, index, cost);
+      known = { index, sums };
+      let paid = 0;
+      for (let i = 0; i < cost.length; i++) paid += (sampleWeight[i] as number) * (cost[i] as number);
+      return {
+        index,
+        cost,
+        spread: Float64Array.of(paid, total),
+        sums: { ...sums, means: new Float64Array(0) },
+      };
+    },
+  };
+}
+
+type Sums = Pick<HostSums, 'weights' | 'sums'>;
 
 /** The state as if no row had been seen. */
 function withoutPast(state: ModelState, masked: boolean): ModelState {
@@ -97,19 +154,24 @@ function squaredShift(before: ModelState, after: ModelState): number {
   return sum;
 }
 
-/** Mean over the columns of their weighted variance: what one cluster of all rows would cost, a row and column. */
-function meanVariance(rows: Batch): number {
+/** Weighted mean of the rows, a column at a time over those that report it. */
+function meanOf(rows: Batch): Float64Array {
   const { columns } = rows.x;
   const index = new Int32Array(rows.x.rows);
   const one = { heads: 1, prototypes: 1, columns };
   const { weights, sums, coordinateWeights } = addRows(one, rows, index, new Float32Array(index.length));
-  const total = weights[0] as number;
-  const mean = sums.map((sum, j) => {
-    const weight = coordinateWeights ? (coordinateWeights[j] as number) : total;
+  return sums.map((sum, j) => {
+    const weight = coordinateWeights ? (coordinateWeights[j] as number) : (weights[0] as number);
     return weight > 0 ? sum / weight : 0;
   });
-  const prototypes = ndarray(mean, [1, columns]);
-  return inertiaOf('euclidean', { prototypes }, rows, index) / (total * columns);
+}
+
+/** Mean over the columns of their weighted variance: what one cluster of all rows would cost, a row and column. */
+function meanVariance(rows: Batch): number {
+  const { columns } = rows.x;
+  const prototypes = ndarray(meanOf(rows), [1, columns]);
+  const inertia = inertiaOf('euclidean', { prototypes }, rows, new Int32Array(rows.x.rows));
+  return inertia / (rows.sampleWeight.reduce((sum, w) => sum + w, 0) * columns);
 }
 
 /**

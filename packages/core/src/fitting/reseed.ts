@@ -42,9 +42,15 @@ export function collectWorst(
   rowOf: (i: number) => number,
 ): void {
   const { heads } = spec;
+  // What a row has to exceed where one list serves all owners: most do not, and are done with.
+  const least = Array.from({ length: heads }, (_, head) => {
+    const list = worst.get(listKey(head, undefined));
+    return list?.length === candidatesKept ? (list[candidatesKept - 1] as Candidate).score : -1;
+  });
   for (let i = 0; i < cost.length; i++) {
     const row = Math.floor(i / heads);
     const score = (cost[i] as number) * (batch.sampleWeight[row] as number);
+    if (score <= (least[i % heads] as number)) continue;
     for (const owner of ownersOf(spec, batch, row)) {
       const key = listKey(i % heads, owner);
       const list = worst.get(key) ?? [];
@@ -54,6 +60,8 @@ export function collectWorst(
       list.push({ score, row: rowOf(row) });
       list.sort((a, b) => b.score - a.score);
       if (list.length > limit) list.pop();
+      if (owner === undefined && list.length === limit)
+        least[i % heads] = (list[limit - 1] as Candidate).score;
     }
   }
 }

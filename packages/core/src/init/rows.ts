@@ -11,12 +11,18 @@ import { clusterRows, type Means } from './means.js';
 import { representatives } from './representatives.js';
 
 const defaultClusters = 8;
-/** Rows that the start looks at: so many, and so many a cluster where that is more; fewer where they are wide. */
-const [leastRows, rowsPerCluster, mostNumbers] = [2 ** 14, 16, 2 ** 25];
-/** Passes over them. */
-const passes = 10;
+/** Numbers of the rows that the start holds, at most: fewer rows where they are wide. */
+const mostNumbers = 2 ** 25;
+/** Passes over those rows before starts are compared: two tell them apart as ten do. */
+const passes = 3;
 /** Few clusters start several times, since where they end depends on their start and they cost little; the best is kept. */
-const startsOf = (k: number): number => Math.max(1, Math.min(8, Math.round(300 / k)));
+const startsOf = (k: number): number => Math.max(1, Math.min(6, Math.round(300 / k)));
+
+/** Rows that the start looks at: 4096 and more, 16 a cluster and more, up to 64 a cluster where that is few. */
+const rowsFor = (k: number, columns: number): number => {
+  const wanted = Math.max(2 ** 12, Math.min(2 ** 14, 64 * k), 16 * k);
+  return Math.max(2 * k, Math.min(wanted, Math.floor(mostNumbers / columns)));
+};
 
 /** Prototypes [K, D]. */
 export async function rowsStart(
@@ -33,9 +39,7 @@ export async function rowsStart(
   if (start === 'random') {
     best = await clusterRows(programs, { ...all, k, passes: 0, start }, random);
   } else {
-    const wanted = Math.max(leastRows, rowsPerCluster * k);
-    const limit = Math.max(2 * k, Math.min(wanted, Math.floor(mostNumbers / x.columns)));
-    const some = await representatives(programs, batch, distance, k, limit, random);
+    const some = await representatives(programs, batch, distance, k, rowsFor(k, x.columns), random);
     const problem = { rows: denseRows(some.x), mask: some.mask, sampleWeight: some.sampleWeight, distance };
     const again = (): Promise<Means> =>
       clusterRows(programs, { ...problem, k, passes, start: 'greedy' }, random);

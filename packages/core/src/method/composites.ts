@@ -1,7 +1,21 @@
 // The named composites: searches over prototypes that a backend may replace by a fused kernel.
 
-import { square } from '../graph/functions.js';
-import { argMax, composite, matmul, mul, neg, reduceMax, sub, sum, topK } from '../graph/ops.js';
+import { ndarray } from '../dtype.js';
+import { expandDims, square } from '../graph/functions.js';
+import {
+  argMax,
+  broadcast,
+  composite,
+  concat,
+  constantLike,
+  matmul,
+  mul,
+  neg,
+  reduceMax,
+  sub,
+  sum,
+  topK,
+} from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
 import { type Comparison, centered, compare, pairwise } from './similarity.js';
 
@@ -45,15 +59,22 @@ const nearestOf = (score: Tensor): { index: Tensor; delta: Tensor } => ({
   delta: neg(reduceMax(score, -1)),
 });
 
-/** ‖x − p‖² = ‖x‖² − 2·(x·p − ½‖p‖²): the search needs no ‖x‖², so that it is one matmul with a bias. */
+/**
+ * ‖x − p‖² = ‖x‖² − (2x·p − ‖p‖²): the search needs no ‖x‖², and is one matmul of [x, 1] and [2p, −‖p‖²], which costs a column
+ * where a bias would cost another pass over [B, K].
+ */
 function nearestByProduct({ x, prototypes }: { x: Tensor; prototypes: Tensor }): {
   index: Tensor;
   delta: Tensor;
 } {
-  const half = mul(sum(square(prototypes), -1), 0.5);
-  const score = sub(matmul(x, prototypes, { transposeB: true }), half);
-  const delta = sub(sum(square(x), -1), mul(reduceMax(score, -1), 2));
-  return { index: argMax(score), delta };
+  const squares = sum(square(x), -1);
+  const column = expandDims(squares, 1);
+  const ones = broadcast(constantLike(x, ndarray(Float32Array.of(1), [1, 1])), column.shape, column);
+  const lengths = sum(square(prototypes), -1, { keepDims: true });
+  const score = matmul(concat([x, ones], 1), concat([mul(prototypes, 2), neg(lengths)], 1), {
+    transposeB: true,
+  });
+  return { index: argMax(score), delta: sub(squares, reduceMax(score, -1)) };
 }
 
 /** The k most similar prototypes [B, k], most similar first, the lowest of equals first. */

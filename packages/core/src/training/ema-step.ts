@@ -10,6 +10,7 @@ import { arraysOf, type Context, specOf } from './context.js';
 import { momentNames } from './graphs.js';
 import { learnLines } from './lines.js';
 import { type Assignment, assignRows } from './phase1.js';
+import type { GridSpec } from './spec.js';
 import { blendVariances, importance } from './variances.js';
 
 export interface EmaStep {
@@ -22,16 +23,19 @@ export interface EmaStep {
 /** Below this mean δ a bandwidth would overflow: rows that coincide with their prototypes. */
 const leastSpread = 1e-6;
 
-const host = (array: NdArray): Float64Array => Float64Array.from(array.data);
+const host = (array: NdArray): Float64Array => new Float64Array(array.data);
 
-/** Moves the grid by one batch, as `revise` changes what was found; the state that came in is left alone. */
+/** Finds the place of every row of a batch. */
+export type Assign = (spec: GridSpec, arrays: Readonly<Record<string, NdArray>>) => Promise<Assignment>;
+
+/** Moves the grid by one batch, whose rows `assign` finds places for; the state that came in is left alone. */
 export async function emaStep(
   context: Context,
   before: ModelState,
   batch: Batch,
-  revise: (found: Assignment) => Assignment = (found) => found,
+  assign: Assign = assigner(context, batch),
 ): Promise<EmaStep> {
-  const { options, programs } = context;
+  const { options } = context;
   let state = before;
   const spec = specOf(context, state, batch.mask !== undefined);
   const { code } = spec.head;
@@ -39,18 +43,10 @@ export async function emaStep(
   const [prototypes, targets] = [arrays.prototypes as NdArray, arrays.targets];
   const said = targets && code ? host(targets) : new Float64Array(0);
   const means = code ? code.recall(said, state.outputs, spec.heads) : said;
-  const found = await (assignsByClass(spec) ? assignByClass : assignRows)(
-    programs,
-    spec,
-    {
-      ...arraysOf(context, state),
-      ...(spec.joint ? { means: ndarray(means, [state.ages.length, state.outputs]) } : {}),
-    },
-    batch,
-    options.targetAssignment,
-    context.signal,
-  );
-  const assignment = revise(found);
+  const assignment = await assign(spec, {
+    ...arraysOf(context, state),
+    ...(spec.joint ? { means: ndarray(means, [state.ages.length, state.outputs]) } : {}),
+  });
   // What gradients have taught is no mean of rows any more: from then on rows move it where it is stored.
   const stored = state.trained && code !== null;
   const moving = {
@@ -122,6 +118,19 @@ export async function emaStep(
     state = prune(state, options.minWeight);
   return { state, shift, assignment };
 }
+
+/** Rows go where the graphs of phase 1 find the nearest prototypes that they may choose. */
+export const assigner =
+  ({ programs, options, signal }: Context, batch: Batch): Assign =>
+  (spec, arrays) =>
+    (assignsByClass(spec) ? assignByClass : assignRows)(
+      programs,
+      spec,
+      arrays,
+      batch,
+      options.targetAssignment,
+      signal,
+    );
 
 /** Targets of the prototypes whose means moved; what did not move keeps its bits. */
 function restored(old: NdArray, before: Float64Array, after: Float64Array, stored: Float64Array): NdArray {

@@ -80,9 +80,17 @@ export function inertiaOf(
 const maskRow = (mask: Rows, i: number): Float32Array =>
   mask.data.subarray(...(mask.rows === 1 ? [0, mask.columns] : [i * mask.columns, (i + 1) * mask.columns]));
 
-/** ‖x − p‖² of `size` numbers from `i` and from `k` on. */
+/** ‖x − p‖² of `size` numbers from `i` and from `k` on; two sums side by side, for neither waits for the other. */
 function squared(x: Float32Array, i: number, p: ArrayLike<number>, k: number, size: number): number {
-  let sum = 0;
-  for (let j = 0; j < size; j++) sum += ((x[i + j] as number) - (p[k + j] as number)) ** 2;
-  return sum;
+  let even = 0;
+  let odd = 0;
+  let j = 0;
+  for (; j + 1 < size; j += 2) {
+    const a = (x[i + j] as number) - (p[k + j] as number);
+    const b = (x[i + j + 1] as number) - (p[k + j + 1] as number);
+    even += a * a;
+    odd += b * b;
+  }
+  const last = j < size ? (x[i + j] as number) - (p[k + j] as number) : 0;
+  return even + odd + last * last;
 }

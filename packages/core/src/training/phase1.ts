@@ -33,9 +33,16 @@ const mostRows = 4096;
 /** Entries of B×K that a run holds at a time. */
 const mostPairs = 2 ** 23;
 
-/** Rows in a block of x beside so many prototypes. */
-export const rowsThatFit = (x: Features, prototypes: number): number =>
-  Math.max(1, Math.min(blockRowsOf(x, mostRows), Math.floor(mostPairs / prototypes)));
+/** Rows in a block of x beside so many prototypes, `limit` at most. */
+export const rowsThatFit = (x: Features, prototypes: number, limit: number = mostRows): number =>
+  Math.max(1, Math.min(blockRowsOf(x, limit), Math.floor(mostPairs / prototypes)));
+
+/**
+ * Rows of a search that leaves the sums to the host: few prototypes can meet more of them at a time. Threads meet at every
+ * node, and fewer blocks wait less.
+ */
+export const searchedRows = (prototypes: number): number =>
+  Math.max(mostRows, Math.min(4 * mostRows, Math.floor(2 ** 22 / prototypes)));
 
 /** Uploads a block of rows of a batch under the names of the graphs. */
 export function uploadBlock(
@@ -123,7 +130,9 @@ export async function assignRows(
   const delta = new Float32Array(n * heads);
   const cost = spec.joint ? new Float32Array(n * heads) : delta;
   const parameters = uploadParameters(programs, arrays, assignNames);
-  const size = rowsThatFit(batch.x, spec.prototypes);
+  // Slabs of l1 are as large beside few prototypes as beside many.
+  const searches = onHost && spec.distance !== 'l1';
+  const size = rowsThatFit(batch.x, spec.prototypes, searches ? searchedRows(spec.prototypes) : mostRows);
   try {
     for (let begin = 0; begin < n; begin += size) {
       await breathe(signal);
