@@ -46,4 +46,5 @@ export type { Label } from './model/state.js';
 export { jsBackend } from './reference/js-backend.js';
 export type { Scaling } from './scaling/scaler.js';
 export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './scaling/scalers.js';
+export type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from './search/prototype-index.js';
 export type { Progress } from './training/progress.js';
