@@ -3,7 +3,7 @@
 
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import type { Batch } from '../model/batch.js';
+import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { type Context, specOf } from '../training/context.js';
 import { type Assign, assigner, emaStep, prune } from '../training/ema-step.js';
@@ -97,7 +97,7 @@ function placesOf(context: Context, state: ModelState, rows: Batch): Places {
   const { x, sampleWeight } = rows;
   const spec = specOf(context, state, rows.mask !== undefined);
   if (!canPrepare(spec, state.arrays, rows) || isSparse(x)) return { assign: assigner(context, rows) };
-  const prepared = new PreparedRows(programs, x.data, meanOf(rows));
+  const prepared = new PreparedRows(programs, x.data, centerOf(rows));
   let total = 0;
   for (const w of sampleWeight) total += w;
   let known: { readonly index: Int32Array; readonly sums: Sums } | undefined;
@@ -164,6 +164,17 @@ function meanOf(rows: Batch): Float64Array {
     const weight = coordinateWeights ? (coordinateWeights[j] as number) : (weights[0] as number);
     return weight > 0 ? sum / weight : 0;
   });
+}
+
+/** Rows that tell where all of them lie. */
+const fewRows = 4096;
+
+/** A place among the rows [D]: the mean of some of them, spread over all. */
+function centerOf(rows: Batch): Float64Array {
+  const { rows: n } = rows.x;
+  const step = Math.max(1, Math.ceil(n / fewRows));
+  const some = Uint32Array.from({ length: Math.ceil(n / step) }, (_, i) => i * step);
+  return meanOf(takeBatch(rows, some, 0, some.length));
 }
 
 /** Mean over the columns of their weighted variance: what one cluster of all rows would cost, a row and column. */
