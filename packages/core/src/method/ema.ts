@@ -46,6 +46,7 @@ export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): nu
   const [columns, width] = [prototypes.length / count, means.length / count];
   const unit = grid.distance === 'cosine';
   const push = repulsion > 0 ? batch.push : undefined;
+  const before = new Float64Array(columns);
   let largest = 0;
   for (let k = 0; k < count; k++) {
     const weight = batch.weights[k] as number;
@@ -57,7 +58,7 @@ export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): nu
     }
     const age = (ages[k] as number) + weight;
     ages[k] = age;
-    const before = prototypes.slice(k * columns, (k + 1) * columns);
+    before.set(prototypes.subarray(k * columns, (k + 1) * columns));
     for (let j = k * columns; j < (k + 1) * columns; j++) {
       const reported = reportedAt(batch, weight, j, coordinateAges);
       if (reported > 0) {
@@ -77,9 +78,10 @@ export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): nu
     if (held) continue;
     if (unit) toUnitLength(prototypes, k * columns, columns);
     let shift = 0;
-    before.forEach((p, j) => {
-      shift += ((prototypes[k * columns + j] as number) - p) ** 2;
-    });
+    for (let j = 0; j < columns; j++) {
+      const move = (prototypes[k * columns + j] as number) - (before[j] as number);
+      shift += move * move;
+    }
     largest = Math.max(largest, Math.sqrt(shift));
     for (let j = k * width; j < (k + 1) * width; j++) {
       const [t, mean] = [means[j] as number, batch.means[j] as number];
