@@ -37,16 +37,18 @@ const isLabels = (value: unknown): value is readonly Label[] =>
 export function checkState({ arrays, wide, scalars, options, family }: ReadState): ModelState | string {
   const { random, step, trained, batches, rawColumns, outputs, classes, scaling, joint } = scalars;
   if (!whole(step, 0) || !whole(batches, 0) || !whole(rawColumns, 1)) return 'a counter is no integer';
-  if (!Array.isArray(random) || random.length !== 4 || !random.every((word) => whole(word, 0))) {
-    return 'the random generator is not four integers';
+  const isWord = (word: unknown): boolean => whole(word, 0) && word < 2 ** 32;
+  if (!Array.isArray(random) || random.length !== 4 || !random.every(isWord)) {
+    return 'the random generator is not four integers of 32 bits';
   }
   if (typeof trained !== 'boolean') return 'trained is neither true nor false';
   if (typeof joint !== 'boolean') return 'joint is neither true nor false';
-  if (!isScaling(scaling)) return `there is no scaling ${scaling}`;
+  if (!isScaling(scaling)) return 'the scaling is none that there is';
   if (!whole(outputs, 0) || outputs > mostOutputs) return 'outputs is no count';
   if (!isLabels(classes)) return 'the classes are no list of labels';
   const carries = arrays.targets !== undefined;
   const { routes, start, task } = family.head(options, carries);
+  if (task === 'clusterer' && outputs > 0) return `clusters have no outputs, the file says ${outputs}`;
   const owned = start === 'owners';
   if (owned && classes.length !== outputs) return `${classes.length} classes are not ${outputs} outputs`;
   if (owned && carries !== family.carries(options, outputs)) return 'targets do not fit the options';

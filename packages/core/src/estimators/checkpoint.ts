@@ -10,11 +10,12 @@ import { checkState } from './checked-state.js';
 import { optionNames } from './rules.js';
 
 const formatName = 'fkm';
-/** A newer major version is refused. */
+/** A newer major version is refused; a newer minor one is read where it holds nothing that is new. */
 const version = { major: 1, minor: 0 } as const;
 const headerLimit = 2 ** 26;
 
-const codes: Readonly<Record<DType, string>> = {
+/** What safetensors calls ours. */
+export const codes: Readonly<Record<DType, string>> = {
   float32: 'F32',
   float16: 'F16',
   bfloat16: 'BF16',
@@ -151,37 +152,82 @@ const fail = (what: string): never => {
   throw new FormatError(`load: ${what}; pass the bytes of save().`);
 };
 
-/** Reads what `encodeModel` wrote. Errors: FormatError. */
-export function decodeModel(
-  bytes: Uint8Array,
-  family: HeadFamily,
-): { options: Omit<AnyOptions, 'backend'>; state: ModelState | null } {
+/** What a file says, its options not yet checked. */
+interface Decoded {
+  readonly options: Omit<AnyOptions, 'backend'>;
+  /** The state of a model with these options, which have to be whole by then; null before the first. Errors: FormatError. */
+  readonly state: ((options: Resolved) => ModelState) | null;
+  /** What to throw where the options turn out to be none. */
+  damaged(what: string): FormatError;
+}
+
+/** Reads what `encodeModel` wrote, in memory of a few times the file. Errors: FormatError. */
+export function decodeModel(bytes: Uint8Array, family: HeadFamily): Decoded {
   if (!(bytes instanceof Uint8Array) || bytes.length < 8) return fail('these are no checkpoint bytes');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = Number(view.getBigUint64(0, true));
-  if (length > headerLimit || length > bytes.length - 8)
-    return fail(`the header claims ${length} bytes of ${bytes.length}`);
-  const header = parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)), 'header');
-  const metadata = header.__metadata__ as Readonly<Record<string, unknown>> | undefined;
-  if (metadata?.format !== formatName) return fail('this safetensors file was not written by fkm');
-  if (Number.parseInt(String(metadata.version), 10) !== version.major) {
-    throw new FormatError(
-      `load: the checkpoint has version ${metadata.version}, this package reads ${version.major}.x; update @fkm/core.`,
-      { version: metadata.version },
-    );
-  }
+  // A Buffer of Node is a Uint8Array whose slices are no copies.
+  const file = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
+  if (length > headerLimit || length > file.length - 8)
+    return fail(`the header claims ${length} bytes of ${file.length}`);
+  const header = parse(new TextDecoder().decode(file.subarray(8, 8 + length)), 'header');
+  const metadata = metadataOf(header);
   if (metadata.kind !== family.task)
     return fail(`the checkpoint holds a ${metadata.kind}, not a ${family.task}`);
   const options = parse(metadata.options, 'options', (_key, value) =>
     value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
   ) as unknown as Omit<AnyOptions, 'backend'>;
-  const { arrays, wide, grid } = readTensors(header, bytes.subarray(8 + length));
+  const { arrays, wide, grid } = readTensors(header, file.subarray(8 + length));
   if ((options.initMode as unknown) === 'given')
     Object.assign(options, { initMode: { ...grid, ...givenOwners(options as Record<string, unknown>) } });
-  if (metadata.state === 'null') return { options, state: null };
-  const scalars = parse(metadata.state, 'state');
-  const state = checkState({ arrays, wide, scalars, options: options as Resolved, family });
-  return typeof state === 'string' ? fail(state) : { options, state };
+  const scalars = metadata.state === 'null' ? null : parse(metadata.state, 'state');
+  const damaged = (what: string): FormatError => damage(what, metadata.version as string);
+  const read = (resolved: Resolved): ModelState => {
+    const state = checkState({ arrays, wide, scalars: scalars ?? {}, options: resolved, family });
+    if (typeof state === 'string') throw damaged(state);
+    return state;
+  };
+  return { options, state: scalars && read, damaged };
+}
+
+/** What is unknown here may be what a newer minor version knows. */
+const damage = (what: string, written: string): FormatError =>
+  Number(written.split('.')[1]) > version.minor
+    ? new FormatError(
+        `load: ${what}; the checkpoint has version ${written}, this package ${version.major}.${version.minor}: update @fkm/core.`,
+        { version: written },
+      )
+    : new FormatError(`load: ${what}; pass the bytes of save().`);
+
+/** Texts by name, of a version that is read. Errors: FormatError. */
+function metadataOf({ __metadata__: metadata }: Record<string, unknown>): Readonly<Record<string, string>> {
+  const texts = (typeof metadata === 'object' ? metadata : null) ?? {};
+  for (const [name, text] of Object.entries(texts)) {
+    if (typeof text !== 'string') return fail(`the metadata ${name} is no text`);
+  }
+  const { format, version: written } = texts as Readonly<Record<string, string>>;
+  if (format !== formatName) return fail('this safetensors file was not written by fkm');
+  if (!/^\d+\.\d+$/.test(`${written}`) || Number.parseInt(`${written}`, 10) !== version.major) {
+    throw new FormatError(
+      `load: the checkpoint has version ${written}, this package reads ${version.major}.x; update @fkm/core.`,
+      { version: written },
+    );
+  }
+  return texts as Readonly<Record<string, string>>;
+}
+
+/** Far beyond a header of ours: each one is an object or a key, of up to a hundred bytes a byte of text. */
+const mostMarks = 4096;
+
+/** Brackets and colons outside of strings: how many objects, lists and keys JSON holds. */
+function marksOf(json: string): number {
+  let [marks, quoted] = [0, false];
+  for (let i = 0; i < json.length && marks <= mostMarks; i++) {
+    const c = json[i] as string;
+    if (c === '"') quoted = !quoted;
+    else if (quoted) i += Number(c === '\\');
+    else marks += Number('{}[]:'.includes(c));
+  }
+  return marks;
 }
 
 /** Errors: FormatError where the text is not the JSON of an object. */
@@ -190,9 +236,11 @@ function parse(
   what: string,
   reviver?: (key: string, value: unknown) => unknown,
 ): Record<string, unknown> {
+  if (typeof text !== 'string') return fail(`there is no text of the ${what}`);
+  if (marksOf(text) > mostMarks) return fail(`the ${what} has more than ${mostMarks} brackets and colons`);
   let value: unknown;
   try {
-    value = JSON.parse(String(text), reviver);
+    value = JSON.parse(text, reviver);
   } catch {
     return fail(`the ${what} is no JSON`);
   }
@@ -208,26 +256,19 @@ function readTensors(
   const arrays: [string, NdArray][] = [];
   const wide: [string, Float64Array][] = [];
   const grid: [string, unknown][] = [];
-  let used = 0;
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    const { dtype, shape, raw } = tensorBytes(name, entry, body);
-    used += raw.length;
-    if (name.startsWith(gridPrefix)) {
-      const copy = raw.slice().buffer;
-      const part = name.slice(gridPrefix.length);
-      grid.push(
-        dtype === null ? [part, new Float64Array(copy)] : [part, { data: new Float32Array(copy), shape }],
-      );
-    } else if (dtype === null)
-      wide.push([name.replace(/^state\./, ''), new Float64Array(raw.slice().buffer)]);
+  for (const { name, dtype, shape, begin, end } of placesOf(header, body)) {
+    const copy = body.slice(begin, end).buffer;
+    const part = name.startsWith(gridPrefix) ? name.slice(gridPrefix.length) : null;
+    if (dtype === null && part !== null) grid.push([part, new Float64Array(copy)]);
+    else if (dtype === null) wide.push([name.replace(/^state\./, ''), new Float64Array(copy)]);
+    else if (part !== null && dtype !== 'float32') return fail(`tensor ${name} has the type ${codes[dtype]}`);
+    else if (part !== null) grid.push([part, { data: new Float32Array(copy), shape }]);
     else {
       const data = allocate(dtype, sizeOf(shape));
-      new Uint8Array(data.buffer).set(raw);
+      new Uint8Array(data.buffer).set(body.subarray(begin, end));
       arrays.push([name, { data, shape, dtype }]);
     }
   }
-  if (used !== body.length) return fail(`the tensors fill ${used} bytes of ${body.length}`);
   return {
     arrays: Object.fromEntries(arrays),
     wide: Object.fromEntries(wide),
@@ -235,17 +276,36 @@ function readTensors(
   };
 }
 
+/** Where a tensor is; dtype null stands for float64. */
+interface Place {
+  readonly name: string;
+  readonly dtype: DType | null;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The tensors in their order, which fill the body without a gap and share no byte of it: nothing is copied twice. */
+function placesOf(header: Readonly<Record<string, unknown>>, body: Uint8Array): readonly Place[] {
+  const places = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => placeOf(name, entry, body))
+    .sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let filled = 0;
+  for (const { name, begin, end } of places) {
+    if (begin !== filled) return fail(`tensor ${name} begins at ${begin}, the one before ends at ${filled}`);
+    filled = end;
+  }
+  return filled === body.length ? places : fail(`the tensors fill ${filled} bytes of ${body.length}`);
+}
+
 const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-/** The bytes of a tensor; dtype null stands for float64. */
-function tensorBytes(
-  name: string,
-  entry: unknown,
-  body: Uint8Array,
-): { dtype: DType | null; shape: readonly number[]; raw: Uint8Array } {
+function placeOf(name: string, entry: unknown, body: Uint8Array): Place {
   const { dtype: code, shape, data_offsets: place } = (entry ?? {}) as Partial<Record<keyof Entry, unknown>>;
   const dtype = code === float64 ? null : (Object.keys(codes) as DType[]).find((key) => codes[key] === code);
-  if (dtype === undefined) return fail(`tensor ${name} has the type ${code}`);
+  if (dtype === undefined)
+    return fail(`tensor ${name} has the type ${typeof code === 'string' ? code : typeof code}`);
   const [begin, end] = Array.isArray(place) ? (place as unknown[]) : [];
   if (!whole(begin) || !whole(end) || begin > end || end > body.length) {
     return fail(`tensor ${name} lies outside of the file`);
@@ -254,5 +314,5 @@ function tensorBytes(
   if (!Array.isArray(shape) || !shape.every(whole) || sizeOf(shape) * width !== end - begin) {
     return fail(`tensor ${name} does not fill its place`);
   }
-  return { dtype, shape, raw: body.subarray(begin, end) };
+  return { name, dtype, shape, begin, end };
 }

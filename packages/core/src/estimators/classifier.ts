@@ -8,6 +8,7 @@ import { indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/
 import type { ClassifierOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import { readWhole } from './files.js';
 import { type Encoded, type Known, PrototypeModel } from './model.js';
 
 /** The class of each row [N], as the caller names it: numbers or strings. */
@@ -37,6 +38,14 @@ export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
     options: Pick<ClassifierOptions, 'backend'>,
   ): Promise<FastKMeansClassifier> {
     return PrototypeModel.restore(bytes, classifierHeads, options, (all) => new FastKMeansClassifier(all));
+  }
+
+  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
+  static async loadFile(
+    path: string,
+    options: Pick<ClassifierOptions, 'backend'>,
+  ): Promise<FastKMeansClassifier> {
+    return readWhole(path, 'loadFile', (bytes) => FastKMeansClassifier.load(bytes, options));
   }
 
   /** The classes in the order of the columns of `predictProba`. Errors: StateError. */

@@ -23,6 +23,7 @@ import {
   type PredictOptions,
   type RowOptions,
 } from './calls.js';
+import { readWhole } from './files.js';
 import { type Encoded, PrototypeModel } from './model.js';
 
 /** Clusters have no targets; a pipeline that passes some to all its steps passes undefined. */
@@ -74,6 +75,14 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
     options: Pick<ClustererOptions, 'backend'>,
   ): Promise<FastKMeansClusterer> {
     return PrototypeModel.restore(bytes, clustererHeads, options, (all) => new FastKMeansClusterer(all));
+  }
+
+  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
+  static async loadFile(
+    path: string,
+    options: Pick<ClustererOptions, 'backend'>,
+  ): Promise<FastKMeansClusterer> {
+    return readWhole(path, 'loadFile', (bytes) => FastKMeansClusterer.load(bytes, options));
   }
 
   override async fitBatch(

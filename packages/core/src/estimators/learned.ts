@@ -3,7 +3,7 @@
 import { type DenseMatrix, type Matrix, type Rows, toFlags, toMask, type Vector } from '../data/matrix.js';
 import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { FormatError, isFkmError, StateError } from '../errors.js';
+import { isFkmError, StateError } from '../errors.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { HeadFamily } from '../heads/head.js';
 import { initialFromGrid } from '../init/given.js';
@@ -18,6 +18,7 @@ import { Ownership } from '../training/ownership.js';
 import { Programs } from '../training/program.js';
 import { checkCall, type PredictOptions, type RowOptions, type SaveOptions } from './calls.js';
 import { decodeModel, encodeModel } from './checkpoint.js';
+import { writeWhole } from './files.js';
 import { type Grid, gridOf } from './grid.js';
 import { checkedBackend, checkOptions, resolveOptions } from './options.js';
 
@@ -162,6 +163,15 @@ export abstract class LearnedModel {
     return encodeModel({ kind: this.family.task, options: this.options, state });
   }
 
+  /**
+   * `save()` into a file, which is replaced whole or not at all: whenever the process dies, the old one or the new one can be
+   * loaded. Node from 20.16, Deno, Bun. Errors: BackendError where there are no files; OptionError.
+   */
+  async saveFile(path: string, options: SaveOptions = {}): Promise<void> {
+    checkCall('save', options, 'saveFile');
+    await writeWhole(path, await this.save(options), 'saveFile');
+  }
+
   /** A model as `build` makes it of the options and the state in the bytes. Errors: FormatError, OptionError. */
   protected static restore<M extends LearnedModel>(
     bytes: Uint8Array,
@@ -172,14 +182,15 @@ export abstract class LearnedModel {
     checkCall('load', given);
     checkOptions(given, 'load', family.task);
     const backend = checkedBackend(given, 'load');
-    const { options, state } = decodeModel(bytes, family);
+    const { options, state, damaged } = decodeModel(bytes, family);
+    let model: M;
     try {
-      const model = build({ ...options, backend });
-      model.state = state;
-      return model;
+      model = build({ ...options, backend });
     } catch (error) {
       if (!isFkmError(error)) throw error;
-      throw new FormatError(`load: the options in the checkpoint are damaged: ${error.message}`);
+      throw damaged(`the options in the checkpoint are damaged: ${error.message.replace(/\.$/, '')}`);
     }
+    model.state = state?.(model.options) ?? null;
+    return model;
   }
 }

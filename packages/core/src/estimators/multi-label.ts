@@ -12,6 +12,7 @@ import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { MultiLabelOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import { readWhole } from './files.js';
 import { type Encoded, type Known, PrototypeModel } from './model.js';
 
 /** The labels of each row: 0 or 1 a label [N, C], dense or sparse, or lists of names. */
@@ -54,6 +55,14 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
       options,
       (all) => new FastMultiLabelKMeansClassifier(all),
     );
+  }
+
+  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
+  static async loadFile(
+    path: string,
+    options: Pick<MultiLabelOptions, 'backend'>,
+  ): Promise<FastMultiLabelKMeansClassifier> {
+    return readWhole(path, 'loadFile', (bytes) => FastMultiLabelKMeansClassifier.load(bytes, options));
   }
 
   /** The labels in the order of the columns. Errors: StateError. */

@@ -15,6 +15,7 @@ import { regressorHeads } from '../heads/regressor.js';
 import { r2Score } from '../metrics.js';
 import type { RegressorOptions } from '../model/options.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import { readWhole } from './files.js';
 import { type Encoded, type Known, PrototypeModel } from './model.js';
 
 /** Targets: one number a row [N], or T of them [N, T]. */
@@ -40,6 +41,14 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
     options: Pick<RegressorOptions, 'backend'>,
   ): Promise<FastKMeansRegressor> {
     return PrototypeModel.restore(bytes, regressorHeads, options, (all) => new FastKMeansRegressor(all));
+  }
+
+  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
+  static async loadFile(
+    path: string,
+    options: Pick<RegressorOptions, 'backend'>,
+  ): Promise<FastKMeansRegressor> {
+    return readWhole(path, 'loadFile', (bytes) => FastKMeansRegressor.load(bytes, options));
   }
 
   /** Predictions [N], or [N, T] for more than one target column. Errors: ShapeError, DataError, StateError. */

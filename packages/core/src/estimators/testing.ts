@@ -81,6 +81,7 @@ export interface Model {
   readonly grid: Grid;
   freezePrototypes(mask?: readonly boolean[]): void;
   save(options?: object): Promise<Uint8Array>;
+  saveFile(path: string, options?: object): Promise<void>;
 }
 
 /** What a test of every estimator needs to know of one. */
@@ -88,6 +89,7 @@ export interface Estimator {
   /** With these options and no other but the backend. */
   make(options?: object): Model;
   load(bytes: Uint8Array): Promise<Model>;
+  loadFile(path: string): Promise<Model>;
   /** Plain and quick: six prototypes in one head. */
   readonly small: object;
   /** Owners or targets of the triangle, at which nothing but 'scaled' is said. */
@@ -103,6 +105,7 @@ export const estimators: Readonly<Record<Task, Estimator>> = {
   regressor: {
     make: (options) => new FastKMeansRegressor({ backend, ...options }) as Model,
     load: async (bytes) => (await FastKMeansRegressor.load(bytes, { backend })) as Model,
+    loadFile: async (path) => (await FastKMeansRegressor.loadFile(path, { backend })) as Model,
     small: { nPrototypes: 6, heads: 1, metric: 'none' },
     corners: { targets: [0, 1, 2] },
     targets: (X) => X.map(([a, b]) => 3 * (a as number) + Math.sin(4 * (b as number))),
@@ -110,6 +113,7 @@ export const estimators: Readonly<Record<Task, Estimator>> = {
   classifier: {
     make: (options) => new FastKMeansClassifier({ backend, ...options }) as Model,
     load: async (bytes) => (await FastKMeansClassifier.load(bytes, { backend })) as Model,
+    loadFile: async (path) => (await FastKMeansClassifier.loadFile(path, { backend })) as Model,
     small: { nPrototypes: 6, heads: 1, metric: 'none' },
     corners: { owners: ['a', 'b', 'c'] },
     targets: (X) => X.map(([a, b]) => (side(a) ? 'b' : side(b) ? 'c' : 'a')),
@@ -117,6 +121,7 @@ export const estimators: Readonly<Record<Task, Estimator>> = {
   multiLabel: {
     make: (options) => new FastMultiLabelKMeansClassifier({ backend, ...options }) as Model,
     load: async (bytes) => (await FastMultiLabelKMeansClassifier.load(bytes, { backend })) as Model,
+    loadFile: async (path) => (await FastMultiLabelKMeansClassifier.loadFile(path, { backend })) as Model,
     small: { nPrototypes: 6, heads: 1, metric: 'none' },
     corners: { owners: ['a', 'b', 'c'] },
     targets: (X) =>
@@ -129,6 +134,7 @@ export const estimators: Readonly<Record<Task, Estimator>> = {
   clusterer: {
     make: (options) => new FastKMeansClusterer({ backend, ...options }) as Model,
     load: async (bytes) => (await FastKMeansClusterer.load(bytes, { backend })) as Model,
+    loadFile: async (path) => (await FastKMeansClusterer.loadFile(path, { backend })) as Model,
     small: { kInit: 6 },
     corners: {},
     targets: () => undefined,
