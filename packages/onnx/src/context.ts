@@ -15,9 +15,18 @@ import { type Attributes, elementType, GraphWriter } from './writer.js';
 
 const rankOf = ({ inputs }: Equation): number => (inputs[0] as Var).shape.length;
 
+export interface ContextOptions {
+  readonly opset: number;
+  /** How TopK is written. Default 'op'. */
+  readonly topK?: 'op' | 'argMax' | undefined;
+  /** Names that no value may get. */
+  readonly reserved?: readonly string[];
+}
+
 export class Context {
   readonly write: GraphWriter;
   readonly opset: number;
+  readonly topK: 'op' | 'argMax';
   readonly gemms: GemmPlan;
   /** Variables that an argMax searches along their last axis. */
   readonly searched: ReadonlySet<number>;
@@ -27,20 +36,30 @@ export class Context {
   /** Names that outputs of the graph must have. */
   private readonly wanted = new Map<number, string>();
 
-  /** `outputs`: the names under which the outputs of the graph appear, in order. */
-  constructor(graph: Graph, outputs: readonly string[], opset: number) {
+  /** `outputs`: the names under which the outputs of the graph appear, in order; null for one that is not as it is computed. */
+  constructor(
+    graph: Graph,
+    outputs: readonly (string | null)[],
+    { opset, topK = 'op', reserved = [] }: ContextOptions,
+  ) {
     this.opset = opset;
+    this.topK = topK;
     this.gemms = planGemms(graph);
     this.searched = new Set(
       (graph.equations as readonly Equation[])
         .filter((equation) => isOp(equation, 'argMax') && equation.attrs.axis === rankOf(equation) - 1)
         .map(({ inputs }) => (inputs[0] as Var).id),
     );
-    this.write = new GraphWriter([...graph.inputs.map((port) => port.name), ...outputs]);
+    this.write = new GraphWriter([
+      ...graph.inputs.map((port) => port.name),
+      ...outputs.filter((name) => name !== null),
+      ...reserved,
+    ]);
     for (const { name, variable } of graph.inputs) this.names.set(variable.id, name);
     graph.outputs.forEach((port, i) => {
       const { id } = port.variable;
-      if (!this.wanted.has(id)) this.wanted.set(id, outputs[i] as string);
+      const name = outputs[i];
+      if (typeof name === 'string' && !this.wanted.has(id)) this.wanted.set(id, name);
     });
   }
 

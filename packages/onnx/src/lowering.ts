@@ -7,6 +7,7 @@ import type { Context } from './context.js';
 import { fused } from './fused.js';
 import type { Gemm } from './gemm.js';
 import { TensorProto_DataType } from './generated/onnx_pb.js';
+import { topKByRounds } from './top-k.js';
 import { elementType } from './writer.js';
 
 /** Appends the nodes of one equation. */
@@ -101,6 +102,7 @@ const argMax: LoweringRule<'argMax'> = (ctx, equation) => {
 };
 
 const topK: LoweringRule<'topK'> = (ctx, equation) => {
+  if (ctx.topK === 'argMax') return topKByRounds(ctx, equation);
   const [values, indices] = equation.outputs as readonly [Var, Var];
   const wide = ctx.write.fresh('TopK');
   const inputs = [ctx.name(operand(equation, 0)), ctx.write.int64([equation.attrs.k])];

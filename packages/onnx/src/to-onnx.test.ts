@@ -89,7 +89,6 @@ describe('nodes', () => {
     }));
     expect(lowered(simplify(graph))).toMatchInlineSnapshot(`
       "layer(x: float[B,3], w: float[3,4], b: float[4]) opset 17 {
-        const_0 = float[] {2}
         const_1 = float[] {-60}
         shape_0 = int64[1] {1}
         const_2 = float[] {1}

@@ -1,7 +1,7 @@
 // Graph → bytes of an ONNX model: the lowering that backends run and that exports write.
 
 import { create, toBinary } from '@bufbuild/protobuf';
-import { BATCH, type Graph, OptionError, type Var, verify } from '@fkm/core/graph';
+import { BATCH, formatType, type Graph, type NdArray, OptionError, type Var, verify } from '@fkm/core/graph';
 import { Context } from './context.js';
 import { flatten } from './flatten.js';
 import { fused } from './fused.js';
@@ -10,6 +10,7 @@ import {
   ModelProtoSchema,
   OperatorSetIdProtoSchema,
   StringStringEntryProtoSchema,
+  TensorProto_DataType,
   type TensorShapeProto_Dimension,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
@@ -19,7 +20,7 @@ import {
   ValueInfoProtoSchema,
 } from './generated/onnx_pb.js';
 import { lower } from './lowering.js';
-import { elementType } from './writer.js';
+import { elementType, elementTypeOf } from './writer.js';
 
 /** Operator sets that the lowering writes: 16 brought the adding ScatterND. */
 export const opsets = { least: 16, most: 21 } as const;
@@ -37,6 +38,18 @@ export interface ToOnnxOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Name of the symbolic batch dimension. Default 'B'. */
   readonly batchName?: string;
+  /** Arrays in place of the inputs of these names: they become initialisers that keep the names. */
+  readonly constants?: Readonly<Record<string, NdArray>>;
+  /**
+   * int32 outputs that come as something else: as int64, or, where they are places in a list, as its entries: strings, integers
+   * (int64) or other numbers (double).
+   */
+  readonly labels?: Readonly<Record<string, 'int64' | readonly (string | number)[]>>;
+  /** TopK as the op, or as k rounds of ArgMax, for runtimes whose TopK runs on the CPU. Default 'op'. */
+  readonly topK?: 'op' | 'argMax';
+  /** Version of the producer, and what the model is, in words. */
+  readonly producerVersion?: string;
+  readonly description?: string;
 }
 
 function within(option: string, value: number, { least, most }: { least: number; most: number }): number {
@@ -58,7 +71,9 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
   const opset = within('opset', options.opset ?? 17, opsets);
   const irVersion = within('irVersion', options.irVersion ?? 8, irVersions);
   const batchName = options.batchName ?? 'B';
+  const { constants = {}, labels = {} } = options;
   const flat = flatten(verify(graph), (name) => Object.hasOwn(fused, name));
+  checkConstants(flat, constants);
   const taken = new Set(flat.inputs.map((port) => port.name));
   const outputs = flat.outputs.map(({ name }) => {
     let unique = name;
@@ -66,40 +81,79 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
     taken.add(unique);
     return unique;
   });
+  const label = (i: number): 'int64' | readonly (string | number)[] | undefined => {
+    const { name } = flat.outputs[i] as Graph['outputs'][number];
+    return Object.hasOwn(labels, name) ? labels[name] : undefined;
+  };
 
-  const ctx = new Context(flat, outputs, opset);
+  const asComputed = outputs.map((name, i) => (label(i) === undefined ? name : null));
+  const ctx = new Context(flat, asComputed, { opset, topK: options.topK, reserved: outputs });
+  for (const [name, array] of Object.entries(constants)) ctx.write.constant(array, name);
   for (const equation of flat.equations) lower(ctx, equation);
   flat.outputs.forEach(({ variable }, i) => {
-    const name = ctx.name(variable);
-    if (name !== outputs[i]) ctx.write.node('Identity', [name], {}, outputs[i]);
+    const [name, output, as] = [ctx.name(variable), outputs[i] as string, label(i)];
+    if (as === 'int64') ctx.write.node('Cast', [name], { to: TensorProto_DataType.INT64 }, output);
+    else if (as !== undefined) ctx.write.node('Gather', [ctx.write.list(as), name], { axis: 0 }, output);
+    else if (name !== output) ctx.write.node('Identity', [name], {}, output);
   });
+  const given = flat.inputs.filter(({ name }) => !Object.hasOwn(constants, name));
+  const typeOf = (i: number, { dtype }: Var): TensorProto_DataType => {
+    const as = label(i);
+    if (as === undefined) return elementType[dtype];
+    return as === 'int64' ? TensorProto_DataType.INT64 : elementTypeOf(as);
+  };
 
   const model = create(ModelProtoSchema, {
     irVersion: BigInt(irVersion),
     opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(opset) })],
     producerName: options.producerName ?? '@fkm/onnx',
+    ...(options.producerVersion === undefined ? {} : { producerVersion: options.producerVersion }),
+    ...(options.description === undefined ? {} : { docString: options.description }),
     metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) =>
       create(StringStringEntryProtoSchema, { key, value }),
     ),
     graph: create(GraphProtoSchema, {
       name: flat.name,
       node: ctx.write.nodes,
-      initializer: ctx.write.initializers,
-      input: flat.inputs.map(({ name, variable }) => valueInfo(name, variable, batchName)),
-      output: flat.outputs.map(({ variable }, i) => valueInfo(outputs[i] as string, variable, batchName)),
+      initializer: ctx.write.read(outputs),
+      input: given.map(({ name, variable }) =>
+        valueInfo(name, elementType[variable.dtype], variable, batchName),
+      ),
+      output: flat.outputs.map(({ variable }, i) =>
+        valueInfo(outputs[i] as string, typeOf(i, variable), variable, batchName),
+      ),
     }),
   });
   return toBinary(ModelProtoSchema, model);
 }
 
-function valueInfo(name: string, { dtype, shape }: Var, batchName: string): ValueInfoProto {
+/** Errors: OptionError for a constant that no input takes. */
+function checkConstants({ inputs }: Graph, constants: Readonly<Record<string, NdArray>>): void {
+  for (const [name, array] of Object.entries(constants)) {
+    const variable = inputs.find((port) => port.name === name)?.variable;
+    if (variable && formatType(variable) === formatType(array)) continue;
+    const wanted = variable ? formatType(variable) : `one of ${inputs.map((port) => port.name).join(', ')}`;
+    throw new OptionError(
+      `toOnnx: the constant ${name} is ${formatType(array)}, the graph's input is ${wanted}.`,
+      { option: 'constants', name },
+      'onnx',
+    );
+  }
+}
+
+function valueInfo(
+  name: string,
+  elemType: TensorProto_DataType,
+  { shape }: Var,
+  batchName: string,
+): ValueInfoProto {
   const dim = (size: number): TensorShapeProto_Dimension =>
     create(TensorShapeProto_DimensionSchema, {
       value:
         size === BATCH ? { case: 'dimParam', value: batchName } : { case: 'dimValue', value: BigInt(size) },
     });
   const tensor = create(TypeProto_TensorSchema, {
-    elemType: elementType[dtype],
+    elemType,
     shape: create(TensorShapeProtoSchema, { dim: shape.map(dim) }),
   });
   return create(ValueInfoProtoSchema, {

@@ -26,6 +26,14 @@ export const elementType: Readonly<Record<DType, TensorProto_DataType>> = {
   bool: TensorProto_DataType.BOOL,
 };
 
+/** The element type of a list that `GraphWriter.list` writes. */
+export const elementTypeOf = (values: readonly (string | number)[]): TensorProto_DataType =>
+  values.every((value) => Number.isSafeInteger(value))
+    ? TensorProto_DataType.INT64
+    : typeof values[0] === 'string'
+      ? TensorProto_DataType.STRING
+      : TensorProto_DataType.DOUBLE;
+
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** The bytes of an array as ONNX stores them, little-endian; aliases the array where the host is. */
@@ -80,6 +88,12 @@ export class GraphWriter {
     return name;
   }
 
+  /** The initialisers that some node or one of `others` reads: runtimes warn about the rest. */
+  read(others: readonly string[]): TensorProto[] {
+    const names = new Set([...others, ...this.nodes.flatMap(({ input }) => input)]);
+    return this.initializers.filter(({ name }) => names.has(name));
+  }
+
   /** Appends a node with these outputs. */
   nodeOf(
     opType: string,
@@ -99,9 +113,28 @@ export class GraphWriter {
     );
   }
 
-  /** An initialiser of one of our dtypes. */
-  constant(value: NdArray): string {
-    return this.initializer('const', elementType[value.dtype], value.shape, value.data);
+  /** An initialiser of one of our dtypes, named freshly unless said. */
+  constant({ data, dtype, shape }: NdArray, name: string = this.fresh('const')): string {
+    return this.initializer(name, elementType[dtype], shape, data);
+  }
+
+  /** What places in a list stand for: texts, integers as int64, or numbers as double. */
+  list(values: readonly (string | number)[]): string {
+    const name = this.fresh('names');
+    const dataType = elementTypeOf(values);
+    if (dataType === TensorProto_DataType.STRING) {
+      const stringData = values.map((value) => new TextEncoder().encode(String(value)));
+      this.initializers.push(
+        create(TensorProtoSchema, { name, dataType, dims: [BigInt(values.length)], stringData }),
+      );
+      return name;
+    }
+    const numbers = values as readonly number[];
+    const data =
+      dataType === TensorProto_DataType.INT64
+        ? BigInt64Array.from(numbers, BigInt)
+        : Float64Array.from(numbers);
+    return this.initializer(name, dataType, [values.length], data);
   }
 
   /** An int64 initialiser, as ONNX wants shapes and axes; a scalar if given a number. Equal ones are shared. */
@@ -112,7 +145,7 @@ export class GraphWriter {
       const list = typeof values === 'number' ? [values] : values;
       const data = BigInt64Array.from(list, BigInt);
       name = this.initializer(
-        'shape',
+        this.fresh('shape'),
         TensorProto_DataType.INT64,
         typeof values === 'number' ? [] : [list.length],
         data,
@@ -123,14 +156,13 @@ export class GraphWriter {
   }
 
   private initializer(
-    stem: string,
+    name: string,
     dataType: TensorProto_DataType,
     shape: Shape,
     data: ArrayBufferView & { readonly BYTES_PER_ELEMENT: number; readonly length: number },
   ): string {
     if (data.length !== sizeOf(shape))
-      throw new RangeError(`${stem}: ${data.length} values for the shape [${shape}].`);
-    const name = this.fresh(stem);
+      throw new RangeError(`${name}: ${data.length} values for the shape [${shape}].`);
     this.initializers.push(
       create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData: rawBytes(data) }),
     );

@@ -3,10 +3,10 @@
 import { type Matrix, toWeights } from '../data/matrix.js';
 import { checkFeatures, denseRows, type Features, toFeatures, visitRow } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
-import { DataError, OptionError, ShapeError, StateError } from '../errors.js';
+import { DataError, ShapeError } from '../errors.js';
 import { withThresholds } from '../fitting/thresholds.js';
 import { multiLabelHeads } from '../heads/multi-label.js';
-import type { Strategy } from '../heads/strategies.js';
+import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
 import { f1Score } from '../metrics.js';
 import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { MultiLabelOptions } from '../model/options.js';
@@ -119,20 +119,11 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
 
   /** The strategy where none is named. */
   private get usual(): Strategy {
-    return this.state?.arrays.thresholds ? 'tuned' : 'adaptive';
+    return usualStrategy(this.state?.arrays.thresholds !== undefined);
   }
 
   private checkStrategy(call: string, strategy: Strategy, k: number | undefined): void {
-    if (strategy === 'top_k' && k === undefined) {
-      throw new OptionError(`${call}: strategy 'top_k' needs k, the labels that every row gets.`, {
-        option: 'k',
-      });
-    }
-    if (strategy === 'tuned' && !this.fitted(call).arrays.thresholds) {
-      throw new StateError(
-        `${call}: there are no tuned thresholds yet; call tuneThresholds(X, y) on rows that did not train, or finetune with an evalFraction.`,
-      );
-    }
+    checkStrategy(call, strategy, { k, tuned: this.fitted(call).arrays.thresholds !== undefined });
   }
 
   protected encode(y: LabelSets, rows: number, call: string, known: Known | null): Encoded {

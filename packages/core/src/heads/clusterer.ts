@@ -1,8 +1,18 @@
 // Prototypes that stand for themselves.
 
-import { div, reduceMax, sub } from '../graph/ops.js';
+import { div, mul, reduceMax, sqrt, sub } from '../graph/ops.js';
+import type { Tensor } from '../graph/trace.js';
 import { nearest } from '../method/composites.js';
+import { compare, type Distance } from '../method/similarity.js';
 import { asTheyAre, type Head, type HeadFamily } from './head.js';
+
+/** δ to the distance that users measure in. */
+const lengths: Readonly<Record<Distance, (delta: Tensor) => Tensor>> = {
+  // 1 − s
+  cosine: (delta) => mul(delta, 0.5),
+  euclidean: sqrt,
+  l1: (delta) => delta,
+};
 
 export const clustererHead: Head = {
   task: 'clusterer',
@@ -21,6 +31,7 @@ export const clustererHead: Head = {
   reads: {
     label: ({ comparison }) => nearest(comparison).index,
     distance: ({ comparison }) => nearest(comparison).delta,
+    distances: ({ comparison }) => lengths[comparison.distance](compare(comparison).delta),
     probabilities: ({ weights }) => weights,
   },
 };

@@ -1,5 +1,6 @@
 // From the probabilities of labels to the labels that a row gets, traced: one row a strategy.
 
+import { OptionError, StateError } from '../errors.js';
 import { argMax, cast, lt, mul, not, oneHot, slice, sub, sum, topK } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
 import { largest } from '../method/routing.js';
@@ -36,3 +37,24 @@ const strategies: Readonly<Record<Strategy, (p: Tensor, inputs: StrategyInputs) 
 /** 1 where a row gets the label, int32 [B, C]. */
 export const decide = (strategy: Strategy, p: Tensor, inputs: StrategyInputs): Tensor =>
   cast(strategies[strategy](p, inputs), 'int32');
+
+/** The strategy where none is named. */
+export const usualStrategy = (tuned: boolean): Strategy => (tuned ? 'tuned' : 'adaptive');
+
+/** `tuned`: there are thresholds. Errors: OptionError for a strategy without its k, StateError without thresholds. */
+export function checkStrategy(
+  call: string,
+  strategy: Strategy,
+  { k, tuned }: { readonly k: number | undefined; readonly tuned: boolean },
+): void {
+  if (strategy === 'top_k' && k === undefined) {
+    throw new OptionError(`${call}: strategy 'top_k' needs k, the labels that every row gets.`, {
+      option: 'k',
+    });
+  }
+  if (strategy === 'tuned' && !tuned) {
+    throw new StateError(
+      `${call}: there are no tuned thresholds yet; call tuneThresholds(X, y) on rows that did not train, or finetune with an evalFraction.`,
+    );
+  }
+}

@@ -142,20 +142,26 @@ function scaleRows(spec: Pick<GridSpec, 'scaling'>, t: Tensors): { x: Tensor; ma
   return t.mask ? { x: scaled, mask: applyScalerToMask(spec.scaling, t.mask, t) } : { x: scaled };
 }
 
-/** Raw rows to what the head reads off them under this name: answers in the caller's units, labels, probabilities. */
-export const readGraph =
-  (name: string, k = 0) =>
+/** Raw rows to what the head reads off them: outputs by their names, each of what it is the name of. */
+export const readsGraph =
+  (name: string, reads: Readonly<Record<string, string>>, k = 0) =>
   (spec: GridSpec, arrays: Arrays): Graph => {
     const inputs = {
       ...rawInputs(spec, arrays),
       ...parameterSpecs(arrays),
       ...specsOf(arrays, readingNames),
     };
-    const read = spec.head.reads[name] as NonNullable<GridSpec['head']['reads'][string]>;
-    return traceStored(name, inputs, (t) => ({
-      answer: read(routeRows(spec, t, scaleRows(spec, t)), k),
-    }));
+    return traceStored(name, inputs, (t) => {
+      const routed = routeRows(spec, t, scaleRows(spec, t));
+      const read = (what: string): Tensor =>
+        (spec.head.reads[what] as NonNullable<GridSpec['head']['reads'][string]>)(routed, k);
+      return Object.fromEntries(Object.entries(reads).map(([output, what]) => [output, read(what)]));
+    });
   };
+
+/** Raw rows to what the head reads off them under this name: answers in the caller's units, labels, probabilities. */
+export const readGraph = (name: string, k = 0): ReturnType<typeof readsGraph> =>
+  readsGraph(name, { answer: name }, k);
 
 /** Raw rows to similarities [B, K]. */
 export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {

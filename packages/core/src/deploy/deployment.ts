@@ -1,0 +1,147 @@
+// A learned model as one graph from raw rows to answers, with the arrays that it reads: what an exporter writes down.
+// Traced from the same formulas as `predict`, which are nowhere said twice.
+
+import { type NdArray, ndarray } from '../dtype.js';
+import { DataError, OptionError } from '../errors.js';
+import { encodeModel } from '../estimators/checkpoint.js';
+import { withoutMoments } from '../fitting/finetune.js';
+import type { Graph } from '../graph/ir.js';
+import { simplify } from '../graph/simplify.js';
+import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
+import type { Task } from '../model/options.js';
+import type { Label, ModelState } from '../model/state.js';
+import { halvedNames, widened, withoutMasters } from '../model/storage.js';
+import { arraysOf, specOf } from '../training/context.js';
+import { readsGraph } from '../training/graphs.js';
+import { type Checkpoint, fromCheckpoint } from './checkpoint-parts.js';
+import { type Estimator, snapshotOf } from './snapshot.js';
+
+export interface DeploymentOptions {
+  /** The rows come with a mask, 1 present and 0 missing; masked values may be anything. */
+  readonly featureMask: boolean;
+  /** How labels are chosen, of a multi-label classifier alone. Default: as `predict`. */
+  readonly strategy?: Strategy | undefined;
+  /** Labels that 'top_k' gives every row. */
+  readonly k?: number | undefined;
+  /** What the arrays that grow with the grid come in. Default: as the model stores them. */
+  readonly weights?: 'float32' | 'float16' | undefined;
+}
+
+export interface Deployment {
+  readonly task: Task;
+  /** D */
+  readonly columns: number;
+  /** The caller's names of the classes or labels; none where there are none. */
+  readonly classes: readonly Label[];
+  /**
+   * Inputs `X` [B, D], `feature_mask` [B, D] where asked for, and one for each constant. Outputs: `label` int32 [B] and `scores`
+   * [B, K], distances, of a clusterer; `label` int32 [B], places in `classes`, and `probabilities` [B, C] of a classifier;
+   * `label` int32 [B, C] and `probabilities` [B, C] of a multi-label classifier; `variable` [B, T] of a regressor.
+   */
+  readonly graph: Graph;
+  /** Arrays of the model that the graph reads, by the names of its inputs. */
+  readonly constants: Readonly<Record<string, NdArray>>;
+  /** Everything else that `load` needs, as the parts of a checkpoint; its tensors exclude those of the constants. */
+  readonly rest: Checkpoint;
+}
+
+/** What each estimator gives, by the names that scikit-learn's converter has for it. */
+const outputs: Readonly<Record<Task, (strategy: Strategy) => Readonly<Record<string, string>>>> = {
+  clusterer: () => ({ label: 'label', scores: 'distances' }),
+  classifier: () => ({ label: 'label', probabilities: 'probabilities' }),
+  multiLabel: (strategy) => ({ label: strategy, probabilities: 'probabilities' }),
+  regressor: () => ({ variable: 'value' }),
+};
+
+const inputs: Readonly<Record<string, string>> = { x: 'X', mask: 'feature_mask' };
+
+/** Errors: OptionError for what the estimator has no use of, or cannot do; StateError before fit; DataError for numbers beyond a half. */
+export function deployment(model: Estimator, options: DeploymentOptions, call = 'deployment'): Deployment {
+  const { context, state } = snapshotOf(model, call);
+  const { family } = context;
+  const task = family.task;
+  const strategy = strategyOf(task, state, options, call);
+  const learned = withoutMasters(withoutMoments(state));
+  const seen = { ...learned, arrays: inWeights(learned.arrays, options.weights, call) };
+  const arrays = arraysOf(context, seen);
+  const traced = readsGraph(
+    task,
+    outputs[task](strategy),
+    options.k,
+  )(specOf(context, seen, options.featureMask), arrays);
+  const graph = simplify(readingOnly(traced));
+  const constants = Object.fromEntries(
+    graph.inputs.flatMap(({ name }) => (arrays[name] ? [[name, arrays[name] as NdArray]] : [])),
+  );
+  const others = Object.entries(learned.arrays).filter(([name]) => !Object.hasOwn(constants, name));
+  const rest = { ...learned, arrays: Object.fromEntries(others) };
+  return {
+    task,
+    columns: state.rawColumns,
+    classes: state.classes,
+    graph,
+    constants,
+    rest: fromCheckpoint(encodeModel({ kind: task, options: context.options, state: rest })),
+  };
+}
+
+function strategyOf(
+  task: Task,
+  { arrays }: ModelState,
+  { strategy, k }: DeploymentOptions,
+  call: string,
+): Strategy {
+  const tuned = arrays.thresholds !== undefined;
+  const chosen = strategy ?? usualStrategy(tuned);
+  const refuse = (option: string, value: unknown, why: string): never => {
+    throw new OptionError(`${call}: ${option} is ${value}, which ${why}.`, { option, value });
+  };
+  if (task === 'multiLabel') checkStrategy(call, chosen, { k, tuned });
+  else if (strategy !== undefined)
+    refuse('strategy', strategy, 'a multi-label classifier alone has; leave it out');
+  if (k !== undefined && (task !== 'multiLabel' || chosen !== 'top_k'))
+    refuse('k', k, "strategy 'top_k' alone has; leave it out, or set the strategy");
+  return chosen;
+}
+
+/** Named as exports name them, without the arrays that no equation reads. */
+function readingOnly(graph: Graph): Graph {
+  const { equations } = simplify(graph);
+  const read = new Set(equations.flatMap((equation) => equation.inputs.map((v) => v.id)));
+  return {
+    ...graph,
+    inputs: graph.inputs
+      .filter(({ name, variable }) => Object.hasOwn(inputs, name) || read.has(variable.id))
+      .map((port) => ({ ...port, name: inputs[port.name] ?? port.name })),
+  };
+}
+
+/** Bits of float16's infinity without a sign. */
+const infinity = 0x7c00;
+const largest = 65504;
+
+/** The arrays with those that grow with the grid in these numbers. Errors: DataError. */
+function inWeights(
+  arrays: ModelState['arrays'],
+  weights: DeploymentOptions['weights'],
+  call: string,
+): ModelState['arrays'] {
+  if (weights === undefined) return arrays;
+  const changed: [string, NdArray][] = [...halvedNames, 'slopes'].flatMap((name) => {
+    const array = arrays[name];
+    if (!array) return [];
+    const wide = widened(array);
+    if (weights === 'float32') return [[name, wide]];
+    const half = ndarray(wide.data, wide.shape, 'float16');
+    const at = half.data.findIndex((bits) => (bits & 0x7fff) === infinity);
+    if (at >= 0) {
+      const value = wide.data[at];
+      throw new DataError(
+        `${call}: ${name} reach ${value}, float16 ends at ${largest}; scale the features, or leave weights 'float32'.`,
+        { argument: name, value },
+      );
+    }
+    return [[name, half]];
+  });
+  return { ...arrays, ...Object.fromEntries(changed) };
+}

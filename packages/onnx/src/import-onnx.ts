@@ -1,0 +1,121 @@
+// The way back: a model out of a file that `exportOnnx` wrote. The weights are the initialisers, everything else is in the
+// metadata, and both go through the checks of `load`. The graph of the file is never run: it is compared.
+
+import {
+  type Backend,
+  FastKMeansClassifier,
+  FastKMeansClusterer,
+  FastKMeansRegressor,
+  FastMultiLabelKMeansClassifier,
+} from '@fkm/core';
+import { constantNames, type Estimator, toCheckpoint } from '@fkm/core/deploy';
+import { FormatError, isFkmError, type NdArray, OptionError } from '@fkm/core/graph';
+import { exportOnnx } from './export-onnx.js';
+import type { ExportOptions } from './export-options.js';
+import { isForInferenceOnly, readMetadata } from './model-metadata.js';
+import { type Parts, readInitializers, readParts } from './read-parts.js';
+import { producer } from './version.js';
+
+/** Options of `importOnnx`. */
+export interface ImportOptions {
+  /** Where the model runs and trains from now on. */
+  readonly backend: Backend;
+}
+
+const loaders: ReadonlyMap<string, { load(bytes: Uint8Array, options: ImportOptions): Promise<Estimator> }> =
+  new Map<string, { load(bytes: Uint8Array, options: ImportOptions): Promise<Estimator> }>([
+    ['clusterer', FastKMeansClusterer],
+    ['classifier', FastKMeansClassifier],
+    ['multiLabel', FastMultiLabelKMeansClassifier],
+    ['regressor', FastKMeansRegressor],
+  ]);
+
+const failure = (what: string): FormatError =>
+  new FormatError(`importOnnx: ${what}; pass the bytes of exportOnnx().`, {}, 'onnx');
+
+/**
+ * The estimator in a file of `exportOnnx`, which predicts what the exported one does and can go on training: `fitBatch`, `fit`,
+ * `finetune`. Adam's moments and the float32 masters of halves are not in the file, as after `save({ optimiser: false })`.
+ * Files of this version of the package have to hold the very graph that it writes for these weights; graphs of other versions are
+ * not looked at, the weights and the metadata alone count. Errors: FormatError, OptionError.
+ */
+export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Promise<Estimator> {
+  checkOptions(options);
+  if (!(bytes instanceof Uint8Array)) throw failure(`the file is ${describe(bytes)}, not a Uint8Array`);
+  const { parts, constants } = taken(bytes);
+  const kind = parts.metadata.get('fkm.kind');
+  const loader = loaders.get(kind ?? '');
+  if (parts.producerName !== producer.name || !loader) {
+    throw failure(`this ONNX model was written by '${parts.producerName}'${kind ? ` as a '${kind}'` : ''}`);
+  }
+  if (isForInferenceOnly(parts.metadata))
+    throw failure('this model was exported with training: false, which leaves out what an import needs');
+  const read = readMetadata(parts.metadata);
+  if (typeof read === 'string') throw failure(read);
+  let model: Estimator;
+  try {
+    model = await loader.load(toCheckpoint(read.rest, constants), { backend: options.backend });
+  } catch (error) {
+    throw damaged(error);
+  }
+  if (parts.producerVersion === producer.version) checkGraph(model, read.written, parts);
+  return model;
+}
+
+/** Errors: OptionError; `load` checks the backend itself. */
+function checkOptions(options: ImportOptions): void {
+  const unknown =
+    typeof options === 'object' && options !== null
+      ? Object.keys(options).find((name) => name !== 'backend')
+      : 'none';
+  if (unknown === undefined) return;
+  throw new OptionError(
+    `importOnnx: the options should be { backend }, got ${unknown === 'none' ? describe(options) : unknown}.`,
+    { option: unknown },
+    'onnx',
+  );
+}
+
+const describe = (value: unknown): string => (value === null ? 'null' : typeof value);
+
+/** The parts of the file and its weights. Errors: FormatError. */
+function taken(bytes: Uint8Array): { parts: Parts; constants: Record<string, NdArray> } {
+  try {
+    const parts = readParts(bytes);
+    return { parts, constants: readInitializers(parts.graph, constantNames) };
+  } catch (error) {
+    throw failure(`these ${bytes.length} bytes are no ONNX model of ours (${reasonOf(error)})`);
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What `load` says of the checkpoint, as a sentence about the file. */
+function damaged(error: unknown): unknown {
+  if (!isFkmError(error) || error.kind !== 'format') return error;
+  const reason = error.message
+    .replace(/^\[fkm\/\w+\] load: /, '')
+    .replace(/; pass the bytes of save\(\)\.$/, '');
+  return failure(`the model in this file is damaged: ${reason}`);
+}
+
+/** Errors: FormatError where the file has another graph than its weights would be exported with. */
+function checkGraph(model: Estimator, written: ExportOptions, { graph, others }: Parts): void {
+  let ours: Parts;
+  try {
+    ours = readParts(exportOnnx(model, { ...written, training: false }));
+  } catch (error) {
+    throw failure(`its weights cannot be exported as it says it was (${reasonOf(error)})`);
+  }
+  const same = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
+    a.length === b?.length && a.every((byte, i) => byte === b[i]);
+  if (
+    !same(graph, ours.graph) ||
+    others.length !== ours.others.length ||
+    !others.every((field, i) => same(field, ours.others[i]))
+  ) {
+    throw failure(
+      'its graph is not the one that these weights are exported with: it was changed after the export',
+    );
+  }
+}
