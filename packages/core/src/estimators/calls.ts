@@ -71,7 +71,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   lossAndGradients: rowOptions,
   score: rowOptions,
   evalSet: rowOptions,
-  load: ['backend'],
+  load: ['backend', 'index', 'useIndex'],
   save: ['optimiser'],
   predict: ['featureMask'],
   predictProba: ['featureMask'],

@@ -5,7 +5,7 @@ import type { NdArray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { classifierHeads } from '../heads/classifier.js';
 import { indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
-import type { ClassifierOptions } from '../model/options.js';
+import type { ClassifierOptions, LoadOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
@@ -33,18 +33,12 @@ export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
-  static async load(
-    bytes: Uint8Array,
-    options: Pick<ClassifierOptions, 'backend'>,
-  ): Promise<FastKMeansClassifier> {
+  static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansClassifier> {
     return PrototypeModel.restore(bytes, classifierHeads, options, (all) => new FastKMeansClassifier(all));
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile(
-    path: string,
-    options: Pick<ClassifierOptions, 'backend'>,
-  ): Promise<FastKMeansClassifier> {
+  static async loadFile(path: string, options: LoadOptions): Promise<FastKMeansClassifier> {
     return readWhole(path, 'loadFile', (bytes) => FastKMeansClassifier.load(bytes, options));
   }
 

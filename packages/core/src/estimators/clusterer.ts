@@ -8,7 +8,7 @@ import { type FitResult, fitPasses } from '../fitting/fit.js';
 import { lloydPasses, lloydPassesAtMost } from '../fitting/lloyd.js';
 import { clustererHeads } from '../heads/clusterer.js';
 import type { Batch } from '../model/batch.js';
-import type { ClustererOptions } from '../model/options.js';
+import type { ClustererOptions, LoadOptions } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable, withoutMasters } from '../model/storage.js';
 import { type Context, scaleBatch, specOf } from '../training/context.js';
@@ -70,18 +70,12 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
-  static async load(
-    bytes: Uint8Array,
-    options: Pick<ClustererOptions, 'backend'>,
-  ): Promise<FastKMeansClusterer> {
+  static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansClusterer> {
     return PrototypeModel.restore(bytes, clustererHeads, options, (all) => new FastKMeansClusterer(all));
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile(
-    path: string,
-    options: Pick<ClustererOptions, 'backend'>,
-  ): Promise<FastKMeansClusterer> {
+  static async loadFile(path: string, options: LoadOptions): Promise<FastKMeansClusterer> {
     return readWhole(path, 'loadFile', (bytes) => FastKMeansClusterer.load(bytes, options));
   }
 

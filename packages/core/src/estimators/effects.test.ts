@@ -122,7 +122,8 @@ const effects: Readonly<Record<Task, Table>> = {
 const elsewhere: { readonly [N in OptionName]?: string } = {
   backend: 'runs the graphs: packages/conformance',
   useCompile: 'is accepted, and always so',
-  useIndex: 'is accepted, and never so yet',
+  useIndex: 'finds the same answers: search/',
+  index: 'search/',
   dtype: 'estimators/dtype.test.ts',
   negativeSampling: 'training/sampling',
   thresholdMetric: 'fitting/thresholds',

@@ -7,10 +7,12 @@ import { isFkmError, StateError } from '../errors.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { HeadFamily } from '../heads/head.js';
 import { initialFromGrid } from '../init/given.js';
-import type { AnyOptions, Resolved } from '../model/options.js';
+import type { AnyOptions, LoadOptions, Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, withoutMasters } from '../model/storage.js';
 import { Random } from '../random.js';
+import { IndexKeeper } from '../search/keeper.js';
+import { readNearest } from '../search/read-nearest.js';
 import { type Context, headOf } from '../training/context.js';
 import { readGraph, transformGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';
@@ -20,7 +22,7 @@ import { checkCall, type PredictOptions, type RowOptions, type SaveOptions } fro
 import { decodeModel, encodeModel } from './checkpoint.js';
 import { writeWhole } from './files.js';
 import { type Grid, gridOf } from './grid.js';
-import { checkedBackend, checkOptions, resolveOptions } from './options.js';
+import { checkedBackend, checkOptions, resolveOptions, searchOf } from './options.js';
 
 /** Base of a model: options, state, and what can be read off it. */
 export abstract class LearnedModel {
@@ -31,18 +33,21 @@ export abstract class LearnedModel {
   private last: Promise<unknown> = Promise.resolve();
   private training = 0;
   protected readonly ownership: Ownership = new Ownership();
+  private readonly search: IndexKeeper | undefined;
 
   protected constructor(options: AnyOptions, family: HeadFamily, owner: string) {
     this.options = resolveOptions(options, owner, family.task);
     this.family = family;
     this.programs = new Programs(this.options.backend);
+    const { index, useIndex, distance } = this.options;
+    this.search = index && useIndex !== false ? new IndexKeeper(index, distance) : undefined;
     const given = this.given(owner);
     this.state = given && stored(given, this.options.dtype, owner);
   }
 
   protected context(signal?: AbortSignal): Context {
-    const { programs, options, family, ownership } = this;
-    return { programs, options, family, ownership, signal };
+    const { programs, options, family, ownership, search } = this;
+    return { programs, options, family, ownership, search, signal };
   }
 
   /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
@@ -93,37 +98,37 @@ export abstract class LearnedModel {
 
   /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
   async transform(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    return (await this.overRows(
-      'transform',
-      X,
-      options,
+    const { state, rows } = this.asked('transform', X, options);
+    return (await overRows(
+      this.context(),
+      state,
+      rows,
       'transform',
       transformGraph,
     )) as NdArray<Float32Array>;
   }
 
   /** What the head reads off raw rows under a name; `k` where the name takes one. */
-  protected read(
+  protected async read(
     call: string,
     X: Matrix,
     options: PredictOptions,
     name: string,
     k?: number,
   ): Promise<NdArray> {
-    return this.overRows(call, X, options, `${name} ${k}`, readGraph(name, k));
+    const { state, rows } = this.asked(call, X, options);
+    const context = this.context();
+    return (
+      (await readNearest(context, state, rows, name, k)) ??
+      overRows(context, state, rows, `${name} ${k}`, readGraph(name, k))
+    );
   }
 
-  private async overRows(
-    call: string,
-    X: Matrix,
-    options: PredictOptions,
-    job: string,
-    build: typeof transformGraph,
-  ): Promise<NdArray> {
+  /** The state that a call reads, and its rows. */
+  private asked(call: string, X: Matrix, options: PredictOptions) {
     checkCall(call, options);
     const state = this.fitted(call);
-    const rows = this.checkRows(X, options.featureMask, call);
-    return overRows(this.context(), state, rows, job, build);
+    return { state, rows: this.checkRows(X, options.featureMask, call) };
   }
 
   /** What of a call's options concerns the rows that are read. */
@@ -176,16 +181,17 @@ export abstract class LearnedModel {
   protected static restore<M extends LearnedModel>(
     bytes: Uint8Array,
     family: HeadFamily,
-    given: Pick<AnyOptions, 'backend'>,
+    given: LoadOptions,
     build: (options: AnyOptions) => M,
   ): M {
     checkCall('load', given);
     checkOptions(given, 'load', family.task);
     const backend = checkedBackend(given, 'load');
     const { options, state, damaged } = decodeModel(bytes, family);
+    const search = searchOf(given, options);
     let model: M;
     try {
-      model = build({ ...options, backend });
+      model = build({ ...options, ...search, backend });
     } catch (error) {
       if (!isFkmError(error)) throw error;
       throw damaged(`the options in the checkpoint are damaged: ${error.message.replace(/\.$/, '')}`);

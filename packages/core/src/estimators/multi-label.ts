@@ -9,7 +9,7 @@ import { multiLabelHeads } from '../heads/multi-label.js';
 import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
 import { f1Score } from '../metrics.js';
 import { indexOfLabels, sortedLabels } from '../model/labels.js';
-import type { MultiLabelOptions } from '../model/options.js';
+import type { LoadOptions, MultiLabelOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
@@ -45,10 +45,7 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
-  static async load(
-    bytes: Uint8Array,
-    options: Pick<MultiLabelOptions, 'backend'>,
-  ): Promise<FastMultiLabelKMeansClassifier> {
+  static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastMultiLabelKMeansClassifier> {
     return PrototypeModel.restore(
       bytes,
       multiLabelHeads,
@@ -58,10 +55,7 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile(
-    path: string,
-    options: Pick<MultiLabelOptions, 'backend'>,
-  ): Promise<FastMultiLabelKMeansClassifier> {
+  static async loadFile(path: string, options: LoadOptions): Promise<FastMultiLabelKMeansClassifier> {
     return readWhole(path, 'loadFile', (bytes) => FastMultiLabelKMeansClassifier.load(bytes, options));
   }
 

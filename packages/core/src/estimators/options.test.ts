@@ -48,7 +48,9 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   learningRate: [0, -1, Infinity, Number.NaN],
   randomState: [-1, 0.5, 2 ** 53, '42'],
   useCompile: [false, 1],
-  useIndex: [true, 'auto'],
+  // Without an index there is nothing to use.
+  useIndex: [true, 'yes', 1, null],
+  index: ['hnsw', true, {}, null],
   dtype: ['float64', 16, null],
   kInit: [0, -1, 1.5, 'Auto', null],
   repulsionFactor: [-0.1, Infinity, Number.NaN, '0'],

@@ -3,7 +3,7 @@
 import type { Backend } from '../backend.js';
 import { OptionError } from '../errors.js';
 import { checkedGrid } from '../model/initial-grid.js';
-import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
+import type { AnyOptions, LoadOptions, OptionName, Resolved, Task } from '../model/options.js';
 import { defaultStrata } from '../model/options.js';
 import { isOriginal } from './original.js';
 import { optionNames, rules } from './rules.js';
@@ -50,6 +50,24 @@ export function checkedBackend({ backend }: { readonly backend?: Backend }, owne
   });
 }
 
+/**
+ * How a loaded model searches: as the caller says, else as the saved one did; an index that comes with the call is used. Errors:
+ * OptionError where the saved one used an index at any size, and none came.
+ */
+export function searchOf(
+  { index, useIndex }: LoadOptions,
+  saved: Pick<AnyOptions, 'useIndex'>,
+): Pick<AnyOptions, 'index' | 'useIndex'> {
+  const search = useIndex ?? (saved.useIndex || (index ? 'auto' : false));
+  if (search === true && !index) {
+    throw new OptionError(
+      `load: useIndex is true${useIndex ? '' : ' in the checkpoint'} and needs an index; pass index: hnswIndex of '@fkm/index-hnsw', or useIndex: false.`,
+      { option: 'useIndex', value: true },
+    );
+  }
+  return { useIndex: search, ...(index ? { index } : {}) };
+}
+
 /** Fills in the defaults and refuses combinations that cannot work. Errors: OptionError. */
 export function resolveOptions(all: AnyOptions, owner: string, task: Task): Resolved {
   checkOptions(all, owner, task);
@@ -93,7 +111,8 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
     learningRate: given.learningRate ?? 0.02,
     randomState: given.randomState ?? 0,
     useCompile: true,
-    useIndex: false,
+    useIndex: given.useIndex ?? (given.index ? 'auto' : false),
+    index: given.index,
     dtype: given.dtype ?? 'float32',
     repulsionFactor: given.repulsionFactor ?? 0,
     negativeSampling: given.negativeSampling,
@@ -169,6 +188,13 @@ function refuseCombinations(given: AnyOptions, options: Resolved, owner: string,
       refuse('negativeSampling', "needs prototypeTargets 'owners': vectors speak on every class.");
     if ((options.heads ?? 1) > 1)
       refuse('negativeSampling', 'samples the classes of one head; set heads: 1.');
+  }
+  if (options.useIndex === true) {
+    if (!options.index) refuse('useIndex', "needs an index; pass index: hnswIndex of '@fkm/index-hnsw'.");
+    // Labels of owners are those of their nearest prototypes, whatever the soft type.
+    const softmax = gaussian && (task !== 'multiLabel' || options.negativeSampling === undefined);
+    if (task !== 'clusterer' && options.topK < 0 && options.softType !== 'hard' && !softmax)
+      refuse('useIndex', 'finds the nearest prototypes, and topK −1 asks all of them; set topK.');
   }
   if (options.featureWeights && (options.scaling === 'dual' || options.scaling === 'quantile')) {
     refuse('featureWeights', "weigh raw columns; set scaling 'none' or 'standard'.");

@@ -13,7 +13,7 @@ import type { NdArray } from '../dtype.js';
 import { DataError, ShapeError } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { r2Score } from '../metrics.js';
-import type { RegressorOptions } from '../model/options.js';
+import type { LoadOptions, RegressorOptions } from '../model/options.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import { type Encoded, type Known, PrototypeModel } from './model.js';
@@ -36,18 +36,12 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
-  static async load(
-    bytes: Uint8Array,
-    options: Pick<RegressorOptions, 'backend'>,
-  ): Promise<FastKMeansRegressor> {
+  static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansRegressor> {
     return PrototypeModel.restore(bytes, regressorHeads, options, (all) => new FastKMeansRegressor(all));
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile(
-    path: string,
-    options: Pick<RegressorOptions, 'backend'>,
-  ): Promise<FastKMeansRegressor> {
+  static async loadFile(path: string, options: LoadOptions): Promise<FastKMeansRegressor> {
     return readWhole(path, 'loadFile', (bytes) => FastKMeansRegressor.load(bytes, options));
   }
 

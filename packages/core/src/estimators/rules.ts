@@ -78,7 +78,11 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   learningRate: positiveFinite,
   randomState: number('an integer of at least 0', (v) => Number.isSafeInteger(v) && v >= 0),
   useCompile: oneOf(true),
-  useIndex: oneOf(false),
+  useIndex: oneOf(true, false, 'auto'),
+  index: {
+    allowed: "hnswIndex of '@fkm/index-hnsw', or a function that calls it with options",
+    accepts: (value) => typeof value === 'function',
+  },
   dtype: oneOf('float32', 'float16', 'bfloat16'),
   kInit: either(count, oneOf('auto')),
   repulsionFactor: notNegative,
@@ -121,6 +125,7 @@ const shared = keysOf<EstimatorOptions>()([
   'randomState',
   'useCompile',
   'useIndex',
+  'index',
   'dtype',
 ]);
 const supervised = [...shared, 'heads', 'nPrototypes', 'metric', 'prototypeDropout'] as const;

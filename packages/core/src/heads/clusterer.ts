@@ -29,8 +29,8 @@ export const clustererHead: Head = {
     return comparison.distance === 'cosine' ? sub(1, best) : sub(div(1, best), 1);
   },
   reads: {
-    label: ({ comparison }) => nearest(comparison).index,
-    distance: ({ comparison }) => nearest(comparison).delta,
+    label: ({ comparison, present }) => nearest(comparison, present).index,
+    distance: ({ comparison, present }) => nearest(comparison, present).delta,
     distances: ({ comparison }) => lengths[comparison.distance](compare(comparison).delta),
     probabilities: ({ weights }) => weights,
   },

@@ -13,6 +13,8 @@ export interface Routed {
   /** Similarities [B, K]. */
   readonly similarity: Tensor;
   readonly comparison: Comparison;
+  /** Prototypes that a row looks at [B, K]; absent: at all of them. */
+  readonly present?: Tensor | undefined;
   readonly heads: number;
   /** Columns of an answer: T or C. */
   readonly outputs: number;

@@ -12,6 +12,7 @@ import {
   mul,
   neg,
   reduceMax,
+  select,
   sub,
   sum,
   topK,
@@ -43,8 +44,9 @@ export function pairwiseSimilarity(comparison: Comparison): Tensor {
   return results.similarity as Tensor;
 }
 
-/** Index [B] of the nearest prototype, the lowest of equals, and δ [B] to it. */
-export function nearest(comparison: Comparison): { index: Tensor; delta: Tensor } {
+/** Index [B] of the nearest prototype, the lowest of equals, and δ [B] to it; of those that are `present` [B, K], where said. */
+export function nearest(comparison: Comparison, present?: Tensor): { index: Tensor; delta: Tensor } {
+  if (present) return nearestOf(select(present, neg(compare(comparison).delta), -far));
   const results = composite(`nearest.${comparison.distance}`, operands(comparison), (t) => {
     const plain = comparison.distance === 'euclidean' && !comparison.mask && !comparison.weights;
     return plain
@@ -53,6 +55,9 @@ export function nearest(comparison: Comparison): { index: Tensor; delta: Tensor 
   });
   return { index: results.index as Tensor, delta: results.delta as Tensor };
 }
+
+/** Farther than any row. */
+const far = 3e38;
 
 const nearestOf = (score: Tensor): { index: Tensor; delta: Tensor } => ({
   index: argMax(score),

@@ -42,7 +42,10 @@ export interface RoutingInputs {
   /** In the layout of the last axes of delta. */
   readonly logBandwidth?: Tensor | undefined;
   readonly bias?: Tensor | undefined;
-  /** Added to the logits of 'gaussian' and 'softmax_scaled', a factor's logarithm in 'scaled': −1e9 leaves a prototype out. */
+  /**
+   * Added to the logits of 'gaussian' and 'softmax_scaled' and to the similarities of 'hard' and 'mean', a factor's logarithm in
+   * 'scaled': −1e9 leaves a prototype out. For all rows, or in the layout of the similarities for each.
+   */
   readonly offsets?: Tensor | undefined;
 }
 
@@ -62,7 +65,8 @@ export function largest(scores: Tensor, k: number): Tensor {
   return or(lt(threshold, scores), and(eq(scores, threshold), upTo));
 }
 
-const bySimilarity = ({ similarity }: RoutingInputs): Tensor => similarity;
+const bySimilarity = ({ similarity, offsets }: RoutingInputs): Tensor =>
+  offsets ? add(similarity, offsets) : similarity;
 const keep = (x: Tensor, chosen: Tensor | null, other: number): Tensor =>
   chosen ? select(chosen, x, other) : x;
 const total = (x: Tensor): Tensor => sum(x, -1, { keepDims: true });

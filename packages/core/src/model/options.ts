@@ -5,6 +5,7 @@ import type { Vector } from '../data/matrix.js';
 import type { SoftType } from '../method/routing.js';
 import type { Distance } from '../method/similarity.js';
 import type { Scaling } from '../scaling/scaler.js';
+import type { PrototypeIndexFactory } from '../search/prototype-index.js';
 import type { InitialGrid } from './initial-grid.js';
 import type { StoredDType } from './storage.js';
 
@@ -59,8 +60,18 @@ export interface EstimatorOptions {
   readonly randomState?: number;
   /** Graphs are always compiled. Default true. */
   readonly useCompile?: true;
-  /** Search by an index instead of all prototypes. Default false. */
-  readonly useIndex?: false;
+  /**
+   * Search by `index` in place of comparing rows with all prototypes: true wherever it can be, 'auto' where a head has 4,096 of
+   * them or more, which is where it begins to pay. The index proposes candidates, and their exact similarity decides, so an
+   * answer is the exact one whenever the neighbours were found: with 'gaussian' and topK −1 to 1e-4, as far as a sample of the
+   * others tells, and rows of which that is not true are compared with all. `predict`, `score` and probabilities use it,
+   * phase 1 of a clusterer, or of a regressor that does not start 'joint', and with `negativeSampling` the choice of hard
+   * negatives in `finetune`. Exact in any case, for lack of an order that an index could follow: rows with a feature mask, sparse
+   * rows, `transform`, probabilities of clusters, evaluation, 'lloyd'. Default 'auto' with an `index`, else false.
+   */
+  readonly useIndex?: boolean | 'auto';
+  /** What makes an index of prototypes: `hnswIndex` of '@fkm/index-hnsw', or a function that calls it with options. */
+  readonly index?: PrototypeIndexFactory;
   /**
    * What prototypes and targets are stored in between training calls, and rounded to where an answer multiplies by them;
    * sums, losses and training itself are float32. 'float16' has 11 significant bits and ends at 65504, 'bfloat16' has 8 and
@@ -68,6 +79,9 @@ export interface EstimatorOptions {
    */
   readonly dtype?: StoredDType;
 }
+
+/** What a checkpoint does not hold, or holds for the machine that it was written on. */
+export type LoadOptions = Pick<EstimatorOptions, 'backend' | 'index' | 'useIndex'>;
 
 /** What the estimators that learn from targets share. */
 export interface SupervisedOptions extends EstimatorOptions {
@@ -154,6 +168,7 @@ export type OptionName = keyof AnyOptions;
 /** Options whose default waits for the first rows; undefined until then. */
 type Settled =
   | 'featureWeights'
+  | 'index'
   | 'nPrototypes'
   | 'batchSize'
   | 'heads'

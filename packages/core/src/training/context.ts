@@ -11,6 +11,7 @@ import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { scaledColumns } from '../scaling/scaler.js';
 import { scaleStored } from '../scaling/sparse-scaler.js';
+import type { IndexKeeper } from '../search/keeper.js';
 import { scaleGraph, scalerNames } from './graphs.js';
 import type { Ownership } from './ownership.js';
 import { disposeAll, uploadParameters } from './phase1.js';
@@ -23,6 +24,8 @@ export interface Context {
   readonly family: HeadFamily;
   /** Arrays of the model's state that nothing else refers to. */
   readonly ownership?: Ownership | undefined;
+  /** Finds prototypes near to rows, where the options have an index. */
+  readonly search?: IndexKeeper | undefined;
   /** Stops long work between its parts. */
   readonly signal?: AbortSignal | undefined;
 }

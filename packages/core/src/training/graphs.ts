@@ -4,7 +4,7 @@
 import { isHalf, type NdArray } from '../dtype.js';
 import { clamp, relu, square } from '../graph/functions.js';
 import { gradients } from '../graph/gradients.js';
-import type { Graph } from '../graph/ir.js';
+import { BATCH, type Graph } from '../graph/ir.js';
 import { add, cast, lt, mul, reshape, select, sum } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import type { Routed } from '../heads/head.js';
@@ -96,11 +96,13 @@ export function routeRows(
     spec.routing,
   );
   const joined = layout.join(similarity);
+  const there = spec.sampled && present(offsets as Tensor);
   return {
     weights: layout.join(weights),
     // Padding is near to nobody.
-    similarity: spec.sampled ? select(present(offsets as Tensor), joined, -2) : joined,
+    similarity: there ? select(there, joined, -2) : joined,
     comparison,
+    present: there,
     heads: spec.heads,
     outputs: spec.outputs,
     parameters: p,
@@ -150,9 +152,10 @@ export const readsGraph =
       ...rawInputs(spec, arrays),
       ...parameterSpecs(arrays),
       ...specsOf(arrays, readingNames),
+      ...(spec.sampled ? { offsets: f32(BATCH, spec.prototypes) } : {}),
     };
     return traceStored(name, inputs, (t) => {
-      const routed = routeRows(spec, t, scaleRows(spec, t));
+      const routed = routeRows(spec, t, scaleRows(spec, t), t.offsets);
       const read = (what: string): Tensor =>
         (spec.head.reads[what] as NonNullable<GridSpec['head']['reads'][string]>)(routed, k);
       return Object.fromEntries(Object.entries(reads).map(([output, what]) => [output, read(what)]));

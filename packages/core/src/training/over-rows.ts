@@ -16,7 +16,7 @@ import { type GridSpec, specKey } from './spec.js';
 const names = [...scalerNames, ...parameterNames, ...readingNames];
 
 /** Types of the arrays of a state: graphs of other types are other graphs. */
-const typesOf = (arrays: ModelState['arrays']): string =>
+export const typesOf = (arrays: ModelState['arrays']): string =>
   names.map((name) => (arrays[name] ? `${name} ${formatType(arrays[name])}` : '')).join(' ');
 
 /** The one output of the graph for x [N, D] and its mask [N, D] or [1, D], row by row [N, ..]. */

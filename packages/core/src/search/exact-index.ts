@@ -1,0 +1,89 @@
+// An index that finds exactly the nearest points, by looking at all of them; for the tests of this folder, nothing else imports it.
+
+import { OptionError, StateError } from '../errors.js';
+import type { Distance } from '../method/similarity.js';
+import type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from './prototype-index.js';
+import { measures } from './space.js';
+
+export interface Watched {
+  readonly index: PrototypeIndexFactory;
+  /** Calls in their order, each with how many points or rows it was about. */
+  readonly calls: string[];
+}
+
+/** A factory whose indices note what is asked of them. */
+export function exactIndex(lacks?: Distance): Watched {
+  const calls: string[] = [];
+  return { calls, index: ({ distance }) => new ExactIndex(distance, calls, lacks) };
+}
+
+class ExactIndex implements PrototypeIndex {
+  readonly distance: Distance;
+  private readonly calls: string[];
+  private points: Points | null = null;
+  private gone = new Set<number>();
+
+  constructor(distance: Distance, calls: string[], lacks: Distance | undefined) {
+    if (distance === lacks) throw new OptionError(`exactIndex: there is no distance '${distance}' here.`);
+    this.distance = distance;
+    this.calls = calls;
+  }
+
+  get size(): number {
+    return (this.points?.shape[0] ?? 0) - this.gone.size;
+  }
+
+  async build({ data, shape }: Points): Promise<void> {
+    this.calls.push(`build ${shape[0]}`);
+    this.points = { data: data.slice(), shape };
+    this.gone = new Set();
+  }
+
+  async search({ data, shape: [rows, columns] }: Points, count: number): Promise<Neighbours> {
+    if (!this.points) throw new StateError('exactIndex: nothing was built.');
+    this.calls.push(`search ${rows}`);
+    // What takes time lets others in between.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const { data: points, shape } = this.points;
+    const indices = new Int32Array(rows * count).fill(-1);
+    const distances = new Float32Array(rows * count).fill(Number.POSITIVE_INFINITY);
+    const all = Array.from({ length: shape[0] }, (_, k) => k).filter((k) => !this.gone.has(k));
+    for (let row = 0; row < rows; row++) {
+      const to = all.map((k) => measures[this.distance](data, row * columns, points, k * columns, columns));
+      const order = all.map((_, i) => i).sort((a, b) => (to[a] as number) - (to[b] as number) || a - b);
+      order.slice(0, count).forEach((at, i) => {
+        indices[row * count + i] = all[at] as number;
+        distances[row * count + i] = to[at] as number;
+      });
+    }
+    return { indices, distances, shape: [rows, count] };
+  }
+
+  async update(places: ArrayLike<number>, { data, shape: [, columns] }: Points): Promise<void> {
+    this.calls.push(`update ${places.length}`);
+    for (let i = 0; i < places.length; i++) {
+      const k = places[i] as number;
+      this.points?.data.set(data.subarray(i * columns, (i + 1) * columns), k * columns);
+      this.gone.delete(k);
+    }
+  }
+
+  async remove(places: ArrayLike<number>): Promise<void> {
+    for (let i = 0; i < places.length; i++) this.gone.add(places[i] as number);
+  }
+
+  async refresh(): Promise<void> {}
+
+  async save(): Promise<Uint8Array> {
+    throw new StateError('exactIndex: nobody asks for its bytes.');
+  }
+
+  async load(): Promise<void> {
+    throw new StateError('exactIndex: nobody has its bytes.');
+  }
+
+  dispose(): void {
+    this.calls.push('dispose');
+    this.points = null;
+  }
+}

@@ -1,0 +1,94 @@
+// What the softmax of 'gaussian' gives to prototypes that an index did not propose. They are never looked at, so their share is
+// estimated from a few that stand for all: where it is not small, a row is no case for an index.
+
+import type { NdArray } from '../dtype.js';
+import { widened } from '../model/storage.js';
+import { gatherRows } from '../training/sampling.js';
+import type { Indexed } from './keeper.js';
+import { intoSpace, measures, type Space, spaceOf } from './space.js';
+
+/** Prototypes of a head that stand for all of it. */
+const sampleSize = 256;
+
+/** bias − exp(logBandwidth)·δ of the prototypes of one head. */
+interface HeadSample {
+  readonly space: Space;
+  readonly first: number;
+  readonly count: number;
+  /** Places in the head, and their rows in the space. */
+  readonly places: Int32Array;
+  readonly rows: Float32Array;
+}
+
+export class LeftOut {
+  private readonly logBandwidth: NdArray;
+  private readonly bias: NdArray;
+  private readonly heads: readonly HeadSample[];
+
+  constructor(distance: Space['distance'], grid: Indexed, logBandwidth: NdArray, bias: NdArray) {
+    this.logBandwidth = logBandwidth;
+    this.bias = bias;
+    const heads = grid.featureWeights?.shape[0] ?? 1;
+    const count = logBandwidth.data.length / heads;
+    this.heads = Array.from({ length: heads }, (_, h) => {
+      const first = h * count;
+      const places = spread(logBandwidth.data.subarray(first, first + count));
+      const space = spaceOf(distance, grid.featureWeights, h);
+      const own = gatherRows(
+        grid.prototypes,
+        places.map((k) => first + k),
+        places.length,
+      );
+      return { space, first, count, places, rows: intoSpace(space, widened(own).data as Float32Array) };
+    });
+  }
+
+  /**
+   * The share of a row's softmax in one head that is not with its candidates, relative to that of the `shared` largest ones
+   * (−1: all). `x` is the scaled row; `distances` are those of the index to the places `candidates`.
+   */
+  share(
+    head: number,
+    x: Float32Array,
+    candidates: ArrayLike<number>,
+    distances: ArrayLike<number>,
+    shared: number,
+  ): number {
+    const { space, first, count, places, rows } = this.heads[head] as HeadSample;
+    const logit = (k: number, distance: number): number =>
+      (this.bias.data[first + k] as number) -
+      Math.exp(this.logBandwidth.data[first + k] as number) * space.scale * distance;
+    const own = new Set<number>();
+    const logits: number[] = [];
+    for (let i = 0; i < candidates.length; i++) {
+      const k = candidates[i] as number;
+      if (k < 0) break;
+      own.add(k);
+      logits.push(logit(k, distances[i] as number));
+    }
+    logits.sort((a, b) => b - a);
+    const peak = logits[0] as number;
+    let kept = 0;
+    for (const l of shared < 0 ? logits : logits.slice(0, shared)) kept += Math.exp(l - peak);
+    const row = intoSpace(space, x);
+    const measure = measures[space.distance];
+    let [rest, seen] = [0, 0];
+    places.forEach((k, i) => {
+      if (own.has(k)) return;
+      seen++;
+      rest += Math.exp(logit(k, measure(row, 0, rows, i * row.length, row.length)) - peak);
+    });
+    return seen > 0 ? (rest * (count - own.size)) / seen / kept : 0;
+  }
+}
+
+/** Places evenly spread over the order of the bandwidths, the widest and the narrowest among them. */
+function spread(logBandwidth: NdArray['data']): Int32Array {
+  const order = Int32Array.from(logBandwidth, (_, k) => k);
+  order.sort((a, b) => (logBandwidth[a] as number) - (logBandwidth[b] as number) || a - b);
+  const size = Math.min(sampleSize, order.length);
+  return Int32Array.from(
+    { length: size },
+    (_, i) => order[Math.round((i * (order.length - 1)) / Math.max(1, size - 1))] as number,
+  );
+}

@@ -1,0 +1,183 @@
+// Answers by an index: it proposes the prototypes near to each row, and the graphs of the exact path answer from them alone.
+// Rows of which that would not be the answer of the whole grid, as far as can be told, are answered from the whole grid.
+
+import type { Rows } from '../data/matrix.js';
+import { type Features, takeFeatures } from '../data/sparse.js';
+import { allocate, type NdArray, sizeOf } from '../dtype.js';
+import type { ModelState } from '../model/state.js';
+import { widenedFor } from '../model/storage.js';
+import { type Context, scaleFeatures, specOf } from '../training/context.js';
+import { readGraph } from '../training/graphs.js';
+import { overRows, typesOf } from '../training/over-rows.js';
+import { disposeAll, uploadParameters } from '../training/phase1.js';
+import { runOnce, take, uploadRows } from '../training/program.js';
+import { type GridSpec, specKey } from '../training/spec.js';
+import { type Found, type SmallGrid, smallGrid } from './candidates.js';
+import { indexedOf } from './keeper.js';
+import { LeftOut } from './left-out.js';
+import type { Neighbours } from './prototype-index.js';
+import { canSearch, keeperFor, type Need, needOf, unlessRefused } from './serving.js';
+
+/** Rows whose candidates make one small grid, and candidates of them all: more rows share a run, and compute more in vain. */
+const [blockRows, blockCandidates] = [64, 4096];
+/** Rows that are scaled and searched at a time. */
+const chunkRows = 4096;
+/** Share of a softmax that may be missing from an answer. */
+const mostLeftOut = 1e-4;
+
+/** States are replaced, never written to: what stands for one stays right. */
+const samples: WeakMap<ModelState, LeftOut> = /* @__PURE__ */ new WeakMap();
+
+/** Answers row by row [N, ..], or null where all prototypes have to be asked. Errors: those of the index. */
+export async function readNearest(
+  context: Context,
+  state: ModelState,
+  { x, mask }: { readonly x: Features; readonly mask: Rows | undefined },
+  name: string,
+  k?: number,
+): Promise<NdArray | null> {
+  if (!context.search || !canSearch(x, mask)) return null;
+  const spec = specOf(context, state, false);
+  const need = needOf(spec, name);
+  const keeper = need && keeperFor(context, spec.prototypes / spec.heads);
+  if (!need || !keeper) return null;
+  const size = Math.max(1, Math.min(blockRows, Math.floor(blockCandidates / need.count)));
+  const out = new Answers(x.rows);
+  for (let begin = 0; begin < x.rows; begin += chunkRows) {
+    const raw = takeRange(x, begin, Math.min(x.rows, begin + chunkRows));
+    const { x: scaled } = (await scaleFeatures(context, state, raw, undefined)) as { x: Rows };
+    const found = await unlessRefused(context, keeper, () =>
+      keeper.nearest(indexedOf(state.arrays), scaled, need.count),
+    );
+    if (!found) return null;
+    const served: number[] = [];
+    const others: number[] = [];
+    const serves = servedRows(context, state, spec, need, scaled, found);
+    for (let row = 0; row < raw.rows; row++) (serves(row) ? served : others).push(row);
+    for (let at = 0; at < served.length; at += size) {
+      const rows = served.slice(at, at + size);
+      const candidates = found.map((neighbours) => takeFound(neighbours, rows));
+      const grid = smallGrid(spec, state.arrays, candidates);
+      const block = takeFeatures(scaled, rows, 0, rows.length) as Rows;
+      const answer = await readBlock(context, grid, block, name, k);
+      out.put(
+        rows.map((row) => begin + row),
+        inWholeGrid(spec, grid, name, answer),
+      );
+    }
+    if (others.length > 0) {
+      const rest = { x: takeFeatures(raw, others, 0, others.length), mask: undefined };
+      out.put(
+        others.map((row) => begin + row),
+        await overRows(context, state, rest, `${name} ${k}`, readGraph(name, k)),
+      );
+    }
+  }
+  return out.all();
+}
+
+const takeRange = ({ data, columns }: Rows, begin: number, end: number): Rows => ({
+  data: data.subarray(begin * columns, end * columns),
+  rows: end - begin,
+  columns,
+});
+
+const takeFound = ({ indices, shape: [, count] }: Neighbours, rows: readonly number[]): Found => {
+  const own = new Int32Array(rows.length * count);
+  rows.forEach((row, i) => {
+    own.set(indices.subarray(row * count, (row + 1) * count), i * count);
+  });
+  return { indices: own, count };
+};
+
+/** Whether the candidates of a row are enough to answer from. */
+function servedRows(
+  { options }: Context,
+  state: ModelState,
+  { columns }: GridSpec,
+  { least, shared }: Need,
+  scaled: Rows,
+  found: readonly Neighbours[],
+): (row: number) => boolean {
+  let sample: LeftOut | undefined;
+  if (shared !== undefined) {
+    const { logBandwidth, bias } = state.arrays as { logBandwidth: NdArray; bias: NdArray };
+    sample = samples.get(state) ?? new LeftOut(options.distance, indexedOf(state.arrays), logBandwidth, bias);
+    samples.set(state, sample);
+  }
+  return (row) =>
+    found.every(({ indices, distances, shape: [, count] }, head) => {
+      const [from, to] = [row * count, (row + 1) * count];
+      const own = indices.subarray(from, to);
+      if ((own[least - 1] as number) < 0) return false;
+      if (!sample || shared === undefined) return true;
+      const x = scaled.data.subarray(row * columns, (row + 1) * columns);
+      return sample.share(head, x, own, distances.subarray(from, to), shared) <= mostLeftOut;
+    });
+}
+
+async function readBlock(
+  { programs }: Context,
+  { spec, arrays, offsets }: SmallGrid,
+  x: Rows,
+  name: string,
+  k?: number,
+): Promise<NdArray> {
+  const known = widenedFor(arrays, programs.backend.flags.dtypes);
+  const program = await programs.get(`nearest ${name} ${k} ${specKey(spec)} ${typesOf(known)}`, () =>
+    readGraph(name, k)(spec, known),
+  );
+  const parameters = uploadParameters(programs, known, Object.keys(known));
+  try {
+    const uploads = { x: uploadRows(programs, x), offsets: programs.upload(offsets) };
+    const results = await runOnce(program, parameters, uploads);
+    return await take(Object.values(results)[0] as NonNullable<(typeof results)[string]>);
+  } finally {
+    disposeAll(parameters);
+  }
+}
+
+/** An answer that speaks of places or classes of the small grid, in those of the whole one. */
+function inWholeGrid(
+  { head, outputs }: GridSpec,
+  { places, classes }: SmallGrid,
+  name: string,
+  answer: NdArray,
+): NdArray {
+  const { data, shape, dtype } = answer;
+  const map = head.task === 'clusterer' ? places : classes;
+  if (!map || name === 'distance') return answer;
+  if (name === 'label') return { ...answer, data: data.map((local) => map[local] as number) };
+  const [rows, width] = shape as [number, number];
+  const wide = new Float32Array(rows * outputs);
+  for (let row = 0; row < rows; row++) {
+    map.forEach((column, i) => {
+      wide[row * outputs + column] = data[row * width + i] as number;
+    });
+  }
+  return { data: wide, shape: [rows, outputs], dtype };
+}
+
+/** Answers of all rows, which come in any order. */
+class Answers {
+  private readonly rows: number;
+  private whole: NdArray | undefined;
+
+  constructor(rows: number) {
+    this.rows = rows;
+  }
+
+  put(rows: readonly number[], { data, shape, dtype }: NdArray): void {
+    const rest = shape.slice(1);
+    const width = sizeOf(rest);
+    this.whole ??= { data: allocate(dtype, this.rows * width), shape: [this.rows, ...rest], dtype };
+    const { data: all } = this.whole;
+    rows.forEach((row, i) => {
+      all.set(data.subarray(i * width, (i + 1) * width), row * width);
+    });
+  }
+
+  all(): NdArray {
+    return this.whole as NdArray;
+  }
+}

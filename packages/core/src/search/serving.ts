@@ -1,0 +1,82 @@
+// Which reads an index can serve, and how many neighbours each of them needs: where an answer asks more than the nearest
+// prototypes, it is computed from all of them.
+
+import type { Rows } from '../data/matrix.js';
+import { type Features, isSparse } from '../data/sparse.js';
+import { isFkmError } from '../errors.js';
+import type { Context } from '../training/context.js';
+import type { GridSpec } from '../training/spec.js';
+import type { IndexKeeper } from './keeper.js';
+
+/**
+ * Prototypes of a head from which on 'auto' searches by the index. Below, one product with all of them is about as quick, and
+ * needs no index to be built.
+ */
+export const crossover = 4096;
+
+/** Neighbours that are looked at for each one that is wanted, and at least. */
+const oversample = 4;
+const fewest = 16;
+/**
+ * The same for the softmax of 'gaussian', which weighs all prototypes: the nearest 64 hold the whole of it but for 1e-4 as soon as
+ * bandwidths are narrow beside the distances between prototypes; `leftOut` finds the rows of which that is not true.
+ */
+const softest = 64;
+
+/** The reads whose answer is about every prototype. */
+const aboutAll = ['probabilities', 'distances'];
+
+/** What a read asks of the index. */
+export interface Need {
+  /** Neighbours in each head. */
+  readonly count: number;
+  /** Without so many of them there is no answer. */
+  readonly least: number;
+  /** Prototypes that share an answer by a softmax over all of them, the largest so many alone: −1 all; undefined where none does. */
+  readonly shared?: number;
+}
+
+/** What a read needs, or null where it needs all prototypes. */
+export function needOf({ head, routing, heads, prototypes }: GridSpec, name: string): Need | null {
+  const { softType, topK } = routing;
+  const nearest = { count: fewest, least: 1 };
+  let need: Need | null;
+  if (head.task === 'clusterer') need = aboutAll.includes(name) ? null : nearest;
+  else if (head.routes && softType === 'hard') need = nearest;
+  else if (head.routes && softType === 'gaussian') {
+    const least = Math.max(1, topK);
+    need = { count: Math.max(softest, oversample * least), least, shared: topK };
+  } else need = topK < 0 ? null : { count: Math.max(fewest, oversample * topK), least: topK };
+  return need && need.count < prototypes / heads ? need : null;
+}
+
+/** The keeper of the model's indices where it searches grids of so many prototypes a head. */
+export function keeperFor(
+  { search, options }: Pick<Context, 'search' | 'options'>,
+  perHead: number,
+): IndexKeeper | undefined {
+  if (!search || search.refused || options.useIndex === false) return undefined;
+  return options.useIndex === true || perHead >= crossover ? search : undefined;
+}
+
+/** Rows that an index can take: dense ones without a mask, for what is missing lies nowhere. */
+export const canSearch = (x: Features, mask: Rows | undefined): x is Rows =>
+  mask === undefined && !isSparse(x) && x.rows > 0;
+
+/**
+ * What `search` finds, or null where the index lacks the model's distance and 'auto' leaves it at that. Errors: with
+ * `useIndex: true` those of the index.
+ */
+export async function unlessRefused<R>(
+  { options }: Pick<Context, 'options'>,
+  keeper: IndexKeeper,
+  search: () => Promise<R>,
+): Promise<R | null> {
+  try {
+    return await search();
+  } catch (error) {
+    if (options.useIndex !== 'auto' || !isFkmError(error) || error.kind !== 'option') throw error;
+    keeper.refused = true;
+    return null;
+  }
+}
