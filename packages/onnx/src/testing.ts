@@ -1,0 +1,235 @@
+// Small seeded models for the tests of this folder, and a session of onnxruntime that knows nothing of them but their bytes.
+
+import {
+  type Backend,
+  type ClassifierOptions,
+  type Distance,
+  FastKMeansClassifier,
+  FastKMeansClusterer,
+  FastKMeansRegressor,
+  FastMultiLabelKMeansClassifier,
+  jsBackend,
+  type SoftType,
+  type StrategyOptions,
+} from '@fkm/core';
+import type { Estimator } from '@fkm/core/deploy';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { expect } from 'vitest';
+import { exportOnnx } from './export-onnx.js';
+import type { ExportOptions } from './export-options.js';
+
+export const backend: Backend = jsBackend();
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Rows of D uniform features in [−1, 1]. */
+export function rows(count: number, columns = 4, seed = 1): number[][] {
+  const random = seeded(seed);
+  return Array.from({ length: count }, () => Array.from({ length: columns }, () => 2 * random() - 1));
+}
+
+/** A third of the values of rows missing, NaN where they are, and the mask that says so. */
+export function withHoles(X: readonly (readonly number[])[], seed = 2): { X: number[][]; mask: number[][] } {
+  const random = seeded(seed);
+  const mask = X.map((row) => row.map(() => (random() < 1 / 3 ? 0 : 1)));
+  return { X: X.map((row, i) => row.map((v, j) => (mask[i]?.[j] === 0 ? Number.NaN : v))), mask };
+}
+
+const side = (v: number | undefined): boolean => (v as number) > 0;
+const numbers = (X: readonly (readonly number[])[]): number[] =>
+  X.map(([a, b]) => 3 * (a as number) + Math.sin(4 * (b as number)));
+const classes = (X: readonly (readonly number[])[]): string[] =>
+  X.map(([a, b]) => (side(a) ? 'beta' : side(b) ? 'gämma' : 'alpha'));
+const labelSets = (X: readonly (readonly number[])[]): string[][] =>
+  X.map(([a, b]) => [
+    ...(side(a) ? ['beta'] : []),
+    ...(side(b) ? ['gämma'] : []),
+    ...(side((a as number) + (b as number)) ? [] : ['alpha']),
+  ]);
+
+type Targets<Y> = (X: readonly (readonly number[])[]) => Y;
+/** What goes with rows, for each kind of estimator. */
+export const targetsOf: {
+  readonly numbers: Targets<number[]>;
+  readonly classes: Targets<string[]>;
+  readonly labelSets: Targets<string[][]>;
+} = { numbers, classes, labelSets };
+export const trainingRows: readonly (readonly number[])[] = rows(80);
+
+export type Settings = Partial<Omit<ClassifierOptions, 'backend'>> & Readonly<Record<string, unknown>>;
+
+/** Few prototypes: in two heads with 'gaussian', six a class, stratum or in all otherwise. */
+const few = ({ softType = 'gaussian' }: Settings, otherwise: object): object =>
+  softType === 'gaussian' ? { nPrototypes: 12, heads: 2 } : otherwise;
+
+/** A model of each estimator that has learned one batch. */
+export const learned = {
+  clusterer: async (options: Settings = {}): Promise<FastKMeansClusterer> => {
+    const model = new FastKMeansClusterer({ backend, kInit: 6, ...options });
+    await model.fitBatch(trainingRows as number[][]);
+    return model;
+  },
+  classifier: async (options: Settings = {}): Promise<FastKMeansClassifier> => {
+    const model = new FastKMeansClassifier({ backend, ...few(options, { kInit: 4 }), ...options });
+    await model.fitBatch(trainingRows as number[][], classes(trainingRows));
+    return model;
+  },
+  multiLabel: async (options: Settings = {}): Promise<FastMultiLabelKMeansClassifier> => {
+    const model = new FastMultiLabelKMeansClassifier({ backend, ...few(options, { kInit: 4 }), ...options });
+    await model.fitBatch(trainingRows as number[][], labelSets(trainingRows));
+    return model;
+  },
+  regressor: async (options: Settings = {}): Promise<FastKMeansRegressor> => {
+    const model = new FastKMeansRegressor({
+      backend,
+      ...few(options, { kTargets: 4, kFeatures: 3 }),
+      ...options,
+    });
+    await model.fitBatch(trainingRows as number[][], numbers(trainingRows));
+    return model;
+  },
+} as const;
+
+export const distances: readonly Distance[] = ['euclidean', 'l1', 'cosine'];
+export const softTypes: readonly SoftType[] = ['gaussian', 'hard', 'mean', 'scaled', 'softmax_scaled'];
+
+export interface Answer {
+  readonly type: string;
+  readonly dims: readonly number[];
+  /** int64 as numbers. */
+  readonly data: readonly (number | string)[];
+}
+
+const tensor = (X: readonly (readonly number[])[], columns: number): Tensor =>
+  new Tensor('float32', Float32Array.from(X.flat()), [X.length, columns]);
+
+/** A file in onnxruntime, with no option but that it keeps to itself what it folds away. */
+export async function opened(bytes: Uint8Array): Promise<{
+  run(
+    X: readonly (readonly number[])[],
+    mask?: readonly (readonly number[])[],
+  ): Promise<Record<string, Answer>>;
+  readonly session: InferenceSession;
+}> {
+  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1 });
+  return {
+    session,
+    async run(X, mask) {
+      const columns = session.inputMetadata[0]?.isTensor ? Number(session.inputMetadata[0].shape[1]) : 0;
+      const results = await session.run({
+        X: tensor(X, columns),
+        ...(mask ? { feature_mask: tensor(mask, columns) } : {}),
+      });
+      return Object.fromEntries(
+        Object.entries(results).map(([name, { type, dims, data }]) => [
+          name,
+          { type, dims, data: Array.from(data as ArrayLike<number | string | bigint>, plain) },
+        ]),
+      );
+    },
+  };
+}
+
+const plain = (value: number | string | bigint): number | string =>
+  typeof value === 'bigint' ? Number(value) : value;
+
+/** Exports, opens, runs, and closes again. */
+export async function exported(
+  model: Estimator,
+  X: readonly (readonly number[])[],
+  options: ExportOptions = {},
+  mask?: readonly (readonly number[])[],
+): Promise<Record<string, Answer>> {
+  const { run, session } = await opened(exportOnnx(model, options));
+  const answers = await run(X, mask);
+  await session.release();
+  return answers;
+}
+
+/** Numbers agree to 1e-5, relative to what is above 1. */
+export function expectClose(
+  actual: Answer | undefined,
+  expected: ArrayLike<number>,
+  shape: readonly number[],
+): void {
+  expect(actual?.dims).toEqual(shape);
+  expect(actual?.data).toHaveLength(expected.length);
+  const worst = Math.max(
+    0,
+    ...Array.from(
+      expected,
+      (value, i) => Math.abs((actual?.data[i] as number) - value) / Math.max(1, Math.abs(value)),
+    ),
+  );
+  expect(worst).toBeLessThanOrEqual(1e-5);
+}
+
+/** Labels are equal, but where the scores of both are within rounding of each other; then either is right. */
+export function expectLabels(
+  actual: Answer | undefined,
+  expected: ArrayLike<number | string>,
+  scores: ArrayLike<number>,
+  place: (label: number | string) => number,
+): void {
+  expect(actual?.data).toHaveLength(expected.length);
+  const width = scores.length / expected.length;
+  let ties = 0;
+  Array.from(expected).forEach((label, i) => {
+    const found = actual?.data[i] as number | string;
+    if (found === label) return;
+    const score = (of: number | string): number => scores[i * width + place(of)] as number;
+    expect(Math.abs(score(found) - score(label)), `row ${i}: ${found} or ${label}`).toBeLessThan(1e-6);
+    ties++;
+  });
+  expect(ties, 'rows at ties').toBeLessThanOrEqual(expected.length / 10);
+}
+
+/** What an exported model has to say, of what the model itself says of the same rows. */
+export async function expectAgreement(
+  model: Estimator,
+  X: number[][],
+  options: ExportOptions = {},
+  mask?: number[][],
+): Promise<Record<string, Answer>> {
+  const answers = await exported(model, X, { ...options, featureMask: mask !== undefined }, mask);
+  const given = mask ? { featureMask: mask } : {};
+  const count = X.length;
+  if (model instanceof FastKMeansRegressor) {
+    const { data, shape } = await model.predict(X, given);
+    expectClose(answers.variable, data, [count, shape[1] ?? 1]);
+  } else if (model instanceof FastKMeansClusterer) {
+    const similarities = await model.transform(X, given);
+    const { distance } = (model as unknown as { options: { distance: Distance } }).options;
+    const { scores, label } = answers;
+    const similar = (d: number): number =>
+      distance === 'cosine' ? 1 - d : 1 / (1 + (distance === 'euclidean' ? d * d : d));
+    const back = scores && { ...scores, data: scores.data.map((d) => similar(d as number)) };
+    expectClose(back, similarities.data, similarities.shape);
+    expect(label?.type).toBe('int64');
+    expectLabels(label, (await model.predict(X, given)).data, similarities.data, Number);
+  } else if (model instanceof FastKMeansClassifier) {
+    const { data, shape } = await model.predictProba(X, given);
+    expectClose(answers.probabilities, data, shape);
+    const names = model.classes;
+    const { data: found } = await model.predict(X, given);
+    expectLabels(answers.label, found, data, (name) => names.indexOf(name));
+  } else {
+    const { data, shape } = await model.predictProba(X, given);
+    expectClose(answers.probabilities, data, shape);
+    const { strategy, k } = options;
+    const how: StrategyOptions = { ...given, strategy, k };
+    expect(answers.label?.type).toBe('int64');
+    expect(answers.label?.data).toEqual(Array.from((await model.predict(X, how)).data));
+  }
+  return answers;
+}
