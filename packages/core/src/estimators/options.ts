@@ -82,6 +82,8 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
   const isGrid = typeof initMode === 'object';
   const drawn = initMode === 'kmeans++' || initMode === 'random';
   const { kTargets, kFeatures } = given;
+  // A sample of the classes leaves out enough.
+  const dropsOut = gaussian && task !== 'clusterer' && given.negativeSampling === undefined;
   const options: Resolved = {
     backend: checkedBackend(given, owner),
     distance,
@@ -103,7 +105,7 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
     autoFeatureWeights: given.autoFeatureWeights ?? false,
     l2Reg: given.l2Reg ?? 0,
     diversityReg: given.diversityReg ?? 0,
-    prototypeDropout: given.prototypeDropout ?? (gaussian && task !== 'clusterer' ? 0.05 : 0),
+    prototypeDropout: given.prototypeDropout ?? (dropsOut ? 0.05 : 0),
     minWeight: given.minWeight ?? 0,
     pruneEvery: given.pruneEvery ?? 0,
     halfLife: given.halfLife ?? Number.POSITIVE_INFINITY,

@@ -91,7 +91,7 @@ export interface SupervisedOptions extends EstimatorOptions {
   readonly nPrototypes?: number;
   /** 'slopes' weighs features by how fast the target changes along them; 'auto' keeps that where held-out rows say so. Default 'auto' with 'joint', else 'none'; 'none' of a multi-label classifier. */
   readonly metric?: 'none' | 'slopes' | 'auto';
-  /** Share of prototypes that each gradient step leaves out. Default 0.05 with 'gaussian', else 0. */
+  /** Share of prototypes that each gradient step leaves out. Default 0.05 with 'gaussian' over all classes, else 0. */
   readonly prototypeDropout?: number;
 }
 
