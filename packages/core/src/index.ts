@@ -37,6 +37,7 @@ export type {
   ClassifyingOptions,
   ClustererOptions,
   EstimatorOptions,
+  LoadOptions,
   MultiLabelOptions,
   RegressorOptions,
   SupervisedOptions,
