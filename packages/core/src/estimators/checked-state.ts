@@ -79,7 +79,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   // Every array that a state can have: its type, its shape, and whether it has to be there.
   const rows: Readonly<Record<string, readonly [DType, readonly number[], boolean]>> = {
     prototypes: [storedAs, [prototypes, columns], true],
-    targets: [storedAs, [prototypes, targets], false],
+    targets: [storedAs, [prototypes, targets], task === 'regressor' && targets > 0],
     ...(owned ? { owners: ['int32', [prototypes], true] as const } : {}),
     ...(task === 'multiLabel' ? { thresholds: ['float32', [targets], false] as const } : {}),
     ...(linear

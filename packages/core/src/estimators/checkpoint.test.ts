@@ -51,6 +51,16 @@ describe('save and load', () => {
     }
   });
 
+  it('take the Buffer of a file, wherever it lies in memory', async () => {
+    const model = await full();
+    const bytes = await model.save();
+    const pool = Buffer.alloc(bytes.length + 100);
+    pool.set(bytes, 3);
+    const again = await load(pool.subarray(3, 3 + bytes.length));
+    pool.fill(255);
+    expect(await again.save()).toEqual(bytes);
+  });
+
   it('without the optimiser is shorter, predicts the same and finetunes to the same', async () => {
     const model = await full();
     const bytes = await model.save({ optimiser: false });

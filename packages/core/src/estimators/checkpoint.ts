@@ -135,7 +135,8 @@ const ownersOfGrid = ({ initMode }: Resolved): object =>
 function givenOwners(options: Record<string, unknown>): object {
   const { initModeOwners: owners } = options;
   delete options.initModeOwners;
-  return owners === undefined ? {} : { owners };
+  if (owners === undefined) return {};
+  return Array.isArray(owners) ? { owners } : fail('the owners of the given grid are no list');
 }
 
 /** Arrays of a given grid; checked when the options were, so its matrices are flat. */
