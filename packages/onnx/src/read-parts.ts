@@ -31,9 +31,15 @@ interface Field {
   readonly end: number;
 }
 
+/** Fields of one message: a model of ten million classes has fewer. */
+const mostFields = 2 ** 24;
+/** Fields at the top of a file: each is an object here, and may be two bytes there. */
+const mostParts = 4096;
+
 function* fieldsOf(bytes: Uint8Array): Generator<Field> {
   const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
+  for (let count = 0; reader.pos < reader.len; count++) {
+    if (count === mostFields) throw new Malformed(`a message has more than ${mostFields} fields`);
     const begin = reader.pos;
     const [number, type] = reader.tag();
     let value: Field['value'] = null;
@@ -94,6 +100,7 @@ export function readParts(bytes: Uint8Array): Parts {
       default:
         others.push(bytes.subarray(field.begin, field.end));
     }
+    if (metadata.size + others.length > mostParts) throw new Malformed(`it has more than ${mostParts} parts`);
   }
   if (!found) throw new Malformed('it has no graph');
   return { producerName, producerVersion, metadata, graph: found, others };
