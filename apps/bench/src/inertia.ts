@@ -117,6 +117,11 @@ export async function benchInertia(options: InertiaOptions): Promise<void> {
           for (const [side, run] of Object.entries(npmRuns(X, clusters))) note(side, run);
         }
         const theirs = python && means(runs[python.name] as Run[]);
+        console.log(
+          `${name}, K = ${clusters}: ${Object.entries(runs)
+            .map(([side, all]) => `${side} ${means(all).inertia.toPrecision(6)}`)
+            .join(', ')}`,
+        );
         for (const [side, all] of Object.entries(runs)) {
           const { inertia, seconds, passes } = means(all);
           const relative = theirs ? inertia / theirs.inertia : 1;
