@@ -3,8 +3,9 @@
 import { coverClasses } from '../init/cover.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
+import { nearestAssigner } from '../search/assign-nearest.js';
 import type { Context } from '../training/context.js';
 import { type EmaStep, emaStep } from '../training/ema-step.js';
 
 export const phase1Step = async (context: Context, state: ModelState, batch: Batch): Promise<EmaStep> =>
-  emaStep(context, await coverClasses(context, state, batch), batch);
+  emaStep(context, await coverClasses(context, state, batch), batch, nearestAssigner(context, batch));

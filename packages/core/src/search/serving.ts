@@ -16,7 +16,7 @@ export const crossover = 4096;
 
 /** Neighbours that are looked at for each one that is wanted, and at least. */
 const oversample = 4;
-const fewest = 16;
+export const fewest = 16;
 /**
  * The same for the softmax of 'gaussian', which weighs all prototypes: the nearest 64 hold the whole of it but for 1e-4 as soon as
  * bandwidths are narrow beside the distances between prototypes; `leftOut` finds the rows of which that is not true.

@@ -183,7 +183,7 @@ export async function assignRows(
 }
 
 /** The target of the row nearest to each prototype among its own rows that count; the first of equals. */
-function nearestTargets(
+export function nearestTargets(
   spec: GridSpec,
   { y, sampleWeight }: Batch,
   index: Int32Array,

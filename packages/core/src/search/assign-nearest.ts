@@ -1,0 +1,121 @@
+// Phase 1 beside very many prototypes: an index proposes, and the nearest of what it proposes is taken, by differences in float64.
+// It serves where a row may choose any prototype by its features alone: clusters, and regressors that do not start 'joint'.
+
+import type { Rows } from '../data/matrix.js';
+import { denseRows } from '../data/sparse.js';
+import type { NdArray } from '../dtype.js';
+import type { Distance } from '../method/similarity.js';
+import type { Batch } from '../model/batch.js';
+import type { Resolved } from '../model/options.js';
+import type { Context } from '../training/context.js';
+import { type Assign, assigner } from '../training/ema-step.js';
+import { addRows, summedByIndex } from '../training/host-sums.js';
+import { type Assignment, nearestTargets } from '../training/phase1.js';
+import { breathe } from '../training/progress.js';
+import type { GridSpec } from '../training/spec.js';
+import { indexedOf } from './keeper.js';
+import { canSearch, fewest, keeperFor, unlessRefused } from './serving.js';
+import { intoSpace, measures, spaceOf } from './space.js';
+
+type Arrays = Readonly<Record<string, NdArray>>;
+
+/** Rows that are searched at a time. */
+const chunkRows = 4096;
+
+/** Finds places for the rows of a batch by the model's index, where it serves, or as `assigner` does. */
+export const nearestAssigner =
+  (context: Context, batch: Batch): Assign =>
+  async (spec, arrays) =>
+    (await assignNearest(context, spec, arrays, batch)) ?? assigner(context, batch)(spec, arrays);
+
+async function assignNearest(
+  context: Context,
+  spec: GridSpec,
+  arrays: Arrays,
+  batch: Batch,
+): Promise<Assignment | null> {
+  const { x, mask } = batch;
+  const { heads, columns } = spec;
+  const perHead = spec.prototypes / heads;
+  const keeper = keeperFor(context, perHead);
+  if (!keeper || !canSearch(x, mask) || !summedByIndex(spec) || spec.joint || perHead <= fewest) return null;
+  // The index goes on referring to these arrays.
+  context.ownership?.share();
+  const of = indexedOf(arrays);
+  const index = new Int32Array(x.rows * heads);
+  const delta = new Float32Array(x.rows * heads);
+  const spaces = Array.from({ length: heads }, (_, h) => spaceOf(spec.distance, of.featureWeights, h));
+  const points = spaces.map((space, h) => {
+    const all = of.prototypes.data as Float32Array;
+    return intoSpace(space, all.subarray(h * perHead * columns, (h + 1) * perHead * columns));
+  });
+  for (let begin = 0; begin < x.rows; begin += chunkRows) {
+    await breathe(context.signal);
+    const rows = denseRows(x, begin, Math.min(x.rows, begin + chunkRows));
+    const found = await unlessRefused(context, keeper, () => keeper.nearest(of, rows, fewest));
+    if (!found) return null;
+    for (const [h, { indices, shape }] of found.entries()) {
+      const space = spaces[h] as (typeof spaces)[number];
+      const data = intoSpace(space, rows.data);
+      const measure = measures[space.distance];
+      for (let row = 0; row < rows.rows; row++) {
+        let [best, least] = [-1, Number.POSITIVE_INFINITY];
+        for (let i = row * shape[1]; i < (row + 1) * shape[1]; i++) {
+          const k = indices[i] as number;
+          if (k < 0) break;
+          const d = measure(data, row * columns, points[h] as Float32Array, k * columns, columns);
+          if (d < least || (d === least && k < best)) [best, least] = [k, d];
+        }
+        if (best < 0) return null;
+        index[(begin + row) * heads + h] = best;
+        delta[(begin + row) * heads + h] = Math.max(0, space.scale * least);
+      }
+    }
+  }
+  const { weights, sums, coordinateWeights, spread } = addRows(spec, batch, index, delta);
+  const means = targetMeans(spec, batch, index, delta, context.options);
+  return { sums: { weights, sums, coordinateWeights, means, push: undefined }, spread, index, cost: delta };
+}
+
+/** δ to similarity. */
+const similarities: Readonly<Record<Distance, (delta: number) => number>> = {
+  cosine: (delta) => 1 - delta / 2,
+  euclidean: (delta) => 1 / (1 + delta),
+  l1: (delta) => 1 / (1 + delta),
+};
+
+/** What the rows of each prototype say [K, outputs], weighed as the graph of phase 1 weighs them; NaN where none says anything. */
+function targetMeans(
+  spec: GridSpec,
+  batch: Batch,
+  index: Int32Array,
+  delta: Float32Array,
+  { targetAssignment, temperature }: Pick<Resolved, 'targetAssignment' | 'temperature'>,
+): Float64Array {
+  const { head, heads, prototypes, outputs } = spec;
+  if (head.code === null) return new Float64Array(0);
+  const similarity = delta.map(similarities[spec.distance]);
+  if (targetAssignment === 'hard') return nearestTargets(spec, batch, index, similarity);
+  const factor = (s: number): number =>
+    targetAssignment === 'mean'
+      ? 1
+      : targetAssignment === 'scaled'
+        ? Math.max(0, s)
+        : Math.exp((s - 1) / temperature);
+  const y = denseRows(head.coordinatesOf(batch.y, outputs)) as Rows;
+  const totals = new Float64Array(prototypes);
+  const means = new Float64Array(prototypes * outputs);
+  index.forEach((own, i) => {
+    const row = Math.floor(i / heads);
+    const k = (i % heads) * (prototypes / heads) + own;
+    const v = (batch.sampleWeight[row] as number) * factor(similarity[i] as number);
+    totals[k] = (totals[k] as number) + v;
+    for (let t = 0; t < outputs; t++) {
+      means[k * outputs + t] = (means[k * outputs + t] as number) + v * (y.data[row * outputs + t] as number);
+    }
+  });
+  return means.map((sum, i) => {
+    const weight = totals[Math.floor(i / outputs)] as number;
+    return weight > 0 ? sum / weight : Number.NaN;
+  });
+}
