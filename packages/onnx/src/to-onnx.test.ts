@@ -211,6 +211,45 @@ describe('bytes', () => {
     expect(model.metadataProps.map(({ key, value }) => `${key}=${value}`)).toEqual(['a=1', 'b=2']);
   });
 
+  it('constants are initialisers in place of inputs, if anything reads them', () => {
+    const scale = trace('scale', { x: f32(BATCH, 2), by: f32(2), other: f32() }, ({ x, by }) => ({
+      y: mul(x, by),
+    }));
+    const constants = { by: ndarray([2, 3], [2]), other: ndarray([1], []) };
+    expect(lowered(scale, { constants })).toMatchInlineSnapshot(`
+      "scale(x: float[B,2]) opset 17 {
+        by = float[2] {2,3}
+        y = Mul(x, by)
+        return y: float[B,2]
+      }"
+    `);
+    for (const [wrong, says] of [
+      [{ by: ndarray([1], [1]) }, /constant by is float32\[1\], the graph's input is float32\[2\]/],
+      [{ to: ndarray([1], [1]) }, /constant to is float32\[1\], the graph's input is one of x, by, other/],
+    ] as const) {
+      expect(() => toOnnx(scale, { constants: wrong })).toThrow(OptionError);
+      expect(() => toOnnx(scale, { constants: wrong })).toThrow(says);
+    }
+  });
+
+  it('labels are int64, or entries of a list', () => {
+    const search = trace('search', { x: f32(BATCH, 3) }, ({ x }) => ({ place: argMax(x), label: argMax(x) }));
+    expect(lowered(search, { labels: { place: 'int64', label: ['a', 'b', 'c'] } })).toMatchInlineSnapshot(`
+      "search(x: float[B,3]) opset 17 {
+        names_0 = string[3]
+        ArgMax_0 = ArgMax(x) axis=1 keepdims=0
+        Cast_0 = Cast(ArgMax_0) to=int32
+        place = Cast(Cast_0) to=int64
+        label = Gather(names_0, Cast_0) axis=0
+        return place: int64[B], label: string[B]
+      }"
+    `);
+    const listed = (label: readonly (string | number)[]): string =>
+      lowered(search, { labels: { label } }).replace(/.*return/s, 'return');
+    expect(listed([1, 2, 3])).toContain('label: int64[B]');
+    expect(listed([1, 2, 0.5])).toContain('label: double[B]');
+  });
+
   it.each([
     [{ opset: 15 }, /opset is 15; take an integer from 16 to 21/],
     [{ opset: 22 }, /opset is 22/],

@@ -134,7 +134,7 @@ function checkConstants({ inputs }: Graph, constants: Readonly<Record<string, Nd
     if (variable && formatType(variable) === formatType(array)) continue;
     const wanted = variable ? formatType(variable) : `one of ${inputs.map((port) => port.name).join(', ')}`;
     throw new OptionError(
-      `toOnnx: the constant ${name} is ${formatType(array)}, the graph's input is ${wanted}.`,
+      `toOnnx: the constant ${name} is ${formatType(array)}, the graph's input is ${wanted}; pass an array of that type.`,
       { option: 'constants', name },
       'onnx',
     );
