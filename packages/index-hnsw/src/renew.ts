@@ -1,0 +1,107 @@
+// What moves and removals do to links, and how they are renewed: those who leave are taken out, their neighbours are linked
+// to one another, and those who only moved come back at their new place.
+
+import type { Distance } from '@fkm/core';
+import { type Graph, linkLimit, linkStart, linksOf, live, removed, unlinked } from './graph.js';
+import type { Linker } from './linker.js';
+
+/** Links of a place are worn out when it has moved by more than this share of the distance to its nearest link. */
+export const wearLimit = 0.5;
+
+/** A distance as a length, which adds up along a way: unsquared, of cosine the chord between unit vectors. */
+export function lengthOf(distance: number, name: Distance): number {
+  if (name === 'l1') return distance;
+  return Math.sqrt(Math.max(0, name === 'cosine' ? 2 * distance : distance));
+}
+
+/**
+ * How worn the links of a place are: what it has moved since they were chosen, with `move` to come, in shares of the distance
+ * to its nearest link.
+ */
+export function wearOf(graph: Graph, place: number, name: Distance, move = 0): number {
+  const drift = (graph.drift[place] as number) + move;
+  if (drift === 0 || graph.states[place] !== live) return 0;
+  const { kernel, ground } = graph;
+  const start = linkStart(graph, place, 0);
+  let n = 0;
+  for (; n < linkLimit(graph, 0) && (ground[start + n] as number) >= 0; n++) {
+    kernel.list[n] = ground[start + n] as number;
+  }
+  // The only point of an index has no links, and no wrong ones.
+  if (n === 0) return 0;
+  kernel.measureFrom(place, n);
+  let nearest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < n; i++) nearest = Math.min(nearest, kernel.out[i] as number);
+  return drift / lengthOf(nearest, name);
+}
+
+/** Renews all worn links and takes removed places out. */
+export function renewAll(graph: Graph, linker: Linker, name: Distance, seed: number): void {
+  const places: number[] = [];
+  for (let place = 0; place < graph.count; place++) {
+    if (graph.states[place] === removed || wearOf(graph, place, name) > wearLimit) places.push(place);
+  }
+  // Mending costs about as much a place as linking it.
+  if (2 * places.length > graph.linked) linker.build(seed);
+  else if (places.length > 0) renew(graph, linker, places, graph.levels.keys());
+}
+
+/**
+ * Renews the links of live places, and mends those of their own neighbours alone: others still lead here, which is no more
+ * than a detour.
+ */
+export function renewSome(graph: Graph, linker: Linker, places: readonly number[]): void {
+  const neighbours = new Set<number>();
+  for (const place of places) {
+    for (let level = 0; level <= (graph.levels[place] as number); level++) {
+      const links = linksOf(graph, level);
+      const start = linkStart(graph, place, level);
+      for (let i = start; i < start + linkLimit(graph, level) && (links[i] as number) >= 0; i++) {
+        neighbours.add(links[i] as number);
+      }
+    }
+  }
+  renew(graph, linker, places, neighbours);
+}
+
+function renew(graph: Graph, linker: Linker, places: readonly number[], near: Iterable<number>): void {
+  const { states, levels, ground } = graph;
+  const leaving = new Uint8Array(graph.count);
+  for (const place of places) leaving[place] = 1;
+  const cutOff: number[] = [];
+  for (const place of near) {
+    if (leaving[place] || states[place] === unlinked) continue;
+    for (let level = 0; level <= (levels[place] as number); level++) linker.mend(place, level, leaving);
+    if (states[place] === live && (ground[linkStart(graph, place, 0)] as number) < 0) cutOff.push(place);
+  }
+  const returning: number[] = [];
+  const unlink = (place: number): void => {
+    if (states[place] === live) {
+      returning.push(place);
+      graph.size--;
+    }
+    states[place] = unlinked;
+    graph.linked--;
+  };
+  for (const place of places) {
+    unlink(place);
+    for (let level = 0; level <= (levels[place] as number); level++) {
+      const start = linkStart(graph, place, level);
+      linksOf(graph, level).fill(-1, start, start + linkLimit(graph, level));
+    }
+  }
+  if (graph.entry >= 0 && leaving[graph.entry]) graph.entry = highest(graph);
+  // The entry needs no links of its own: those who come back link to it.
+  for (const place of cutOff) if (place !== graph.entry) unlink(place);
+  for (const place of returning) linker.insert(place);
+}
+
+/** A linked place of the highest level; −1 without any. */
+function highest({ states, levels }: Graph): number {
+  let best = -1;
+  for (let place = 0; place < levels.length; place++) {
+    if (states[place] === unlinked) continue;
+    if (best < 0 || (levels[place] as number) > (levels[best] as number)) best = place;
+  }
+  return best;
+}

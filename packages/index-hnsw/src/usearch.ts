@@ -1,0 +1,279 @@
+// The engine on usearch: native code for Node, threads. What is particular: a search fails with other threads than points were
+// added with, so one number serves both; ef is fixed when an index is made; moving a point is taking it out and adding it.
+
+import { BackendError, type Distance, type Neighbours, OptionError, type Points } from '@fkm/core';
+import { expectSealed, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
+import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt, scope } from './check.js';
+import type { HnswIndex, SearchOptions } from './hnsw-index.js';
+import { defaultEf, maxEf, maxLinks, type Settings } from './options.js';
+import { loadBytes, savedBytes } from './usearch-files.js';
+import type { UsearchConfig, UsearchIndexLike, UsearchModule } from './usearch-module.js';
+
+const magic = 'fkm-usea';
+const version = 1;
+const headBytes = frameBytes + 24;
+const distances = ['euclidean', 'cosine'] as const;
+
+/** An index of usearch, and which places are in it. */
+interface Native {
+  readonly index: UsearchIndexLike;
+  readonly columns: number;
+  readonly m: number;
+  readonly efConstruction: number;
+  readonly ef: number;
+  /** 1 where a place can be found [K]. */
+  readonly live: Uint8Array;
+  /** As usearch measures them [K, D]: it does not give them back, and a refresh needs them. */
+  readonly vectors: Float32Array;
+  /** Whether points have come or gone since the build. */
+  changed: boolean;
+}
+
+export class UsearchIndex implements HnswIndex {
+  readonly engine = 'usearch';
+  readonly kernel = 'native';
+  readonly distance: Distance;
+  private readonly settings: Settings;
+  private module: UsearchModule | undefined;
+  private native: Native | null = null;
+  private alive = true;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.distance = settings.distance;
+    this.module = settings.usearch;
+  }
+
+  get size(): number {
+    return this.native?.index.size() ?? 0;
+  }
+
+  async build(points: Points): Promise<void> {
+    this.expectAlive('build');
+    checkPoints('build', 'points', points);
+    const [count, columns] = points.shape;
+    const { m, efConstruction } = this.settings;
+    const native = await this.open(count, columns, m, efConstruction);
+    native.vectors.set(this.measured(points));
+    native.live.fill(1);
+    this.addLive(native);
+    this.expectAlive('build');
+    this.native = native;
+  }
+
+  async search(rows: Points, count: number, options: SearchOptions = {}): Promise<Neighbours> {
+    const { index, columns, ef } = this.built('search');
+    checkPoints('search', 'rows', rows, columns);
+    checkWhole('search', 'count', count, 1, maxEf);
+    if (options.ef !== undefined && checkWhole('search', 'ef', options.ef, 1, maxEf) !== ef) {
+      throw new OptionError(
+        `search: ef is ${options.ef}, but usearch fixes it when an index is made, here at ${ef}. Say it to hnswIndex, or ` +
+          "take engine: 'portable'.",
+        { option: 'ef', value: options.ef, expected: ef },
+        scope,
+      );
+    }
+    const [n] = rows.shape;
+    const indices = new Int32Array(n * count).fill(-1);
+    const found = new Float32Array(n * count).fill(Number.POSITIVE_INFINITY);
+    const wanted = Math.min(count, index.size());
+    if (n > 0 && wanted > 0) {
+      const matches = index.search(this.measured(rows), wanted, this.settings.threads);
+      for (let row = 0; row < n; row++) {
+        const hits = matches.counts ? Number(matches.counts[row]) : matches.keys.length;
+        for (let i = 0; i < hits; i++) {
+          indices[row * count + i] = Number(matches.keys[row * wanted + i]);
+          // Rounding takes 1 − cosine below 0.
+          found[row * count + i] = Math.max(0, matches.distances[row * wanted + i] as number);
+        }
+      }
+    }
+    return { indices, distances: found, shape: [n, count] };
+  }
+
+  async update(places: ArrayLike<number>, points: Points): Promise<void> {
+    const native = this.built('update');
+    const { index, columns, live } = native;
+    checkPlaces('update', places, live.length);
+    checkPoints('update', 'points', points, columns);
+    checkRowAPlace(places, points);
+    // Of a place that is named twice, the last row counts, and a key cannot be added twice.
+    const rowOf = new Map<number, number>();
+    for (let row = 0; row < places.length; row++) rowOf.set(places[row] as number, row);
+    if (rowOf.size === 0) return;
+    const from = this.measured(points);
+    const rows = new Float32Array(rowOf.size * columns);
+    [...rowOf].forEach(([place, row], i) => {
+      const moved = from.subarray(row * columns, (row + 1) * columns);
+      rows.set(moved, i * columns);
+      native.vectors.set(moved, place * columns);
+    });
+    const moved = [...rowOf.keys()];
+    const old = moved.filter((place) => live[place]);
+    if (old.length > 0) index.remove(keysOf(old));
+    index.add(keysOf(moved), rows, this.settings.threads);
+    for (const place of moved) live[place] = 1;
+    native.changed = true;
+  }
+
+  async remove(places: ArrayLike<number>): Promise<void> {
+    const native = this.built('remove');
+    const { index, live } = native;
+    checkPlaces('remove', places, live.length);
+    const leaving = [...new Set(Array.from(places))].filter((place) => live[place]);
+    if (leaving.length > 0) index.remove(keysOf(leaving));
+    for (const place of leaving) live[place] = 0;
+    native.changed = true;
+  }
+
+  /** Builds anew where points have come or gone: a removal of usearch leaves its neighbours with fewer links. */
+  async refresh(): Promise<void> {
+    const { live, vectors, columns, m, efConstruction, changed } = this.built('refresh');
+    if (!changed) return;
+    const fresh = await this.open(live.length, columns, m, efConstruction);
+    fresh.live.set(live);
+    fresh.vectors.set(vectors);
+    this.addLive(fresh);
+    this.expectAlive('refresh');
+    this.native = fresh;
+  }
+
+  async save(): Promise<Uint8Array> {
+    const { index, columns, m, efConstruction, live, vectors, changed } = this.built('save');
+    const content = await savedBytes((path) => index.save(path));
+    const vectorsAt = headBytes + live.length;
+    const bytes = new Uint8Array(vectorsAt + vectors.byteLength + content.length);
+    const view = viewOf(bytes);
+    const named = distances.indexOf(this.distance as (typeof distances)[number]);
+    [named, live.length, columns, m, efConstruction, changed ? 1 : 0].forEach((value, i) => {
+      view.setUint32(frameBytes + 4 * i, value, true);
+    });
+    bytes.set(live, headBytes);
+    writeWords(bytes, vectorsAt, vectors);
+    bytes.set(content, vectorsAt + vectors.byteLength);
+    return seal(bytes, magic, version);
+  }
+
+  async load(bytes: Uint8Array): Promise<void> {
+    this.expectAlive('load');
+    expectSealed(bytes, magic, version);
+    if (bytes.length < headBytes) throw refusal('they end within the head', { length: bytes.length });
+    const view = viewOf(bytes);
+    const word = (i: number): number => view.getUint32(frameBytes + 4 * i, true);
+    const [named, count, columns, m, efConstruction, changed] = [0, 1, 2, 3, 4, 5].map(word) as Numbers;
+    const written = distances[named];
+    if (written !== this.distance) {
+      throw refusal(`they measure '${written}' and this index '${this.distance}'`, { distance: written });
+    }
+    const vectorsAt = headBytes + count;
+    const contentAt = vectorsAt + count * columns * 4;
+    if (bytes.length < contentAt) throw refusal(`they end at ${bytes.length}`, { expected: contentAt });
+    if (columns < 1 || m < 2 || m > maxLinks || efConstruction < 1 || efConstruction > maxEf) {
+      throw refusal(`D is ${columns}, m ${m}, efConstruction ${efConstruction}`, {
+        columns,
+        m,
+        efConstruction,
+      });
+    }
+    const native = await this.open(count, columns, m, efConstruction);
+    native.live.set(bytes.subarray(headBytes, vectorsAt));
+    native.changed = changed !== 0;
+    readWords(bytes, vectorsAt, native.vectors);
+    try {
+      await loadBytes(bytes.subarray(contentAt), (path) => native.index.load(path));
+    } catch (error) {
+      if (error instanceof BackendError) throw error;
+      throw refusal(`usearch says ${error instanceof Error ? error.message : String(error)}`, {});
+    }
+    expectSame(native);
+    this.expectAlive('load');
+    this.native = native;
+  }
+
+  dispose(): void {
+    this.alive = false;
+    this.native = null;
+  }
+
+  /** Rows as usearch measures them: of unit length for cosine, whose inner products are then cosines, 0 for zeros. */
+  private measured({ data, shape: [rows, columns] }: Points): Float32Array {
+    if (this.distance !== 'cosine') return data;
+    const out = new Float32Array(data.length);
+    for (let row = 0; row < rows; row++) {
+      const start = row * columns;
+      let squares = 0;
+      for (let i = start; i < start + columns; i++) squares += (data[i] as number) ** 2;
+      const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+      for (let i = start; i < start + columns; i++) out[i] = (data[i] as number) * factor;
+    }
+    return out;
+  }
+
+  private async open(count: number, columns: number, m: number, efConstruction: number): Promise<Native> {
+    this.module ??= await importUsearch();
+    const ef = this.settings.ef ?? defaultEf(count);
+    const config: UsearchConfig = {
+      metric: this.distance === 'cosine' ? 'ip' : 'l2sq',
+      dimensions: columns,
+      quantization: 'f32',
+      connectivity: m,
+      expansion_add: efConstruction,
+      expansion_search: ef,
+      multi: false,
+    };
+    const index = new this.module.Index(config as never) as UsearchIndexLike;
+    const vectors = new Float32Array(count * columns);
+    return { index, columns, m, efConstruction, ef, live: new Uint8Array(count), vectors, changed: false };
+  }
+
+  private addLive({ index, live, vectors, columns }: Native): void {
+    const places = Array.from(live.keys()).filter((place) => live[place]);
+    if (places.length === 0) return;
+    const rows = new Float32Array(places.length * columns);
+    places.forEach((place, i) => {
+      rows.set(vectors.subarray(place * columns, (place + 1) * columns), i * columns);
+    });
+    index.add(keysOf(places), rows, this.settings.threads);
+  }
+
+  private expectAlive(call: string): void {
+    if (!this.alive) throw disposed(call);
+  }
+
+  private built(call: string): Native {
+    this.expectAlive(call);
+    if (!this.native) throw notBuilt(call);
+    return this.native;
+  }
+}
+
+type Numbers = [number, number, number, number, number, number];
+
+const keysOf = (places: readonly number[]): BigUint64Array =>
+  BigUint64Array.from(places, (place) => BigInt(place));
+
+/** Errors: FormatError where usearch holds other places than the head says. */
+function expectSame({ index, columns, live }: Native): void {
+  const places = Array.from(live.keys()).filter((place) => live[place]);
+  const contained = places.length === 0 ? [] : [index.contains(keysOf(places))].flat();
+  if (index.dimensions() === columns && index.size() === places.length && contained.every((found) => found))
+    return;
+  throw refusal(`usearch has ${index.size()} points of ${index.dimensions()} columns in them`, {
+    expected: places.length,
+  });
+}
+
+async function importUsearch(): Promise<UsearchModule> {
+  // A name that bundlers do not see: they would look for native code that pages never run.
+  const name = ['usearch'].join('');
+  try {
+    return (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as UsearchModule;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BackendError(
+      `engine 'usearch' needs the package usearch, which did not load (${reason}). Install it: npm install usearch@2.25.3`,
+      { package: 'usearch', engine: 'usearch' },
+      scope,
+    );
+  }
+}
