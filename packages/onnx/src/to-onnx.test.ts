@@ -21,6 +21,7 @@ import {
   stopGradient,
   sub,
   sum,
+  type Tensor,
   type TensorSpec,
   topK,
   trace,
@@ -157,6 +158,25 @@ describe('nodes', () => {
         Neg_0 = Neg(x)
         y = Exp(Neg_0)
         return y: float[B,2]
+      }"
+    `);
+  });
+});
+
+describe('equations', () => {
+  it('of a composite that were there before are not written again', () => {
+    const squared = (x: Tensor): Tensor => square(add(x, 1));
+    const graph = trace('twice', { x: f32(BATCH, 2) }, ({ x }) => ({
+      y: squared(x),
+      z: exp(composite('inner', { x }, (t) => ({ z: squared(t.x) })).z as Tensor),
+    }));
+    expect(lowered(graph)).toMatchInlineSnapshot(`
+      "twice(x: float[B,2]) opset 17 {
+        const_0 = float[] {1}
+        Add_0 = Add(x, const_0)
+        y = Mul(Add_0, Add_0)
+        z = Exp(y)
+        return y: float[B,2], z: float[B,2]
       }"
     `);
   });
