@@ -39,7 +39,7 @@ export async function finetuneEpochs(
 ): Promise<{ state: ModelState; history: readonly Progress[] }> {
   const { options } = context;
   const fresh = withoutMoments(start);
-  const trainer = await trainerFor(context, fresh, rows.mask !== undefined, 0);
+  const trainer = await trainerFor(context, fresh, rows.mask !== undefined, 0, { mine: true });
   const random = Random.from(start.random);
   const n = rows.x.rows;
   const batchSize = Math.min(run.batchSize, n);
@@ -119,7 +119,7 @@ export async function gradientStep(
   const { options } = context;
   // Halves are rounded anew after every step, which can fail: their masters are not written to.
   const ownership = options.dtype === 'float32' ? context.ownership : undefined;
-  const trainer = await trainerFor(context, before, batch.mask !== undefined, before.step, ownership);
+  const trainer = await trainerFor(context, before, batch.mask !== undefined, before.step, { ownership });
   try {
     const random = Random.from(before.random);
     const value = await trainer.step(batch, options.learningRate, random, options.prototypeDropout);

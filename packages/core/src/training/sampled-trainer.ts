@@ -8,6 +8,7 @@ import type { NdArray, TypedArray } from '../dtype.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
+import { NearRivals } from '../search/near-rivals.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { absentPrototype, momentNames, parameterNames, stepGraph } from './graphs.js';
 import { Ownership } from './ownership.js';
@@ -28,22 +29,23 @@ import { type GridSpec, specKey } from './spec.js';
 
 /**
  * The trainer that the options ask for, going on from the state's moments after `steps` steps. With `ownership` it may write to
- * the arrays that are the model's alone, and what it leaves is: a step that fails has not written.
+ * the arrays that are the model's alone, and what it leaves is: a step that fails has not written. One that lives for many steps
+ * may `mine` for hard negatives, for which it builds an index where the options have one.
  */
 export async function trainerFor(
   context: Context,
   state: ModelState,
   masked: boolean,
   steps: number,
-  ownership?: Ownership,
+  { ownership, mine = false }: { readonly ownership?: Ownership | undefined; readonly mine?: boolean } = {},
 ): Promise<GradientTrainer> {
   const spec = specOf(context, state, masked);
   const arrays = arraysOf(context, state);
   const n = context.options.negativeSampling;
   // Where every class would be drawn anyway, the grid can stay with the backend.
-  return n === undefined || n >= state.outputs
-    ? Trainer.create(context.programs, spec, arrays, steps)
-    : new SampledTrainer(context.programs, spec, arrays, steps, n, ownership);
+  if (n === undefined || n >= state.outputs) return Trainer.create(context.programs, spec, arrays, steps);
+  const near = mine ? await NearRivals.create(context, spec, arrays) : null;
+  return new SampledTrainer(context.programs, spec, arrays, steps, n, near, ownership);
 }
 
 /** Of the n others, how many can be rivals of the batch's classes; the rest are drawn, and stand for all that are not there. */
@@ -77,6 +79,7 @@ class SampledTrainer implements GradientTrainer {
   private readonly ownership: Ownership;
   private readonly lent: boolean;
   private readonly rivals = new Rivals();
+  private readonly near: NearRivals | null;
   /** Where a prototype stands in the sample. */
   private readonly places: Int32Array;
 
@@ -86,8 +89,10 @@ class SampledTrainer implements GradientTrainer {
     arrays: Readonly<Record<string, NdArray>>,
     steps: number,
     n: number,
+    near: NearRivals | null,
     ownership?: Ownership,
   ) {
+    this.near = near;
     this.ownership = ownership ?? new Ownership();
     this.lent = ownership !== undefined;
     this.programs = programs;
@@ -115,6 +120,7 @@ class SampledTrainer implements GradientTrainer {
 
   async step(batch: Batch, learningRate: number, random: Random, dropout: number): Promise<Value> {
     this.steps++;
+    await this.near?.note(batch, this.rivals);
     const { programs } = this;
     const { spec, arrays, y, prototypes } = this.sample(batch, random, dropout);
     const program = await programs.get(`step ${specKey(spec)} ${Object.keys(arrays)}`, () =>
@@ -132,6 +138,8 @@ class SampledTrainer implements GradientTrainer {
     // All at once or nothing: no other call sees half a step, and a loss that is no number moves nothing.
     if (Number.isFinite((await (loss as Value).read())[0])) {
       for (const [name, data] of rows) this.write(name, data, prototypes);
+      const points = rows.find(([name]) => name === 'prototypes');
+      if (points) await this.near?.follow(prototypes, points[1] as Float32Array);
     }
     return loss as Value;
   }
@@ -151,7 +159,9 @@ class SampledTrainer implements GradientTrainer {
     return Object.fromEntries(this.moved.map((name) => [name, this.arrays[name] as NdArray]));
   }
 
-  dispose(): void {}
+  dispose(): void {
+    this.near?.dispose();
+  }
 
   private sample(batch: Batch, random: Random, dropout: number): Sample {
     const { spec, index } = this;

@@ -32,7 +32,7 @@ export function indexClasses({ data: owners }: NdArray, classes: number): ClassI
 }
 
 /** Rivals that a class keeps. */
-const mostRivals = 4;
+export const mostRivals = 4;
 
 /** The classes that rows of each class were last taken for, the latest first: most random classes are far from a row and teach nothing. */
 export class Rivals {
