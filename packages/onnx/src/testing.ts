@@ -202,6 +202,18 @@ export async function expectAgreement(
   mask?: number[][],
 ): Promise<Record<string, Answer>> {
   const answers = await exported(model, X, { ...options, featureMask: mask !== undefined }, mask);
+  await expectAnswers(answers, model, X, options, mask);
+  return answers;
+}
+
+/** The answers of any runtime, held against what the model says. */
+export async function expectAnswers(
+  answers: Readonly<Record<string, Answer>>,
+  model: Estimator,
+  X: number[][],
+  options: ExportOptions = {},
+  mask?: number[][],
+): Promise<void> {
   const given = mask ? { featureMask: mask } : {};
   const count = X.length;
   if (model instanceof FastKMeansRegressor) {
@@ -231,5 +243,4 @@ export async function expectAgreement(
     expect(answers.label?.type).toBe('int64');
     expect(answers.label?.data).toEqual(Array.from((await model.predict(X, how)).data));
   }
-  return answers;
 }

@@ -1,0 +1,106 @@
+// "Run this module in Chromium and give me its JSON": bundled, served, imported by an empty page, called.
+
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { type Page, chromium as playwright } from 'playwright-core';
+import { chromium } from './chromium.js';
+import { type Routes, serve } from './serve.js';
+
+export interface RunOptions {
+  /** Argument of `run`, as JSON. */
+  readonly input?: unknown;
+  /** What the page can fetch besides, by absolute path. */
+  readonly routes?: Routes;
+}
+
+/** A headless Chromium with WebGPU, by SwiftShader where there is no GPU, and with threads for WebAssembly. */
+export interface Browser {
+  readonly version: string;
+  /**
+   * What the function `run(input)` that a module exports resolves to, as JSON. The module may be TypeScript and import what
+   * browsers can have, `@fkm/*` from their sources. Errors: what it throws, with what the page logged; a bundle that needs Node.
+   */
+  run<T>(module: URL, options?: RunOptions): Promise<T>;
+  /** What `look` sees of a page, once it is there; with what the page logged where it fails. */
+  open<T>(url: string, look: (page: Page) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** What a headless browser as root on a machine without GPU and internet needs. */
+const flags = [
+  '--no-sandbox',
+  '--no-first-run',
+  '--disable-quic',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--enable-unsafe-webgpu',
+];
+
+async function bundled(module: URL): Promise<Uint8Array> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(module)],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    sourcemap: 'inline',
+    logLevel: 'silent',
+  });
+  return (outputFiles[0] as { contents: Uint8Array }).contents;
+}
+
+/** Errors: those of `look`, with what the page said until then. */
+async function watched<T>(page: Page, look: (page: Page) => Promise<T>): Promise<T> {
+  const said: string[] = [];
+  page.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => said.push(`uncaught: ${error.stack ?? error.message}`));
+  page.on('requestfailed', (request) =>
+    said.push(`no answer: ${request.url()} ${request.failure()?.errorText}`),
+  );
+  page.on('response', (response) => {
+    if (!response.ok()) said.push(`${response.status()}: ${response.url()}`);
+  });
+  page.on('crash', () => said.push('the page crashed'));
+  try {
+    return await look(page);
+  } catch (error) {
+    throw new Error([(error as Error).message, ...said.map((line) => `  page ${line}`)].join('\n'), {
+      cause: error,
+    });
+  } finally {
+    await page.close();
+  }
+}
+
+/** Starts Chromium: a fifth of a second, two more on its first day on a machine. */
+export async function openBrowser(): Promise<Browser> {
+  const browser = await playwright.launch({ ...(await chromium()), args: flags });
+  const open: Browser['open'] = async (url, look) =>
+    watched(await browser.newPage(), async (page) => {
+      await page.goto(url);
+      return look(page);
+    });
+  return {
+    version: browser.version(),
+    open,
+    async run(module, { input = null, routes = {} } = {}) {
+      const empty = new TextEncoder().encode(
+        '<!doctype html><link rel="icon" href="data:,"><title>empty</title>',
+      );
+      const served = await serve({ ...routes, '/run.html': empty, '/run.mjs': await bundled(module) });
+      try {
+        // As text: a function would come as the test runner has rewritten it.
+        const call = `import('/run.mjs').then(({ run }) => run(${JSON.stringify(input)})).then(JSON.stringify)`;
+        const json = await open(`${served.origin}/run.html`, (page) =>
+          page.evaluate<string | undefined>(call),
+        );
+        return JSON.parse(json ?? 'null');
+      } finally {
+        await served.close();
+      }
+    },
+    close: () => browser.close(),
+  };
+}
