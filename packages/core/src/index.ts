@@ -48,4 +48,12 @@ export { jsBackend } from './reference/js-backend.js';
 export type { Scaling } from './scaling/scaler.js';
 export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './scaling/scalers.js';
 export type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from './search/prototype-index.js';
+export type {
+  StreamCheckpoint,
+  StreamOptions,
+  StreamProgress,
+  StreamResult,
+} from './streams/fit-stream.js';
+export type { FlatMatrix, Source, SourceBatch, SourceTargets } from './streams/source.js';
+export type { SourceFinetuneOptions, SourceFitOptions } from './streams/source-model.js';
 export type { Progress } from './training/progress.js';

@@ -66,6 +66,11 @@ const evaluation = ['evalSet', 'evalFraction'];
 const known: Readonly<Record<string, readonly string[]>> = {
   fitBatch: [...rowOptions, 'gradientStep'],
   fit: [...rowOptions, ...control, ...evaluation, 'maxIters', 'tol', 'shuffle'],
+  fitStream: [...control, 'gradientStep', 'passes', 'startRows', 'checkpoint'],
+  checkpoint: ['path', 'everyBatches'],
+  // A source brings the weights and masks of its rows, and their order.
+  fitSource: [...control, ...evaluation, 'maxIters', 'tol'],
+  finetuneSource: [...control, ...evaluation, 'epochs', 'lr', 'schedule', 'earlyStoppingRounds'],
   finetune: [...rowOptions, ...control, ...evaluation, 'epochs', 'lr', 'schedule', 'earlyStoppingRounds'],
   findLearningRate: [...rowOptions, ...control],
   lossAndGradients: rowOptions,
@@ -101,6 +106,17 @@ const rules: Readonly<
   shuffle: boolean,
   algorithm: optionRules.algorithm,
   optimiser: boolean,
+  passes: {
+    allowed: 'a positive integer or Infinity',
+    accepts: (v) => v === Number.POSITIVE_INFINITY || positiveInteger.accepts(v),
+  },
+  startRows: positiveInteger,
+  everyBatches: positiveInteger,
+  path: { allowed: 'the name of a file', accepts: (v) => typeof v === 'string' && v !== '' },
+  checkpoint: {
+    allowed: '{ path, everyBatches }',
+    accepts: (v) => typeof v === 'object' && v !== null && 'path' in v,
+  },
   maxIters: positiveInteger,
   epochs: positiveInteger,
   earlyStoppingRounds: positiveInteger,

@@ -29,6 +29,8 @@ interface Saved {
   readonly kind: Task;
   readonly options: Resolved;
   readonly state: ModelState | null;
+  /** Where a run over a source stands, as JSON. */
+  readonly stream?: string | undefined;
 }
 
 interface Entry {
@@ -47,8 +49,20 @@ export const ownOptions = (task: Task, options: Resolved): Partial<AnyOptions> =
     ),
   );
 
+/** The options as JSON: equal ones give equal texts. */
+export const optionsText = (task: Task, options: Resolved): string =>
+  JSON.stringify(
+    { ...ownOptions(task, options), initMode: nameOfGrid(options), ...ownersOfGrid(options) },
+    (_key, value) =>
+      ArrayBuffer.isView(value)
+        ? Array.from(value as Float32Array)
+        : value === Number.POSITIVE_INFINITY
+          ? 'Infinity'
+          : value,
+  );
+
 /** Equal models give equal bytes. */
-export function encodeModel({ kind, options, state }: Saved): Uint8Array {
+export function encodeModel({ kind, options, state, stream }: Saved): Uint8Array {
   const tensors: { name: string; dtype: string; shape: readonly number[]; data: TypedArray }[] = [];
   if (state) {
     for (const name of Object.keys(state.arrays).sort()) {
@@ -65,7 +79,6 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
       if (data) tensors.push({ name: `state.${name}`, dtype: float64, shape: [data.length], data });
     }
   }
-  const plain = ownOptions(kind, options);
   // A given grid can be large: its arrays travel as tensors, and the options name it.
   for (const [name, { data, shape }] of Object.entries(givenGrid(options))) {
     const wide = data instanceof Float64Array;
@@ -76,15 +89,8 @@ export function encodeModel({ kind, options, state }: Saved): Uint8Array {
       format: formatName,
       version: `${version.major}.${version.minor}`,
       kind,
-      options: JSON.stringify(
-        { ...plain, initMode: nameOfGrid(options), ...ownersOfGrid(options) },
-        (_key, value) =>
-          ArrayBuffer.isView(value)
-            ? Array.from(value as Float32Array)
-            : value === Number.POSITIVE_INFINITY
-              ? 'Infinity'
-              : value,
-      ),
+      options: optionsText(kind, options),
+      ...(stream === undefined ? {} : { stream }),
       state: JSON.stringify(
         state && {
           random: state.random,
@@ -158,6 +164,8 @@ interface Decoded {
   readonly options: Omit<AnyOptions, 'backend'>;
   /** The state of a model with these options, which have to be whole by then; null before the first. Errors: FormatError. */
   readonly state: ((options: Resolved) => ModelState) | null;
+  /** The metadata: `options`, `stream` … */
+  readonly texts: Readonly<Record<string, string>>;
   /** What to throw where the options turn out to be none. */
   damaged(what: string): FormatError;
 }
@@ -187,7 +195,7 @@ export function decodeModel(bytes: Uint8Array, family: HeadFamily): Decoded {
     if (typeof state === 'string') throw damaged(state);
     return state;
   };
-  return { options, state: scalars && read, damaged };
+  return { options, state: scalars && read, texts: metadata, damaged };
 }
 
 /** What is unknown here may be what a newer minor version knows. */

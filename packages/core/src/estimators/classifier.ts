@@ -7,9 +7,11 @@ import { classifierHeads } from '../heads/classifier.js';
 import { indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
 import type { ClassifierOptions, LoadOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
+import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
+import { SourceModel } from '../streams/source-model.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
-import { type Encoded, type Known, PrototypeModel } from './model.js';
+import type { Encoded, Known } from './model.js';
 
 /** The class of each row [N], as the caller names it: numbers or strings. */
 export type ClassLabels = readonly string[] | Vector;
@@ -27,14 +29,14 @@ export interface PredictedLabels {
  * `await new FastKMeansClassifier({ backend }).fit(X, y)`, then `finetune(X, y)`. X [N, D] raw features; y [N] numbers or strings.
  * Errors: OptionError for an unknown or impossible option.
  */
-export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
+export class FastKMeansClassifier extends SourceModel<ClassLabels> {
   constructor(options: ClassifierOptions) {
     super(options, classifierHeads, 'FastKMeansClassifier');
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
   static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansClassifier> {
-    return PrototypeModel.restore(bytes, classifierHeads, options, (all) => new FastKMeansClassifier(all));
+    return SourceModel.restore(bytes, classifierHeads, options, (all) => new FastKMeansClassifier(all));
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
@@ -47,8 +49,16 @@ export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
     return this.fitted('classes').classes;
   }
 
-  /** The class of the largest probability of each row [N]. Errors: ShapeError, DataError, StateError. */
-  async predict(X: Matrix, options: PredictOptions = {}): Promise<PredictedLabels> {
+  /** The class of the largest probability of each row [N]; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
+  predict(source: Source): AsyncGenerator<PredictedLabels, void, void>;
+  predict(X: Matrix, options?: PredictOptions): Promise<PredictedLabels>;
+  predict(X: Matrix | Source, options: PredictOptions = {}): Answers<PredictedLabels> {
+    return isSource(X)
+      ? overSource(X, 'predict', (rows, all) => this.named(rows, all))
+      : this.named(X, options);
+  }
+
+  private async named(X: Matrix, options: PredictOptions): Promise<PredictedLabels> {
     const { data } = await this.read('predict', X, options, 'label');
     const { classes } = this;
     const names = Array.from(data, (c) => classes[c] as Label);
@@ -58,9 +68,11 @@ export class FastKMeansClassifier extends PrototypeModel<ClassLabels> {
     return { data: (whole ? Int32Array : Float64Array).from(names as number[]), shape };
   }
 
-  /** Probabilities of the classes [N, C], which add up to 1 where routing weights do. Errors: as `predict`. */
-  async predictProba(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    return (await this.read('predictProba', X, options, 'probabilities')) as NdArray<Float32Array>;
+  /** Probabilities of the classes [N, C], which add up to 1 where routing weights do; of a source those of every batch. Errors: as `predict`. */
+  predictProba(source: Source): AsyncGenerator<NdArray<Float32Array>, void, void>;
+  predictProba(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
+  predictProba(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
+    return this.probabilities(X, options);
   }
 
   /** Accuracy: the weighted share of rows whose class is found. Errors: as `predict`; DataError for a label that is not among `classes`. */

@@ -2,7 +2,7 @@
 
 import type { Matrix } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import { ShapeError, StateError } from '../errors.js';
+import { OptionError, ShapeError, StateError } from '../errors.js';
 import type { LearningRateCurve } from '../fitting/finder.js';
 import { type FitResult, fitPasses } from '../fitting/fit.js';
 import { lloydPasses, lloydPassesAtMost } from '../fitting/lloyd.js';
@@ -11,6 +11,8 @@ import type { Batch } from '../model/batch.js';
 import type { ClustererOptions, LoadOptions } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable, withoutMasters } from '../model/storage.js';
+import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
+import { type SourceFinetuneOptions, type SourceFitOptions, SourceModel } from '../streams/source-model.js';
 import { type Context, scaleBatch, specOf } from '../training/context.js';
 import { inertiaOf } from '../training/inertia.js';
 import { assignRows } from '../training/phase1.js';
@@ -24,7 +26,7 @@ import {
   type RowOptions,
 } from './calls.js';
 import { readWhole } from './files.js';
-import { type Encoded, PrototypeModel } from './model.js';
+import type { Encoded } from './model.js';
 
 /** Clusters have no targets; a pipeline that passes some to all its steps passes undefined. */
 export type NoTargets = undefined;
@@ -62,7 +64,7 @@ interface Fitted {
  * `await new FastKMeansClusterer({ backend, kInit: 10 }).fit(X)`, then `labels`, `inertia`, `predict(X)`. X [N, D].
  * Errors: OptionError for an unknown or impossible option.
  */
-export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
+export class FastKMeansClusterer extends SourceModel<NoTargets> {
   private fittedTo: (Fitted & { readonly nIter: number }) | null = null;
 
   constructor(options: ClustererOptions) {
@@ -71,7 +73,7 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
   static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansClusterer> {
-    return PrototypeModel.restore(bytes, clustererHeads, options, (all) => new FastKMeansClusterer(all));
+    return SourceModel.restore(bytes, clustererHeads, options, (all) => new FastKMeansClusterer(all));
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
@@ -93,12 +95,16 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
    * than `tol`; after each pass older ones count a tenth. 'lloyd' puts every prototype at the mean of its rows, and one without
    * rows at the row farthest from its own, for `maxIters` passes (default 300) or until no row changes its cluster or
    * Σ ‖shift‖² <= `tol` · the mean variance of the columns, as scikit-learn. Errors: as `fitBatch`; the signal's reason.
+   * A source is fitted by 'ema', and leaves no `labels`, `inertia` and `nIter`.
    */
+  override fit(source: Source, options?: SourceFitOptions<NoTargets>): Promise<FitResult>;
+  override fit(X: Matrix, y?: Either<ClustererFitOptions>, options?: ClustererFitOptions): Promise<FitResult>;
   override async fit(
-    X: Matrix,
+    X: Matrix | Source,
     y?: Either<ClustererFitOptions>,
     options?: ClustererFitOptions,
   ): Promise<FitResult> {
+    if (isSource(X)) return this.fitSource(X, second('fit', y, options));
     const all = second('fit', y, options) ?? {};
     checkCall('fit', all, 'fit', ['algorithm']);
     const { algorithm = this.options.algorithm, ...given } = all;
@@ -127,11 +133,31 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
     return result;
   }
 
-  override async finetune(
+  /** Averages that follow batches: exact passes would want all rows at once. */
+  private async fitSource(source: Source, options: ClustererFitOptions | undefined): Promise<FitResult> {
+    if (this.options.algorithm === 'lloyd') {
+      throw new OptionError(
+        "fit of a source: algorithm is 'lloyd', which needs all rows at once; pass arrays, or take algorithm 'ema'.",
+        { option: 'algorithm', value: 'lloyd' },
+      );
+    }
+    const result = await super.fit(source, options);
+    this.fittedTo = null;
+    return result;
+  }
+
+  override finetune(source: Source, options?: SourceFinetuneOptions<NoTargets>): Promise<readonly Progress[]>;
+  override finetune(
     X: Matrix,
     y?: Either<FinetuneOptions<NoTargets>>,
     options?: FinetuneOptions<NoTargets>,
+  ): Promise<readonly Progress[]>;
+  override async finetune(
+    X: Matrix | Source,
+    y?: Either<FinetuneOptions<NoTargets>>,
+    options?: FinetuneOptions<NoTargets>,
   ): Promise<readonly Progress[]> {
+    if (isSource(X)) return super.finetune(X, second('finetune', y, options));
     return super.finetune(X, undefined, second('finetune', y, options));
   }
 
@@ -166,14 +192,24 @@ export class FastKMeansClusterer extends PrototypeModel<NoTargets> {
     return this.lastFit('nIter').nIter;
   }
 
-  /** The nearest prototype of each row [N]. Errors: ShapeError, DataError, StateError. */
-  async predict(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Int32Array>> {
+  /** The nearest prototype of each row [N]; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
+  predict(source: Source): AsyncGenerator<NdArray<Int32Array>, void, void>;
+  predict(X: Matrix, options?: PredictOptions): Promise<NdArray<Int32Array>>;
+  predict(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Int32Array>> {
+    return isSource(X)
+      ? overSource(X, 'predict', (rows, all) => this.nearest(rows, all))
+      : this.nearest(X, options);
+  }
+
+  private async nearest(X: Matrix, options: PredictOptions): Promise<NdArray<Int32Array>> {
     return (await this.read('predict', X, options, 'label')) as NdArray<Int32Array>;
   }
 
-  /** Routing weights of the rows [N, K], by softType. Errors: as `predict`. */
-  async predictProba(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    return (await this.read('predictProba', X, options, 'probabilities')) as NdArray<Float32Array>;
+  /** Routing weights of the rows [N, K], by softType; of a source those of every batch. Errors: as `predict`. */
+  predictProba(source: Source): AsyncGenerator<NdArray<Float32Array>, void, void>;
+  predictProba(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
+  predictProba(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
+    return this.probabilities(X, options);
   }
 
   /** −Σ w·δ of the rows to their prototypes: larger is better. Errors: as `predict`. */

@@ -5,7 +5,7 @@ import type { Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
-import { finetuneEpochs, gradientStep } from '../fitting/finetune.js';
+import { type FinetuneRun, finetuneEpochs, gradientStep, stepsOver } from '../fitting/finetune.js';
 import { drawnOrder, type FitResult, fitPasses, runLength } from '../fitting/fit.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { givenSplit, type Split, splitRows, withMeanWeight } from '../fitting/split.js';
@@ -32,13 +32,14 @@ import {
 import { LearnedModel } from './learned.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
-const [fitRows, finetuneRows] = [10240, 256];
+export const fitRows = 10240;
+const finetuneRows = 256;
 /** With hundreds of classes the start of fit looks at more rows: prototypes of a class are drawn among its own. */
 const startRowsPerClass = 32;
 const defaults = { epochs: 60 } as const;
 
 /** Checked arguments of a training call: raw units, mask of X's rows, and what y says there is to answer. */
-interface Raw extends Outputs {
+export interface Raw extends Outputs {
   readonly batch: Batch;
 }
 
@@ -58,7 +59,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   protected abstract encode(y: Y, rows: number, call: string, known: Known | null): Encoded;
 
   /** What a training call has learned, as it is stored, judged by the rows that it held out. Errors: DataError. */
-  private async keep(state: ModelState, call: string, held?: Batch): Promise<void> {
+  protected async keep(state: ModelState, call: string, held?: Batch): Promise<void> {
     this.state = await withThresholds(this.context(), stored(state, this.options.dtype, call), held);
   }
 
@@ -94,7 +95,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   }
 
   /** `begin`, the rows scaled, and prototypes for classes that are new with them. */
-  private async ready(
+  protected async ready(
     before: ModelState | null,
     raw: Raw,
     call: string,
@@ -200,35 +201,32 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const raw = this.checkBatch(X, y, options, 'finetune');
       const random = new Random(this.options.randomState + 1);
       const { training, evaluation } = this.split(raw, options, this.family.heldOut, random, 'finetune');
-      if (options.earlyStoppingRounds !== undefined && !evaluation) {
-        throw new OptionError(
-          'finetune: earlyStoppingRounds needs rows to evaluate on; pass evalSet or evalFraction.',
-          {
-            option: 'earlyStoppingRounds',
-            value: options.earlyStoppingRounds,
-          },
-        );
-      }
+      checkStopping(options.earlyStoppingRounds, evaluation);
       const ready = await this.ready(this.state, { ...raw, batch: training }, 'finetune', options.signal);
       const { context, state: start, batch } = ready;
+      const run = this.finetuneRun(options);
       const { state, history } = await finetuneEpochs(
         context,
         start,
-        withMeanWeight(batch),
+        stepsOver(withMeanWeight(batch), run.batchSize),
         evaluation && (await scaleBatch(context, start, evaluation)),
-        {
-          epochs: options.epochs ?? defaults.epochs,
-          learningRate: options.lr ?? this.options.learningRate,
-          schedule: options.schedule ?? 'oneCycle',
-          batchSize: this.options.batchSize ?? finetuneRows,
-          earlyStoppingRounds: options.earlyStoppingRounds,
-          onProgress: options.onProgress,
-          signal: options.signal,
-        },
+        run,
       );
       await this.keep(state, 'finetune', evaluation);
       return history;
     });
+  }
+
+  protected finetuneRun(options: Omit<FinetuneOptions<Y>, keyof RowOptions>): FinetuneRun {
+    return {
+      epochs: options.epochs ?? defaults.epochs,
+      learningRate: options.lr ?? this.options.learningRate,
+      schedule: options.schedule ?? 'oneCycle',
+      batchSize: this.options.batchSize ?? finetuneRows,
+      earlyStoppingRounds: options.earlyStoppingRounds,
+      onProgress: options.onProgress,
+      signal: options.signal,
+    };
   }
 
   /** Sweeps the learning rate on copies; the model stays as it is. Errors: as `fitBatch`. */
@@ -284,7 +282,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   }
 
   /** Rows to train on and rows to evaluate on: the caller's, or a drawn share. Errors: OptionError, as `fitBatch`. */
-  private split(
+  protected split(
     raw: Raw,
     options: FitOptions<Y> | FinetuneOptions<Y>,
     share: number,
@@ -305,4 +303,13 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     const { batch } = this.checkBatch(X, y as Y, rest, `${call}: evalSet`, known);
     return givenSplit(raw.batch, batch, call);
   }
+}
+
+/** Errors: OptionError where a run should stop by rows that there are none of. */
+export function checkStopping(rounds: number | undefined, evaluation: Batch | undefined): void {
+  if (rounds === undefined || evaluation) return;
+  throw new OptionError(
+    'finetune: earlyStoppingRounds needs rows to evaluate on; pass evalSet or evalFraction.',
+    { option: 'earlyStoppingRounds', value: rounds },
+  );
 }

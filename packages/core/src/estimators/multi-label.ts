@@ -11,9 +11,11 @@ import { f1Score } from '../metrics.js';
 import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { LoadOptions, MultiLabelOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
+import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
+import { SourceModel } from '../streams/source-model.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
-import { type Encoded, type Known, PrototypeModel } from './model.js';
+import type { Encoded, Known } from './model.js';
 
 /** The labels of each row: 0 or 1 a label [N, C], dense or sparse, or lists of names. */
 export type LabelSets = Matrix | readonly (readonly string[])[];
@@ -39,14 +41,14 @@ export interface ThresholdOptions extends RowOptions {
  * `await new FastMultiLabelKMeansClassifier({ backend }).fit(X, Y)`, then `finetune(X, Y)`. X [N, D] raw features; Y [N, C] of
  * 0 and 1, or lists of label names. Errors: OptionError for an unknown or impossible option.
  */
-export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
+export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
   constructor(options: MultiLabelOptions) {
     super(options, multiLabelHeads, 'FastMultiLabelKMeansClassifier');
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
   static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastMultiLabelKMeansClassifier> {
-    return PrototypeModel.restore(
+    return SourceModel.restore(
       bytes,
       multiLabelHeads,
       options,
@@ -64,17 +66,30 @@ export class FastMultiLabelKMeansClassifier extends PrototypeModel<LabelSets> {
     return this.fitted('classes').classes;
   }
 
-  /** 1 where a row gets the label [N, C]. Errors: ShapeError, DataError, StateError; OptionError for a strategy without its k. */
-  async predict(X: Matrix, options: StrategyOptions = {}): Promise<NdArray<Int32Array>> {
+  /** 1 where a row gets the label [N, C]; of a source those of every batch. Errors: ShapeError, DataError, StateError; OptionError for a strategy without its k. */
+  predict(
+    source: Source,
+    options?: Omit<StrategyOptions, 'featureMask'>,
+  ): AsyncGenerator<NdArray<Int32Array>, void, void>;
+  predict(X: Matrix, options?: StrategyOptions): Promise<NdArray<Int32Array>>;
+  predict(X: Matrix | Source, options: StrategyOptions = {}): Answers<NdArray<Int32Array>> {
+    return isSource(X)
+      ? overSource(X, 'predict', (rows, all) => this.chosen(rows, { ...options, ...all }))
+      : this.chosen(X, options);
+  }
+
+  private async chosen(X: Matrix, options: StrategyOptions): Promise<NdArray<Int32Array>> {
     checkCall('predict', options, 'predict', ['strategy', 'k']);
     const { strategy = this.usual, k, ...rest } = options;
     this.checkStrategy('predict', strategy, k);
     return (await this.read('predict', X, rest, strategy, k)) as NdArray<Int32Array>;
   }
 
-  /** Probabilities of the labels [N, C]. Errors: as `predict`. */
-  async predictProba(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    return (await this.read('predictProba', X, options, 'probabilities')) as NdArray<Float32Array>;
+  /** Probabilities of the labels [N, C]; of a source those of every batch. Errors: as `predict`. */
+  predictProba(source: Source): AsyncGenerator<NdArray<Float32Array>, void, void>;
+  predictProba(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
+  predictProba(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
+    return this.probabilities(X, options);
   }
 
   /** Macro-averaged F1 of the labels that a strategy gives. Errors: as `predict`. */

@@ -14,9 +14,11 @@ import { DataError, ShapeError } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { r2Score } from '../metrics.js';
 import type { LoadOptions, RegressorOptions } from '../model/options.js';
+import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
+import { SourceModel } from '../streams/source-model.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
-import { type Encoded, type Known, PrototypeModel } from './model.js';
+import type { Encoded, Known } from './model.js';
 
 /** Targets: one number a row [N], or T of them [N, T]. */
 export type RegressionTargets = Vector | DenseMatrix;
@@ -30,14 +32,14 @@ const isVector = (y: RegressionTargets): y is Vector =>
  * `await new FastKMeansRegressor({ backend }).fit(X, y)`, then `finetune(X, y)`. X [N, D] raw features; y [N] or [N, T].
  * Errors: OptionError for an unknown or impossible option.
  */
-export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
+export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   constructor(options: RegressorOptions) {
     super(options, regressorHeads, 'FastKMeansRegressor');
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
   static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansRegressor> {
-    return PrototypeModel.restore(bytes, regressorHeads, options, (all) => new FastKMeansRegressor(all));
+    return SourceModel.restore(bytes, regressorHeads, options, (all) => new FastKMeansRegressor(all));
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
@@ -45,8 +47,16 @@ export class FastKMeansRegressor extends PrototypeModel<RegressionTargets> {
     return readWhole(path, 'loadFile', (bytes) => FastKMeansRegressor.load(bytes, options));
   }
 
-  /** Predictions [N], or [N, T] for more than one target column. Errors: ShapeError, DataError, StateError. */
-  async predict(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+  /** Predictions [N], or [N, T] for more than one target column; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
+  predict(source: Source): AsyncGenerator<NdArray<Float32Array>, void, void>;
+  predict(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
+  predict(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
+    return isSource(X)
+      ? overSource(X, 'predict', (rows, all) => this.values(rows, all))
+      : this.values(X, options);
+  }
+
+  private async values(X: Matrix, options: PredictOptions): Promise<NdArray<Float32Array>> {
     const { data, shape, dtype } = (await this.read('predict', X, options, 'value')) as NdArray<Float32Array>;
     return { data, dtype, shape: shape[1] === 1 ? [shape[0] as number] : shape };
   }

@@ -29,37 +29,61 @@ const merged = (state: ModelState, read: Readonly<Record<string, NdArray>>, step
   trained: state.trained || step > 0,
 });
 
-/** Trains on scaled rows; without evaluation rows the last state is kept. */
+/** The scaled rows of a run, as its steps take them. */
+export interface Steps {
+  readonly masked: boolean;
+  /** Steps of an epoch at most. */
+  readonly perEpoch: number;
+  /** The batches of one epoch. */
+  batches(random: Random): Iterable<Batch> | AsyncIterable<Batch>;
+}
+
+/** Steps over rows that are all there, in another order every epoch. */
+export function stepsOver(rows: Batch, most: number): Steps {
+  const n = rows.x.rows;
+  const batchSize = Math.min(most, n);
+  // The last, partial batch is dropped: its rows come in another batch of the next epoch.
+  const perEpoch = Math.floor(n / batchSize);
+  // Its memory serves every step: a fresh one each would keep the garbage collector busy.
+  let batch: Batch | undefined;
+  return {
+    masked: rows.mask !== undefined,
+    perEpoch,
+    *batches(random) {
+      const order = random.permutation(n);
+      for (let b = 0; b < perEpoch; b++) {
+        batch = takeBatch(rows, order, b * batchSize, (b + 1) * batchSize, batch);
+        yield batch;
+      }
+    },
+  };
+}
+
+/** Trains; without evaluation rows the last state is kept. */
 export async function finetuneEpochs(
   context: Context,
   start: ModelState,
-  rows: Batch,
+  rows: Steps,
   evaluation: Batch | undefined,
   run: FinetuneRun,
 ): Promise<{ state: ModelState; history: readonly Progress[] }> {
   const { options } = context;
   const fresh = withoutMoments(start);
-  const trainer = await trainerFor(context, fresh, rows.mask !== undefined, 0, { mine: true });
+  const trainer = await trainerFor(context, fresh, rows.masked, 0, { mine: true });
   const random = Random.from(start.random);
-  const n = rows.x.rows;
-  const batchSize = Math.min(run.batchSize, n);
-  // The last, partial batch is dropped: its rows come in another batch of the next epoch.
-  const perEpoch = Math.floor(n / batchSize);
+  const { perEpoch } = rows;
   const steps = perEpoch * run.epochs;
   const history: Progress[] = [];
   let [bestEpoch, stoppedEarly] = [0, false];
   try {
     let bestLoss = evaluation ? await trainer.evaluate(evaluation) : Number.POSITIVE_INFINITY;
     let best: ModelState | undefined = evaluation && fresh;
-    // Its memory serves every step: a fresh one each would keep the garbage collector busy.
-    let batch: Batch | undefined;
     for (let epoch = 0; epoch < run.epochs && !stoppedEarly; epoch++) {
-      const order = random.permutation(n);
-      let [total, rate] = [0, 0];
-      for (let b = 0; b < perEpoch; b++) {
+      let [total, rate, b] = [0, 0, 0];
+      for await (const batch of rows.batches(random)) {
+        if (b === perEpoch) break;
         await breathe(run.signal);
-        batch = takeBatch(rows, order, b * batchSize, (b + 1) * batchSize, batch);
-        rate = run.learningRate * scheduleAt(run.schedule, epoch * perEpoch + b, steps);
+        rate = run.learningRate * scheduleAt(run.schedule, epoch * perEpoch + b++, steps);
         const loss = await trainer.step(batch, rate, random, options.prototypeDropout);
         total += (await take(loss)).data[0] as number;
       }

@@ -34,7 +34,7 @@ export interface FitResult {
  */
 const kept = 0.1;
 
-const faded = (state: ModelState): ModelState => {
+export const faded = (state: ModelState): ModelState => {
   const less = (ages: Float64Array): Float64Array => ages.map((age) => kept * age);
   const { ages, coordinateAges, spread } = state;
   return {

@@ -1,0 +1,111 @@
+// finetune over a source: minibatches drawn from a pool of some thousand rows that the source keeps full, so that rows of
+// one batch come in different company in every epoch, and only the pool is held.
+
+import { DataError, OptionError } from '../errors.js';
+import { checkStopping } from '../estimators/model.js';
+import { type FinetuneRun, finetuneEpochs } from '../fitting/finetune.js';
+import { type Batch, takeBatch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import type { Random } from '../random.js';
+import { scaleBatch } from '../training/context.js';
+import { breathe, type Progress } from '../training/progress.js';
+import type { Held } from './held.js';
+import { joinRows } from './join.js';
+import { type Learner, open, startRows } from './learner.js';
+import { batchesFrom, checkSource, type Source } from './source.js';
+
+export interface SourceFinetune<R> extends FinetuneRun {
+  /** What evaluates, given the first rows. Errors: OptionError, ShapeError, DataError. */
+  readonly held: (first: R) => Held;
+}
+
+/** Refines `before`, or what the first rows make of null; the caller stores the state that comes back. Errors: as `finetune`. */
+export async function finetuneSource<R extends { readonly batch: Batch }>(
+  learner: Learner<R>,
+  before: ModelState | null,
+  source: Source,
+  run: SourceFinetune<R>,
+): Promise<{ state: ModelState; history: readonly Progress[]; evaluation: Batch | undefined }> {
+  const { call } = learner;
+  checkSource(source, call);
+  const opened = await open(source, startRows, call, run.signal);
+  await opened?.all.return(undefined);
+  if (!opened) throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`);
+  const first = learner.check(opened.first, before, `${call}, the first batches`);
+  const held = run.held(first);
+  checkStopping(run.earlyStoppingRounds, held.evaluation);
+  const { context, state } = await learner.ready(before, { ...first, batch: held.training }, run.signal);
+  const weights = held.training.sampleWeight;
+  const mean = weights.reduce((a, b) => a + b, 0) / weights.length;
+  const rows = (source.rowCount ?? (await countRows(source, call, run.signal))) - held.count;
+  const batchSize = Math.max(1, Math.min(run.batchSize, rows));
+  const masked = first.batch.mask !== undefined;
+
+  /** The rows of one epoch that train, in the model's space. */
+  async function* training(): AsyncGenerator<Batch> {
+    let begin = 0;
+    for await (const { number, rows: raw } of batchesFrom(source, 0, call)) {
+      const { batch } = learner.check(raw, state, `${call}, batch ${number}`, true);
+      if (batch.mask && !masked) {
+        throw new OptionError(
+          `${call}, batch ${number}: there is a featureMask, and the first batches have none; give every batch one.`,
+          { option: 'featureMask', batch: number },
+        );
+      }
+      const kept = held.without(batch, begin);
+      begin += batch.x.rows;
+      if (!kept) continue;
+      const relative = mean === 1 ? kept : { ...kept, sampleWeight: kept.sampleWeight.map((w) => w / mean) };
+      yield await scaleBatch(context, state, relative);
+    }
+  }
+
+  const { state: learned, history } = await finetuneEpochs(
+    context,
+    state,
+    {
+      masked,
+      perEpoch: Math.floor(rows / batchSize),
+      batches: (random) => minibatches(training(), batchSize, random, run.signal),
+    },
+    held.evaluation && (await scaleBatch(context, state, held.evaluation)),
+    run,
+  );
+  return { state: learned, history, evaluation: held.evaluation };
+}
+
+async function countRows(source: Source, call: string, signal: AbortSignal | undefined): Promise<number> {
+  let count = 0;
+  for await (const { rows } of batchesFrom(source, 0, call)) {
+    await breathe(signal);
+    count += rows.X.shape[0];
+  }
+  return count;
+}
+
+/** Batches of `size` rows, drawn from pools; rows that are left over go into the next pool, those of the last one are dropped. */
+async function* minibatches(
+  rows: AsyncIterable<Batch>,
+  size: number,
+  random: Random,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Batch> {
+  let pool: Batch[] = [];
+  let pooled = 0;
+  function* drawn(): Generator<Batch> {
+    const all = joinRows(pool);
+    const n = all.x.rows;
+    const order = random.permutation(n);
+    let begin = 0;
+    for (; begin + size <= n; begin += size) yield takeBatch(all, order, begin, begin + size);
+    pooled = n - begin;
+    pool = pooled > 0 ? [takeBatch(all, order, begin, n)] : [];
+  }
+  for await (const batch of rows) {
+    await breathe(signal);
+    pool.push(batch);
+    pooled += batch.x.rows;
+    if (pooled >= Math.max(startRows, size)) yield* drawn();
+  }
+  if (pooled >= size) yield* drawn();
+}

@@ -1,0 +1,169 @@
+// fitStream: one step a batch, over an endless stream or passes, with checkpoints that hold the place in the stream.
+
+import { OptionError } from '../errors.js';
+import { gradientStep } from '../fitting/finetune.js';
+import { faded } from '../fitting/fit.js';
+import { phase1Step } from '../fitting/phase1-step.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import { trainable } from '../model/storage.js';
+import { prune } from '../training/ema-step.js';
+import { breathe } from '../training/progress.js';
+import { type Learner, open, startRows } from './learner.js';
+import { type Checkpointed, type Position, readRun, writeRun } from './position.js';
+import { batchesFrom, checkSource, type Source } from './source.js';
+
+/** One batch of a stream. */
+export interface StreamProgress {
+  readonly phase: 'fitStream';
+  /** Whole passes. */
+  readonly pass: number;
+  /** Batches and rows learned since the run began, crashes and all. */
+  readonly batches: number;
+  readonly rows: number;
+  /** Largest movement of a prototype by this batch. */
+  readonly shift?: number;
+  /** Loss of this batch before its gradient step. */
+  readonly loss?: number;
+  /** The batch has been learned, and the file holds it. */
+  readonly saved: boolean;
+}
+
+export interface StreamOptions {
+  /** One Adam step a batch in place of the phase-1 update, at the model's `learningRate`. Default false. */
+  readonly gradientStep?: boolean | undefined;
+  /** Iterations over the source, which may be Infinity. Default 1. */
+  readonly passes?: number | undefined;
+  /** Rows that a model without prototypes starts from: batches are held until there are so many. Default 10,240. */
+  readonly startRows?: number | undefined;
+  readonly checkpoint?: StreamCheckpoint | undefined;
+  /** Called after every batch. */
+  readonly onProgress?: ((progress: StreamProgress) => void) | undefined;
+  /** Stops before the next batch with the signal's reason; what whole batches taught stays, in the checkpoint too. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StreamCheckpoint {
+  /** The file: written whole or not at all, and where it is there already, the run goes on from it. */
+  readonly path: string;
+  /** Batches from one writing to the next. Default 100. */
+  readonly everyBatches?: number | undefined;
+}
+
+/** How far a run came, that of its earlier processes included. */
+export interface StreamResult {
+  readonly passes: number;
+  readonly batches: number;
+  readonly rows: number;
+}
+
+const defaultEvery = 100;
+
+/** A learner whose state is the model's own, replaced after every batch. */
+export interface StreamLearner<R extends { readonly batch: Batch }> extends Learner<R> {
+  state(): ModelState | null;
+  /** Stores what was learned. Errors: DataError. */
+  keep(state: ModelState): Promise<void>;
+  /** Takes over what a file holds. */
+  replace(state: ModelState | null): void;
+}
+
+/** Errors: OptionError, those of the source, of batches and of files; the model keeps what whole batches taught. */
+export async function fitStream<R extends { readonly batch: Batch }>(
+  learner: StreamLearner<R>,
+  source: Source,
+  options: StreamOptions,
+): Promise<StreamResult> {
+  const { call } = learner;
+  checkSource(source, call);
+  const { passes = 1, checkpoint, onProgress, signal } = options;
+  const gradients = options.gradientStep ?? false;
+  signal?.throwIfAborted();
+  const every = checkpoint?.everyBatches ?? defaultEvery;
+  const file: Checkpointed | undefined = checkpoint && {
+    ...learner,
+    path: checkpoint.path,
+    run: { columns: source.columns, gradientStep: gradients },
+  };
+  const resumed = file && (await readRun(file));
+  if (resumed) learner.replace(resumed.state);
+  let position: Position = resumed?.position ?? { pass: 0, batch: 0, batches: 0, rows: 0 };
+  let written = position;
+  const save = async (): Promise<void> => {
+    if (file && written !== position) await writeRun(file, learner.state(), position);
+    written = position;
+  };
+
+  /** One iteration over the source from the position on. */
+  const pass = async (): Promise<void> => {
+    const before = learner.state();
+    let batches = batchesFrom(source, position.batch, call);
+    if (!before || !learner.complete(before)) {
+      const opened = await open(source, options.startRows ?? startRows, call, signal);
+      if (!opened) return;
+      batches = opened.all;
+      const rows = learner.check(opened.first, before, `${call}, the first batches`);
+      await learner.keep((await learner.ready(before, rows, signal)).state);
+    }
+    for await (const { number, rows } of batches) {
+      await breathe(signal);
+      const known = learner.state();
+      const checked = learner.check(rows, known, `${call}, batch ${number}`);
+      const { context, state, batch } = await learner.ready(known, checked, signal);
+      const step = gradients
+        ? await gradientStep(context, state, batch)
+        : await phase1Step(context, state, batch);
+      await learner.keep(step.state);
+      position = {
+        pass: position.pass,
+        batch: number + 1,
+        batches: position.batches + 1,
+        rows: position.rows + batch.x.rows,
+      };
+      const saved = file !== undefined && position.batches % every === 0;
+      if (saved) await save();
+      const { pass, batches, rows: seen } = position;
+      onProgress?.({
+        phase: 'fitStream',
+        pass,
+        batches,
+        rows: seen,
+        saved,
+        ...('loss' in step ? { loss: step.loss } : { shift: step.shift }),
+      });
+    }
+  };
+
+  try {
+    while (position.pass < passes) {
+      const { rows } = position;
+      await pass();
+      const state = learner.state();
+      if (!state || (position.batch === 0 && position.rows === rows)) {
+        throw new OptionError(`${call}: the source gave no rows; pass one with a batch at least.`, {
+          option: 'source',
+        });
+      }
+      const another = position.pass + 1 < passes;
+      if (!gradients) await learner.keep(betweenPasses(learner, state, another));
+      position = { ...position, pass: position.pass + 1, batch: 0 };
+    }
+  } catch (error) {
+    // What whole batches taught is not lost with the one that failed; an error of this writing would hide the cause.
+    await save().catch(() => undefined);
+    throw error;
+  }
+  await save();
+  return { passes: position.pass, batches: position.batches, rows: position.rows };
+}
+
+/** As `fit`: idle prototypes are pruned where the options say so, and clusters make way for what the next pass says of the same rows. */
+function betweenPasses(
+  { options, family }: Pick<StreamLearner<never>, 'options' | 'family'>,
+  state: ModelState,
+  another: boolean,
+): ModelState {
+  const learned = trainable(state);
+  const pruned = options.minWeight > 0 ? prune(learned, options.minWeight) : learned;
+  return another && family.task === 'clusterer' ? faded(pruned) : pruned;
+}

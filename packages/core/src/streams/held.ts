@@ -1,0 +1,47 @@
+// Rows of a source that evaluate: the caller's, or a drawn share of the first rows, which every pass then leaves out.
+
+import { type Batch, takeBatch } from '../model/batch.js';
+import type { Random } from '../random.js';
+
+/** Rows by their place in an iteration, which is the same in every one. */
+export class Held {
+  private readonly rows: ReadonlySet<number>;
+  readonly evaluation: Batch | undefined;
+  /** The first rows without those that evaluate. */
+  readonly training: Batch;
+
+  private constructor(rows: ReadonlySet<number>, training: Batch, evaluation: Batch | undefined) {
+    this.rows = rows;
+    this.training = training;
+    this.evaluation = evaluation;
+  }
+
+  get count(): number {
+    return this.rows.size;
+  }
+
+  static none(first: Batch, evaluation: Batch | undefined): Held {
+    return new Held(new Set(), first, evaluation);
+  }
+
+  /** A share of the first rows, `least` at least; none where one side would have no weight. */
+  static drawn(first: Batch, fraction: number, least: number, random: Random): Held {
+    const n = first.x.rows;
+    const held = Math.min(n - 1, Math.max(least, Math.floor(n * fraction)));
+    if (held <= 0) return Held.none(first, undefined);
+    const order = random.permutation(n);
+    const rows = new Set(order.subarray(0, held));
+    const [evaluation, training] = [takeBatch(first, order, 0, held), takeBatch(first, order, held, n)];
+    const counts = ({ sampleWeight }: Batch): boolean => sampleWeight.some((w) => w > 0);
+    if (!counts(evaluation) || !counts(training)) return Held.none(first, undefined);
+    return new Held(rows, training, evaluation);
+  }
+
+  /** The rows of a batch that train, of which the first is row `begin` of the iteration; null where none does. */
+  without(batch: Batch, begin: number): Batch | null {
+    if (this.rows.size === 0) return batch;
+    const order = Array.from({ length: batch.x.rows }, (_, i) => i).filter((i) => !this.rows.has(begin + i));
+    if (order.length === batch.x.rows) return batch;
+    return order.length === 0 ? null : takeBatch(batch, order, 0, order.length);
+  }
+}

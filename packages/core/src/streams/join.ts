@@ -1,0 +1,106 @@
+// Several batches as one: the start of a model looks at more rows than a batch may have, and rows are kept of many.
+
+import { type Rows, repeatMask, type Vector } from '../data/matrix.js';
+import { denseRows, isSparse } from '../data/sparse.js';
+import { ShapeError } from '../errors.js';
+import type { Batch } from '../model/batch.js';
+import type { FlatMatrix, SourceBatch, SourceTargets } from './source.js';
+
+const isMatrix = (part: unknown): part is FlatMatrix =>
+  typeof part === 'object' && part !== null && 'shape' in part;
+
+const joinMatrices = (parts: readonly FlatMatrix[]): FlatMatrix => {
+  const columns = (parts[0] as FlatMatrix).shape[1];
+  const rows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
+  const data = new Float32Array(rows * columns);
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data, at);
+    at += part.data.length;
+  }
+  return { data, shape: [rows, columns] };
+};
+
+/** Numbers keep 64 bits, as labels may need them. */
+const joinVectors = (parts: readonly ArrayLike<unknown>[]): Vector =>
+  parts.every((part) => part instanceof Float32Array)
+    ? Float32Array.from(parts.flatMap((part) => Array.from(part as Float32Array)))
+    : (parts.flatMap((part) => Array.from(part)) as number[]);
+
+/** Errors: ShapeError where one batch has y as a matrix and another as a list, or none. */
+function joinTargets(parts: readonly (SourceTargets | undefined)[], call: string): SourceTargets | undefined {
+  if (parts.every((part) => part === undefined)) return undefined;
+  const width = (part: SourceTargets | undefined): number =>
+    part === undefined ? -1 : isMatrix(part) ? part.shape[1] : 0;
+  const other = parts.findIndex((part) => width(part) !== width(parts[0]));
+  if (other < 0) {
+    return isMatrix(parts[0])
+      ? joinMatrices(parts as readonly FlatMatrix[])
+      : joinVectors(parts as readonly ArrayLike<unknown>[]);
+  }
+  throw new ShapeError(`${call}: y of batch ${other} is of another kind or width than y of the first.`, {
+    argument: 'y',
+    batch: other,
+  });
+}
+
+/** The mask of a batch [B, D], all 1 where it has none. */
+function maskOf({ X, featureMask }: SourceBatch): FlatMatrix {
+  if (isMatrix(featureMask)) return featureMask;
+  const { shape } = X;
+  const data = new Float32Array(shape[0] * shape[1]).fill(1);
+  if (featureMask) for (let i = 0; i < shape[0]; i++) data.set(featureMask, i * shape[1]);
+  return { data, shape };
+}
+
+/** The rows of all batches, in order. Errors: ShapeError. */
+export function joinBatches(batches: readonly SourceBatch[], call: string): SourceBatch {
+  if (batches.length === 1) return batches[0] as SourceBatch;
+  const weighted = batches.some(({ sampleWeight }) => sampleWeight !== undefined);
+  const masked = batches.some(({ featureMask }) => featureMask !== undefined);
+  const weights = ({ sampleWeight, X }: SourceBatch): ArrayLike<number> =>
+    sampleWeight ?? new Float32Array(X.shape[0]).fill(1);
+  return {
+    X: joinMatrices(batches.map(({ X }) => X)),
+    y: joinTargets(
+      batches.map(({ y }) => y),
+      call,
+    ),
+    sampleWeight: weighted ? joinVectors(batches.map(weights)) : undefined,
+    featureMask: masked ? joinMatrices(batches.map(maskOf)) : undefined,
+  };
+}
+
+const stacked = (parts: readonly Rows[]): Rows => {
+  const columns = (parts[0] as Rows).columns;
+  const { data, shape } = joinMatrices(
+    parts.map(({ data, rows }) => ({ data, shape: [rows, columns] as const })),
+  );
+  return { data, rows: shape[0], columns };
+};
+
+/** Checked rows of dense features and as wide targets, in order; masked where some are. */
+export function joinRows(batches: readonly Batch[]): Batch {
+  if (batches.length === 1) return batches[0] as Batch;
+  const masked = batches.some(({ mask }) => mask !== undefined);
+  const maskOf = ({ x, mask }: Batch): Rows =>
+    mask
+      ? repeatMask(mask, x.rows)
+      : { data: new Float32Array(x.rows * x.columns).fill(1), rows: x.rows, columns: x.columns };
+  return {
+    x: stacked(batches.map(({ x }) => denseRows(x))),
+    y: stacked(batches.map(({ y }) => denseRows(y))),
+    sampleWeight: Float32Array.from(batches.flatMap(({ sampleWeight }) => [...sampleWeight])),
+    ...(masked ? { mask: stacked(batches.map(maskOf)) } : {}),
+  };
+}
+
+/** The rows with targets of so many labels, of which they hold none that came later. */
+export function withLabels(batch: Batch, labels: number): Batch {
+  const { y } = batch;
+  if (y.columns >= labels) return batch;
+  if (isSparse(y)) return { ...batch, y: { ...y, columns: labels } };
+  const data = new Float32Array(y.rows * labels);
+  for (let i = 0; i < y.rows; i++) data.set(y.data.subarray(i * y.columns, (i + 1) * y.columns), i * labels);
+  return { ...batch, y: { data, rows: y.rows, columns: labels } };
+}

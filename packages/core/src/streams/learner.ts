@@ -1,0 +1,76 @@
+// What the loops over sources ask of the model that they teach, and the start they share.
+
+import type { HeadFamily } from '../heads/head.js';
+import type { Batch } from '../model/batch.js';
+import type { Resolved } from '../model/options.js';
+import type { ModelState } from '../model/state.js';
+import type { Context } from '../training/context.js';
+import { breathe } from '../training/progress.js';
+import { joinBatches } from './join.js';
+import { batchesFrom, type Numbered, type Source, type SourceBatch } from './source.js';
+
+/** Rows that the start looks at, unless a batch has more. */
+export const startRows = 10240;
+
+/** A model in a training call; R are rows that were checked. */
+export interface Learner<R extends { readonly batch: Batch }> {
+  readonly call: string;
+  readonly family: HeadFamily;
+  readonly options: Resolved;
+  /** Checked rows; classes that are new to the state may come unless it is said to be closed. Errors: ShapeError, DataError. */
+  check(rows: SourceBatch, state: ModelState | null, place: string, closed?: boolean): R;
+  /** A state with room for the rows, begun from them where it is null or lacks targets, and the rows in its space. */
+  ready(
+    state: ModelState | null,
+    rows: R,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly context: Context; readonly state: ModelState; readonly batch: Batch }>;
+  /** The state knows all that rows are judged by: nothing of it waits for the first ones. */
+  complete(state: ModelState): boolean;
+}
+
+/** The first batches of a source, and all its rows from them on. */
+export interface Opened {
+  readonly first: SourceBatch;
+  readonly all: AsyncGenerator<Numbered>;
+}
+
+/** Reads batches until they have `least` rows, which the iteration then gives again; null where there are no rows. */
+export async function open(
+  source: Source,
+  least: number,
+  call: string,
+  signal: AbortSignal | undefined,
+): Promise<Opened | null> {
+  const rest = batchesFrom(source, 0, call);
+  const begun: Numbered[] = [];
+  let rows = 0;
+  try {
+    while (rows < least) {
+      await breathe(signal);
+      const { value, done } = await rest.next();
+      if (done) break;
+      begun.push(value);
+      rows += value.rows.X.shape[0];
+    }
+    if (begun.length === 0) return null;
+    const first = joinBatches(
+      begun.map((one) => one.rows),
+      call,
+    );
+    return { first, all: chained(begun, rest) };
+  } catch (error) {
+    await rest.return(undefined);
+    throw error;
+  }
+}
+
+async function* chained(begun: Numbered[], rest: AsyncGenerator<Numbered>): AsyncGenerator<Numbered> {
+  try {
+    // Taken out one by one: what has been learned need not be held.
+    for (let next = begun.shift(); next; next = begun.shift()) yield next;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}

@@ -1,0 +1,168 @@
+// Estimators that take sources: the calls over batches that are not all held, beside those over arrays.
+
+import type { Matrix } from '../data/matrix.js';
+import type { NdArray } from '../dtype.js';
+import {
+  checkCall,
+  type FinetuneOptions,
+  type FitOptions,
+  type PredictOptions,
+  type RowOptions,
+} from '../estimators/calls.js';
+import { fitRows, PrototypeModel, type Raw } from '../estimators/model.js';
+import type { FitResult } from '../fitting/fit.js';
+import type { Batch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import { Random } from '../random.js';
+import type { Progress } from '../training/progress.js';
+import { finetuneSource } from './finetune-source.js';
+import { fitSource } from './fit-source.js';
+import { fitStream, type StreamOptions, type StreamResult } from './fit-stream.js';
+import { Held } from './held.js';
+import type { Learner } from './learner.js';
+import { type Answers, isSource, overSource, type Source } from './source.js';
+
+/** Options of `fit` over a source, which brings weights and masks, and whose order is kept. */
+export type SourceFitOptions<Y> = Omit<FitOptions<Y>, keyof RowOptions | 'shuffle'>;
+/** Options of `finetune` over a source. */
+export type SourceFinetuneOptions<Y> = Omit<FinetuneOptions<Y>, keyof RowOptions>;
+
+/** Base of the estimators. Y is what a user hands in as targets. */
+export abstract class SourceModel<Y> extends PrototypeModel<Y> {
+  /**
+   * Learns a source batch by batch, one step each, as `fitBatch` does: phase 1, or with `gradientStep` Adam at `learningRate`.
+   * Endless sources and many passes; one batch is held, and at the start those of the first `startRows` rows, which a model
+   * without prototypes begins from before it learns them one by one. Between passes of phase 1, idle prototypes go by
+   * `minWeight`, and clusters of earlier passes count a tenth.
+   *
+   * With a `checkpoint`, the model and its place in the stream are written to one file every `everyBatches` batches, at the end
+   * and when the call fails or is aborted; a file that is there already is gone on from, at the batch after its last, to the
+   * bits of a run that never stopped, so long as the source gives the same batches again; one of a run that is over ends the
+   * call at once. Unlike other calls, one that fails keeps what whole batches taught.
+   *
+   * Errors: those of the source; ShapeError, DataError of a batch; OptionError, also for the file of another run; FormatError
+   * for a damaged file; BackendError where there are no files; the signal's reason.
+   */
+  fitStream(source: Source, options: StreamOptions = {}): Promise<StreamResult> {
+    return this.inTurn(async () => {
+      checkCall('fitStream', options);
+      if (options.checkpoint) checkCall('checkpoint', options.checkpoint, 'fitStream: checkpoint');
+      if (options.gradientStep) this.checkGradients('fitStream');
+      return fitStream(
+        {
+          ...this.learner('fitStream'),
+          state: () => this.state,
+          keep: (state) => this.keep(state, 'fitStream'),
+          replace: (state) => {
+            this.state = state;
+          },
+        },
+        source,
+        options,
+      );
+    });
+  }
+
+  /**
+   * `fit` over a source: from the start, which looks at the first 10,240 rows or the first batch where that has more; then
+   * passes in the source's order, as `fit` with `shuffle: false`, of which one batch is held at a time. `evalFraction` is a
+   * share of the first rows. The model is replaced when all has succeeded. Errors: as `fit`, those of the source.
+   */
+  override fit(source: Source, options?: SourceFitOptions<Y>): Promise<FitResult>;
+  override fit(X: Matrix, y: Y, options?: FitOptions<Y>): Promise<FitResult>;
+  override fit(X: Matrix | Source, y?: Y | SourceFitOptions<Y>, options?: FitOptions<Y>): Promise<FitResult> {
+    if (!isSource(X)) return super.fit(X, y as Y, options);
+    const given = (y ?? {}) as SourceFitOptions<Y>;
+    return this.inTurn(async () => {
+      checkCall('fitSource', given, 'fit of a source');
+      const { maxIters = 10, tol = 1e-4, onProgress, signal } = given;
+      signal?.throwIfAborted();
+      const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
+      const { state, result, evaluation } = await fitSource(
+        this.learner('fit'),
+        frozen ? this.state : this.given('fit'),
+        X,
+        {
+          maxIters,
+          tol,
+          batchSize: this.options.batchSize ?? fitRows,
+          onProgress,
+          signal,
+          held: (first) => this.held(first, given, 0, this.options.randomState, 'fit'),
+        },
+      );
+      await this.keep(state, 'fit', evaluation);
+      return result;
+    });
+  }
+
+  /**
+   * `finetune` over a source: an epoch is one iteration, whose minibatches are drawn from a pool of 10,240 rows. A tenth of the
+   * first 10,240 rows evaluates and does not train unless said otherwise, weights are taken relative to the mean of those rows,
+   * and all classes have to be known or come among them. A source without `rowCount` is counted first, by one more iteration.
+   * Errors: as `finetune`, those of the source.
+   */
+  override finetune(source: Source, options?: SourceFinetuneOptions<Y>): Promise<readonly Progress[]>;
+  override finetune(X: Matrix, y: Y, options?: FinetuneOptions<Y>): Promise<readonly Progress[]>;
+  override finetune(
+    X: Matrix | Source,
+    y?: Y | SourceFinetuneOptions<Y>,
+    options?: FinetuneOptions<Y>,
+  ): Promise<readonly Progress[]> {
+    if (!isSource(X)) return super.finetune(X, y as Y, options);
+    const given = (y ?? {}) as SourceFinetuneOptions<Y>;
+    return this.inTurn(async () => {
+      checkCall('finetuneSource', given, 'finetune of a source');
+      given.signal?.throwIfAborted();
+      this.checkGradients('finetune');
+      const { state, history, evaluation } = await finetuneSource(this.learner('finetune'), this.state, X, {
+        ...this.finetuneRun(given),
+        held: (first) =>
+          this.held(first, given, this.family.heldOut, this.options.randomState + 1, 'finetune'),
+      });
+      await this.keep(state, 'finetune', evaluation);
+      return history;
+    });
+  }
+
+  /** Probabilities of rows, or of every batch of a source. */
+  protected probabilities(X: Matrix | Source, options: PredictOptions): Answers<NdArray<Float32Array>> {
+    const call = 'predictProba';
+    const answer = async (rows: Matrix, all: PredictOptions): Promise<NdArray<Float32Array>> =>
+      (await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>;
+    return isSource(X) ? overSource(X, call, answer) : answer(X, options);
+  }
+
+  private learner(call: string): Learner<Raw> {
+    const { family, options } = this;
+    return {
+      call,
+      family,
+      options,
+      check: ({ X, y, ...rest }, state, place, closed = false) =>
+        this.checkBatch(
+          X,
+          y as Y,
+          rest,
+          place,
+          state && this.complete(state) ? { ...state, grows: !closed } : null,
+        ),
+      ready: (state, rows, signal) => this.ready(state, rows, call, signal),
+      complete: (state: ModelState) => this.complete(state),
+    };
+  }
+
+  /** Rows that evaluate, by the options of a call. Errors: OptionError, as `fitBatch`. */
+  private held(
+    first: Raw,
+    { evalSet, evalFraction }: SourceFitOptions<Y>,
+    share: number,
+    seed: number,
+    call: string,
+  ): Held {
+    if (!evalSet)
+      return Held.drawn(first.batch, evalFraction ?? share, evalFraction ? 1 : 0, new Random(seed));
+    const { evaluation } = this.split(first, { evalSet, evalFraction }, 0, new Random(seed), call);
+    return Held.none(first.batch, evaluation as Batch);
+  }
+}

@@ -1,0 +1,112 @@
+// Rows that come in batches, from where they live: what the calls ask of a source, and the checks of what it gives.
+// How batches are made is left to sources: `@fkm/data` has some, an async generator is one as well.
+
+import type { Vector } from '../data/matrix.js';
+import { OptionError, ShapeError } from '../errors.js';
+
+/** Row-major [rows, columns]. */
+export interface FlatMatrix {
+  readonly data: Float32Array;
+  readonly shape: readonly [number, number];
+}
+
+/** Targets of a batch: numbers or labels of the rows [B], several columns of numbers [B, T], or lists of label names. */
+export type SourceTargets = Vector | readonly string[] | FlatMatrix | readonly (readonly string[])[];
+
+/** Rows as a source gives them. The memory is the consumer's: a source does not write to a batch that it has given. */
+export interface SourceBatch {
+  /** [B, D]. */
+  readonly X: FlatMatrix;
+  readonly y?: SourceTargets | undefined;
+  /** [B]. */
+  readonly sampleWeight?: Vector | undefined;
+  /** 1 present, 0 missing [B, D], or [D] for all rows. */
+  readonly featureMask?: FlatMatrix | Vector | undefined;
+}
+
+/**
+ * Batches of rows. Every iteration begins at the first batch and gives the same batches in the same order: passes and the
+ * resumption of a run count on it. Whoever stops early calls `return()`, as `for await` does, and the source closes what it opened.
+ */
+export interface Source extends AsyncIterable<SourceBatch> {
+  /** Names of the D features. */
+  readonly columns: readonly string[];
+  /** Rows of one iteration, where that is known; of an endless source it is not. */
+  readonly rowCount?: number | undefined;
+  /** An iteration without its first batches; without this method they are read and dropped. */
+  from?(batch: number): AsyncIterable<SourceBatch>;
+  /** Disjoint sources that together give the rows of this one, for several workers. */
+  shards?(count: number): readonly Source[] | Promise<readonly Source[]>;
+}
+
+/** True for what can be iterated asynchronously and names its columns; arrays of rows do not. */
+export const isSource = (value: unknown): value is Source =>
+  typeof value === 'object' &&
+  value !== null &&
+  Symbol.asyncIterator in value &&
+  Array.isArray((value as Partial<Source>).columns);
+
+/** Errors: OptionError. */
+export function checkSource(source: unknown, call: string): asserts source is Source {
+  if (isSource(source)) return;
+  throw new OptionError(
+    `${call}: source should be an async iterable of batches { X, y } with columns, got ${source === null ? 'null' : typeof source}; make one with fromIterable of @fkm/data.`,
+    { option: 'source' },
+  );
+}
+
+const isFlat = (m: unknown): m is FlatMatrix =>
+  typeof m === 'object' &&
+  m !== null &&
+  (m as Partial<FlatMatrix>).data instanceof Float32Array &&
+  Array.isArray((m as Partial<FlatMatrix>).shape);
+
+/** The batch, which has to be as wide as the source says. Errors: ShapeError. */
+export function checkedBatch(source: Source, batch: SourceBatch, call: string): SourceBatch {
+  const X: unknown = batch?.X;
+  if (!isFlat(X)) {
+    throw new ShapeError(`${call}: X should be { data: Float32Array, shape: [rows, columns] }.`, {
+      argument: 'X',
+    });
+  }
+  const [columns, expected] = [X.shape[1], source.columns.length];
+  if (columns === expected) return batch;
+  throw new ShapeError(`${call}: X has ${columns} columns, the source names ${expected}.`, {
+    argument: 'X',
+    columns,
+    expected,
+  });
+}
+
+/** A batch with its number in the iteration, from 0. */
+export interface Numbered {
+  readonly number: number;
+  readonly rows: SourceBatch;
+}
+
+/** The batches from number `first` on, checked; those without rows are left out. Errors: ShapeError, the source's own. */
+export async function* batchesFrom(source: Source, first: number, call: string): AsyncGenerator<Numbered> {
+  const seeks = first > 0 && source.from !== undefined;
+  let number = seeks ? first : 0;
+  for await (const batch of seeks ? (source.from as NonNullable<Source['from']>)(first) : source) {
+    if (number >= first && batch.X?.shape?.[0] !== 0) {
+      yield { number, rows: checkedBatch(source, batch, `${call}, batch ${number}`) };
+    }
+    number++;
+  }
+}
+
+/** What a call answers about rows, or about every batch of a source. */
+export type Answers<R> = Promise<R> | AsyncGenerator<R, void, void>;
+
+/** What `answer` says to every batch of a source, one after the other. */
+export async function* overSource<R>(
+  source: Source,
+  call: string,
+  answer: (X: FlatMatrix, options: Pick<SourceBatch, 'featureMask'>) => Promise<R>,
+): AsyncGenerator<R, void, void> {
+  for await (const { rows } of batchesFrom(source, 0, call)) {
+    const { X, featureMask } = rows;
+    yield await answer(X, featureMask ? { featureMask } : {});
+  }
+}
