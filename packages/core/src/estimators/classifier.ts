@@ -4,7 +4,7 @@ import { type Matrix, type Rows, toWeights, type Vector } from '../data/matrix.j
 import type { NdArray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { classifierHeads } from '../heads/classifier.js';
-import { indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
+import { areWhole, indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
 import type { ClassifierOptions, LoadOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
@@ -64,8 +64,7 @@ export class FastKMeansClassifier extends SourceModel<ClassLabels> {
     const names = Array.from(data, (c) => classes[c] as Label);
     const shape = [names.length] as const;
     if (typeof classes[0] === 'string') return { data: names as string[], shape };
-    const whole = (classes as readonly number[]).every((label) => (label | 0) === label);
-    return { data: (whole ? Int32Array : Float64Array).from(names as number[]), shape };
+    return { data: (areWhole(classes) ? Int32Array : Float64Array).from(names as number[]), shape };
   }
 
   /** Probabilities of the classes [N, C], which add up to 1 where routing weights do; of a source those of every batch. Errors: as `predict`. */

@@ -27,6 +27,17 @@ export function indexOfClasses(classes: readonly Label[]): ReadonlyMap<Label, nu
   return index;
 }
 
+const whole: WeakMap<readonly Label[], boolean> = /* @__PURE__ */ new WeakMap();
+
+/** Whether all classes are integers of 32 bits. */
+export function areWhole(classes: readonly Label[]): boolean {
+  const before = whole.get(classes);
+  if (before !== undefined) return before;
+  const all = classes.every((label) => ((label as number) | 0) === label);
+  whole.set(classes, all);
+  return all;
+}
+
 /** The index of each label among the classes; −1 for one that is not there. */
 export function indexOfLabels(labels: ArrayLike<Label>, classes: readonly Label[]): Int32Array {
   const index = indexOfClasses(classes);

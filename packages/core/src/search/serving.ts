@@ -9,8 +9,8 @@ import type { GridSpec } from '../training/spec.js';
 import type { IndexKeeper } from './keeper.js';
 
 /**
- * Prototypes of a head from which on 'auto' searches by the index. Below, one product with all of them is about as quick, and
- * needs no index to be built.
+ * Prototypes of a head from which on 'auto' searches by the index. On onnxruntime, D = 64, one row pays from about 1,000 on, and
+ * batches of rows for answers by routing from about 5,000; batches for the nearest cluster alone, one product, from about 30,000.
  */
 export const crossover = 4096;
 

@@ -71,7 +71,7 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
       ...(weighted && ((gaussian && head.routes) || options.autoFeatureWeights) ? ['featureWeights'] : []),
       ...(gaussian && head.routes ? ['logBandwidth', 'bias'] : []),
     ],
-    frozen: (state.arrays.frozen as NdArray).data.some((f) => f === 1),
+    frozen: (state.arrays.frozen as NdArray).data.includes(1),
     offsets: head.routes && options.prototypeDropout > 0,
     ...(isPaced(context, head) ? { paced: true } : {}),
   };
