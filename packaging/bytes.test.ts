@@ -37,7 +37,17 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'onnx: lower a graph': {
     source: `export { toOnnx } from '@fkm/onnx';`,
-    ceiling: 28_000,
+    ceiling: 28_700,
+    external: ['@fkm/core'],
+  },
+  'onnx: export a model': {
+    source: `export { exportOnnx } from '@fkm/onnx';`,
+    ceiling: 29_400,
+    external: ['@fkm/core'],
+  },
+  'onnx: import a model': {
+    source: `export { importOnnx } from '@fkm/onnx';`,
+    ceiling: 31_500,
     external: ['@fkm/core'],
   },
   'backend-onnx: own code': {

@@ -5,6 +5,7 @@ import { type AccuracyOptions, benchAccuracy } from './accuracy.ts';
 import { benchAssign } from './assign.ts';
 import { type BackendName, backendNames } from './backends.ts';
 import { benchClasses, benchManyClasses, type ClassesOptions, type ManyClassesOptions } from './classes.ts';
+import { benchDeploy, type DeployOptions } from './deploy.ts';
 import { Failure } from './failure.ts';
 import { benchInertia, clusteredSets, type InertiaOptions } from './inertia.ts';
 import { benchLloyd } from './lloyd.ts';
@@ -105,6 +106,13 @@ program
   .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
   .option('--rounds <n>', 'rounds that count', toCount, 11)
   .action(async (options: SpeedFlags) => cases[options.case](options.backend, options.rounds));
+
+program
+  .command('deploy')
+  .description('bytes of exported ONNX models, and their time for one row and for 10,000, next to predict')
+  .addOption(new Option('--backend <name>', 'where predict runs').choices(backendNames).default('onnx'))
+  .option('--rounds <n>', 'rounds that count', toCount, 11)
+  .action(async (options: DeployOptions) => benchDeploy(options));
 
 program
   .command('classes')
