@@ -33,9 +33,10 @@ function run(command) {
   }
 }
 
-const major = Number.parseInt(process.versions.node, 10);
-if (major < 20) {
-  console.error(`[fkm] Node ${process.versions.node} is too old: Node 20 or newer is needed.`);
+// The first with process.getBuiltinModule, by which models reach files.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 16)) {
+  console.error(`[fkm] Node ${process.versions.node} is too old: Node 20.16 or newer is needed.`);
   process.exit(1);
 }
 
