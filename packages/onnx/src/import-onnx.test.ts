@@ -317,11 +317,20 @@ describe('a file', () => {
     expect(again).toBeInstanceOf(FastKMeansRegressor);
   });
 
-  it('wants a backend and no other option', async () => {
+  it('of a model with an index holds all prototypes, and says that one was used', async () => {
+    const index = (): never => {
+      throw new Error('built without need');
+    };
+    const bytes = exportOnnx(await learned.clusterer({ index, useIndex: 'auto' }));
+    const again = await importOnnx(bytes, { backend, index, useIndex: false });
+    expect(await again.predict(X)).toEqual(await (await learned.clusterer()).predict(X));
+  });
+
+  it('wants a backend and no option that it knows nothing of', async () => {
     const bytes = exportOnnx(await learned.regressor());
     for (const [options, says] of [
-      [undefined, 'importOnnx: the options should be { backend }, got undefined'],
-      [{ backend, heads: 2 }, 'importOnnx: the options should be { backend }, got heads'],
+      [undefined, 'importOnnx: the options should be an object with backend, index, useIndex, got undefined'],
+      [{ backend, heads: 2 }, 'importOnnx: there is no option heads; there are backend, index, useIndex'],
       [{}, 'backend is missing'],
     ] as const) {
       await expect(importOnnx(bytes, options as never)).rejects.toThrow(says);

@@ -2,11 +2,11 @@
 // metadata, and both go through the checks of `load`. The graph of the file is never run: it is compared.
 
 import {
-  type Backend,
   FastKMeansClassifier,
   FastKMeansClusterer,
   FastKMeansRegressor,
   FastMultiLabelKMeansClassifier,
+  type LoadOptions,
 } from '@fkm/core';
 import { constantNames, type Estimator, toCheckpoint } from '@fkm/core/deploy';
 import { FormatError, isFkmError, type NdArray, OptionError } from '@fkm/core/graph';
@@ -16,19 +16,20 @@ import { isForInferenceOnly, readMetadata } from './model-metadata.js';
 import { type Parts, readInitializers, readParts } from './read-parts.js';
 import { producer } from './version.js';
 
-/** Options of `importOnnx`. */
-export interface ImportOptions {
-  /** Where the model runs and trains from now on. */
-  readonly backend: Backend;
-}
+/** Options of `importOnnx`: what a file does not hold, as for `load`. */
+export type ImportOptions = LoadOptions;
 
-const loaders: ReadonlyMap<string, { load(bytes: Uint8Array, options: ImportOptions): Promise<Estimator> }> =
-  new Map<string, { load(bytes: Uint8Array, options: ImportOptions): Promise<Estimator> }>([
-    ['clusterer', FastKMeansClusterer],
-    ['classifier', FastKMeansClassifier],
-    ['multiLabel', FastMultiLabelKMeansClassifier],
-    ['regressor', FastKMeansRegressor],
-  ]);
+const optionNames = ['backend', 'index', 'useIndex'] as const satisfies readonly (keyof ImportOptions)[];
+
+interface Loader {
+  load(bytes: Uint8Array, options: ImportOptions): Promise<Estimator>;
+}
+const loaders: ReadonlyMap<string, Loader> = new Map<string, Loader>([
+  ['clusterer', FastKMeansClusterer],
+  ['classifier', FastKMeansClassifier],
+  ['multiLabel', FastMultiLabelKMeansClassifier],
+  ['regressor', FastKMeansRegressor],
+]);
 
 const failure = (what: string): FormatError =>
   new FormatError(`importOnnx: ${what}; pass the bytes of exportOnnx().`, {}, 'onnx');
@@ -54,7 +55,7 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Pro
   if (typeof read === 'string') throw failure(read);
   let model: Estimator;
   try {
-    model = await loader.load(toCheckpoint(read.rest, constants), { backend: options.backend });
+    model = await loader.load(toCheckpoint(read.rest, constants), options);
   } catch (error) {
     throw damaged(error);
   }
@@ -62,15 +63,20 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Pro
   return model;
 }
 
-/** Errors: OptionError; `load` checks the backend itself. */
+/** Errors: OptionError; `load` checks the values. */
 function checkOptions(options: ImportOptions): void {
-  const unknown =
-    typeof options === 'object' && options !== null
-      ? Object.keys(options).find((name) => name !== 'backend')
-      : 'none';
+  const names = optionNames.join(', ');
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError(
+      `importOnnx: the options should be an object with ${names}, got ${describe(options)}.`,
+      {},
+      'onnx',
+    );
+  }
+  const unknown = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name));
   if (unknown === undefined) return;
   throw new OptionError(
-    `importOnnx: the options should be { backend }, got ${unknown === 'none' ? describe(options) : unknown}.`,
+    `importOnnx: there is no option ${unknown}; there are ${names}.`,
     { option: unknown },
     'onnx',
   );
