@@ -62,9 +62,10 @@ export interface EstimatorOptions {
   readonly useCompile?: true;
   /**
    * Search by `index` in place of comparing rows with all prototypes: true wherever it can be, 'auto' where a head has 4,096 of
-   * them or more, which is where it begins to pay. The index proposes candidates, and their exact similarity decides, so an
-   * answer is the exact one whenever the neighbours were found: with 'gaussian' and topK −1 to 1e-4, as far as a sample of the
-   * others tells, and rows of which that is not true are compared with all. `predict`, `score` and probabilities use it,
+   * them or more, with 'gaussian' 16,384, which is where it begins to pay. The index proposes candidates, and their exact
+   * similarity decides, so an answer is the exact one whenever the neighbours were found. 'gaussian' weighs all prototypes: where
+   * a sample tells that others than the nearest have more than 1e-4 of the weight (for a label by owners: enough to change it),
+   * a row is compared with all; measured, probabilities were within 2e-4. `predict`, `score` and probabilities use it,
    * phase 1 of a clusterer, or of a regressor that does not start 'joint', and with `negativeSampling` the choice of hard
    * negatives in `finetune`. Exact in any case, for lack of an order that an index could follow: rows with a feature mask, sparse
    * rows, `transform`, probabilities of clusters, evaluation, 'lloyd'. Default 'auto' with an `index`, else false.

@@ -20,6 +20,14 @@ interface HeadSample {
   readonly rows: Float32Array;
 }
 
+/** Shares of a softmax, which add up to 1. */
+export interface Split {
+  /** Of each candidate. */
+  readonly weights: readonly number[];
+  /** Of all prototypes that are none, estimated. */
+  readonly others: number;
+}
+
 export class LeftOut {
   private readonly logBandwidth: NdArray;
   private readonly bias: NdArray;
@@ -44,16 +52,16 @@ export class LeftOut {
   }
 
   /**
-   * The share of a row's softmax in one head that is not with its candidates, relative to that of the `shared` largest ones
-   * (−1: all). `x` is the scaled row; `distances` are those of the index to the places `candidates`.
+   * How the softmax of a head falls on a row's candidates, of which the `shared` largest count (−1: all), and on others. `x` is the
+   * scaled row; `distances` are those of the index to the places `candidates`, the nearest first.
    */
-  share(
+  split(
     head: number,
     x: Float32Array,
     candidates: ArrayLike<number>,
     distances: ArrayLike<number>,
     shared: number,
-  ): number {
+  ): Split {
     const { space, first, count, places, rows } = this.heads[head] as HeadSample;
     const logit = (k: number, distance: number): number =>
       (this.bias.data[first + k] as number) -
@@ -66,19 +74,26 @@ export class LeftOut {
       own.add(k);
       logits.push(logit(k, distances[i] as number));
     }
-    logits.sort((a, b) => b - a);
-    const peak = logits[0] as number;
+    const sorted = logits.slice().sort((a, b) => b - a);
+    const [peak, last] = [sorted[0] as number, sorted[shared < 0 ? sorted.length - 1 : shared - 1] as number];
+    const weights = logits.map((l) => (l >= last ? Math.exp(l - peak) : 0));
     let kept = 0;
-    for (const l of shared < 0 ? logits : logits.slice(0, shared)) kept += Math.exp(l - peak);
+    for (const w of weights) kept += w;
     const row = intoSpace(space, x);
     const measure = measures[space.distance];
-    let [rest, seen] = [0, 0];
+    let [far, seen] = [0, 0];
     places.forEach((k, i) => {
       if (own.has(k)) return;
       seen++;
-      rest += Math.exp(logit(k, measure(row, 0, rows, i * row.length, row.length)) - peak);
+      far += Math.exp(logit(k, measure(row, 0, rows, i * row.length, row.length)) - peak);
     });
-    return seen > 0 ? (rest * (count - own.size)) / seen / kept : 0;
+    // Few of the sample lie just behind the candidates: those are taken to hold what the farthest quarter of them does.
+    let others = seen > 0 ? (far * (count - own.size)) / seen : 0;
+    if (own.size < count)
+      for (let i = Math.floor(0.75 * logits.length); i < logits.length; i++)
+        others += Math.exp((logits[i] as number) - peak);
+    const total = kept + others;
+    return { weights: weights.map((w) => w / total), others: others / total };
   }
 }
 

@@ -2,12 +2,13 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
-import { estimators, expectError, type Model, tasks } from '../estimators/testing.js';
+import { backend, estimators, expectError, type Model, tasks } from '../estimators/testing.js';
+import type { Graph } from '../graph/ir.js';
 import type { Distance } from '../method/similarity.js';
 import type { Task } from '../model/options.js';
 import { Random } from '../random.js';
 import { exactIndex } from './exact-index.js';
-import { LeftOut } from './left-out.js';
+import { LeftOut, type Split } from './left-out.js';
 
 const [count, columns] = [240, 4];
 const random = new Random(3);
@@ -136,16 +137,45 @@ describe('the softmax of all prototypes', () => {
     async ({ task, ...options }) => {
       const { indexed, whole, calls } = pair(task, options);
       reach([indexed, whole], options.distance === 'euclidean' ? 3.5 : 4);
-      const share = vi.spyOn(LeftOut.prototype, 'share');
+      const split = vi.spyOn(LeftOut.prototype, 'split');
       const answer = await readAll(indexed);
-      const shares = share.mock.results.map(({ value }) => value as number);
-      share.mockRestore();
+      const shares = split.mock.results.map(({ value }) => (value as Split).others);
+      split.mockRestore();
       // Most are answered by the index, within its stated error.
       expect(shares.filter((s) => s <= 1e-4).length).toBeGreaterThan(0.8 * shares.length);
       expect(calls).toContain(`search ${X.length}`);
       expectSame(answer, await readAll(whole), 1e-4);
     },
   );
+
+  it('gives the class that no others can catch up with, though they have a share', async () => {
+    const fed: string[][] = [];
+    const watching = {
+      ...backend,
+      compile: (graph: Graph) => {
+        fed.push(graph.inputs.map(({ name }) => name));
+        return backend.compile(graph);
+      },
+    };
+    const sides = { owners: prototypes.map((p) => ((p[0] as number) > 0 ? 'right' : 'left')) };
+    const options = { prototypeTargets: 'owners', initMode: { prototypes, ...sides } };
+    const { indexed, whole } = pair('classifier', { ...options, backend: watching });
+    reach([indexed, whole], 1.9);
+    const split = vi.spyOn(LeftOut.prototype, 'split');
+    const clear = X.filter(([a]) => Math.abs(a as number) > 0.5);
+    const { data } = await indexed.predict(clear);
+    const shares = split.mock.results.map(({ value }) => (value as Split).others);
+    split.mockRestore();
+    expect(shares.filter((s) => s > 1e-4).length).toBeGreaterThan(0.6 * shares.length);
+    // Every row by the index: no graph of all prototypes was asked for.
+    expect(fed.length).toBeGreaterThan(0);
+    expect(fed.every((names) => names.includes('offsets'))).toBe(true);
+    expect(data).toEqual((await whole.predict(clear)).data);
+    expect(fed.some((names) => !names.includes('offsets'))).toBe(true);
+    // Close calls are for all prototypes.
+    const close = X.filter(([a]) => Math.abs(a as number) < 0.1);
+    expect((await indexed.predict(close)).data).toEqual((await whole.predict(close)).data);
+  });
 
   it('is asked of all prototypes where they are wide', async () => {
     const { indexed, whole } = pair('regressor', {});
@@ -306,6 +336,14 @@ describe('without the index are', () => {
       expect((await model.predict(x)).data).toEqual((await whole.predict(x)).data);
       expect(calls.filter((call) => call === 'search 5').length).toBe(searches);
     }
+  });
+
+  it("softmaxes over a few thousand prototypes with 'auto'", async () => {
+    const { index, calls } = exactIndex();
+    const targets = uniform(5000, 1);
+    const model = estimators.regressor.make({ initMode: { prototypes: uniform(5000, 2), targets }, index });
+    await model.predict(uniform(2, 2));
+    expect(calls).toEqual([]);
   });
 
   it("models whose index lacks their distance, with 'auto'", async () => {

@@ -24,6 +24,8 @@ const [blockRows, blockCandidates] = [64, 4096];
 const chunkRows = 4096;
 /** Share of a softmax that may be missing from an answer. */
 const mostLeftOut = 1e-4;
+/** Times what others have, as it is estimated, by which a class has to lead: more of it no other class can gain. */
+const doubt = 2;
 
 /** States are replaced, never written to: what stands for one stays right. */
 const samples: WeakMap<ModelState, LeftOut> = /* @__PURE__ */ new WeakMap();
@@ -39,7 +41,7 @@ export async function readNearest(
   if (!context.search || !canSearch(x, mask)) return null;
   const spec = specOf(context, state, false);
   const need = needOf(spec, name);
-  const keeper = need && keeperFor(context, spec.prototypes / spec.heads);
+  const keeper = need && keeperFor(context, spec.prototypes / spec.heads, need.shared !== undefined);
   if (!need || !keeper) return null;
   const size = Math.max(1, Math.min(blockRows, Math.floor(blockCandidates / need.count)));
   const out = new Answers(x.rows);
@@ -52,7 +54,7 @@ export async function readNearest(
     if (!found) return null;
     const served: number[] = [];
     const others: number[] = [];
-    const serves = servedRows(context, state, spec, need, scaled, found);
+    const serves = servedRows(context, state, spec, need, name, scaled, found);
     for (let row = 0; row < raw.rows; row++) (serves(row) ? served : others).push(row);
     for (let at = 0; at < served.length; at += size) {
       const rows = served.slice(at, at + size);
@@ -94,26 +96,49 @@ const takeFound = ({ indices, shape: [, count] }: Neighbours, rows: readonly num
 function servedRows(
   { options }: Context,
   state: ModelState,
-  { columns }: GridSpec,
+  { columns, head, prototypes, heads }: GridSpec,
   { least, shared }: Need,
+  name: string,
   scaled: Rows,
   found: readonly Neighbours[],
 ): (row: number) => boolean {
-  let sample: LeftOut | undefined;
-  if (shared !== undefined) {
-    const { logBandwidth, bias } = state.arrays as { logBandwidth: NdArray; bias: NdArray };
-    sample = samples.get(state) ?? new LeftOut(options.distance, indexedOf(state.arrays), logBandwidth, bias);
-    samples.set(state, sample);
-  }
-  return (row) =>
-    found.every(({ indices, distances, shape: [, count] }, head) => {
-      const [from, to] = [row * count, (row + 1) * count];
+  const enough = (row: number): boolean =>
+    found.every(({ indices, shape: [, count] }) => (indices[row * count + least - 1] as number) >= 0);
+  if (shared === undefined) return enough;
+  const { logBandwidth, bias, owners } = state.arrays;
+  const sample =
+    samples.get(state) ??
+    new LeftOut(options.distance, indexedOf(state.arrays), logBandwidth as NdArray, bias as NdArray);
+  samples.set(state, sample);
+  const voters = name === 'label' && head.code === null ? owners?.data : undefined;
+  return (row) => {
+    if (!enough(row)) return false;
+    const x = scaled.data.subarray(row * columns, (row + 1) * columns);
+    const votes = new Map<number, number>();
+    let [others, most] = [0, 0];
+    for (const [h, { indices, distances, shape }] of found.entries()) {
+      const [from, to] = [row * shape[1], (row + 1) * shape[1]];
       const own = indices.subarray(from, to);
-      if ((own[least - 1] as number) < 0) return false;
-      if (!sample || shared === undefined) return true;
-      const x = scaled.data.subarray(row * columns, (row + 1) * columns);
-      return sample.share(head, x, own, distances.subarray(from, to), shared) <= mostLeftOut;
-    });
+      const split = sample.split(h, x, own, distances.subarray(from, to), shared);
+      others += split.others;
+      most = Math.max(most, split.others);
+      split.weights.forEach((weight, i) => {
+        const owner = voters?.[h * (prototypes / heads) + (own[i] as number)] as number;
+        if (voters) votes.set(owner, (votes.get(owner) ?? 0) + weight);
+      });
+    }
+    return most <= mostLeftOut || (voters !== undefined && lead(votes) > doubt * others);
+  };
+}
+
+/** How far the largest is ahead of the next. */
+function lead(votes: ReadonlyMap<number, number>): number {
+  let [best, second] = [0, 0];
+  for (const vote of votes.values()) {
+    if (vote > best) [best, second] = [vote, best];
+    else if (vote > second) second = vote;
+  }
+  return best - second;
 }
 
 async function readBlock(

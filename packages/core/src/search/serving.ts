@@ -13,13 +13,15 @@ import type { IndexKeeper } from './keeper.js';
  * batches of rows for answers by routing from about 5,000; batches for the nearest cluster alone, one product, from about 30,000.
  */
 export const crossover = 4096;
+/** The same of 'gaussian': rows that are compared with all prototypes after all have searched in vain, which has to be little beside. */
+const softCrossover = 4 * crossover;
 
 /** Neighbours that are looked at for each one that is wanted, and at least. */
 const oversample = 4;
 export const fewest = 16;
 /**
- * The same for the softmax of 'gaussian', which weighs all prototypes: the nearest 64 hold the whole of it but for 1e-4 as soon as
- * bandwidths are narrow beside the distances between prototypes; `leftOut` finds the rows of which that is not true.
+ * The same for the softmax of 'gaussian', which weighs all prototypes: the nearest 64 hold nearly the whole of it where bandwidths
+ * are narrow beside the distances between prototypes; `LeftOut` finds the rows of which that is not true.
  */
 const softest = 64;
 
@@ -54,9 +56,10 @@ export function needOf({ head, routing, heads, prototypes }: GridSpec, name: str
 export function keeperFor(
   { search, options }: Pick<Context, 'search' | 'options'>,
   perHead: number,
+  softmax = false,
 ): IndexKeeper | undefined {
   if (!search || search.refused || options.useIndex === false) return undefined;
-  return options.useIndex === true || perHead >= crossover ? search : undefined;
+  return options.useIndex === true || perHead >= (softmax ? softCrossover : crossover) ? search : undefined;
 }
 
 /** Rows that an index can take: dense ones without a mask, for what is missing lies nowhere. */
