@@ -60,6 +60,11 @@ const stories: Readonly<Record<string, Story>> = {
     ceiling: 8_500,
     external: ['@fkm/core', ...runtimes],
   },
+  'index-hnsw: own code': {
+    source: `export { hnswIndex } from '@fkm/index-hnsw';`,
+    ceiling: 10_800,
+    external: ['@fkm/core'],
+  },
 };
 
 /** Bundles for a browser: a Node built-in among the imports fails the story. */

@@ -7,6 +7,7 @@ import { type BackendName, backendNames } from './backends.ts';
 import { benchClasses, benchManyClasses, type ClassesOptions, type ManyClassesOptions } from './classes.ts';
 import { benchDeploy, type DeployOptions } from './deploy.ts';
 import { Failure } from './failure.ts';
+import { benchIndex, type IndexOptions } from './index-search.ts';
 import { benchInertia, clusteredSets, type InertiaOptions } from './inertia.ts';
 import { benchLloyd } from './lloyd.ts';
 import { benchMasks } from './masks.ts';
@@ -49,7 +50,12 @@ function toOptions(text: string): Readonly<Record<string, unknown>> {
 const seedsOption = (): Option =>
   new Option('--seeds <list>', 'several seeds, 0,1,2: means').argParser(toSeeds).conflicts('seed');
 
-const cases = { assign: benchAssign, lloyd: benchLloyd, 'train-step': benchTrainStep } as const;
+const cases = {
+  assign: benchAssign,
+  index: benchIndex,
+  lloyd: benchLloyd,
+  'train-step': benchTrainStep,
+} as const;
 
 const program = new Command('bench')
   .description('Speed and accuracy of @fkm/*. The last lines printed are one JSON object a result.')
@@ -105,7 +111,9 @@ program
   .addOption(new Option('--case <name>', 'what is timed').choices(Object.keys(cases)).makeOptionMandatory())
   .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
   .option('--rounds <n>', 'rounds that count', toCount, 11)
-  .action(async (options: SpeedFlags) => cases[options.case](options.backend, options.rounds));
+  .option('--prototypes <list>', 'how many prototypes, of case index', toCounts, [1000, 10_000, 100_000])
+  .option('--columns <list>', 'how many columns, of case index', toCounts, [32, 128])
+  .action(async (options: SpeedFlags) => cases[options.case](options.backend, options.rounds, options));
 
 program
   .command('deploy')
@@ -154,7 +162,7 @@ interface ClassesFlags extends ClassesOptions, Omit<ManyClassesOptions, 'folder'
   readonly data: string;
 }
 
-interface SpeedFlags {
+interface SpeedFlags extends IndexOptions {
   readonly case: keyof typeof cases;
   readonly backend: BackendName;
   readonly rounds: number;

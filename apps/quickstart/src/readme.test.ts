@@ -30,7 +30,14 @@ async function run(source: string, name: string): Promise<string> {
   return stdout;
 }
 
-const readmes = ['.', 'packages/core', 'packages/onnx', 'packages/backend-onnx', 'packages/backend-tfjs'];
+const readmes = [
+  '.',
+  'packages/core',
+  'packages/onnx',
+  'packages/backend-onnx',
+  'packages/backend-tfjs',
+  'packages/index-hnsw',
+];
 
 describe('READMEs', { timeout: 60_000 }, () => {
   it.each(readmes)('of %s', async (place) => {

@@ -12,13 +12,14 @@ import {
   recall,
   rowOf,
   rowsNear,
+  sameBytes,
   sigma,
   somePoints,
 } from './testing.js';
 
 /** So many that the portable engine walks, in place of a scan. */
 const count = 2000;
-const rowCount = 60;
+const rowCount = 40;
 
 const none: Points = { data: new Float32Array(0), shape: [0, 3] };
 const points = (...rows: number[][]): Points => ({
@@ -189,7 +190,7 @@ export function describeEngine(name: string, options: HnswOptions, distances: re
       await again.load(bytes);
       expect(again.size).toBe(index.size);
       expect(await again.search(rows, 5)).toEqual(await index.search(rows, 5));
-      expect(await again.save()).toEqual(bytes);
+      expect(sameBytes(await again.save(), bytes)).toBe(true);
       await index.remove([0]);
       expect(again.size).toBe(count - 2);
       await again.update([4], { data: all.data.subarray(0, 9), shape: [1, 9] });
@@ -203,7 +204,7 @@ export function describeEngine(name: string, options: HnswOptions, distances: re
     it('is the same twice', async () => {
       const all = somePoints('clustered', 500, 5, 11);
       const [a, b] = [await built(own, all), await built(own, all)];
-      expect(await a.save()).toEqual(await b.save());
+      expect(sameBytes(await a.save(), await b.save())).toBe(true);
       expect(await a.search(all, 3)).toEqual(await b.search(all, 3));
     });
   });

@@ -37,16 +37,31 @@ type Measure = (
   out: number,
 ) => void;
 
+/** What is used of WebAssembly, whose types come with those of pages, which programs on Node do not have. */
+interface Wasm {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Memory: new (options: { readonly initial: number }) => Memory;
+  readonly Instance: new (
+    module: object,
+    imports: { readonly env: { readonly memory: Memory } },
+  ) => { readonly exports: Readonly<Record<string, unknown>> };
+}
+interface Memory {
+  readonly buffer: ArrayBuffer;
+}
+
 const pageBytes = 65536;
 const maxPages = 65536;
-let compiled: WebAssembly.Module | null | undefined;
+let compiled: object | null | undefined;
+
+const wasm = (): Wasm => (globalThis as unknown as { readonly WebAssembly: Wasm }).WebAssembly;
 
 /** Compiled once; null where WebAssembly or its SIMD is missing. */
-function wasmModule(): WebAssembly.Module | null {
+function wasmModule(): object | null {
   if (compiled === undefined) {
     try {
       const bytes = Uint8Array.from(atob(kernelBytes.trim()), (char) => char.charCodeAt(0));
-      compiled = new WebAssembly.Module(bytes);
+      compiled = new (wasm().Module)(bytes);
     } catch {
       compiled = null;
     }
@@ -88,8 +103,8 @@ function openWasm(distance: Distance, count: number, width: number): Kernel {
       'index-hnsw',
     );
   }
-  const instance = new WebAssembly.Instance(wasmModule() as WebAssembly.Module, { env: { memory } });
-  const measure = instance.exports[distance] as unknown as Measure;
+  const instance = new (wasm().Instance)(wasmModule() as object, { env: { memory } });
+  const measure = instance.exports[distance] as Measure;
   return {
     name: 'wasm-simd',
     width,
@@ -102,9 +117,9 @@ function openWasm(distance: Distance, count: number, width: number): Kernel {
   };
 }
 
-function tryMemory(pages: number): WebAssembly.Memory | null {
+function tryMemory(pages: number): Memory | null {
   try {
-    return new WebAssembly.Memory({ initial: pages });
+    return new (wasm().Memory)({ initial: pages });
   } catch {
     return null;
   }

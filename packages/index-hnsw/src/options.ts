@@ -124,6 +124,6 @@ function expectOneOf(option: string, value: unknown, allowed: readonly unknown[]
   );
 }
 
-/** Candidates of a search where nothing is said. */
+/** Candidates of a search where nothing is said: 36 of a thousand points, 72 of a million. */
 export const defaultEf = (size: number): number =>
-  Math.max(32, Math.ceil(16 * Math.log10(Math.max(1, size))));
+  Math.max(24, Math.ceil(12 * Math.log10(Math.max(1, size))));

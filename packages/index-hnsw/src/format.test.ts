@@ -1,0 +1,99 @@
+// Files that somebody changed, with a checksum that fits: nothing of them may lead out of the arrays.
+
+import { describe, expect, it } from 'vitest';
+import { frameBytes, seal, viewOf } from './bytes.js';
+import { hnswIndex } from './index.js';
+import { seeded, somePoints } from './testing.js';
+
+const points = somePoints('clustered', 90, 3, 1);
+const own = { m: 3, efConstruction: 20, ef: 2 };
+
+async function saved(): Promise<Uint8Array> {
+  const index = hnswIndex(own);
+  await index.build(points);
+  await index.remove([1, 2]);
+  return index.save();
+}
+
+const reseal = (bytes: Uint8Array): Uint8Array => seal(bytes, 'fkm-hnsw', 1);
+
+/** What load says, or null where it takes the bytes; then every search has to end. */
+async function verdict(bytes: Uint8Array): Promise<string | null> {
+  const index = hnswIndex(own);
+  try {
+    await index.load(bytes);
+  } catch (error) {
+    expect(error).toMatchObject({ kind: 'format' });
+    return (error as Error).message;
+  }
+  const { indices } = await index.search(points, 3, { ef: 2 });
+  expect(Math.max(...indices)).toBeLessThan(90);
+  await index.refresh();
+  return null;
+}
+
+describe('a file with a checksum that fits', () => {
+  it('is read as it was written', async () => {
+    expect(await verdict(reseal(await saved()))).toBeNull();
+  });
+
+  const [head, levels] = [frameBytes, frameBytes + 32];
+  const ground = levels + 92 + 90 * 4;
+  it.each<[string, number, number, string]>([
+    ['a distance that is unknown', head, 7, 'a distance that is unknown here'],
+    ['more places than it holds', head + 4, 2 ** 31 - 1, 'they end at'],
+    ['fewer than none', head + 4, -5, 'K is -5'],
+    ['no columns', head + 8, 0, 'D is 0'],
+    ['more columns than it holds', head + 8, 2 ** 31 - 1, 'they end at'],
+    ['no links', head + 12, 0, 'm is 0'],
+    ['other numbers of links', head + 12, 2, 'bytes, should have'],
+    ['no candidates', head + 16, 0, 'efConstruction is 0'],
+    ['an entry that is nowhere', head + 20, 90, 'its entry is 90'],
+    ['no entry', head + 20, -1, 'its entry is -1'],
+    ['a link to nowhere', ground, 90, 'place 0 is linked to 90 on level 0'],
+    ['a link to the place itself', ground, 0, 'place 0 is linked to 0'],
+    ['a link after the end of a list', ground, -1, 'place 0 is linked to'],
+    ['a link below none', ground, -2, 'place 0 is linked to -2'],
+    ['a drift that is no number', levels + 92, 0x7fc00000, 'place 0 has drift NaN'],
+  ])('and %s', async (_, at, value, message) => {
+    const bytes = await saved();
+    viewOf(bytes).setInt32(at, value, true);
+    expect(await verdict(reseal(bytes))).toContain(message);
+  });
+
+  it('and a state, a level, a number that no index has', async () => {
+    const changed = async (change: (bytes: Uint8Array) => void): Promise<string | null> => {
+      const bytes = await saved();
+      change(bytes);
+      return verdict(reseal(bytes));
+    };
+    expect(await changed((bytes) => bytes.fill(3 << 5, levels, levels + 1))).toContain(
+      'place 0 is in state 3',
+    );
+    expect(await changed((bytes) => bytes.fill(31, levels, levels + 1))).toContain('place 0 has level 31');
+    expect(await changed((bytes) => bytes.fill(0xff, bytes.length - 4))).toContain('place 89 has NaN');
+    expect(await changed((bytes) => bytes.fill(2 << 5, levels + 1, levels + 2))).toContain(
+      'place 1 is linked to',
+    );
+  });
+
+  it('ends in an answer or a FormatError, whatever 1500 changes are', async () => {
+    const bytes = await saved();
+    const uniform = seeded(2);
+    const below = (n: number): number => Math.floor(uniform() * n);
+    let refused = 0;
+    for (let round = 0; round < 1500; round++) {
+      let copy = bytes.slice();
+      const graphBytes = copy.length - points.data.byteLength;
+      for (let n = below(3); n >= 0; n--) {
+        const at = frameBytes + below(graphBytes - frameBytes - 4);
+        if (uniform() < 0.5) copy[at] = below(256);
+        else viewOf(copy).setInt32(at - (at % 4), below(94) - 2, true);
+      }
+      if (uniform() < 0.1) copy = copy.slice(0, frameBytes + below(copy.length - frameBytes));
+      if ((await verdict(reseal(copy))) !== null) refused++;
+    }
+    expect(refused).toBeGreaterThan(500);
+    expect(refused).toBeLessThan(1500);
+  });
+});
