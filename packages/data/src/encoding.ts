@@ -1,0 +1,130 @@
+// From named columns to the columns of X: numbers as they are, texts one-hot or as a number. What was settled is a plain
+// object, for the next source of the same kind and for rows at prediction.
+
+import type { FlatMatrix } from '@fkm/core';
+import { dataError, formatError, optionError } from './errors.js';
+
+/** How one column becomes columns of X. */
+export type FeatureEncoding =
+  | { readonly column: string; readonly kind: 'number' }
+  /** A column of X for each category, 1 where the row has it; or one column with the category's place, from 0. */
+  | { readonly column: string; readonly kind: 'oneHot' | 'ordinal'; readonly categories: readonly string[] };
+
+/** JSON: kept beside a model, it makes the same X of other rows. */
+export interface Encoding {
+  readonly version: 1;
+  readonly features: readonly FeatureEncoding[];
+}
+
+export type Missing = 'error' | 'mask';
+
+export const widthOf = (feature: FeatureEncoding): number =>
+  feature.kind === 'oneHot' ? feature.categories.length : 1;
+
+/** Names of the columns of X: 'age', 'colour=red', 'colour=blue'. */
+export const columnsOf = ({ features }: Encoding): string[] =>
+  features.flatMap((feature) =>
+    feature.kind === 'oneHot'
+      ? feature.categories.map((category) => `${feature.column}=${category}`)
+      : [feature.column],
+  );
+
+/** The place of each category. */
+export const placesOf = ({ categories }: { readonly categories: readonly string[] }): Map<string, number> =>
+  new Map(categories.map((category, place) => [category, place]));
+
+/** An encoding that was stored. Errors: FormatError. */
+export function checkEncoding(given: unknown, call: string): Encoding {
+  const { version, features } = (given ?? {}) as Partial<Encoding>;
+  const texts = (list: unknown): boolean =>
+    Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === 'string');
+  const whole = (feature: Partial<FeatureEncoding> | null): boolean =>
+    typeof feature?.column === 'string' &&
+    (feature.kind === 'number' ||
+      ((feature.kind === 'oneHot' || feature.kind === 'ordinal') &&
+        texts((feature as { categories?: unknown }).categories)));
+  if (version === 1 && Array.isArray(features) && features.length > 0 && features.every(whole))
+    return given as Encoding;
+  throw formatError(`${call}: encoding is none that a source of this version has; pass source.encoding.`, {
+    argument: 'encoding',
+  });
+}
+
+export interface EncodeOptions {
+  /** What a value that is missing becomes: an error, or a masked feature. Default 'error'. */
+  readonly missing?: Missing | undefined;
+  /** The same for a text that is none of the categories. Default 'error'. */
+  readonly unknown?: Missing | undefined;
+}
+
+/**
+ * X [N, D] of objects by an encoding, with its mask where `missing` or `unknown` is 'mask': for rows at prediction.
+ * Errors: DataError with row and column; FormatError for an encoding that is none.
+ */
+export function encodeRows(
+  encoding: Encoding,
+  rows: readonly Readonly<Record<string, unknown>>[],
+  options: EncodeOptions = {},
+): { readonly X: FlatMatrix; readonly featureMask?: FlatMatrix } {
+  const { features } = checkEncoding(encoding, 'encodeRows');
+  const { missing = 'error', unknown = 'error' } = options;
+  for (const [option, value] of Object.entries({ missing, unknown }))
+    checkPolicy(option, value, 'encodeRows');
+  const D = features.reduce((sum, feature) => sum + widthOf(feature), 0);
+  const data = new Float32Array(rows.length * D);
+  const mask = missing === 'mask' || unknown === 'mask' ? new Float32Array(data.length).fill(1) : undefined;
+  let first = 0;
+  for (const feature of features) {
+    const width = widthOf(feature);
+    const places = feature.kind === 'number' ? undefined : placesOf(feature);
+    rows.forEach((row, i) => {
+      const at = i * D + first;
+      const given = row[feature.column];
+      const absent = given === null || given === undefined || Number.isNaN(given);
+      const place = absent ? -1 : places ? (places.get(String(given)) ?? -1) : Number(given);
+      if (absent || (places && place < 0)) {
+        refuse('encodeRows', absent ? missing : unknown, feature.column, i, absent ? null : String(given));
+        mask?.fill(0, at, at + width);
+      } else if (Number.isNaN(place)) {
+        throw dataError(
+          `encodeRows: column '${feature.column}' is '${given}' in row ${i}, and should be a number.`,
+          {
+            column: feature.column,
+            row: i,
+            value: given,
+          },
+        );
+      } else if (feature.kind === 'oneHot') data[at + place] = 1;
+      else data[at] = place;
+    });
+    first += width;
+  }
+  const shape = [rows.length, D] as const;
+  return { X: { data, shape }, ...(mask ? { featureMask: { data: mask, shape } } : {}) };
+}
+
+/** Errors: OptionError. */
+export function checkPolicy(option: string, value: unknown, call: string): void {
+  if (value === 'error' || value === 'mask') return;
+  throw optionError(`${call}: ${option} is ${String(value)}; allowed is 'error', 'mask'.`, { option, value });
+}
+
+/** Errors: DataError where the value may not be missing, or not be another category. */
+export function refuse(
+  call: string,
+  policy: Missing,
+  column: string,
+  row: number,
+  text: string | null,
+): void {
+  if (policy === 'mask') return;
+  const [what, remedy] =
+    text === null
+      ? ['is missing', "fill it in, or pass missing: 'mask'"]
+      : [`is '${text}', which is none of its categories,`, "extend the encoding, or pass unknown: 'mask'"];
+  throw dataError(`${call}: column '${column}' ${what} in row ${row}; ${remedy}.`, {
+    column,
+    row,
+    value: text,
+  });
+}

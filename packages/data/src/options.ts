@@ -1,0 +1,227 @@
+// The options that all sources share, and the plan that they make of a table's fields.
+
+import type { Encoding, FeatureEncoding, Missing } from './encoding.js';
+import { checkEncoding, checkPolicy } from './encoding.js';
+import { optionError } from './errors.js';
+import type { Field, Table, Wanted } from './table.js';
+
+export interface SourceOptions {
+  /** Columns that are features, in this order. Default: all that are neither target nor weight. */
+  readonly features?: readonly string[] | undefined;
+  /** The column that y is of: texts are labels, numbers are numbers; or several columns of numbers [B, T]. */
+  readonly target?: string | readonly string[] | undefined;
+  /** The column of sample weights. */
+  readonly weight?: string | undefined;
+  /** What NULL, NaN and empty cells of features become: an error, or masked features. Default 'error'. */
+  readonly missing?: Missing | undefined;
+  /** The same for a text that is none of its column's categories. Default 'error'. */
+  readonly unknown?: Missing | undefined;
+  /** What texts among the features become. Default 'oneHot'. */
+  readonly text?: 'oneHot' | 'ordinal' | 'error' | undefined;
+  /** `source.encoding` of another source, in place of `features`, `text` and a look at the categories. */
+  readonly encoding?: Encoding | undefined;
+  /** Rows of a batch. Default 10,240. */
+  readonly batchRows?: number | undefined;
+  /** Mixes rows within a buffer of so many, in the same way in every iteration. Default: the order of the source. */
+  readonly shuffle?: { readonly rows: number; readonly seed?: number | undefined } | undefined;
+  /** Batches read ahead while others train. Default 2. */
+  readonly prefetch?: number | undefined;
+  /** Stops reading with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const defaults = { batchRows: 10240, prefetch: 2 } as const;
+
+const names: readonly (keyof SourceOptions)[] = [
+  'features',
+  'target',
+  'weight',
+  'missing',
+  'unknown',
+  'text',
+  'encoding',
+  'batchRows',
+  'shuffle',
+  'prefetch',
+  'signal',
+];
+
+const isName = (v: unknown): boolean => typeof v === 'string' && v !== '';
+const isNames = (v: unknown): boolean => Array.isArray(v) && v.length > 0 && v.every(isName);
+const isCount = (least: number) => (v: unknown) => Number.isSafeInteger(v) && (v as number) >= least;
+
+const rules: Readonly<Record<string, { readonly allowed: string; accepts(v: unknown): boolean }>> = {
+  features: { allowed: 'a list of column names', accepts: isNames },
+  target: { allowed: 'a column name or a list of them', accepts: (v) => isName(v) || isNames(v) },
+  weight: { allowed: 'a column name', accepts: isName },
+  text: {
+    allowed: "'oneHot', 'ordinal', 'error'",
+    accepts: (v) => ['oneHot', 'ordinal', 'error'].includes(v as string),
+  },
+  batchRows: { allowed: 'a positive integer', accepts: isCount(1) },
+  prefetch: { allowed: 'an integer of at least 0', accepts: isCount(0) },
+  shuffle: {
+    allowed: '{ rows, seed } of integers',
+    accepts: (v) => {
+      const { rows, seed = 0 } = (v ?? {}) as { rows?: unknown; seed?: unknown };
+      return isCount(1)(rows) && isCount(0)(seed);
+    },
+  },
+  signal: {
+    allowed: 'an AbortSignal',
+    accepts: (v) => typeof v === 'object' && v !== null && 'throwIfAborted' in v,
+  },
+};
+
+/** Errors: OptionError for a name that no source knows, or a value that it cannot take. */
+export function checkOptions(options: object, call: string, more: readonly string[] = []): void {
+  const known: readonly string[] = [...more, ...names];
+  for (const [option, value] of Object.entries(options)) {
+    if (!known.includes(option)) {
+      throw optionError(`${call}: there is no option ${option}; there are ${known.join(', ')}.`, { option });
+    }
+    if (value === undefined) continue;
+    if (option === 'missing' || option === 'unknown') checkPolicy(option, value, call);
+    const rule = rules[option];
+    if (!rule || rule.accepts(value)) continue;
+    const got =
+      typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
+    throw optionError(`${call}: ${option} is ${got}; allowed is ${rule.allowed}.`, { option, value });
+  }
+}
+
+/** What is read of a table, and what becomes of it. */
+export interface Plan {
+  readonly encoding: Encoding;
+  /** The features' columns, then the targets', then the weight's. */
+  readonly wanted: readonly Wanted[];
+  readonly targets: readonly Field[];
+  /** Several targets, or a list of one, are a matrix. */
+  readonly targetMatrix: boolean;
+  readonly weighted: boolean;
+  readonly missing: Missing;
+  readonly unknown: Missing;
+}
+
+/** Errors: OptionError for columns that are not there, or of a kind that cannot be used; DataError where a text column is empty. */
+export async function planOf(table: Table, options: SourceOptions): Promise<Plan> {
+  const { name: call, fields } = table;
+  const byName = new Map(fields.map((field) => [field.name, field]));
+  const find = (option: string, name: string, kinds: readonly Field['kind'][]): Field => {
+    const field = byName.get(name);
+    if (!field) {
+      throw optionError(
+        `${call}: ${option} names '${name}'; the columns are ${[...byName.keys()].join(', ')}.`,
+        {
+          option,
+          value: name,
+        },
+      );
+    }
+    if (kinds.includes(field.kind)) return field;
+    throw optionError(
+      `${call}: ${option} names '${name}', whose type is ${field.type}; leave it out, or cast it to numbers or texts in a query.`,
+      { option, value: name, type: field.type },
+    );
+  };
+  const { target, weight, missing = 'error', unknown = 'error', text = 'oneHot' } = options;
+  const targetNames = target === undefined ? [] : typeof target === 'string' ? [target] : target;
+  const several = typeof target === 'object';
+  const targets = targetNames.map((name) =>
+    find('target', name, several ? ['number', 'integer'] : ['number', 'integer', 'text']),
+  );
+  const taken = [...targetNames, ...(weight === undefined ? [] : [weight])];
+  if (weight !== undefined) find('weight', weight, ['number', 'integer']);
+  const encoding = options.encoding
+    ? checkEncoding(options.encoding, call)
+    : await learnEncoding(
+        table,
+        (options.features ?? fields.map(({ name }) => name).filter((name) => !taken.includes(name))).map(
+          (name) => find('features', name, ['number', 'integer', 'text']),
+        ),
+        text,
+      );
+  for (const { column, kind } of encoding.features)
+    find('encoding', column, kind === 'number' ? ['number', 'integer'] : ['text', 'integer', 'number']);
+  return {
+    encoding,
+    wanted: [
+      ...encoding.features.map(
+        ({ column, kind }): Wanted => ({ name: column, as: kind === 'number' ? 'float32' : 'text' }),
+      ),
+      ...targets.map(
+        ({ name, kind }): Wanted => ({
+          name,
+          as: kind === 'text' ? 'text' : kind === 'integer' && !several ? 'float64' : 'float32',
+        }),
+      ),
+      ...(weight === undefined ? [] : [{ name: weight, as: 'float32' } as const]),
+    ],
+    targets,
+    targetMatrix: several,
+    weighted: weight !== undefined,
+    missing,
+    unknown,
+  };
+}
+
+/** Categories in the order of their code units. Errors: OptionError. */
+async function learnEncoding(
+  table: Table,
+  fields: readonly Field[],
+  text: NonNullable<SourceOptions['text']>,
+): Promise<Encoding> {
+  const { name: call } = table;
+  if (fields.length === 0)
+    throw optionError(`${call}: there are no columns left to be features.`, { option: 'features' });
+  const texts = fields.filter(({ kind }) => kind === 'text').map(({ name }) => name);
+  if (text === 'error' && texts.length > 0) {
+    throw optionError(
+      `${call}: column '${texts[0]}' has texts; leave it out of features, or pass text: 'oneHot'.`,
+      {
+        option: 'text',
+        value: texts[0],
+      },
+    );
+  }
+  const distinct = texts.length > 0 ? await categoriesOf(table, texts) : [];
+  const features = fields.map(({ name, kind }): FeatureEncoding => {
+    if (kind !== 'text' || text === 'error') return { column: name, kind: 'number' };
+    const categories = [...(distinct[texts.indexOf(name)] as readonly string[])].sort();
+    if (categories.length > 0) return { column: name, kind: text, categories };
+    throw optionError(`${call}: column '${name}' has no text in any row; leave it out of features.`, {
+      option: 'features',
+      value: name,
+    });
+  });
+  return { version: 1, features };
+}
+
+/** More categories than this are names or ids, not categories. */
+export const mostCategories = 10_000;
+
+async function categoriesOf(table: Table, texts: readonly string[]): Promise<readonly (readonly string[])[]> {
+  const tooMany = (name: string): never => {
+    throw optionError(
+      `${table.name}: column '${name}' has more than ${mostCategories} different texts; leave it out of features.`,
+      { option: 'features', value: name },
+    );
+  };
+  if (table.distinct) {
+    const found = await table.distinct(texts);
+    for (const [i, list] of found.entries()) if (list.length > mostCategories) tooMany(texts[i] as string);
+    return found;
+  }
+  const seen = texts.map(() => new Set<string>());
+  const { chunks } = await table.read(
+    texts.map((name) => ({ name, as: 'text' })),
+    { skip: 0 },
+  );
+  for await (const chunk of chunks) {
+    for (const [at, set] of seen.entries()) {
+      for (const value of chunk.column(at) as readonly (string | null)[]) if (value !== null) set.add(value);
+      if (set.size > mostCategories) tooMany(texts[at] as string);
+    }
+  }
+  return seen.map((set) => [...set]);
+}

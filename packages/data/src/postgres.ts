@@ -1,0 +1,298 @@
+// Tables and queries of PostgreSQL by binary COPY, all of one snapshot: passes, shards and retries see the same rows.
+
+import type { Client } from 'pg';
+import { CopyReader } from './copy-binary.js';
+import { backendError, dataError, messageOf, optionError, runtime } from './errors.js';
+import { checkOptions, mostCategories, type SourceOptions } from './options.js';
+import type { Chunk, Field, Read, ReadControl, Table, Wanted } from './table.js';
+import { sourceOf, type TableSource } from './table-source.js';
+
+export interface PostgresOptions extends SourceOptions {
+  /** Counts the rows at the beginning, which takes the server a scan. Default false. */
+  readonly countRows?: boolean | undefined;
+  /**
+   * How often an iteration over a table connects anew where its connection is cut, and goes on behind the last row that it
+   * has. A query is not retried, for nothing says that it gives its rows in the same order. Default 3.
+   */
+  readonly retries?: number | undefined;
+}
+
+/** Where the server is, as `pg` takes it. */
+export interface PostgresConnection {
+  readonly host?: string;
+  readonly port?: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly database?: string;
+  readonly ssl?: boolean | object;
+}
+
+/** 'table', 'schema.table', or a query. */
+interface Relation {
+  readonly from: string;
+  readonly table: boolean;
+}
+
+interface Server {
+  readonly connect: () => Promise<Client>;
+  readonly copy: (client: Client, query: string) => AsyncIterable<Uint8Array> & { destroy(): void };
+  readonly snapshot: string;
+  readonly retries: number;
+  readonly keeper: Client;
+}
+
+const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+const isQuery = /^\s*(select|with|values|table)\s/i;
+
+/**
+ * Rows of a table of PostgreSQL, or of a query. One snapshot serves all iterations and shards until `close()`; its connection
+ * keeps no process alive. Rows of a table come in the order of their pages; give a query an ORDER BY where passes, shuffling
+ * or resumption count on the order. A run that resumes in another process sees a new snapshot: it goes on to the same bits
+ * where the rows have not changed.
+ * Errors: BackendError without pg and pg-copy-streams, where the server cannot be reached, and where a connection is cut once
+ * too often; OptionError for what is not there; DataError for values that do not fit.
+ */
+export async function postgres(
+  url: string | PostgresConnection,
+  tableOrQuery: string,
+  options: PostgresOptions = {},
+): Promise<TableSource> {
+  checkOptions(options, 'postgres', ['countRows', 'retries']);
+  const { countRows = false, retries = 3 } = options;
+  if (!Number.isSafeInteger(retries) || retries < 0)
+    throw optionError(`postgres: retries is ${retries}; allowed is an integer of at least 0.`, {
+      option: 'retries',
+    });
+  if (typeof tableOrQuery !== 'string' || tableOrQuery.trim() === '')
+    throw optionError('postgres: the second argument should be a table or a query.', {
+      option: 'tableOrQuery',
+    });
+  const { default: pg } = await runtime(() => import('pg'), 'pg pg-copy-streams', 'postgres');
+  const copies = await runtime(() => import('pg-copy-streams'), 'pg pg-copy-streams', 'postgres');
+  const connect = async (): Promise<Client> => {
+    const client = new pg.Client(typeof url === 'string' ? { connectionString: url } : url);
+    // Errors between queries: the next query tells them.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+    } catch (error) {
+      throw backendError(`postgres: the server cannot be reached: ${messageOf(error)}.`, {
+        code: codeOf(error),
+      });
+    }
+    return client;
+  };
+  const copy: Server['copy'] = (client, query) => client.query(copies.to(query, { highWaterMark: 1 << 20 }));
+  const keeper = await connect();
+  try {
+    await begin(keeper);
+    const { rows } = await keeper.query('SELECT pg_export_snapshot() AS snapshot');
+    (keeper as unknown as { unref(): void }).unref();
+    const server: Server = { connect, copy, retries, keeper, snapshot: String(rows[0]?.snapshot) };
+    const table = isQuery.test(tableOrQuery) === false;
+    const relation: Relation = {
+      table,
+      from: table
+        ? tableOrQuery.split('.').map(identifier).join('.')
+        : `(${tableOrQuery.trim().replace(/;$/, '')}) AS rows_of_query`,
+    };
+    const fields = await fieldsOf(keeper, relation);
+    const count = countRows ? await keeper.query(`SELECT count(*) AS rows FROM ${relation.from}`) : undefined;
+    return await sourceOf(tableOf(server, relation, fields, count && Number(count.rows[0]?.rows)), options);
+  } catch (error) {
+    await keeper.end().catch(() => undefined);
+    if (codeOf(error) === undefined || (error as { kind?: string }).kind !== undefined) throw error;
+    throw optionError(`postgres: the server refuses this: ${messageOf(error)}.`, { code: codeOf(error) });
+  }
+}
+
+const codeOf = (error: unknown): string | undefined => (error as { readonly code?: string } | null)?.code;
+
+/** Rows in the order of their pages, in one process of the server. */
+async function begin(client: Client): Promise<void> {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await client.query('SET LOCAL synchronize_seqscans = off');
+  await client.query('SET LOCAL max_parallel_workers_per_gather = 0');
+}
+
+const numbers = ['float4', 'float8', 'numeric'];
+const integers = ['int2', 'int4', 'int8', 'bool'];
+const texts = ['text', 'varchar', 'bpchar', 'name', 'uuid', 'char'];
+
+async function fieldsOf(client: Client, { from }: Relation): Promise<Field[]> {
+  const { fields } = await client.query(`SELECT * FROM ${from} LIMIT 0`);
+  const oids = fields.map(({ dataTypeID }) => dataTypeID);
+  const { rows } = await client.query(
+    'SELECT oid::int8::text, typname, typtype FROM pg_type WHERE oid = ANY($1)',
+    [oids],
+  );
+  const types = new Map(rows.map(({ oid, typname, typtype }) => [Number(oid), { typname, typtype }]));
+  return fields.map(({ name, dataTypeID }): Field => {
+    const { typname: type, typtype } = types.get(dataTypeID) as { typname: string; typtype: string };
+    const is = (kinds: readonly string[]): boolean => kinds.includes(type);
+    return {
+      name,
+      type,
+      kind: is(numbers)
+        ? 'number'
+        : is(integers)
+          ? 'integer'
+          : is(texts) || typtype === 'e'
+            ? 'text'
+            : 'other',
+    };
+  });
+}
+
+function tableOf(
+  server: Server,
+  relation: Relation,
+  fields: readonly Field[],
+  rowCount: number | undefined,
+  where = '',
+): Table {
+  const kinds = new Map(fields.map(({ name, type }) => [name, type]));
+  const cast = ({ name, as }: Wanted): string => {
+    const column = identifier(name);
+    if (as === 'text') return `${column}::text`;
+    // A bool is a number by way of an integer alone.
+    return `${column}${kinds.get(name) === 'bool' ? '::int' : ''}::${as === 'float32' ? 'float4' : 'float8'}`;
+  };
+  return {
+    name: 'postgres',
+    fields,
+    rowCount,
+    async read(wanted, { skip, signal }: ReadControl): Promise<Read> {
+      const list = wanted.map(cast).join(', ');
+      const query = `COPY (SELECT ${list} FROM ${relation.from}${where}) TO STDOUT (FORMAT binary)`;
+      return { skipped: skip, chunks: retried(server, relation.table, query, wanted, skip, signal) };
+    },
+    async distinct(columns) {
+      const found: string[][] = [];
+      for (const column of columns) {
+        const it = `${identifier(column)}::text`;
+        const { rows } = await server.keeper.query(
+          `SELECT DISTINCT ${it} AS text FROM ${relation.from} WHERE ${it} IS NOT NULL LIMIT ${mostCategories + 1}`,
+        );
+        found.push(rows.map(({ text }) => String(text)));
+      }
+      return found;
+    },
+    ...(relation.table && where === ''
+      ? { shards: (count: number) => shardsOf(server, relation, fields, count) }
+      : {}),
+    close: () => server.keeper.end().catch(() => undefined),
+  };
+}
+
+/** Ranges of pages, which the server finds without reading the others. */
+async function shardsOf(
+  server: Server,
+  relation: Relation,
+  fields: readonly Field[],
+  count: number,
+): Promise<readonly Table[]> {
+  const { rows } = await server.keeper.query(
+    `SELECT relkind, pg_relation_size(oid) / current_setting('block_size')::int AS pages FROM pg_class WHERE oid = $1::regclass`,
+    [relation.from],
+  );
+  const { relkind, pages } = rows[0] as { relkind: string; pages: string };
+  if (relkind !== 'r' && relkind !== 'm') {
+    throw optionError(
+      `postgres: ${relation.from} has no pages of its own to divide by; make a source of each part.`,
+    );
+  }
+  const at = (i: number): string => `'(${Math.round((i * Number(pages)) / count)},0)'::tid`;
+  return Array.from({ length: count }, (_, i) => {
+    const bounds = [
+      ...(i > 0 ? [`ctid >= ${at(i)}`] : []),
+      ...(i + 1 < count ? [`ctid < ${at(i + 1)}`] : []),
+    ];
+    const where = bounds.length > 0 ? ` WHERE ${bounds.join(' AND ')}` : ' WHERE true';
+    return tableOf(server, relation, fields, undefined, where);
+  });
+}
+
+/** Connections that were cut, or a server that went away or comes back (SQLSTATE classes 08 and 57P). */
+const isCut = (error: unknown): boolean => {
+  const code = codeOf(error);
+  if (code !== undefined && /^(08|57P)/.test(code)) return true;
+  return (
+    error instanceof Cut ||
+    (code !== undefined && /^E[A-Z]+$/.test(code)) ||
+    /terminated/.test(messageOf(error))
+  );
+};
+
+/** The bytes ended before the rows did. */
+class Cut extends Error {}
+
+/** Chunks behind the first `skip` rows; each row once, however often the connection is cut. */
+async function* retried(
+  server: Server,
+  repeatable: boolean,
+  query: string,
+  wanted: readonly Wanted[],
+  skip: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Chunk> {
+  let given = skip;
+  for (let left = repeatable ? server.retries : 0; ; left--) {
+    try {
+      for await (const chunk of copied(server, query, wanted, given, signal)) {
+        given += chunk.rows;
+        yield chunk;
+      }
+      return;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isCut(error)) {
+        if (codeOf(error) === undefined || (error as { kind?: string }).kind !== undefined) throw error;
+        throw dataError(`postgres: the server stopped: ${messageOf(error)}.`, {
+          code: codeOf(error),
+          row: given,
+        });
+      }
+      if (left > 0) continue;
+      const remedy = repeatable
+        ? `${server.retries} retries did not help`
+        : 'a query is not retried: name a table, or resume from a checkpoint';
+      throw backendError(
+        `postgres: the connection was cut behind row ${given} (${messageOf(error)}); ${remedy}.`,
+        {
+          code: codeOf(error),
+          row: given,
+        },
+      );
+    }
+  }
+}
+
+async function* copied(
+  server: Server,
+  query: string,
+  wanted: readonly Wanted[],
+  drop: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Chunk> {
+  const client = await server.connect();
+  let whole = false;
+  const cut = (): void => {
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  };
+  signal?.addEventListener('abort', cut);
+  try {
+    await begin(client);
+    await client.query(`SET TRANSACTION SNAPSHOT '${server.snapshot}'`);
+    const reader = new CopyReader(wanted, drop);
+    for await (const bytes of server.copy(client, query)) yield* reader.push(bytes);
+    if (!reader.ended) throw new Cut('the rows end without their trailer');
+    yield* reader.end();
+    whole = true;
+  } finally {
+    signal?.removeEventListener('abort', cut);
+    // A COPY in the middle of its rows does not end by being asked.
+    if (whole) await client.end().catch(() => undefined);
+    else cut();
+  }
+}

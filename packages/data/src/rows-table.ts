@@ -1,0 +1,70 @@
+// Columns of mixed JavaScript values as typed ones, for the readers whose formats give such values.
+
+import { dataError } from './errors.js';
+import type { Chunk, Column, Field, Wanted } from './table.js';
+
+/** How many rows tell the kinds of columns that say none. */
+export const rowsOfKinds = 1000;
+
+const isMissing = (value: unknown): boolean =>
+  value === null || value === undefined || (typeof value === 'number' && Number.isNaN(value));
+
+/** The kind of a column by some of its values: numbers, texts, or something else. */
+export function kindOf(values: readonly unknown[]): Pick<Field, 'kind' | 'type'> {
+  let whole = true;
+  const types = new Set<string>();
+  for (const value of values) {
+    if (isMissing(value)) continue;
+    types.add(typeof value === 'bigint' ? 'number' : typeof value);
+    if (typeof value === 'number' && !Number.isInteger(value)) whole = false;
+  }
+  types.delete(types.has('number') ? 'boolean' : '');
+  const [type = 'number'] = types;
+  if (types.size > 1) return { kind: 'other', type: [...types].join(' and ') };
+  if (type === 'boolean') return { kind: 'integer', type };
+  if (type === 'number') return { kind: whole && types.size > 0 ? 'integer' : 'number', type };
+  return { kind: type === 'string' ? 'text' : 'other', type };
+}
+
+/** A column of values as it is wanted. `first` is the number of its first row. Errors: DataError. */
+export function typed(values: ArrayLike<unknown>, { name, as }: Wanted, call: string, first: number): Column {
+  const n = values.length;
+  if (as === 'text') {
+    const out = new Array<string | null>(n);
+    for (let i = 0; i < n; i++) out[i] = isMissing(values[i]) ? null : String(values[i]);
+    return out;
+  }
+  const out = new (as === 'float32' ? Float32Array : Float64Array)(n);
+  for (let i = 0; i < n; i++) {
+    const value = values[i];
+    if (isMissing(value)) out[i] = Number.NaN;
+    else if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+      out[i] = Number(value);
+    else {
+      throw dataError(
+        `${call}: column '${name}' is '${String(value)}' in row ${first + i}, and should be a number.`,
+        {
+          column: name,
+          row: first + i,
+          value,
+        },
+      );
+    }
+  }
+  return out;
+}
+
+/** Columns of one length as a chunk. */
+export const chunkOf = (
+  rows: number,
+  columnAt: (wanted: Wanted) => ArrayLike<unknown>,
+  wanted: readonly Wanted[],
+  call: string,
+  first: number,
+): Chunk => ({
+  rows,
+  column: (at) => {
+    const it = wanted[at] as Wanted;
+    return typed(columnAt(it), it, call, first);
+  },
+});

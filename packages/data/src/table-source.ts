@@ -1,0 +1,66 @@
+// A table as a source of batches: what every function of this package ends in.
+
+import type { Source, SourceBatch } from '@fkm/core';
+import { batchesOf } from './batches.js';
+import { columnsOf, type Encoding } from './encoding.js';
+import { optionError } from './errors.js';
+import { defaults, type Plan, planOf, type SourceOptions } from './options.js';
+import { prefetched, shuffled } from './order.js';
+import type { Table } from './table.js';
+
+/** Batches { X, y, sampleWeight, featureMask } of float32 rows. */
+export interface TableSource extends Source {
+  /** How columns became X, as JSON: `encoding` of the next source of such rows, and of `encodeRows`. */
+  readonly encoding: Encoding;
+  from(batch: number): AsyncGenerator<SourceBatch, void, void>;
+  [Symbol.asyncIterator](): AsyncGenerator<SourceBatch, void, void>;
+  /** Errors: OptionError where the source cannot be divided. */
+  shards(count: number): Promise<readonly TableSource[]>;
+  /** Lets go of connections; iterations that run fail. Sources without any need no closing. */
+  close(): Promise<void>;
+}
+
+/** Errors: OptionError for options that do not fit the table. */
+export async function sourceOf(table: Table, options: SourceOptions): Promise<TableSource> {
+  try {
+    return build(table, await planOf(table, options), options);
+  } catch (error) {
+    await table.close?.();
+    throw error;
+  }
+}
+
+function build(table: Table, plan: Plan, options: SourceOptions): TableSource {
+  const { batchRows = defaults.batchRows, prefetch = defaults.prefetch, shuffle, signal } = options;
+  const per = shuffle ? Math.max(1, Math.ceil(shuffle.rows / batchRows)) : 1;
+
+  async function* from(batch: number): AsyncGenerator<SourceBatch, void, void> {
+    const first = batch - (batch % per);
+    const read = batchesOf(table, plan, batchRows, first * batchRows, signal);
+    const ordered = shuffle ? shuffled(read, per, batchRows, shuffle.seed ?? 0, first) : read;
+    let number = first;
+    for await (const rows of prefetch > 0 ? prefetched(ordered, prefetch) : ordered) {
+      signal?.throwIfAborted();
+      if (number++ >= batch) yield rows;
+    }
+  }
+
+  return {
+    columns: columnsOf(plan.encoding),
+    rowCount: table.rowCount,
+    encoding: plan.encoding,
+    from,
+    [Symbol.asyncIterator]: () => from(0),
+    async shards(count) {
+      const { shards } = table;
+      if (!Number.isSafeInteger(count) || count < 1)
+        throw optionError(`${table.name}: shards(${count}) should be asked for a positive integer.`);
+      if (!shards)
+        throw optionError(
+          `${table.name}: these rows cannot be divided; open several files as several sources.`,
+        );
+      return (await shards.call(table, count)).map((part) => build(part, plan, options));
+    },
+    close: async () => table.close?.(),
+  };
+}
