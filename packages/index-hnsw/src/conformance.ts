@@ -92,6 +92,7 @@ export function describeEngine(name: string, options: HnswOptions, distances: re
       const { indices, distances } = await index.search(some, 5);
       expect([...indices].map((place, i) => place % 40 === Math.floor(i / 5))).not.toContain(false);
       expect(Math.max(...distances)).toBeLessThan(1e-6);
+      expect(Math.min(...distances)).toBeGreaterThanOrEqual(0);
     });
 
     it('rows of zeros', async () => {

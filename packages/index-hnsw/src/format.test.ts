@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { frameBytes, seal, viewOf } from './bytes.js';
 import { hnswIndex } from './index.js';
-import { seeded, somePoints } from './testing.js';
+import { moved, sameBytes, seeded, somePoints } from './testing.js';
 
 const points = somePoints('clustered', 90, 3, 1);
 const own = { m: 3, efConstruction: 20, ef: 2 };
@@ -75,6 +75,45 @@ describe('a file with a checksum that fits', () => {
     expect(await changed((bytes) => bytes.fill(2 << 5, levels + 1, levels + 2))).toContain(
       'place 1 is linked to',
     );
+  });
+
+  it('and a link to one that has none, or is not on the level, or an entry below others', async () => {
+    const index = hnswIndex(own);
+    await index.build(points);
+    await index.remove([1]);
+    await index.refresh();
+    const bytes = await index.save();
+    const levelOf = (place: number): number => (bytes[levels + place] as number) & 31;
+    const places = Array.from({ length: 90 }, (_, place) => place);
+    const changed = (at: number, value: number): Promise<string | null> => {
+      const copy = bytes.slice();
+      viewOf(copy).setInt32(at, value, true);
+      return verdict(reseal(copy));
+    };
+    expect(await changed(ground, 1)).toContain('place 0 is linked to 1 on level 0');
+    // Lists of higher levels follow those of the ground, in the order of places.
+    const upper = ground + 90 * 2 * own.m * 4;
+    const first = places.find((place) => levelOf(place) > 0) as number;
+    const low = places.find((place) => levelOf(place) === 0) as number;
+    expect(await changed(upper, low)).toContain(`place ${first} is linked to ${low} on level 1`);
+    expect(await changed(head + 20, low)).toContain('is above the entry');
+  });
+
+  it('and a version that never was', async () => {
+    expect(await verdict(seal(await saved(), 'fkm-hnsw', 0))).toContain('there is no version 0');
+  });
+
+  it('remembers how far points have drifted', async () => {
+    const [going, loaded] = [hnswIndex(own), hnswIndex(own)];
+    await going.build(points);
+    const everywhere = Array.from({ length: 90 }, (_, place) => place);
+    await going.update(everywhere, moved(points, 0.03, 5));
+    await loaded.load(await going.save());
+    for (const index of [going, loaded]) {
+      await index.update(everywhere, moved(points, 0.03, 6));
+      await index.refresh();
+    }
+    expect(sameBytes(await loaded.save(), await going.save())).toBe(true);
   });
 
   it('ends in an answer or a FormatError, whatever 1500 changes are', async () => {

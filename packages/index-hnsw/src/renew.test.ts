@@ -31,7 +31,8 @@ describe('links', () => {
 
   it('of the few that jump among many that drift are renewed by the update itself', async () => {
     const index = await built();
-    const near = moved(all, sigma / 10, 4);
+    // So far that the links of most are worn out.
+    const near = moved(all, sigma, 4);
     const jumped = rowsNear(all, 20, sigma / 3);
     for (let i = 0; i < 20; i++) near.data.set(rowOf(jumped, i), i * 100 * columns);
     await index.update(everywhere, near);
@@ -74,6 +75,26 @@ describe('links', () => {
     expect(recall(await index.search(rows, 5), exact('euclidean', points, rows, 5))).toBeGreaterThanOrEqual(
       0.99,
     );
+  });
+
+  it('lead to removed places no more once these are most of what is linked', async () => {
+    const index = await built();
+    const unlinked = async (): Promise<number> =>
+      (await index.save()).subarray(48, 48 + count).filter((byte) => byte >> 5 === 2).length;
+    await index.remove(everywhere.slice(0, count / 2));
+    expect(await unlinked()).toBe(0);
+    await index.remove([count - 1]);
+    expect(await unlinked()).toBe(count / 2 + 1);
+  });
+
+  it('come back to a point of which all that it was linked to was removed', async () => {
+    const many = somePoints('uniform', 3000, 4, 40);
+    const index = hnswIndex({ m: 2 });
+    await index.build(many);
+    const row = { data: rowOf(many, 0), shape: [1, 4] } as const;
+    await index.remove((exact('euclidean', many, row, 1200)[0] as number[]).slice(1));
+    await index.refresh();
+    expect((await index.search(row, 1)).indices[0]).toBe(0);
   });
 
   it('find all that is left of a cluster whose other points were removed', async () => {
