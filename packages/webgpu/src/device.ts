@@ -1,0 +1,119 @@
+// A GPUDevice wherever there is one: the browser's, or in Node Dawn's through npm's `webgpu`. Nothing falls back to a CPU.
+
+import { BackendError } from '@fkm/core/graph';
+import type { GpuDevice } from './gpu.js';
+
+export interface OpenOptions {
+  /** An object like `navigator.gpu` to use instead of looking for one. */
+  readonly gpu?: object;
+  /** Switches of Dawn, in Node: `['backend=vulkan', 'adapter=NVIDIA']`. */
+  readonly dawn?: readonly string[];
+}
+
+/** A device, the adapter that it is of, and where both come from. */
+export interface Opened {
+  readonly device: GpuDevice;
+  readonly info: Readonly<Record<'vendor' | 'architecture' | 'device' | 'description', string>>;
+}
+
+interface Adapter {
+  readonly features: Iterable<string>;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly info: Opened['info'];
+  requestDevice(descriptor: object): Promise<GpuDevice>;
+}
+
+interface Gpu {
+  requestAdapter(options: object): Promise<Adapter | null>;
+}
+
+interface Dawn {
+  create(flags: string[]): object;
+  readonly globals: Readonly<Record<string, unknown>>;
+}
+
+const scope = 'webgpu';
+
+/** Features asked for where the adapter has them. */
+const wanted = ['shader-f16', 'subgroups', 'timestamp-query'];
+
+/** The limits that searches and tensors grow into. */
+const raised = [
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeWorkgroupsPerDimension',
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxStorageBuffersPerShaderStage',
+];
+
+let dawn: Gpu | undefined;
+
+/** Dawn once a process: its objects keep it awake, and its flags hold for all of them. */
+async function fromDawn(flags: readonly string[]): Promise<Gpu> {
+  if (dawn) return dawn;
+  let module: Dawn;
+  try {
+    module = (await import('webgpu')) as unknown as Dawn;
+  } catch (cause) {
+    throw new BackendError(
+      `WebGPU in Node needs the package webgpu, which did not load (${messageOf(cause)}). Install it: npm install webgpu@0.6.2`,
+      { package: 'webgpu', cause },
+      scope,
+    );
+  }
+  // GPUBuffer and its kin, which tfjs asks for by these names.
+  for (const [name, value] of Object.entries(module.globals)) {
+    if (!(name in globalThis))
+      Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+  dawn = module.create([...flags]) as Gpu;
+  return dawn;
+}
+
+/** `navigator.gpu`, or Dawn where this is Node. Errors: BackendError where neither is there. */
+export async function findGpu({ gpu, dawn: flags = [] }: OpenOptions = {}): Promise<object> {
+  const own = gpu ?? (globalThis.navigator as { gpu?: object } | undefined)?.gpu;
+  if (own) return own;
+  if (typeof process !== 'undefined' && process.versions?.node) return fromDawn(flags);
+  throw new BackendError(
+    "this browser has no WebGPU (navigator.gpu is missing, also on pages that are not https); use device: 'wasm'.",
+    {},
+    scope,
+  );
+}
+
+/**
+ * A device with the adapter's own limits. Errors: BackendError where there is no WebGPU, no adapter, or no device.
+ */
+export async function openDevice(options: OpenOptions = {}): Promise<Opened> {
+  const gpu = (await findGpu(options)) as Gpu;
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new BackendError(
+      'WebGPU found no adapter. In Node it needs a Vulkan loader (Debian: libvulkan1) and a driver that VK_DRIVER_FILES ' +
+        "or the system names, or Metal or Direct3D 12; in a browser, a GPU that it allows. Use device: 'wasm' or 'cpu' instead.",
+      {},
+      scope,
+    );
+  }
+  const features = new Set(adapter.features);
+  try {
+    const device = await adapter.requestDevice({
+      requiredFeatures: wanted.filter((name) => features.has(name)),
+      requiredLimits: Object.fromEntries(
+        raised.flatMap((name) => (adapter.limits[name] === undefined ? [] : [[name, adapter.limits[name]]])),
+      ),
+    });
+    return { device, info: adapter.info };
+  } catch (cause) {
+    throw new BackendError(
+      `WebGPU's adapter ${adapter.info.description} gave no device: ${messageOf(cause)}`,
+      { cause },
+      scope,
+    );
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,74 @@
+// The functions by which the searching kernel reads rows: centered, masked and weighted as their distance wants them.
+
+import { type Prepared, type SearchSpec, scoringOf } from './spec.js';
+
+export const range = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
+export const lines = (parts: readonly string[], indent = '  '): string => parts.join(`\n${indent}`);
+/** A vector of the array of prepared prototypes, `offset` numbers on. */
+export const read = (at: string, offset: number): string => `prepared[${offset / 4}u + ${at}]`;
+
+/** What a column adds to the number that all distances of a row share. */
+export const perColumn = ({ distance }: SearchSpec): string => (distance === 'l1' ? 'abs(v)' : 'v * v');
+
+/** D / ΣM in WGSL, of the sum of weights that count. */
+export const scaleOf = (
+  { distance, masked, weighted, columns }: SearchSpec,
+  counted: string,
+): string | null =>
+  distance !== 'cosine' && (masked || weighted) ? `${columns}f / max(${counted}, 1e-12f)` : null;
+
+/** `loadFour(row, d)`: the operands of four columns; masked also `rowStat(row)`: Σ M x² or Σ M |x|, and D / ΣM. */
+export function loadingFunctions(spec: SearchSpec, layout: Prepared): string {
+  const { columns, masked, weighted, distance } = spec;
+  const vectors = columns % 4 === 0;
+  const operands = range(scoringOf(spec).operands);
+  /** Four columns of one row, 0 beyond the last column. */
+  const four = (name: string): string => {
+    const zero = layout.depth === columns ? null : `d < ${columns}u`;
+    if (vectors) {
+      const load = `vec4f(${name}[row * ${columns / 4}u + ${zero ? `min(d / 4u, ${columns / 4 - 1}u)` : 'd / 4u'}])`;
+      return `fn ${name}Four(row: u32, d: u32) -> vec4f {
+  return ${zero ? `select(vec4f(), ${load}, ${zero})` : load};
+}`;
+    }
+    const one = (i: number): string =>
+      `select(0f, f32(${name}[row * ${columns}u + min(d + ${i}u, ${columns - 1}u)]), d + ${i}u < ${columns}u)`;
+    return `fn ${name}Four(row: u32, d: u32) -> vec4f {
+  return vec4f(${range(4).map(one).join(', ')});
+}`;
+  };
+
+  const centered = distance === 'euclidean';
+  /** Operands of four columns of a row: `a` and, masked, the mask `m`. */
+  const load = `fn loadFour(row: u32, d: u32) -> array<vec4f, ${operands.length}> {
+  ${lines([
+    'var a = xFour(row, d);',
+    ...(centered ? [`a -= ${read('d / 4u', layout.center)};`] : []),
+    ...(masked
+      ? [
+          'let m = clamp(maskFour(row, d), vec4f(), vec4f(1f));',
+          'a = select(vec4f(), a, m > vec4f());',
+          ...(distance === 'l1' ? [] : ['a *= m;']),
+        ]
+      : []),
+    ...(distance === 'l1' && weighted ? [`a *= ${read('d / 4u', layout.weights)};`] : []),
+    `return array<vec4f, ${operands.length}>(${operands.map((o) => (o === 0 ? 'a' : 'm')).join(', ')});`,
+  ])}
+}`;
+
+  const maskedStat = `fn rowStat(row: u32) -> vec2f {
+  var sum = 0f;
+  var counted = 0f;
+  for (var d = 0u; d < ${layout.depth}u; d += 4u) {
+    var v = xFour(row, d)${centered ? ` - ${read('d / 4u', layout.center)}` : ''};
+    let m = clamp(maskFour(row, d), vec4f(), vec4f(1f));
+    let w = ${weighted ? `m * ${read('d / 4u', layout.weights)}` : 'm'};
+    v = select(vec4f(), v, m > vec4f());
+    sum += dot(${perColumn(spec)}, w);
+    counted += dot(w, vec4f(1f));
+  }
+  return vec2f(sum, ${scaleOf(spec, 'counted') ?? '1f'});
+}`;
+
+  return lines([four('x'), ...(masked ? [four('mask')] : []), load, ...(masked ? [maskedStat] : [])], '');
+}

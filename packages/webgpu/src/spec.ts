@@ -1,0 +1,114 @@
+// What a search compares, how its distance scores, and where the prepared prototypes lie: what all its kernels agree on.
+
+import type { Distance } from '@fkm/core/graph';
+import type { Tile } from './tiles.js';
+
+/** What a search compares. */
+export interface SearchSpec {
+  readonly distance: Distance;
+  readonly columns: number;
+  readonly prototypes: number;
+  /** A mask [B, D] says which columns of a row count, and how much. */
+  readonly masked: boolean;
+  /** Weights [1, D] say how much a column counts. */
+  readonly weighted: boolean;
+  /** Element types of rows and prototypes; sums are float32 either way. */
+  readonly rowType: 'float32' | 'float16';
+  readonly prototypeType: 'float32' | 'float16';
+  /** Results a row: 0 for the nearest with δ, else so many of the most similar ones. */
+  readonly k: number;
+}
+
+/** How a distance scores rows against prototypes; the larger, the nearer. */
+interface Scoring {
+  /** Arrays a side in workgroup memory, and sums a pair of row and prototype. */
+  readonly operands: 1 | 2;
+  readonly sums: 1 | 2;
+  /** Statements that add column products to the sums of a row (`a`, scalars) and four prototypes (`b`, vec4). */
+  add(c: (sum: number) => string, a: (operand: number) => string, b: (operand: number) => string): string;
+  /** The score of finished sums. */
+  score(c: (sum: number) => string): string;
+}
+
+/** Masked cosine needs the length of a prototype a row; all else is one sum. */
+export function scoringOf({ distance, masked }: SearchSpec): Scoring {
+  const same: Scoring['score'] = (c) => c(0);
+  const product: Scoring = {
+    operands: 1,
+    sums: 1,
+    add: (c, a, b) => `${c(0)} += ${a(0)} * ${b(0)};`,
+    score: same,
+  };
+  if (distance === 'l1') {
+    return masked
+      ? {
+          operands: 2,
+          sums: 1,
+          add: (c, a, b) => `${c(0)} -= ${a(1)} * abs(${b(0)} - ${a(0)});`,
+          score: same,
+        }
+      : { operands: 1, sums: 1, add: (c, a, b) => `${c(0)} -= abs(${b(0)} - ${a(0)});`, score: same };
+  }
+  if (!masked) return product;
+  const two = { operands: 2 } as const;
+  if (distance === 'euclidean') {
+    return {
+      ...two,
+      sums: 1,
+      add: (c, a, b) => `${c(0)} += ${a(0)} * ${b(0)} + ${a(1)} * ${b(1)};`,
+      score: same,
+    };
+  }
+  return {
+    ...two,
+    sums: 2,
+    add: (c, a, b) => `${c(0)} += ${a(0)} * ${b(0)}; ${c(1)} += ${a(1)} * ${b(1)};`,
+    score: (c) => `${c(0)} / max(sqrt(max(${c(1)}, vec4f(1e-30))), vec4f(1e-9))`,
+  };
+}
+
+/** Where things lie in the array that the preparing kernel writes, in float32. */
+export interface Prepared {
+  /** Rows of columns: D and K rounded up to whole tiles. */
+  readonly depth: number;
+  readonly width: number;
+  /** Operands [depth, width], one after the other. */
+  readonly operand: readonly number[];
+  /** What sums start from [width]; the lowest number beyond the last prototype. */
+  readonly start: number;
+  /** Center [depth] and weights [depth]. */
+  readonly center: number;
+  readonly weights: number;
+  /** Two numbers: NaN where any prototype holds one, NaN where the first does. */
+  readonly poison: number;
+  readonly size: number;
+}
+
+const upTo = (size: number, multiple: number): number => Math.ceil(size / multiple) * multiple;
+
+export function preparedLayout(spec: SearchSpec, tile: Tile): Prepared {
+  const depth = upTo(spec.columns, tile.depth);
+  const width = upTo(spec.prototypes, tile.prototypes);
+  const { operands } = scoringOf(spec);
+  const start = operands * depth * width;
+  const center = start + width;
+  const weights = center + depth;
+  const poison = weights + depth;
+  return {
+    depth,
+    width,
+    operand: operands === 2 ? [0, depth * width] : [0],
+    start,
+    center,
+    weights,
+    poison,
+    size: poison + 4,
+  };
+}
+
+export const lowest = '-3.4028234e38f';
+
+/** The bindings of the searching kernel, in this order. */
+export function bindings({ masked }: SearchSpec): readonly string[] {
+  return ['prepared', 'x', ...(masked ? ['mask'] : []), 'index', 'value', 'params'];
+}
