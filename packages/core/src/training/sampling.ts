@@ -117,6 +117,9 @@ export function prototypesOf({ starts, prototypes }: ClassIndex, classes: Int32A
   return all.sort();
 }
 
+/** Numbers from which one copy of a row is quicker than one a number. */
+const wide = 16;
+
 /** Rows of an array, with rows of `fill` behind them. */
 export function gatherRows(
   { data, shape, dtype }: NdArray,
@@ -127,7 +130,8 @@ export function gatherRows(
   const width = data.length / (shape[0] as number);
   const rows = allocate(dtype, count * width);
   index.forEach((k, i) => {
-    for (let j = 0; j < width; j++) rows[i * width + j] = data[k * width + j] as number;
+    if (width >= wide) rows.set(data.subarray(k * width, (k + 1) * width), i * width);
+    else for (let j = 0; j < width; j++) rows[i * width + j] = data[k * width + j] as number;
   });
   rows.fill(fill, index.length * width);
   return { data: rows, shape: [count, ...shape.slice(1)], dtype };
