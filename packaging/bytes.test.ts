@@ -65,6 +65,16 @@ const stories: Readonly<Record<string, Story>> = {
     ceiling: 10_800,
     external: ['@fkm/core'],
   },
+  'data: every source': {
+    source: `export * from '@fkm/data';`,
+    ceiling: 12_400,
+    external: ['@fkm/core', '@duckdb/*', 'apache-arrow', 'hyparquet', 'pg', 'pg-copy-streams'],
+  },
+  'data: csv, arrow and iterables': {
+    source: `export { arrow, csv, fromIterable } from '@fkm/data';`,
+    ceiling: 8_800,
+    external: ['@fkm/core', '@duckdb/*', 'apache-arrow', 'hyparquet', 'pg', 'pg-copy-streams'],
+  },
 };
 
 /** Bundles for a browser: a Node built-in among the imports fails the story. */
