@@ -14,6 +14,8 @@ import { benchMasks } from './masks.ts';
 import { setNames } from './sets.ts';
 import { benchSparse, benchSparseAlone, type SparseOptions, sparseDistances, sparseSets } from './sparse.ts';
 import { defaultFolder } from './stored.ts';
+import { benchStream, type StreamOptions, streamMeasures } from './stream.ts';
+import { benchDrift, type DriftOptions } from './stream-drift.ts';
 import { benchTrainStep } from './train-step.ts';
 
 function toSeed(text: string): number {
@@ -121,6 +123,20 @@ program
   .addOption(new Option('--backend <name>', 'where predict runs').choices(backendNames).default('onnx'))
   .option('--rounds <n>', 'rounds that count', toCount, 11)
   .action(async (options: DeployOptions) => benchDeploy(options));
+
+program
+  .command('stream')
+  .description(
+    'rows of Parquet, CSV and PostgreSQL into batches and through a pass of phase 1; peak memory; drift',
+  )
+  .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
+  .option('--rows <n>', 'rows of the Parquet file; a tenth of them for the rest', toCount, 10_000_000)
+  .option('--drift', 'prequential accuracy on electricity in time order instead')
+  .option('--data <path>', 'folder of the data sets, with --drift', defaultFolder)
+  .addOption(new Option('--alone <measure>').choices(streamMeasures).hideHelp())
+  .action(async ({ drift, ...options }: StreamOptions & DriftOptions & { readonly drift?: true }) =>
+    drift ? benchDrift(options) : benchStream(options),
+  );
 
 program
   .command('classes')

@@ -15,12 +15,17 @@ import { BATCH } from '../graph/ir.js';
 import { lt, select } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { evaluateGraph } from '../reference/evaluate.js';
+import { mapped, sampleOf, takeColumns } from '../streams/sample.js';
+import { type FlatMatrix, isSource, type Source } from '../streams/source.js';
 import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from './scaler.js';
 
 export interface ScalerCallOptions {
   /** 1 present, 0 missing [N, D] or [D]; missing values take no part and come out as the scaler maps 0. */
   readonly featureMask?: DenseMatrix | Vector | undefined;
 }
+
+const keptNames = (names: readonly string[], kept: Int32Array): string[] =>
+  Array.from(kept, (column) => names[column] as string);
 
 abstract class Scaler {
   private readonly scaling: Scaling;
@@ -38,8 +43,16 @@ abstract class Scaler {
     return (this.fitted('keptColumns')['scaler.columns'] as NdArray<Int32Array>).data.slice();
   }
 
-  /** Learns from rows X [N, D]. Errors: ShapeError, DataError. */
-  fit(X: DenseMatrix, options: ScalerCallOptions = {}): this {
+  /**
+   * Learns from rows X [N, D]; of a source from all of its rows up to 65,536, and from so many drawn ones of more.
+   * Errors: ShapeError, DataError, those of the source.
+   */
+  fit(source: Source): Promise<this>;
+  fit(X: DenseMatrix, options?: ScalerCallOptions): this;
+  fit(X: DenseMatrix | Source, options: ScalerCallOptions = {}): this | Promise<this> {
+    if (isSource(X)) {
+      return sampleOf(X, `${this.name}.fit`).then(({ X, ...rest }) => this.fit(X, rest));
+    }
     const { x, mask } = this.check('fit', X, options);
     if (x.rows === 0)
       throw new DataError(`${this.name}.fit: X has no rows; pass at least one.`, { argument: 'X' });
@@ -48,8 +61,24 @@ abstract class Scaler {
     return this;
   }
 
-  /** Scaled rows [N, kept columns]. Errors: StateError before `fit`, ShapeError, DataError. */
-  transform(X: DenseMatrix, options: ScalerCallOptions = {}): NdArray<Float32Array> {
+  /** Scaled rows [N, kept columns]; of a source a source of such rows, with all else as it was. Errors: StateError before `fit`, ShapeError, DataError. */
+  transform(source: Source): Source;
+  transform(X: DenseMatrix, options?: ScalerCallOptions): NdArray<Float32Array>;
+  transform(X: DenseMatrix | Source, options: ScalerCallOptions = {}): NdArray<Float32Array> | Source {
+    const kept = this.fitted('transform')['scaler.columns'] as NdArray<Int32Array>;
+    if (!isSource(X)) return this.scaled(X, options);
+    const take = (mask: FlatMatrix | Vector): FlatMatrix | Vector => takeColumns(mask, kept.data);
+    return mapped(X, keptNames(X.columns, kept.data), ({ featureMask, ...batch }) => {
+      const { data, shape } = this.scaled(batch.X, featureMask ? { featureMask } : {});
+      return {
+        ...batch,
+        X: { data, shape: shape as readonly [number, number] },
+        ...(featureMask ? { featureMask: take(featureMask) } : {}),
+      };
+    });
+  }
+
+  private scaled(X: DenseMatrix, options: ScalerCallOptions): NdArray<Float32Array> {
     const arrays = this.fitted('transform');
     const { x, mask } = this.check('transform', X, options, this.columns);
     const inputs = {

@@ -1,0 +1,180 @@
+// `bench stream`: rows out of files and a database into batches and through a pass of phase 1, each measure in a process of
+// its own, whose peak memory is read at its end.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { FastKMeansClusterer } from '@fkm/core';
+import { csv, parquet, type TableSource } from '@fkm/data';
+import { type BackendName, openBackend } from './backends.ts';
+import { Failure } from './failure.ts';
+import { formatTable, printResults, rounded } from './report.ts';
+
+export const streamMeasures = ['empty', 'parquet', 'parquet-url', 'csv', 'postgres', 'pass'] as const;
+type Measure = (typeof streamMeasures)[number];
+
+export interface StreamOptions {
+  readonly rows: number;
+  readonly backend: BackendName;
+  /** One measure in this process: what the bench starts of itself. */
+  readonly alone?: Measure;
+}
+
+const columns = 16;
+const folder = join(tmpdir(), 'fkm-bench-stream');
+const fileOf = (rows: number, ending: string): string => join(folder, `${rows}.${ending}`);
+
+/** Rows of sixteen floats around 64 places; the same in every run. */
+const queryOf = (rows: number): string =>
+  `SELECT ${Array.from(
+    { length: columns },
+    (_, j) =>
+      `((hash((i % 64) * 16 + ${j}) % 1000) / 250.0 + (hash(i * 16 + ${j}) % 100003) / 100003.0)::FLOAT AS f${j}`,
+  ).join(', ')} FROM range(${rows}) t(i)`;
+
+/** Written under another name first: a bench that is stopped leaves no half of a file. */
+async function generate(rows: number, ending: 'parquet' | 'csv'): Promise<void> {
+  const file = fileOf(rows, ending);
+  if (existsSync(file)) return;
+  mkdirSync(folder, { recursive: true });
+  const db = await DuckDBInstance.create(':memory:');
+  const connection = await db.connect();
+  const format = ending === 'csv' ? '(FORMAT csv, HEADER)' : '(FORMAT parquet)';
+  await connection.run(`COPY (${queryOf(rows)}) TO '${file}.part' ${format}`);
+  connection.closeSync();
+  db.closeSync();
+  renameSync(`${file}.part`, file);
+}
+
+interface Measured {
+  readonly rows: number;
+  readonly seconds: number;
+  readonly peak: number;
+}
+
+const peakMB = (): number => process.resourceUsage().maxRSS / 1024;
+
+async function drain(source: TableSource): Promise<number> {
+  let rows = 0;
+  for await (const { X } of source) rows += X.shape[0];
+  await source.close();
+  return rows;
+}
+
+async function timed(run: () => Promise<number>): Promise<Omit<Measured, 'peak'>> {
+  const begin = performance.now();
+  const rows = await run();
+  return { rows, seconds: (performance.now() - begin) / 1000 };
+}
+
+const measures: Readonly<Record<Measure, (options: StreamOptions) => Promise<Omit<Measured, 'peak'>>>> = {
+  empty: async () => ({ rows: 0, seconds: 0 }),
+  parquet: async ({ rows }) => timed(async () => drain(await parquet(fileOf(rows, 'parquet')))),
+  'parquet-url': async ({ rows }) => {
+    const { openAsBlob } = await import('node:fs');
+    const blob = await openAsBlob(fileOf(rows, 'parquet'));
+    return timed(async () => drain(await parquet(blob)));
+  },
+  csv: async ({ rows }) => timed(async () => drain(await csv(fileOf(rows, 'csv')))),
+  postgres: async ({ rows }) => {
+    const { startPostgres } = await import('../../../packages/data/src/postgres-server.ts');
+    const { postgres } = await import('@fkm/data');
+    const server = await startPostgres();
+    try {
+      const names = Array.from({ length: columns }, (_, j) => `(i % ${j + 7})::float4 AS f${j}`).join(', ');
+      await server.query(`CREATE TABLE rows AS SELECT ${names} FROM generate_series(1, ${rows}) t(i)`);
+      return await timed(async () => drain(await postgres(server.connection, 'rows')));
+    } finally {
+      await server.stop();
+    }
+  },
+  pass: async ({ rows, backend: name }) => {
+    const backend = await openBackend(name);
+    try {
+      const model = new FastKMeansClusterer({ backend, kInit: 256 });
+      const source = await parquet(fileOf(rows, 'parquet'));
+      const measured = await timed(async () => (await model.fitStream(source)).rows);
+      await source.close();
+      return measured;
+    } finally {
+      await backend.dispose();
+    }
+  },
+};
+
+/** One measure in a fresh process. */
+function inOwnProcess(measure: Measure, { backend }: StreamOptions, rows: number): Measured {
+  const args = ['stream', '--alone', measure, '--rows', String(rows), '--backend', backend];
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    [...process.execArgv, process.argv[1] as string, ...args],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  if (status !== 0) throw new Failure(`the process for ${measure} failed; its error is above.`);
+  return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Measured;
+}
+
+/** scikit-learn fed from the same file by pyarrow; null where one of them is not installed. */
+function scikitLearn(rows: number): (Measured & { version: string }) | null {
+  const script = fileURLToPath(new URL('python/stream.py', import.meta.url));
+  for (const python of ['/usr/bin/python3', 'python3']) {
+    const { status, stdout } = spawnSync(python, [script, fileOf(rows, 'parquet')], { encoding: 'utf8' });
+    if (status === 0) return JSON.parse(stdout);
+  }
+  return null;
+}
+
+export async function benchStream(options: StreamOptions): Promise<void> {
+  if (options.alone) {
+    const measured = await measures[options.alone](options);
+    console.log(JSON.stringify({ ...measured, peak: peakMB() }));
+    return;
+  }
+  const { rows } = options;
+  const less = Math.max(1, Math.round(rows / 10));
+  for (const count of [rows, less]) await generate(count, 'parquet');
+  await generate(less, 'csv');
+  const empty = inOwnProcess('empty', options, 0);
+  const table: (string | number)[][] = [['empty process', '', '', rounded(empty.peak), '']];
+  const speeds = new Map<string, number>();
+  const runs: readonly (readonly [Measure, number])[] = [
+    ['parquet', less],
+    ['parquet', rows],
+    ['pass', less],
+    ['pass', rows],
+    ['parquet-url', less],
+    ['csv', less],
+    ['postgres', less],
+  ];
+  for (const [measure, count] of runs) {
+    const { rows: read, seconds, peak } = inOwnProcess(measure, options, count);
+    if (read !== count) throw new Failure(`${measure} gave ${read} rows of ${count}.`);
+    const speed = read / seconds / 1e6;
+    speeds.set(`${measure} ${count}`, speed);
+    table.push([measure, count, rounded(speed), rounded(peak), rounded(peak - empty.peak)]);
+    printResults([
+      { case: 'stream', side: measure, rows: count, metric: 'million rows a second', value: rounded(speed) },
+      {
+        case: 'stream',
+        side: measure,
+        rows: count,
+        metric: 'MB above an empty process',
+        value: rounded(peak - empty.peak),
+      },
+    ]);
+  }
+  const other = scikitLearn(rows);
+  if (other) {
+    const speed = other.rows / other.seconds / 1e6;
+    table.push([`pass, ${other.version}`, other.rows, rounded(speed), rounded(other.peak), '']);
+    const ratio = rounded((speeds.get(`pass ${rows}`) as number) / speed);
+    printResults([{ case: 'stream', side: 'pass', against: other.version, rows, ratio }]);
+  } else console.log('scikit-learn with pyarrow is not installed: nothing to compare the pass with.');
+  console.log(formatTable(['measure', 'rows', 'million rows/s', 'peak MB', 'above empty'], table));
+}
