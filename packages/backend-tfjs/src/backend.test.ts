@@ -5,6 +5,7 @@ import {
   BackendError,
   exp,
   gather,
+  isFkmError,
   matmul,
   mul,
   ndarray,
@@ -145,10 +146,10 @@ describe('options', () => {
   });
 
   it('name the devices there are', async () => {
-    const failure = await tfjsBackend({ device: 'webgl' as 'wasm' }).catch((caught: unknown) => caught);
+    const failure = await tfjsBackend({ device: 'cuda' as 'wasm' }).catch((caught: unknown) => caught);
     expect(failure).toBeInstanceOf(OptionError);
     expect((failure as Error).message).toBe(
-      "[fkm/backend-tfjs] tfjsBackend: device is 'webgl', should be 'cpu' or 'wasm'.",
+      "[fkm/backend-tfjs] tfjsBackend: device is 'cuda', should be 'cpu', 'wasm', 'webgl', 'webgpu' or 'node'.",
     );
   });
 
@@ -166,6 +167,45 @@ describe('options', () => {
     await expect(fresh.tfjsBackend({ device: 'wasm' })).rejects.toThrow(
       /device 'wasm' needs @tensorflow\/tfjs-backend-wasm, which did not load .* npm install @tensorflow\/tfjs-core@4\.22\.0 @tensorflow\/tfjs-backend-wasm@4\.22\.0$/s,
     );
+  });
+
+  describe('of GPUs that are not there', () => {
+    const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+    afterEach(() => {
+      vi.doUnmock('webgpu');
+      if (before) Object.defineProperty(globalThis, 'navigator', before);
+      else Reflect.deleteProperty(globalThis, 'navigator');
+    });
+    const failing = async (device: 'node' | 'webgpu'): Promise<Error> => {
+      const fresh = await import('./index.js');
+      return fresh.tfjsBackend({ device }).catch((caught: unknown) => caught as Error) as Promise<Error>;
+    };
+
+    it('webgpu without the package says how to install it', async () => {
+      vi.resetModules();
+      vi.doMock('webgpu', () => {
+        throw new Error('not there');
+      });
+      const error = await failing('webgpu');
+      expect(isFkmError(error) && error.kind).toBe('backend');
+      expect(error.message).toMatch(
+        /needs the package webgpu, which did not load .* npm install webgpu@0\.6\.2$/s,
+      );
+    });
+
+    it('webgpu without an adapter is an error, and nothing else takes over', async () => {
+      vi.resetModules();
+      vi.doMock('webgpu', () => ({ globals: {}, create: () => ({ requestAdapter: async () => null }) }));
+      const error = await failing('webgpu');
+      expect(isFkmError(error) && error.kind).toBe('backend');
+      expect(error.message).toContain('WebGPU found no adapter. In Node it needs a Vulkan loader');
+    });
+
+    it('node without tfjs-node says how to install it', async () => {
+      expect((await failing('node')).message).toMatch(
+        /needs @tensorflow\/tfjs-node-gpu or @tensorflow\/tfjs-node, .* npm install @tensorflow\/tfjs-node-gpu@4\.22\.0$/s,
+      );
+    });
   });
 
   it('refuse a tfjs without the backend, and one that falls back to another', async () => {

@@ -1,18 +1,22 @@
 // The backend: options, the cache of compiled graphs, and what is refused with which words.
 
 import {
+  BATCH,
   type Backend,
   BackendError,
   bindRows,
   type Equation,
   type Executable,
+  evaluateGraph,
   type Graph,
   graphKey,
   isOp,
   OptionError,
   StateError,
+  type Value,
   verify,
 } from '@fkm/core/graph';
+import type { Device } from './device.js';
 import { type DeviceName, drivers, start, type WasmPaths } from './drivers.js';
 import { plan } from './plan.js';
 import { isTfjsDType, primitives } from './primitives.js';
@@ -22,7 +26,10 @@ import { TfjsValue, tensorOf, upload } from './value.js';
 const scope = 'backend-tfjs';
 
 export interface TfjsBackendOptions {
-  /** 'wasm' unless said: one thread with SIMD. 'cpu' is plain JavaScript, no faster than `jsBackend()`. */
+  /**
+   * 'wasm' unless said: one thread with SIMD. 'webgpu' in browsers, and in Node with the package webgpu; 'webgl' in browsers;
+   * 'node' is an installed tfjs-node-gpu or tfjs-node. 'cpu' is plain JavaScript, no faster than `jsBackend()`.
+   */
   readonly device?: DeviceName;
   /** A namespace of `@tensorflow/tfjs-core` to use instead of importing one. */
   readonly tf?: TfjsCore;
@@ -38,8 +45,9 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
   const name = options.device ?? 'wasm';
   if (!Object.hasOwn(drivers, name)) {
     const known = Object.keys(drivers).map((device) => `'${device}'`);
+    const last = known.pop();
     throw new OptionError(
-      `tfjsBackend: device is '${name}', should be ${known.join(' or ')}.`,
+      `tfjsBackend: device is '${name}', should be ${known.join(', ')} or ${last}.`,
       { option: 'device', value: name, expected: Object.keys(drivers) },
       scope,
     );
@@ -61,12 +69,16 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
       const reason = unsupported(equation);
       if (reason !== null) throw refusal(graph, equation.op, reason);
     }
+    const onReference = device.quirks.remote && hasEmpty(graph);
+    const batched = graph.inputs.some((port) => port.variable.shape.includes(BATCH));
     const ready = plan(graph, operations);
     let alive = true;
     return {
       async run(inputs) {
         if (!alive) throw new StateError(`${graph.name} was disposed; compile it again.`, {}, scope);
         const rows = bindRows(graph, inputs);
+        if (device.quirks.remote && (onReference || (rows === 0 && batched)))
+          return evaluated(graph, inputs, device);
         const tensors = inputs.map((value) => tensorOf(value, device));
         return ready.run(tensors, rows).map((tensor) => new TfjsValue(device, tensor));
       },
@@ -80,7 +92,12 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
 
   return {
     name: `tfjs ${name}`,
-    flags: { dtypes: ['float32', 'int32', 'bool'], fused: [], memory: 'host', precision: 'float32' },
+    flags: {
+      dtypes: ['float32', 'int32', 'bool'],
+      fused: device.searches?.names ?? [],
+      memory: device.quirks.remote ? 'device' : 'host',
+      precision: 'float32',
+    },
     unsupported,
     upload(array) {
       expectAlive();
@@ -101,6 +118,22 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
       for (const executable of [...compiled.values()]) executable.dispose();
     },
   };
+}
+
+/** Whether some array of the graph has no elements, whatever the batch. */
+const hasEmpty = (graph: Graph): boolean =>
+  [
+    ...graph.inputs.map((port) => port.variable),
+    ...graph.equations.flatMap((equation) => equation.outputs),
+  ].some(({ shape }) => shape.includes(0));
+
+/** A run over nothing on core's reference kernels: its operands are small, and kernels of GPUs are not asked for nothing. */
+async function evaluated(graph: Graph, inputs: readonly Value[], device: Device): Promise<TfjsValue[]> {
+  for (const value of inputs) tensorOf(value, device);
+  const arrays = await Promise.all(
+    inputs.map(async (value) => ({ data: await value.read(), shape: value.shape, dtype: value.dtype })),
+  );
+  return evaluateGraph(graph, arrays).map((array) => upload(device, array));
 }
 
 const noDtype = (dtype: string): string => `tfjs has no dtype ${dtype}; cast to float32`;

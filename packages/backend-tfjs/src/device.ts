@@ -2,6 +2,7 @@
 // the engine has one current backend a process, and this way two of ours run side by side and touch no global state.
 
 import { BackendError, type Shape, sizeOf, type TypedArray } from '@fkm/core/graph';
+import type { Searches } from './searches.js';
 import type { Attributes, KernelFunc, TensorInfo, TfjsCore, TfjsStorage } from './tfjs.js';
 
 /** Dtypes that tfjs knows. */
@@ -23,6 +24,8 @@ export interface Quirks {
   readonly topKLosesTies: boolean;
   /** BatchMatMul is fast for one matrix by one matrix, neither transposed, and keeps its right operand packed by dataId. */
   readonly packsMatrices: boolean;
+  /** Memory is not the host's: it is read in its own time or not at all. */
+  readonly remote: boolean;
 }
 
 /** A kernel, bound to its device. */
@@ -39,10 +42,22 @@ export class Device {
   readonly name: string;
   readonly quirks: Quirks;
   readonly storage: TfjsStorage;
+  /** Kernels in place of composites, where there are any. */
+  readonly searches: Searches | undefined;
   private readonly tf: TfjsCore;
+  private readonly backend: string;
 
-  constructor(name: string, tf: TfjsCore, storage: TfjsStorage, quirks: Quirks) {
+  constructor(
+    name: string,
+    tf: TfjsCore,
+    storage: TfjsStorage,
+    quirks: Quirks,
+    backend: string = name,
+    searches?: Searches,
+  ) {
     this.name = name;
+    this.backend = backend;
+    this.searches = searches;
     this.tf = tf;
     this.storage = storage;
     this.quirks = quirks;
@@ -50,7 +65,7 @@ export class Device {
 
   /** A kernel with several results. Errors: BackendError where the device lacks it. */
   kernels(name: string): (...call: Parameters<Call>) => TensorInfo[] {
-    const kernel = this.tf.getKernel(name, this.name);
+    const kernel = this.tf.getKernel(name, this.backend);
     if (!kernel) {
       throw new BackendError(
         `tfjs '${this.name}' has no kernel ${name}; install @tensorflow/tfjs-backend-${this.name}@4.22.0.`,

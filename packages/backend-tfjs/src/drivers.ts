@@ -2,10 +2,12 @@
 
 import { BackendError } from '@fkm/core/graph';
 import { Device, type Quirks } from './device.js';
+import type { Searches } from './searches.js';
 import type { TfjsCore, TfjsStorage } from './tfjs.js';
+import { requireAdapter } from './web-gpu.js';
 
-/** Devices of this version. */
-export type DeviceName = 'cpu' | 'wasm';
+/** Devices of this version. 'node' is an installed tfjs-node-gpu or tfjs-node. */
+export type DeviceName = 'cpu' | 'wasm' | 'webgl' | 'webgpu' | 'node';
 
 /** Where the wasm binaries are: a folder's URL, or a URL for each of the three files of `@tensorflow/tfjs-backend-wasm/dist`. */
 export type WasmPaths = string | Readonly<Record<string, string>>;
@@ -17,10 +19,14 @@ export interface DriverOptions {
 
 interface Driver {
   readonly quirks: Quirks;
-  /** Imports the package that registers the device. */
-  load(options: DriverOptions): Promise<void>;
+  /** The name under which tfjs knows it. Default: that of the device. */
+  readonly backend?: string;
+  /** Imports the package that registers the device; gives the namespace that it brings along, if any. */
+  load(options: DriverOptions): Promise<TfjsCore | undefined>;
   /** Prepares the storage before its first use. */
   prepare?(storage: TfjsStorage): void;
+  /** Kernels of our own in place of composites. */
+  searches?(storage: TfjsStorage): Promise<Searches>;
 }
 
 const scope = 'backend-tfjs';
@@ -39,6 +45,18 @@ async function load<M>(name: string, device: DeviceName, importer: () => Promise
   }
 }
 
+/** Devices whose memory is not the host's: kernels that are as fast as any, and nothing read in passing. */
+const onGpu: Quirks = {
+  castAliases: false,
+  readAliases: true,
+  slowBroadcast: false,
+  maxRank: 4,
+  losesNaN: true,
+  topKLosesTies: false,
+  packsMatrices: false,
+  remote: true,
+};
+
 /** All devices. */
 export const drivers: { readonly [D in DeviceName]: Driver } = {
   cpu: {
@@ -50,9 +68,11 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
       losesNaN: false,
       topKLosesTies: true,
       packsMatrices: false,
+      remote: false,
     },
     async load() {
       await load('@tensorflow/tfjs-backend-cpu', 'cpu', () => import('@tensorflow/tfjs-backend-cpu'));
+      return undefined;
     },
     prepare(storage) {
       // Otherwise the first write recommends tfjs-node on the console.
@@ -68,6 +88,7 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
       losesNaN: true,
       topKLosesTies: false,
       packsMatrices: true,
+      remote: false,
     },
     async load({ wasmPaths }) {
       const { setWasmPaths } = await load(
@@ -77,9 +98,57 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
       );
       // In Node tfjs finds the files beside its own.
       if (wasmPaths !== undefined) setWasmPaths(wasmPaths as Parameters<typeof setWasmPaths>[0]);
+      return undefined;
     },
   },
+  webgl: {
+    quirks: onGpu,
+    async load() {
+      await load('@tensorflow/tfjs-backend-webgl', 'webgl', () => import('@tensorflow/tfjs-backend-webgl'));
+      return undefined;
+    },
+  },
+  webgpu: {
+    quirks: onGpu,
+    async load() {
+      // tfjs takes navigator.gpu as it is at the import.
+      await requireAdapter();
+      await load(
+        '@tensorflow/tfjs-backend-webgpu',
+        'webgpu',
+        () => import('@tensorflow/tfjs-backend-webgpu'),
+      );
+      return undefined;
+    },
+    async searches(storage) {
+      const { searchesOn } = await import('./searches.js');
+      return searchesOn(storage);
+    },
+  },
+  node: {
+    backend: 'tensorflow',
+    quirks: { ...onGpu, maxRank: 6 },
+    load: loadTfjsNode,
+  },
 };
+
+/** tfjs-node-gpu where it is installed, else tfjs-node: their installers download libtensorflow, so neither is ours. */
+async function loadTfjsNode(): Promise<TfjsCore> {
+  const reasons: string[] = [];
+  for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
+    try {
+      return (await import(/* @vite-ignore */ name)) as TfjsCore;
+    } catch (error) {
+      reasons.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new BackendError(
+    `device 'node' needs @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node, of which none loads (${reasons.join('; ')}). ` +
+      'Install one: npm install @tensorflow/tfjs-node-gpu@4.22.0',
+    { package: '@tensorflow/tfjs-node', device: 'node' },
+    scope,
+  );
+}
 
 let starting: Promise<unknown> = Promise.resolve();
 
@@ -92,13 +161,17 @@ export function start(name: DeviceName, options: DriverOptions): Promise<Device>
 
 async function startNow(name: DeviceName, options: DriverOptions): Promise<Device> {
   const driver = drivers[name];
+  const backend = driver.backend ?? name;
+  const needsDriver = (tf: TfjsCore | undefined): boolean =>
+    !tf || options.wasmPaths !== undefined || !tf.findBackendFactory(backend);
+  const brought = needsDriver(options.tf) ? await driver.load(options) : undefined;
   const tf: TfjsCore =
-    options.tf ?? (await load('@tensorflow/tfjs-core', name, () => import('@tensorflow/tfjs-core')));
-  if (!options.tf || options.wasmPaths !== undefined || !tf.findBackendFactory(name))
-    await driver.load(options);
-  if (!tf.findBackendFactory(name)) {
+    options.tf ??
+    brought ??
+    (await load('@tensorflow/tfjs-core', name, () => import('@tensorflow/tfjs-core')));
+  if (!tf.findBackendFactory(backend)) {
     throw new BackendError(
-      `the tfjs that was handed in knows no backend '${name}': import '@tensorflow/tfjs-backend-${name}' ` +
+      `the tfjs that was handed in knows no backend '${backend}': import '@tensorflow/tfjs-backend-${name}' ` +
         'where it resolves the same @tensorflow/tfjs-core.',
       { device: name },
       scope,
@@ -106,17 +179,17 @@ async function startNow(name: DeviceName, options: DriverOptions): Promise<Devic
   }
   // Only activation starts a backend; whatever was active before is so again afterwards.
   const before = tf.getBackend();
-  const active = (await tf.setBackend(name)) && tf.getBackend() === name;
-  const storage = tf.findBackend(name);
-  if (before && before !== name) await tf.setBackend(before);
+  const active = (await tf.setBackend(backend)) && tf.getBackend() === backend;
+  const storage = tf.findBackend(backend);
+  if (before && before !== backend) await tf.setBackend(before);
   if (!active || !storage) {
     throw new BackendError(
       `tfjs could not start '${name}' (active: ${tf.getBackend() || 'none'}); its console output says why. ` +
-        "For 'wasm' in a browser, pass wasmPaths.",
+        "For 'wasm' in a browser, pass wasmPaths; 'webgl' needs a browser with a GPU.",
       { device: name, active: tf.getBackend() },
       scope,
     );
   }
   driver.prepare?.(storage);
-  return new Device(name, tf, storage, driver.quirks);
+  return new Device(name, tf, storage, driver.quirks, backend, await driver.searches?.(storage));
 }

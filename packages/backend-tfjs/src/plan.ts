@@ -1,5 +1,5 @@
 // A graph as a list of closures over numbered slots, with the slots to free after each: all decisions are made here, once.
-// Composites are inlined. Runs are synchronous, so nothing else can come between two equations.
+// Composites are inlined, but for searches that the device has kernels for. Runs are synchronous, so nothing else can come between two equations.
 
 import {
   BATCH,
@@ -43,6 +43,7 @@ export function plan(graph: Graph, primitives: Primitives): Plan {
   /** What every run starts from: the constants in their slots. */
   const initial: (TensorInfo | undefined)[] = [];
   const kept: TensorInfo[] = [];
+  const disposals: (() => void)[] = [];
   const slot = (): number => initial.push(undefined) - 1;
 
   const lower = (equation: Equation, inputs: readonly number[], outputs: readonly number[]): void => {
@@ -71,7 +72,12 @@ export function plan(graph: Graph, primitives: Primitives): Plan {
     });
     for (const equation of part.equations) {
       const operands = equation.inputs.map(find);
-      if (isOp(equation, 'composite')) {
+      const search = isOp(equation, 'composite') ? device.searches?.lower(equation) : undefined;
+      if (search) {
+        const outputs = equation.outputs.map((v) => define(v, slot()));
+        steps.push({ equation, run: search.run, inputs: operands, outputs, free: [] });
+        disposals.push(search.dispose);
+      } else if (isOp(equation, 'composite')) {
         const results = add(equation.attrs.body, operands);
         equation.outputs.forEach((v, i) => {
           define(v, results[i] as number);
@@ -130,6 +136,7 @@ export function plan(graph: Graph, primitives: Primitives): Plan {
     },
     dispose() {
       for (const tensor of kept.splice(0)) device.free(tensor);
+      for (const dispose of disposals.splice(0)) dispose();
     },
   };
 }
@@ -152,6 +159,8 @@ function releaseAfterLastUse(steps: readonly Step[], outputs: readonly number[])
  * The operands that are not empty are parameters, which are small.
  */
 function unlessEmpty({ device }: Primitives, equation: Equation, run: Run): Run {
+  // Whole graphs run on the reference there.
+  if (device.quirks.remote) return run;
   const touched = [...equation.inputs, ...equation.outputs];
   const always = touched.some(({ shape }) => shape.includes(0));
   if (!always && !touched.some(({ shape }) => shape.includes(BATCH))) return run;

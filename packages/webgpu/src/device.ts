@@ -48,6 +48,11 @@ const raised = [
   'maxStorageBuffersPerShaderStage',
 ];
 
+/** What to do where WebGPU is there and no GPU for it. */
+export const noAdapter: string =
+  'WebGPU found no adapter. In Node it needs a Vulkan loader (Debian: libvulkan1) and a driver that VK_DRIVER_FILES ' +
+  "or the system names, or Metal or Direct3D 12; in a browser, a GPU that it allows. Use device: 'wasm' or 'cpu' instead.";
+
 let dawn: Gpu | undefined;
 
 /** Dawn once a process: its objects keep it awake, and its flags hold for all of them. */
@@ -91,12 +96,7 @@ export async function openDevice(options: OpenOptions = {}): Promise<Opened> {
   const gpu = (await findGpu(options)) as Gpu;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
-    throw new BackendError(
-      'WebGPU found no adapter. In Node it needs a Vulkan loader (Debian: libvulkan1) and a driver that VK_DRIVER_FILES ' +
-        "or the system names, or Metal or Direct3D 12; in a browser, a GPU that it allows. Use device: 'wasm' or 'cpu' instead.",
-      {},
-      scope,
-    );
+    throw new BackendError(noAdapter, {}, scope);
   }
   const features = new Set(adapter.features);
   try {

@@ -1,6 +1,7 @@
 // `@fkm/webgpu`: searches over prototypes and sums by prototype as WebGPU compute passes over a GPUDevice and its buffers.
 
-export { findGpu, type Opened, type OpenOptions, openDevice } from './device.js';
+export { type ArgMax, argMax } from './arg-max.js';
+export { findGpu, noAdapter, type Opened, type OpenOptions, openDevice } from './device.js';
 export type { GpuBuffer, GpuCommandEncoder, GpuComputePass, GpuDevice } from './gpu.js';
 export { type Search, type SearchBuffers, search } from './search.js';
 export type { SearchSpec } from './spec.js';
