@@ -311,7 +311,10 @@ describe('a checkpoint', () => {
     await model.fitBatch(X, y);
     const bytes = await model.save();
     const text = new TextDecoder('latin1').decode(bytes);
-    const constant = text.replace('prototypeModel\\":\\"linear\\"', 'prototypeModel\\":\\"xxxxxx\\"');
+    // Without the option prototypes are constant.
+    const constant = text.replace(/\\"prototypeModel\\":\\"linear\\",/, (option) =>
+      ' '.repeat(option.length),
+    );
     expect(constant).not.toBe(text);
     const damaged = Uint8Array.from(constant, (c) => c.charCodeAt(0));
     await expectError(() => FastKMeansRegressor.load(damaged, { backend }), {
