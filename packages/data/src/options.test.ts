@@ -95,6 +95,8 @@ describe('shuffle', () => {
       const block = order.slice(begin, begin + 300);
       expect([...block].sort((a, b) => a - b)).toEqual(block.map((_, i) => begin + i));
     }
+    // Each buffer in a way of its own.
+    expect(order.slice(0, 300)).not.toEqual(order.slice(300, 600).map((i) => i - 300));
     expect(y).toEqual(order.map((i) => `n${i}`));
     expect(weights).toEqual(order.map((i) => i + 1));
     expect((await everything(source)).X.flat()).toEqual(order);

@@ -121,6 +121,16 @@ describe('fitStream', () => {
     expect(steps.every(({ shift, pass, saved }) => shift !== undefined && pass === 0 && !saved)).toBe(true);
   });
 
+  it('lets clusters of earlier passes count a tenth', async () => {
+    const sum = async (passes: number): Promise<number> => {
+      const model = new FastKMeansClusterer({ backend, kInit: 5 });
+      await model.fitStream(sourceOf(X, undefined, 20), { passes });
+      return Array.from(model.grid.ages.data).reduce((a, b) => a + b, 0);
+    };
+    const one = await sum(1);
+    expect(await sum(2)).toBeCloseTo(0.1 * one + 200, 3);
+  });
+
   it('gives classes of later batches prototypes', async () => {
     const sorted = X.map((row, i) => ({ row, name: classes[i] as string })).sort((a, b) =>
       a.name < b.name ? -1 : 1,
