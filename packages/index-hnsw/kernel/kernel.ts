@@ -25,7 +25,10 @@ function row(vectors: usize, width: usize, list: usize): usize {
   return vectors + <usize>load<u32>(list) * width;
 }
 
-/** Writes the distances of the row at `from` to rows `list[0 … count − 1]` of `vectors` to `out`. */
+/**
+ * Writes the distances of the row at `from` to rows `list[0 … count − 1]` of `vectors` to `out`; `fetch` where these are mostly
+ * in no cache.
+ */
 function distances<Metric>(
   from: usize,
   vectors: usize,
@@ -33,9 +36,20 @@ function distances<Metric>(
   list: usize,
   count: usize,
   out: usize,
+  fetch: bool,
 ): void {
   const end = list + (count << 2);
-  // Four rows a round: a search in a large index mostly waits for memory, and this way for four rows at a time.
+  if (fetch) {
+    // All misses at once: a processor waits for many lines of memory together where nothing else stands between the loads.
+    let sink = f32x4.splat(0);
+    for (let at = list; at < end; at += 4) {
+      const a = row(vectors, width, at);
+      for (let line: usize = 0; line < width; line += 64) sink = v128.or(sink, v128.load(a + line));
+    }
+    // Written where the first distance will be, so that no compiler leaves the loads out.
+    if (count > 0) store<f32>(out, f32x4.extract_lane(sink, 0));
+  }
+  // Four rows a round, so that each column of `from` is loaded once for four.
   for (; list + 16 <= end; list += 16, out += 16) {
     const a = row(vectors, width, list);
     const b = row(vectors, width, list + 4);
@@ -75,8 +89,9 @@ export function euclidean(
   list: usize,
   count: usize,
   out: usize,
+  fetch: bool,
 ): void {
-  distances<Euclidean>(from, vectors, width, list, count, out);
+  distances<Euclidean>(from, vectors, width, list, count, out, fetch);
 }
 
 /** 1 − Σ x·y, of rows of length 1. */
@@ -87,11 +102,20 @@ export function cosine(
   list: usize,
   count: usize,
   out: usize,
+  fetch: bool,
 ): void {
-  distances<Cosine>(from, vectors, width, list, count, out);
+  distances<Cosine>(from, vectors, width, list, count, out, fetch);
 }
 
 /** Σ |x − y| */
-export function l1(from: usize, vectors: usize, width: usize, list: usize, count: usize, out: usize): void {
-  distances<L1>(from, vectors, width, list, count, out);
+export function l1(
+  from: usize,
+  vectors: usize,
+  width: usize,
+  list: usize,
+  count: usize,
+  out: usize,
+  fetch: bool,
+): void {
+  distances<L1>(from, vectors, width, list, count, out, fetch);
 }
