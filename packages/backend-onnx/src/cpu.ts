@@ -1,32 +1,16 @@
 // onnxruntime-node on the CPU.
 
-import { BackendError, type DType, type Equation } from '@fkm/core/graph';
+import type { DType } from '@fkm/core/graph';
 import type { Driver } from './driver.js';
+import { withDtypes } from './dtypes.js';
+import { loadNode } from './load.js';
 
 const dtypes: readonly DType[] = ['float32', 'float16', 'int32', 'bool'];
-
-function unsupported({ op, inputs, outputs }: Equation): string | null {
-  for (const { dtype } of [...inputs, ...outputs]) {
-    if (!dtypes.includes(dtype))
-      return `${op}: onnxruntime has no ${dtype} tensors in JavaScript; cast to float32.`;
-  }
-  return null;
-}
 
 export const cpu: Driver = {
   name: 'onnx cpu',
   flags: { dtypes, fused: [], memory: 'host', precision: 'float32' },
-  async load() {
-    try {
-      return await import('onnxruntime-node');
-    } catch (cause) {
-      throw new BackendError(
-        'onnxBackend: onnxruntime-node cannot be loaded; run `npm install onnxruntime-node@1.30.0`, or hand in { ort }.',
-        { cause },
-        'backend-onnx',
-      );
-    }
-  },
+  load: loadNode,
   session: ({ threads }) => ({
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
@@ -35,5 +19,5 @@ export const cpu: Driver = {
     logSeverityLevel: 3,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   }),
-  unsupported,
+  unsupported: withDtypes(dtypes),
 };

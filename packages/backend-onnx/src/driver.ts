@@ -1,10 +1,11 @@
 // What differs between the devices of onnxruntime: which module runs them, with which session options, and what they lack.
 
-import type { BackendFlags, Equation } from '@fkm/core/graph';
+import type { BackendError, BackendFlags, Equation } from '@fkm/core/graph';
 
 /** A tensor of the runtime. */
 export interface OrtTensor {
   readonly type: string;
+  readonly location?: string;
   readonly dims: readonly number[];
   getData(): Promise<unknown>;
   dispose(): void;
@@ -33,11 +34,25 @@ export interface OrtModule {
   };
 }
 
+/** Where the wasm binaries are: a folder's URL, or the URLs of the two files. */
+export type WasmPaths = string | { readonly mjs?: string; readonly wasm?: string };
+
+export interface DriverOptions {
+  readonly threads?: number;
+  readonly wasmPaths?: WasmPaths;
+}
+
+type SessionOptions = Readonly<Record<string, unknown>>;
+
 export interface Driver {
   readonly name: string;
   readonly flags: BackendFlags;
   /** Imports the runtime. Errors: BackendError with the command that installs it. */
-  load(): Promise<OrtModule>;
-  session(options: { readonly threads?: number }): Readonly<Record<string, unknown>>;
+  load(options: DriverOptions): Promise<OrtModule>;
+  session(options: DriverOptions): SessionOptions;
+  /** For sessions that bring tensors to the host, where outputs stay on the device. */
+  download?(): SessionOptions;
   unsupported(equation: Equation): string | null;
+  /** What a device that does not start wants; where it is there, starting is tried when the backend is made. */
+  explain?(cause: Error): BackendError;
 }

@@ -10,18 +10,19 @@ import {
   StateError,
   type Value,
 } from '@fkm/core/graph';
-import type { OrtModule, OrtSession, OrtTensor } from './driver.js';
+import type { OrtSession, OrtTensor } from './driver.js';
+import type { Runtime } from './runtime.js';
 import { OnnxValue, upload } from './value.js';
 
 export class OnnxExecutable implements Executable {
   private readonly graph: Graph;
   private readonly onDispose: () => void;
-  private readonly ort: OrtModule;
+  private readonly runtime: Runtime;
   private readonly batched: boolean;
   private session: OrtSession | null;
 
-  constructor(ort: OrtModule, graph: Graph, session: OrtSession, onDispose: () => void) {
-    this.ort = ort;
+  constructor(runtime: Runtime, graph: Graph, session: OrtSession, onDispose: () => void) {
+    this.runtime = runtime;
     this.graph = graph;
     this.batched = graph.inputs.some((port) => port.variable.shape.includes(BATCH));
     this.session = session;
@@ -40,10 +41,10 @@ export class OnnxExecutable implements Executable {
     if (rows === 0 && this.batched) return this.empty(inputs);
     const feeds: Record<string, OrtTensor> = {};
     const names = session.inputNames;
-    for (let i = 0; i < names.length; i++) feeds[names[i] as string] = tensorOf(inputs[i] as Value, graph, i);
+    for (let i = 0; i < names.length; i++) feeds[names[i] as string] = this.tensorOf(inputs[i] as Value, i);
     try {
       const results = await session.run(feeds);
-      return session.outputNames.map((name) => new OnnxValue(results[name] as OrtTensor));
+      return session.outputNames.map((name) => new OnnxValue(this.runtime, results[name] as OrtTensor));
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new BackendError(
@@ -62,7 +63,7 @@ export class OnnxExecutable implements Executable {
     const arrays = await Promise.all(
       inputs.map(async (value) => ({ data: await value.read(), shape: value.shape, dtype: value.dtype })),
     );
-    return evaluateGraph(this.graph, arrays).map((array) => upload(this.ort, array));
+    return evaluateGraph(this.graph, arrays).map((array) => upload(this.runtime, array));
   }
 
   dispose(): void {
@@ -72,13 +73,14 @@ export class OnnxExecutable implements Executable {
     this.onDispose();
     void session.release();
   }
-}
 
-function tensorOf(value: Value, graph: Graph, i: number): OrtTensor {
-  if (value instanceof OnnxValue) return value.tensor;
-  throw new BackendError(
-    `${graph.name}: input ${graph.inputs[i]?.name} is a value of another backend; upload it to this one.`,
-    {},
-    'backend-onnx',
-  );
+  private tensorOf(value: Value, i: number): OrtTensor {
+    if (value instanceof OnnxValue) return value.on(this.runtime);
+    const { name, inputs } = this.graph;
+    throw new BackendError(
+      `${name}: input ${inputs[i]?.name} is a value of another backend; upload it to this one.`,
+      {},
+      'backend-onnx',
+    );
+  }
 }

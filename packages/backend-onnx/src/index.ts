@@ -1,4 +1,4 @@
 // `@fkm/backend-onnx`: runs graphs of @fkm/core on onnxruntime.
 
-export type { OrtModule } from './driver.js';
+export type { OrtModule, WasmPaths } from './driver.js';
 export { type OnnxBackendOptions, type OnnxDevice, onnxBackend } from './onnx-backend.js';

@@ -45,9 +45,11 @@ const failure = (promise: Promise<unknown>): Promise<Error> =>
 
 describe('options', () => {
   it('an unknown device is an OptionError that names those there are', async () => {
-    const error = await failure(onnxBackend({ device: 'cuda' as 'cpu' }));
+    const error = await failure(onnxBackend({ device: 'rocm' as 'cpu' }));
     expect(error).toBeInstanceOf(OptionError);
-    expect(error.message).toBe("[fkm/backend-onnx] onnxBackend: device is 'cuda'; available: 'cpu'.");
+    expect(error.message).toBe(
+      "[fkm/backend-onnx] onnxBackend: device is 'rocm'; available: 'cpu', 'cuda', 'webgpu', 'wasm'.",
+    );
   });
 
   it.each([0, 1.5, Number.NaN])('threads: %s is an OptionError', async (threads) => {
@@ -60,6 +62,23 @@ describe('options', () => {
     await backend.compile(negate());
     expect(create).toHaveBeenCalledOnce();
     expect(create.mock.lastCall?.at(-1)).toMatchObject({ intraOpNumThreads: 1, executionProviders: ['cpu'] });
+  });
+
+  it('cuda without its library says which it is and where to get it', async () => {
+    const error = (await failure(onnxBackend({ device: 'cuda' }))) as BackendError;
+    expect(isFkmError(error) && error.kind).toBe('backend');
+    expect(error.message).toMatch(
+      /needs libonnxruntime_providers_cuda\.so and libonnxruntime_providers_shared\.so of onnxruntime 1\.30\.0 .*onnxruntime-gpu/s,
+    );
+  });
+
+  it('webgpu without a GPU is an error, and nothing else takes over', async () => {
+    const create = vi.fn().mockRejectedValue(new Error('Failed to get a WebGPU adapter'));
+    const ort = { ...runtime, InferenceSession: { create } };
+    const error = (await failure(onnxBackend({ device: 'webgpu', ort }))) as BackendError;
+    expect(isFkmError(error) && error.kind).toBe('backend');
+    expect(error.message).toContain("device 'webgpu' found no GPU (Failed to get a WebGPU adapter). In Node");
+    expect(create.mock.lastCall?.at(-1)).toMatchObject({ executionProviders: ['webgpu'] });
   });
 
   it('a missing runtime is a BackendError with the command that installs it', async () => {

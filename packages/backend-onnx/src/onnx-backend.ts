@@ -1,6 +1,7 @@
 // onnxruntime as a backend: one session a graph, cached by the graph's key.
 
 import {
+  BATCH,
   type Backend,
   BackendError,
   type Equation,
@@ -8,32 +9,41 @@ import {
   type Graph,
   graphKey,
   isOp,
+  neg,
   OptionError,
   StateError,
+  trace,
 } from '@fkm/core/graph';
-import { toOnnx } from '@fkm/onnx';
 import { cpu } from './cpu.js';
-import type { Driver, OrtModule } from './driver.js';
+import type { Driver, DriverOptions, OrtModule, WasmPaths } from './driver.js';
 import { OnnxExecutable } from './executable.js';
+import { cuda, webgpu } from './gpu.js';
+import { Runtime } from './runtime.js';
 import { upload } from './value.js';
+import { wasm } from './wasm.js';
 
 /** Where graphs run. */
-export type OnnxDevice = 'cpu';
+export type OnnxDevice = 'cpu' | 'cuda' | 'webgpu' | 'wasm';
 
-const drivers: { readonly [D in OnnxDevice]: Driver } = { cpu };
+const drivers: { readonly [D in OnnxDevice]: Driver } = { cpu, cuda, webgpu, wasm };
 
 export interface OnnxBackendOptions {
-  /** Default 'cpu'. */
+  /**
+   * Default 'cpu'. 'webgpu' in browsers and in Node, 'cuda' in Node where the provider's library is, 'wasm' in browsers and where
+   * nothing native may be installed.
+   */
   readonly device?: OnnxDevice;
   /** The runtime's module, where it shall not be imported here: `import * as ort from 'onnxruntime-node'`. */
   readonly ort?: OrtModule;
   /** Threads inside of one op. Default: what onnxruntime takes, one a physical core. */
   readonly threads?: number;
+  /** For 'wasm' in browsers: where onnxruntime-web's binaries are. Node finds them in the package. */
+  readonly wasmPaths?: WasmPaths;
 }
 
 /** A backend on onnxruntime. Errors: OptionError; BackendError where the runtime is missing. */
 export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Backend> {
-  const { device = 'cpu', threads } = options;
+  const { device = 'cpu', threads, wasmPaths } = options;
   if (!Object.hasOwn(drivers, device)) {
     const available = Object.keys(drivers);
     throw new OptionError(
@@ -50,8 +60,13 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
     );
   }
   const driver: Driver = drivers[device];
-  const ort = options.ort ?? (await driver.load());
-  const sessionOptions = driver.session(threads === undefined ? {} : { threads });
+  const own: DriverOptions = {
+    ...(threads === undefined ? {} : { threads }),
+    ...(wasmPaths === undefined ? {} : { wasmPaths }),
+  };
+  const ort = options.ort ?? (await driver.load(own));
+  const runtime = new Runtime(ort, driver, own);
+  if (driver.explain) await start(runtime, driver.explain);
   const compiled = new Map<string, Promise<OnnxExecutable>>();
   let disposed = false;
 
@@ -59,8 +74,8 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
     const reason = firstUnsupported(driver, graph);
     if (reason !== null) throw new BackendError(`${graph.name}: ${reason}`, {}, 'backend-onnx');
     try {
-      const session = await ort.InferenceSession.create(toOnnx(graph), sessionOptions);
-      return new OnnxExecutable(ort, graph, session, () => compiled.delete(key));
+      const session = await runtime.session(graph);
+      return new OnnxExecutable(runtime, graph, session, () => compiled.delete(key));
     } catch (cause) {
       if (!(cause instanceof Error) || 'kind' in cause) throw cause;
       throw new BackendError(
@@ -75,7 +90,7 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
     name: driver.name,
     flags: driver.flags,
     unsupported: (equation) => driver.unsupported(equation),
-    upload: (array) => upload(ort, array),
+    upload: (array) => upload(runtime, array),
     compile(graph): Promise<Executable> {
       if (disposed)
         return Promise.reject(new StateError('compile: this backend was disposed.', {}, 'backend-onnx'));
@@ -94,8 +109,20 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
       for (const result of await Promise.allSettled(pending)) {
         if (result.status === 'fulfilled') result.value.dispose();
       }
+      await runtime.dispose();
     },
   };
+}
+
+/** Starts the device, which alone tells whether it is there. Errors: what `explain` makes of the runtime's. */
+async function start(runtime: Runtime, explain: NonNullable<Driver['explain']>): Promise<void> {
+  const graph = trace('start', { x: { shape: [BATCH], dtype: 'float32' } }, ({ x }) => ({ y: neg(x) }));
+  try {
+    const session = await runtime.session(graph);
+    await session.release();
+  } catch (cause) {
+    throw explain(cause instanceof Error ? cause : new Error(String(cause)));
+  }
 }
 
 function firstUnsupported(driver: Driver, graph: Graph): string | null {

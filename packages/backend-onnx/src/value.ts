@@ -10,7 +10,8 @@ import {
   sizeOf,
   type TypedArray,
 } from '@fkm/core/graph';
-import type { OrtModule, OrtTensor } from './driver.js';
+import type { OrtTensor } from './driver.js';
+import type { Runtime } from './runtime.js';
 
 type OrtType = 'float32' | 'float16' | 'int32' | 'bool';
 
@@ -20,24 +21,34 @@ const hasTensor = (dtype: DType): dtype is OrtType => dtype in arrayOf;
 export class OnnxValue {
   readonly shape: Shape;
   readonly dtype: DType;
+  private readonly runtime: Runtime;
   private held: OrtTensor | null;
 
-  constructor(tensor: OrtTensor) {
+  constructor(runtime: Runtime, tensor: OrtTensor) {
+    this.runtime = runtime;
     this.held = tensor;
     this.shape = tensor.dims;
     this.dtype = tensor.type as OrtType;
   }
 
-  /** The runtime's tensor. Errors: StateError once disposed. */
-  get tensor(): OrtTensor {
+  /** The tensor, for a run on `runtime`. Errors: StateError once disposed, BackendError on another device. */
+  on(runtime: Runtime): OrtTensor {
+    const [from, to] = [this.runtime.driver.name, runtime.driver.name];
+    // A tensor of a GPU in a session of the CPU is garbage, without a word.
+    if (from !== to) {
+      throw new BackendError(
+        `a value on ${from} cannot be used on ${to}; read() it and upload() it there.`,
+        { from, to },
+        'backend-onnx',
+      );
+    }
     if (!this.held)
       throw new StateError('this value was disposed; keep it until its last use.', {}, 'backend-onnx');
     return this.held;
   }
 
   async read(): Promise<TypedArray> {
-    const data = await this.tensor.getData();
-    return (data as TypedArray).slice();
+    return this.runtime.read(this.on(this.runtime));
   }
 
   dispose(): void {
@@ -47,7 +58,7 @@ export class OnnxValue {
 }
 
 /** Wraps an array without copying it. Errors: BackendError, ShapeError. */
-export function upload(ort: OrtModule, { data, shape, dtype }: NdArray): OnnxValue {
+export function upload(runtime: Runtime, { data, shape, dtype }: NdArray): OnnxValue {
   if (!hasTensor(dtype)) {
     throw new BackendError(
       `upload: onnxruntime has no ${dtype} tensors; use float32.`,
@@ -69,5 +80,5 @@ export function upload(ort: OrtModule, { data, shape, dtype }: NdArray): OnnxVal
       'backend-onnx',
     );
   }
-  return new OnnxValue(new ort.Tensor(dtype, data as never, shape));
+  return new OnnxValue(runtime, new runtime.ort.Tensor(dtype, data as never, shape));
 }

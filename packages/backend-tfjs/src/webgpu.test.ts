@@ -1,6 +1,8 @@
 import { describeBackend } from '@fkm/conformance';
+import { FastKMeansRegressor, jsBackend } from '@fkm/core';
 import {
   BATCH,
+  type Backend,
   type NdArray,
   ndarray,
   nearest,
@@ -53,6 +55,59 @@ describe('searches of prototypes', () => {
     const [again] = (await executable.run(values)) as [Value, Value, Value];
     executable.dispose();
     expect(await again.read()).toEqual(index);
+  });
+});
+
+describe('a model', () => {
+  const columns = 3;
+  const rows = (count: number) => ({ data: numbers(count * columns), shape: [count, columns] as const });
+  const train = async (backend: Backend, count: number): Promise<Float32Array> => {
+    const model = new FastKMeansRegressor({
+      backend,
+      heads: 1,
+      nPrototypes: 12,
+      batchSize: 32,
+      scaling: 'none',
+      metric: 'none',
+    });
+    const X = rows(count);
+    const y = Float32Array.from({ length: count }, (_, i) => X.data[i * columns] as number);
+    await model.fit(X, y, { maxIters: 2 });
+    await model.finetune(X, y, { epochs: 1, evalFraction: 0 });
+    return (await model.predict(X)).data as Float32Array;
+  };
+
+  it('learns what it learns on the reference', async () => {
+    const [gpu, js] = [await tfjsBackend({ device: 'webgpu' }), jsBackend()];
+    const [got, want] = [await train(gpu, 96), await train(js, 96)];
+    // Three steps of Adam move a parameter by 3 · 0.02 at most, whatever rounding did to its derivative.
+    const off = Array.from(want, (value, i) => Math.abs(value - (got[i] as number)));
+    expect(Math.max(...off)).toBeLessThan(1e-3);
+  });
+
+  it('reads its loss alone in a step, and uploads a batch, four numbers and what dropout leaves out', async () => {
+    const backend = await tfjsBackend({ device: 'webgpu' });
+    const storage = tf.findBackend('webgpu');
+    const transfers = async (count: number): Promise<[reads: number, uploads: number]> => {
+      const model = new FastKMeansRegressor({
+        backend,
+        initMode: { prototypes: rows(12), targets: { data: numbers(12), shape: [12, 1] } },
+        batchSize: 32,
+      });
+      const y = numbers(count);
+      const [reads, writes] = [vi.spyOn(storage, 'read'), vi.spyOn(backend, 'upload')];
+      await model.finetune(rows(count), y, { epochs: 1, evalFraction: 0 });
+      const counted = [reads.mock.calls.length, writes.mock.calls.length] as [number, number];
+      reads.mockRestore();
+      writes.mockRestore();
+      return counted;
+    };
+    await transfers(32);
+    const [two, six] = [await transfers(64), await transfers(192)];
+    expect({ reads: (six[0] - two[0]) / 4, uploads: (six[1] - two[1]) / 4 }).toEqual({
+      reads: 1,
+      uploads: 8,
+    });
   });
 });
 

@@ -1,0 +1,44 @@
+// GPUs through onnxruntime: WebGPU in browsers and in Node, CUDA in Node.
+
+import { BackendError, type DType } from '@fkm/core/graph';
+import type { Driver } from './driver.js';
+import { withDtypes } from './dtypes.js';
+import { inNode, loadNode, loadWebGpu } from './load.js';
+
+const dtypes: readonly DType[] = ['float32', 'int32', 'bool'];
+
+const quiet = { graphOptimizationLevel: 'all', logSeverityLevel: 3 } as const;
+
+export const webgpu: Driver = {
+  name: 'onnx webgpu',
+  flags: { dtypes, fused: [], memory: 'device', precision: 'float32' },
+  load: () => (inNode() ? loadNode() : loadWebGpu()),
+  // A preferred location holds for all outputs; preallocated ones are then ignored.
+  session: () => ({ ...quiet, executionProviders: ['webgpu'], preferredOutputLocation: 'gpu-buffer' }),
+  download: () => ({ ...quiet, executionProviders: ['webgpu'] }),
+  unsupported: withDtypes(dtypes),
+  explain: (cause) =>
+    new BackendError(
+      `onnxBackend: device 'webgpu' found no GPU (${cause.message.trim()}). In Node it needs a Vulkan loader (Debian: libvulkan1) ` +
+        "and a driver that VK_DRIVER_FILES or the system names, or Metal or Direct3D 12; in a browser, one with WebGPU. Use device: 'cpu' or 'wasm' instead.",
+      { device: 'webgpu', cause },
+      'backend-onnx',
+    ),
+};
+
+export const cuda: Driver = {
+  name: 'onnx cuda',
+  // The binding of onnxruntime-node gives and takes host tensors alone: state crosses the bus twice a step.
+  flags: { dtypes: [...dtypes, 'float16'], fused: [], memory: 'host', precision: 'float32' },
+  load: loadNode,
+  session: () => ({ ...quiet, executionProviders: [{ name: 'cuda', deviceId: 0 }] }),
+  unsupported: withDtypes([...dtypes, 'float16']),
+  explain: (cause) =>
+    new BackendError(
+      `onnxBackend: device 'cuda' needs libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so of ` +
+        `onnxruntime 1.30.0 beside onnxruntime_binding.node, CUDA and cuDNN (${cause.message.trim()}). Installing onnxruntime-node@1.30.0 with its ` +
+        "postinstall script downloads the two; without network they are in Python's wheel onnxruntime-gpu of that version. Use device: 'webgpu' or 'cpu' instead.",
+      { device: 'cuda', cause },
+      'backend-onnx',
+    ),
+};

@@ -1,0 +1,27 @@
+// Imports of the runtimes, which are peers: a missing one is an error with the command that installs it.
+
+import { BackendError } from '@fkm/core/graph';
+import type { OrtModule } from './driver.js';
+
+async function load(name: string, importer: () => Promise<unknown>): Promise<OrtModule> {
+  try {
+    return (await importer()) as OrtModule;
+  } catch (cause) {
+    throw new BackendError(
+      `onnxBackend: ${name} cannot be loaded; run \`npm install ${name}@1.30.0\`, or hand in { ort }.`,
+      { cause },
+      'backend-onnx',
+    );
+  }
+}
+
+export const loadNode = (): Promise<OrtModule> => load('onnxruntime-node', () => import('onnxruntime-node'));
+/** The entry without GPUs, which is there for browsers alone; Node's is the default one. */
+export const loadWasm = (): Promise<OrtModule> =>
+  load('onnxruntime-web', () => (inNode() ? import('onnxruntime-web') : import('onnxruntime-web/wasm')));
+/** The native WebGPU provider: the default entry has an older one that runs more on the CPU. */
+export const loadWebGpu = (): Promise<OrtModule> =>
+  load('onnxruntime-web', () => import('onnxruntime-web/webgpu'));
+
+/** Whether this is Node, where onnxruntime-node has providers of its own. */
+export const inNode = (): boolean => typeof process !== 'undefined' && Boolean(process.versions?.node);
