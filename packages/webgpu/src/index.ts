@@ -5,4 +5,6 @@ export { findGpu, noAdapter, type Opened, type OpenOptions, openDevice } from '.
 export type { GpuBuffer, GpuCommandEncoder, GpuComputePass, GpuDevice } from './gpu.js';
 export { type Search, type SearchBuffers, search } from './search.js';
 export type { SearchSpec } from './spec.js';
+export { type Sums, type SumsBuffers, sumsByIndex } from './sums.js';
+export type { SumsSpec } from './sums-shader.js';
 export type { Tile } from './tiles.js';

@@ -1,0 +1,202 @@
+// Sums by prototype in WGSL: rows are sorted by the prototype they belong to, by counting, and stay in order within it; then
+// every prototype adds up its own rows. No atomic adds of floats, so the same rows give the same bits.
+
+/** What is added up. */
+export interface SumsSpec {
+  readonly columns: number;
+  readonly prototypes: number;
+}
+
+/** Rows that a workgroup counts and sorts. */
+export const blockRows = 2048;
+const threads = 256;
+/** Numbers that a workgroup scans. */
+export const chunk = 2048;
+/** Prototypes that a workgroup counts at a time: 8 kB. */
+export const keys = 2048;
+/** Columns that a workgroup adds up at a time. */
+export const lanesOf = (columns: number): number => {
+  let lanes = 1;
+  while (lanes < Math.min(64, columns)) lanes *= 2;
+  return lanes;
+};
+
+const params = (binding: number): string => `
+struct Params { rows: u32, blocks: u32, slices: u32, counts: u32, across: u32 }
+@group(0) @binding(${binding}) var<uniform> params: Params;`;
+
+/** counts[k, block]: rows of a block that belong to k. */
+export const countShader = ({ prototypes }: SumsSpec): string => `
+@group(0) @binding(0) var<storage, read> index: array<i32>;
+@group(0) @binding(1) var<storage, read_write> counts: array<u32>;${params(2)}
+var<workgroup> found: array<atomic<u32>, ${keys}>;
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let first = group.y * ${keys}u;
+  let begin = group.x * ${blockRows}u;
+  let end = min(begin + ${blockRows}u, params.rows);
+  for (var row = begin + lid; row < end; row += ${threads}u) {
+    let key = u32(index[row]) - first;
+    if (key < ${keys}u) { atomicAdd(&found[key], 1u); }
+  }
+  workgroupBarrier();
+  for (var k = lid; k < min(${keys}u, ${prototypes}u - first); k += ${threads}u) {
+    counts[(first + k) * params.blocks + group.x] = atomicLoad(&found[k]);
+  }
+}`;
+
+/** Running sums within chunks, and the total of each chunk. */
+export const scanShader = (): string => `
+@group(0) @binding(0) var<storage, read_write> counts: array<u32>;
+@group(0) @binding(1) var<storage, read_write> totals: array<u32>;${params(2)}
+var<workgroup> sums: array<u32, ${threads}>;
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let own = ${chunk / threads}u;
+  let first = group.x * ${chunk}u + lid * own;
+  var sum = 0u;
+  for (var i = first; i < min(first + own, params.counts); i++) {
+    let count = counts[i];
+    counts[i] = sum;
+    sum += count;
+  }
+  sums[lid] = sum;
+  for (var step = 1u; step < ${threads}u; step *= 2u) {
+    workgroupBarrier();
+    var before = 0u;
+    if (lid >= step) { before = sums[lid - step]; }
+    workgroupBarrier();
+    sums[lid] += before;
+  }
+  for (var i = first; i < min(first + own, params.counts); i++) { counts[i] += sums[lid] - sum; }
+  if (lid == ${threads - 1}u) { totals[group.x] = sums[lid]; }
+}`;
+
+/** Running sums of the totals, by one workgroup. */
+export const totalsShader = (): string => `
+@group(0) @binding(0) var<storage, read_write> totals: array<u32>;${params(1)}
+var<workgroup> sums: array<u32, ${threads}>;
+@compute @workgroup_size(${threads})
+fn main(@builtin(local_invocation_index) lid: u32) {
+  let size = (params.counts + ${chunk - 1}u) / ${chunk}u;
+  let own = (size + ${threads - 1}u) / ${threads}u;
+  let first = lid * own;
+  var sum = 0u;
+  for (var i = first; i < min(first + own, size); i++) {
+    let total = totals[i];
+    totals[i] = sum;
+    sum += total;
+  }
+  sums[lid] = sum;
+  for (var step = 1u; step < ${threads}u; step *= 2u) {
+    workgroupBarrier();
+    var before = 0u;
+    if (lid >= step) { before = sums[lid - step]; }
+    workgroupBarrier();
+    sums[lid] += before;
+  }
+  for (var i = first; i < min(first + own, size); i++) { totals[i] += sums[lid] - sum; }
+}`;
+
+const place = (at: string): string => `counts[${at}] + totals[(${at}) / ${chunk}u]`;
+
+/** order: the rows of prototype 0 in order, those of 1, and so on. */
+export const orderShader = ({ prototypes }: SumsSpec): string => `
+@group(0) @binding(0) var<storage, read> index: array<i32>;
+@group(0) @binding(1) var<storage, read> counts: array<u32>;
+@group(0) @binding(2) var<storage, read> totals: array<u32>;
+@group(0) @binding(3) var<storage, read_write> order: array<u32>;${params(4)}
+var<workgroup> next: array<u32, ${keys}>;
+var<workgroup> own: array<u32, ${threads}>;
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let first = group.y * ${keys}u;
+  for (var k = lid; k < min(${keys}u, ${prototypes}u - first); k += ${threads}u) {
+    let at = (first + k) * params.blocks + group.x;
+    next[k] = ${place('at')};
+  }
+  for (var begin = group.x * ${blockRows}u; begin < (group.x + 1u) * ${blockRows}u; begin += ${threads}u) {
+    let row = begin + lid;
+    var key = 0xffffffffu;
+    if (row < params.rows) { key = u32(index[row]) - first; }
+    workgroupBarrier();
+    own[lid] = key;
+    workgroupBarrier();
+    // Rows of this step that come before mine at the same prototype, and all of them.
+    var before = 0u;
+    var all = 0u;
+    for (var i = 0u; i < ${threads}u; i++) {
+      let same = select(0u, 1u, own[i] == key);
+      all += same;
+      before += select(0u, same, i < lid);
+    }
+    if (key < ${keys}u) { order[next[key] + before] = row; }
+    workgroupBarrier();
+    if (key < ${keys}u && before == 0u) { next[key] += all; }
+  }
+}`;
+
+/** Σ w·x and Σ w of a slice of the rows of a prototype, in lanes that are added up in order. */
+export const addShader = ({ columns, prototypes }: SumsSpec): string => {
+  const lanes = lanesOf(columns);
+  const down = threads / lanes;
+  return `
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read> order: array<u32>;
+@group(0) @binding(3) var<storage, read> counts: array<u32>;
+@group(0) @binding(4) var<storage, read> totals: array<u32>;
+@group(0) @binding(5) var<storage, read_write> parts: array<f32>;${params(6)}
+var<workgroup> sums: array<f32, ${threads}>;
+var<workgroup> weights: array<f32, ${threads}>;
+fn begins(k: u32) -> u32 {
+  if (k >= ${prototypes}u) { return params.rows; }
+  let at = k * params.blocks;
+  return ${place('at')};
+}
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let which = group.z * params.across + group.x;
+  let k = which / params.slices;
+  let slice = which % params.slices;
+  if (k >= ${prototypes}u) { return; }
+  let d = group.y * ${lanes}u + lid % ${lanes}u;
+  let first = begins(k);
+  let size = begins(k + 1u) - first;
+  let own = (size + params.slices - 1u) / params.slices;
+  let end = first + min(size, own * (slice + 1u));
+  var sum = 0f;
+  var weight = 0f;
+  for (var i = first + own * slice + lid / ${lanes}u; i < end; i += ${down}u) {
+    let row = order[i];
+    let share = w[row];
+    weight += share;
+    sum += share * x[row * ${columns}u + min(d, ${columns - 1}u)];
+  }
+  sums[lid] = sum;
+  weights[lid] = weight;
+  for (var half = ${threads / 2}u; half >= ${lanes}u; half /= 2u) {
+    workgroupBarrier();
+    if (lid < half) { sums[lid] += sums[lid + half]; weights[lid] += weights[lid + half]; }
+  }
+  let at = which * ${columns + 1}u;
+  if (lid < ${lanes}u && d < ${columns}u) { parts[at + d] = sums[lid]; }
+  if (lid == 0u && group.y == 0u) { parts[at + ${columns}u] = weights[0]; }
+}`;
+};
+
+/** The slices of each prototype added up: sums [K, D] and weights [K]. */
+export const gatherShader = ({ columns, prototypes }: SumsSpec): string => `
+@group(0) @binding(0) var<storage, read> parts: array<f32>;
+@group(0) @binding(1) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(2) var<storage, read_write> weights: array<f32>;${params(3)}
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let d = group.x * 64u + lid;
+  for (var k = group.y; k < ${prototypes}u; k += 32768u) {
+    if (d > ${columns}u) { return; }
+    var sum = 0f;
+    for (var s = 0u; s < params.slices; s++) { sum += parts[(k * params.slices + s) * ${columns + 1}u + d]; }
+    if (d < ${columns}u) { sums[k * ${columns}u + d] = sum; } else { weights[k] = sum; }
+  }
+}`;
