@@ -47,7 +47,7 @@ describe('the page', { timeout: 60_000 }, () => {
         }
         const row = `(${minutes?.toFixed(1)},${degrees?.toFixed(1)} on ${on})`;
         const output = page.locator('output', { hasText: row });
-        said.push((await output.innerText()).replace(row, '').trim());
+        said.push(((await output.textContent()) ?? '').replace(row, '').trim());
       }
       return said;
     });

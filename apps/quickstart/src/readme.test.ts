@@ -37,6 +37,7 @@ const readmes = [
   'packages/backend-onnx',
   'packages/backend-tfjs',
   'packages/index-hnsw',
+  'packages/data',
 ];
 
 describe('READMEs', { timeout: 60_000 }, () => {

@@ -3,13 +3,15 @@
 import { isFkmError } from '@fkm/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgres } from './index.js';
-import { startPostgres, type TestServer } from './postgres-server.js';
+import { hasPostgres, startPostgres, type TestServer } from './postgres-server.js';
 import { everything, expectError } from './testing.js';
 
 let server: TestServer;
 const n = 120_000;
 
+const installed = hasPostgres();
 beforeAll(async () => {
+  if (!installed) return;
   server = await startPostgres();
   await server.query(`CREATE TABLE numbered AS
     SELECT i AS id, i / 4.0::float8 AS a, (i % 7)::int2 AS b, i % 3 = 0 AS third, (i * 2)::numeric AS y,
@@ -17,12 +19,12 @@ beforeAll(async () => {
       (ARRAY['red', 'grün', 'blue'])[i % 3 + 1] AS colour, now() AS stamp
     FROM generate_series(0, ${n - 1}) t(i)`);
 }, 60_000);
-afterAll(() => server.stop());
+afterAll(() => server?.stop());
 
 const table = (options = {}, relation = 'numbered') => postgres(server.connection, relation, options);
 const count = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
-describe('postgres', () => {
+describe.runIf(installed)('postgres', () => {
   it('gives numbers, bools and texts in the order of the table, as often as it is asked', async () => {
     const source = await table({ features: ['a', 'b', 'third', 'colour'], target: 'id', countRows: true });
     expect(source.rowCount).toBe(n);
@@ -114,7 +116,7 @@ describe('postgres', () => {
   });
 });
 
-describe('a connection that is cut', () => {
+describe.runIf(installed)('a connection that is cut', () => {
   /** Terminates whoever copies at the moment. */
   const cut = async (): Promise<number> =>
     (
