@@ -10,10 +10,10 @@ interface Gpu {
 export async function requireAdapter(): Promise<void> {
   const { findGpu, noAdapter } = await import('@fkm/webgpu');
   const gpu = (await findGpu()) as Gpu;
-  if (!(globalThis.navigator as { gpu?: object } | undefined)?.gpu) {
-    if (!globalThis.navigator)
-      Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
-    Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true });
+  const host = globalThis as { navigator?: { gpu?: object } };
+  if (!host.navigator?.gpu) {
+    if (!host.navigator) Object.defineProperty(host, 'navigator', { value: {}, configurable: true });
+    Object.defineProperty(host.navigator, 'gpu', { value: gpu, configurable: true });
   }
   if (!(await gpu.requestAdapter({ powerPreference: 'high-performance' }))) {
     throw new BackendError(noAdapter, { device: 'webgpu' }, 'backend-tfjs');

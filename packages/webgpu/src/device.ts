@@ -79,7 +79,8 @@ async function fromDawn(flags: readonly string[]): Promise<Gpu> {
 
 /** `navigator.gpu`, or Dawn where this is Node. Errors: BackendError where neither is there. */
 export async function findGpu({ gpu, dawn: flags = [] }: OpenOptions = {}): Promise<object> {
-  const own = gpu ?? (globalThis.navigator as { gpu?: object } | undefined)?.gpu;
+  const host = globalThis as { readonly navigator?: { readonly gpu?: object } };
+  const own = gpu ?? host.navigator?.gpu;
   if (own) return own;
   if (typeof process !== 'undefined' && process.versions?.node) return fromDawn(flags);
   throw new BackendError(
