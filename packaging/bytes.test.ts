@@ -52,13 +52,18 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'backend-onnx: own code': {
     source: `export { onnxBackend } from '@fkm/backend-onnx';`,
-    ceiling: 2_500,
+    ceiling: 3_300,
     external: ['@fkm/core', '@fkm/onnx', ...runtimes],
   },
   'backend-tfjs: own code': {
     source: `export { tfjsBackend } from '@fkm/backend-tfjs';`,
-    ceiling: 8_500,
-    external: ['@fkm/core', ...runtimes],
+    ceiling: 9_500,
+    external: ['@fkm/core', '@fkm/webgpu', ...runtimes],
+  },
+  'webgpu: every kernel': {
+    source: `export * from '@fkm/webgpu';`,
+    ceiling: 10_300,
+    external: ['@fkm/core'],
   },
   'index-hnsw: own code': {
     source: `export { hnswIndex } from '@fkm/index-hnsw';`,
