@@ -100,39 +100,48 @@ fn main(@builtin(local_invocation_index) lid: u32) {
 
 const place = (at: string): string => `counts[${at}] + totals[(${at}) / ${chunk}u]`;
 
+/** Threads that sort, each four rows at a time. */
+const sorters = 64;
+
 /** order: the rows of prototype 0 in order, those of 1, and so on. */
 export const orderShader = ({ prototypes }: SumsSpec): string => `
 @group(0) @binding(0) var<storage, read> index: array<i32>;
 @group(0) @binding(1) var<storage, read> counts: array<u32>;
 @group(0) @binding(2) var<storage, read> totals: array<u32>;
 @group(0) @binding(3) var<storage, read_write> order: array<u32>;${params(4)}
-var<workgroup> next: array<u32, ${keys}>;
-var<workgroup> own: array<u32, ${threads}>;
-@compute @workgroup_size(${threads})
+var<workgroup> next: array<atomic<u32>, ${keys}>;
+var<workgroup> own: array<vec4u, ${sorters}>;
+fn count(found: vec4<bool>) -> u32 { return dot(select(vec4u(), vec4u(1u), found), vec4u(1u)); }
+@compute @workgroup_size(${sorters})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lid: u32) {
   let first = group.y * ${keys}u;
-  for (var k = lid; k < min(${keys}u, ${prototypes}u - first); k += ${threads}u) {
+  for (var k = lid; k < min(${keys}u, ${prototypes}u - first); k += ${sorters}u) {
     let at = (first + k) * params.blocks + group.x;
-    next[k] = ${place('at')};
+    atomicStore(&next[k], ${place('at')});
   }
-  for (var begin = group.x * ${blockRows}u; begin < (group.x + 1u) * ${blockRows}u; begin += ${threads}u) {
-    let row = begin + lid;
-    var key = 0xffffffffu;
-    if (row < params.rows) { key = u32(index[row]) - first; }
+  for (var begin = group.x * ${blockRows}u; begin < (group.x + 1u) * ${blockRows}u; begin += ${4 * sorters}u) {
+    let row = begin + 4u * lid;
+    var key = vec4u(0xffffffffu);
+    for (var i = 0u; i < 4u; i++) { if (row + i < params.rows) { key[i] = u32(index[row + i]) - first; } }
     workgroupBarrier();
     own[lid] = key;
     workgroupBarrier();
-    // Rows of this step that come before mine at the same prototype, and all of them.
-    var before = 0u;
-    var all = 0u;
-    for (var i = 0u; i < ${threads}u; i++) {
-      let same = select(0u, 1u, own[i] == key);
-      all += same;
-      before += select(0u, same, i < lid);
+    // Rows of this step that come before mine at the same prototype: in the fours before, and in my own.
+    var before = vec4u(0u, u32(key.y == key.x), count(key.zzzz == vec4u(key.xy, 0xfffffffeu, 0xfffffffeu)),
+      count(key.wwww == vec4u(key.xyz, 0xfffffffeu)));
+    for (var i = 0u; i < lid; i++) {
+      let other = own[i];
+      before += vec4u(count(other == key.xxxx), count(other == key.yyyy), count(other == key.zzzz), count(other == key.wwww));
     }
-    if (key < ${keys}u) { order[next[key] + before] = row; }
+    var at = vec4u();
+    for (var i = 0u; i < 4u; i++) {
+      if (key[i] < ${keys}u) {
+        at[i] = atomicLoad(&next[key[i]]) + before[i];
+        order[at[i]] = row + i;
+      }
+    }
     workgroupBarrier();
-    if (key < ${keys}u && before == 0u) { next[key] += all; }
+    for (var i = 0u; i < 4u; i++) { if (key[i] < ${keys}u) { atomicMax(&next[key[i]], at[i] + 1u); } }
   }
 }`;
 
@@ -167,11 +176,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
   let end = first + min(size, own * (slice + 1u));
   var sum = 0f;
   var weight = 0f;
-  for (var i = first + own * slice + lid / ${lanes}u; i < end; i += ${down}u) {
-    let row = order[i];
-    let share = w[row];
-    weight += share;
-    sum += share * x[row * ${columns}u + min(d, ${columns - 1}u)];
+  let column = min(d, ${columns - 1}u);
+  // Four rows at a time, whose reads wait for one another otherwise; a row beyond the last has no weight.
+  for (var i = first + own * slice + lid / ${lanes}u; i < end; i += ${4 * down}u) {
+    let places = vec4u(i, i + ${down}u, i + ${2 * down}u, i + ${3 * down}u);
+    let there = places < vec4u(end);
+    let at = select(vec4u(i), places, there);
+    let rows = vec4u(order[at.x], order[at.y], order[at.z], order[at.w]);
+    let share = select(vec4f(), vec4f(w[rows.x], w[rows.y], w[rows.z], w[rows.w]), there);
+    let cells = rows * ${columns}u + column;
+    let values = vec4f(x[cells.x], x[cells.y], x[cells.z], x[cells.w]);
+    weight += dot(share, vec4f(1f));
+    sum += dot(share, values);
   }
   sums[lid] = sum;
   weights[lid] = weight;

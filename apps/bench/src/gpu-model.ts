@@ -1,0 +1,90 @@
+// Models on a GPU: one gradient step of a large grid, and a whole training, beside the CPU of the same machine.
+
+import { FastKMeansClassifier, FastKMeansRegressor } from '@fkm/core';
+import { counted, openGpuBackend } from './gpu-backends.ts';
+import { seeded, uniformArray } from './random.ts';
+import { type Result, rounded } from './report.ts';
+import type { Rows } from './rows.ts';
+import { loadParts } from './sets.ts';
+
+/** Divides the sizes: to try the script where there is no GPU. */
+const shrink = Number(process.env.FKM_SHRINK ?? 1);
+
+const step = { batch: 8192 / shrink, columns: 128, prototypes: 4096, batches: 4 } as const;
+
+/** Milliseconds of a gradient step, optimiser and dropout included, and what crosses the bus in one. */
+export async function gradientStep(name: string, report: (result: Result) => void): Promise<void> {
+  const opened = await openGpuBackend(name);
+  const { backend, transfers } = counted(opened);
+  const { batch, columns, prototypes, batches } = step;
+  const uniform = seeded(7);
+  const drawn = (rows: number, width: number): Rows => ({
+    data: uniformArray(rows * width, uniform),
+    shape: [rows, width],
+  });
+  const model = new FastKMeansRegressor({
+    backend,
+    initMode: { prototypes: drawn(prototypes, columns), targets: drawn(prototypes, 1) },
+    batchSize: batch,
+    learningRate: 1e-3,
+  });
+  const [X, y] = [drawn(batches * batch, columns), drawn(batches * batch, 1)];
+  const epochs = async (count: number): Promise<number> => {
+    const start = performance.now();
+    await model.finetune(X, y, { epochs: count, evalFraction: 0 });
+    return performance.now() - start;
+  };
+  await epochs(1);
+  const one = { ...transfers, milliseconds: await epochs(1) };
+  const before = { ...transfers };
+  // A call of finetune does more than its steps: what further epochs add is theirs.
+  const rounds = name === 'onnx-cpu' ? 1 : 4;
+  const milliseconds = Math.min(await epochs(1 + rounds), await epochs(1 + rounds)) - one.milliseconds;
+  const steps = rounds * batches;
+  const perStep = (key: 'up' | 'down' | 'bytes'): number => {
+    const short = before[key] - one[key];
+    return rounded(((transfers[key] - before[key]) / 2 - short) / steps);
+  };
+  report({
+    what: `gradient step on ${opened.name}`,
+    rows: batch,
+    columns,
+    prototypes,
+    value: rounded(milliseconds / steps),
+    unit: 'ms',
+    up: perStep('up'),
+    down: perStep('down'),
+    megabytes: rounded(perStep('bytes') / 1e6),
+  });
+  await opened.dispose();
+}
+
+/** Seconds of fit and finetune on covertype with default options, and accuracy on rows that were held out. */
+export async function covertype(
+  name: string,
+  folder: string,
+  report: (result: Result) => void,
+): Promise<void> {
+  const backend = await openGpuBackend(name);
+  const { train, test } = await loadParts('covertype_93k', folder, 0);
+  const epochs = Number(process.env.FKM_EPOCHS ?? 10);
+  const model = new FastKMeansClassifier({ backend, randomState: 0 });
+  const labels = ({ y }: { readonly y: Rows }): number[] => Array.from(y.data);
+  const begun = performance.now();
+  await model.fit(train.X, labels(train));
+  const fitted = performance.now();
+  await model.finetune(train.X, labels(train), { epochs });
+  const done = performance.now();
+  const score = await model.score(test.X, labels(test));
+  const end = performance.now();
+  report({
+    what: `covertype on ${backend.name}: fit, ${epochs} epochs of finetune, score`,
+    value: rounded((done - begun) / 1e3),
+    unit: 's',
+    fit: rounded((fitted - begun) / 1e3),
+    finetune: rounded((done - fitted) / 1e3),
+    score: rounded((end - done) / 1e3),
+    accuracy: rounded(score),
+  });
+  await backend.dispose();
+}
