@@ -219,6 +219,16 @@ const copyOf = (limits: GpuDevice['limits']): GpuDevice['limits'] => ({
 });
 
 describe('equals and NaN', () => {
+  it('the lowest wins within what one thread holds', async () => {
+    const tile: Tile = { rows: 128, prototypes: 128, depth: 16, own: [8, 8], across: 8, unrolled: false };
+    const spec = { ...base, rows: 20, columns: 5, prototypes: 128 };
+    const arrays = arraysOf(spec);
+    // One thread holds places 0 to 3 and 64 to 67.
+    const repeated = arrays.prototypes.map((_, i) => arrays.prototypes[i % 10] as number);
+    const { index } = await run(spec, { ...arrays, prototypes: repeated }, tile);
+    expect(new Set(index)).toEqual(new Set([0, 1]));
+  });
+
   it.each(distances)('%s: the lowest of equal prototypes wins', async (distance) => {
     const spec = { ...base, distance, rows: 20, columns: 5, prototypes: 64 };
     const arrays = arraysOf(spec);
