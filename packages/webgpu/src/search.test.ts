@@ -225,8 +225,7 @@ describe('equals and NaN', () => {
     const arrays = arraysOf(spec);
     // One thread holds places 0 to 3 and 64 to 67.
     const repeated = arrays.prototypes.map((_, i) => arrays.prototypes[i % 10] as number);
-    const { index } = await run(spec, { ...arrays, prototypes: repeated }, tile);
-    expect(new Set(index)).toEqual(new Set([0, 1]));
+    await expectBody(spec, { ...arrays, prototypes: repeated }, tile);
   });
 
   it.each(distances)('%s: the lowest of equal prototypes wins', async (distance) => {
