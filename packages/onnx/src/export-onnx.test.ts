@@ -1,7 +1,6 @@
 // What an exported file is: its names and types, its options, and what is refused.
 
 import { FastKMeansClassifier, FastKMeansClusterer, FastKMeansRegressor, isFkmError } from '@fkm/core';
-import type { Estimator } from '@fkm/core/deploy';
 import { describe, expect, it } from 'vitest';
 import { exportOnnx } from './export-onnx.js';
 import { printOnnx } from './print-onnx.js';
@@ -9,22 +8,14 @@ import { readOnnx } from './read-onnx.js';
 import {
   backend,
   expectAgreement,
+  expectBoth,
   exported,
   learned,
   rows,
   targetsOf,
   trainingRows,
-  withHoles,
+  judgedRows as X,
 } from './testing.js';
-
-const X = rows(53, 4, 7);
-const holes = withHoles(X);
-
-/** Agrees on whole rows and on rows with holes. */
-async function expectBoth(model: Estimator, options = {}): Promise<void> {
-  await expectAgreement(model, X, options);
-  await expectAgreement(model, holes.X, options, holes.mask);
-}
 
 describe('the file', () => {
   const ports = (bytes: Uint8Array): string => {

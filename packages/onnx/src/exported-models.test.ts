@@ -6,7 +6,6 @@ import {
   type FastMultiLabelKMeansClassifier,
   type Strategy,
 } from '@fkm/core';
-import type { Estimator } from '@fkm/core/deploy';
 import { describe, expect, it } from 'vitest';
 import { exportOnnx } from './export-onnx.js';
 import { TensorProto_DataType } from './generated/onnx_pb.js';
@@ -14,7 +13,7 @@ import { readOnnx } from './read-onnx.js';
 import {
   backend,
   distances,
-  expectAgreement,
+  expectBoth,
   expectClose,
   exported,
   learned,
@@ -23,17 +22,8 @@ import {
   seeded,
   targetsOf,
   trainingRows,
-  withHoles,
+  judgedRows as X,
 } from './testing.js';
-
-const X = rows(53, 4, 7);
-const holes = withHoles(X);
-
-/** Agrees on whole rows and on rows with holes. */
-async function expectBoth(model: Estimator, options = {}): Promise<void> {
-  await expectAgreement(model, X, options);
-  await expectAgreement(model, holes.X, options, holes.mask);
-}
 
 describe('scores of a clusterer', () => {
   it.each(distances)('are %s distances', async (distance) => {

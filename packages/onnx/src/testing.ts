@@ -206,6 +206,16 @@ export async function expectAgreement(
   return answers;
 }
 
+/** Rows that exported models are judged by, and the same with holes. */
+export const judgedRows: number[][] = rows(53, 4, 7);
+export const judgedHoles: { X: number[][]; mask: number[][] } = withHoles(judgedRows);
+
+/** Agrees on whole rows and on rows with holes. */
+export async function expectBoth(model: Estimator, options: ExportOptions = {}): Promise<void> {
+  await expectAgreement(model, judgedRows, options);
+  await expectAgreement(model, judgedHoles.X, options, judgedHoles.mask);
+}
+
 /** The answers of any runtime, held against what the model says. */
 export async function expectAnswers(
   answers: Readonly<Record<string, Answer>>,
