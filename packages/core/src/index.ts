@@ -31,6 +31,7 @@ export { type RouteOptions, route, type SimilarityOptions, similarity } from './
 export type { SoftType } from './method/routing.js';
 export type { Distance } from './method/similarity.js';
 export { accuracyScore, type F1Options, f1Score, r2Score } from './metrics.js';
+export { type Encoding, encodedWidth, type FeatureEncoding, isEncoding } from './model/encoding.js';
 export type { InitialGrid } from './model/initial-grid.js';
 export type {
   ClassifierOptions,

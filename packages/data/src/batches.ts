@@ -1,7 +1,7 @@
 // From chunks of columns to batches of rows: the one loop through which every number goes.
 
-import type { SourceBatch } from '@fkm/core';
-import { columnsOf, type FeatureEncoding, placesOf, refuse, widthOf } from './encoding.js';
+import { encodedWidth, type FeatureEncoding, type SourceBatch } from '@fkm/core';
+import { columnsOf, placesOf, refuse } from './encoding.js';
 import { dataError } from './errors.js';
 import type { Plan } from './options.js';
 import type { Chunk, Read, Table } from './table.js';
@@ -97,7 +97,7 @@ function writerOf(call: string, plan: Plan, D: number, draft: () => Draft): Writ
         ? numbers(call, plan, feature.column, place, first, D, draft)
         : texts(call, plan, feature, place, first, D, draft),
     );
-    first += widthOf(feature);
+    first += encodedWidth(feature);
   }
   const { features } = plan.encoding;
   plan.targets.forEach((field, t) => {
@@ -168,7 +168,7 @@ function texts(
   D: number,
   draft: () => Draft,
 ): Writer {
-  const [places, width, oneHot] = [placesOf(feature), widthOf(feature), feature.kind === 'oneHot'];
+  const [places, width, oneHot] = [placesOf(feature), encodedWidth(feature), feature.kind === 'oneHot'];
   return (chunk, from, rows, at, number) => {
     const column = chunk.column(place) as readonly (string | null)[];
     const { x, mask } = draft();

@@ -1,25 +1,10 @@
 // From named columns to the columns of X: numbers as they are, texts one-hot or as a number. What was settled is a plain
-// object, for the next source of the same kind and for rows at prediction.
+// object that models keep, for the next source of the same kind and for rows at prediction.
 
-import type { FlatMatrix } from '@fkm/core';
+import { type Encoding, encodedWidth, type FlatMatrix, isEncoding } from '@fkm/core';
 import { dataError, formatError, optionError } from './errors.js';
 
-/** How one column becomes columns of X. */
-export type FeatureEncoding =
-  | { readonly column: string; readonly kind: 'number' }
-  /** A column of X for each category, 1 where the row has it; or one column with the category's place, from 0. */
-  | { readonly column: string; readonly kind: 'oneHot' | 'ordinal'; readonly categories: readonly string[] };
-
-/** JSON: kept beside a model, it makes the same X of other rows. */
-export interface Encoding {
-  readonly version: 1;
-  readonly features: readonly FeatureEncoding[];
-}
-
 export type Missing = 'error' | 'mask';
-
-export const widthOf = (feature: FeatureEncoding): number =>
-  feature.kind === 'oneHot' ? feature.categories.length : 1;
 
 /** Names of the columns of X: 'age', 'colour=red', 'colour=blue'. */
 export const columnsOf = ({ features }: Encoding): string[] =>
@@ -35,19 +20,11 @@ export const placesOf = ({ categories }: { readonly categories: readonly string[
 
 /** An encoding that was stored. Errors: FormatError. */
 export function checkEncoding(given: unknown, call: string): Encoding {
-  const { version, features } = (given ?? {}) as Partial<Encoding>;
-  const texts = (list: unknown): boolean =>
-    Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === 'string');
-  const whole = (feature: Partial<FeatureEncoding> | null): boolean =>
-    typeof feature?.column === 'string' &&
-    (feature.kind === 'number' ||
-      ((feature.kind === 'oneHot' || feature.kind === 'ordinal') &&
-        texts((feature as { categories?: unknown }).categories)));
-  if (version === 1 && Array.isArray(features) && features.length > 0 && features.every(whole))
-    return given as Encoding;
-  throw formatError(`${call}: encoding is none that a source of this version has; pass source.encoding.`, {
-    argument: 'encoding',
-  });
+  if (isEncoding(given)) return given;
+  throw formatError(
+    `${call}: encoding is none that a source of this version has; pass source.encoding or model.encoding.`,
+    { argument: 'encoding' },
+  );
 }
 
 export interface EncodeOptions {
@@ -70,12 +47,12 @@ export function encodeRows(
   const { missing = 'error', unknown = 'error' } = options;
   for (const [option, value] of Object.entries({ missing, unknown }))
     checkPolicy(option, value, 'encodeRows');
-  const D = features.reduce((sum, feature) => sum + widthOf(feature), 0);
+  const D = features.reduce((sum, feature) => sum + encodedWidth(feature), 0);
   const data = new Float32Array(rows.length * D);
   const mask = missing === 'mask' || unknown === 'mask' ? new Float32Array(data.length).fill(1) : undefined;
   let first = 0;
   for (const feature of features) {
-    const width = widthOf(feature);
+    const width = encodedWidth(feature);
     const places = feature.kind === 'number' ? undefined : placesOf(feature);
     rows.forEach((row, i) => {
       const at = i * D + first;

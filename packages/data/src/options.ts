@@ -1,7 +1,7 @@
 // The options that all sources share, and the plan that they make of a table's fields.
 
-import type { Encoding, FeatureEncoding, Missing } from './encoding.js';
-import { checkEncoding, checkPolicy } from './encoding.js';
+import type { Encoding, FeatureEncoding } from '@fkm/core';
+import { checkEncoding, checkPolicy, type Missing } from './encoding.js';
 import { optionError } from './errors.js';
 import type { Field, Table, Wanted } from './table.js';
 
@@ -18,7 +18,7 @@ export interface SourceOptions {
   readonly unknown?: Missing | undefined;
   /** What texts among the features become. Default 'oneHot'. */
   readonly text?: 'oneHot' | 'ordinal' | 'error' | undefined;
-  /** `source.encoding` of another source, in place of `features`, `text` and a look at the categories. */
+  /** `encoding` of a model or of another source, in place of `features`, `text` and a look at the categories. */
   readonly encoding?: Encoding | undefined;
   /** Rows of a batch. Default 10,240. */
   readonly batchRows?: number | undefined;

@@ -1,8 +1,8 @@
 // A table as a source of batches: what every function of this package ends in.
 
-import type { Source, SourceBatch } from '@fkm/core';
+import type { Encoding, Source, SourceBatch } from '@fkm/core';
 import { batchesOf } from './batches.js';
-import { columnsOf, type Encoding } from './encoding.js';
+import { columnsOf } from './encoding.js';
 import { optionError } from './errors.js';
 import { defaults, type Plan, planOf, type SourceOptions } from './options.js';
 import { prefetched, shuffled } from './order.js';
@@ -10,7 +10,7 @@ import type { Table } from './table.js';
 
 /** Batches { X, y, sampleWeight, featureMask } of float32 rows. */
 export interface TableSource extends Source {
-  /** How columns became X, as JSON: `encoding` of the next source of such rows, and of `encodeRows`. */
+  /** How columns became X, as JSON that models keep: `encoding` of the next source of such rows, and of `encodeRows`. */
   readonly encoding: Encoding;
   from(batch: number): AsyncGenerator<SourceBatch, void, void>;
   [Symbol.asyncIterator](): AsyncGenerator<SourceBatch, void, void>;

@@ -15,7 +15,7 @@ export interface StoredTensor {
 }
 
 export interface Checkpoint {
-  /** Texts by name: 'format', 'version', 'kind', and 'options' and 'state' as JSON. */
+  /** Texts by name: 'format', 'version', 'kind', and 'options', 'state' and maybe 'encoding' as JSON. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: readonly StoredTensor[];
 }

@@ -4,6 +4,7 @@
 import type { DType, NdArray } from '../dtype.js';
 import type { HeadFamily } from '../heads/head.js';
 import { momentSize } from '../method/moments.js';
+import { encodedWidth, isEncoding } from '../model/encoding.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import { halvedNames, masterName } from '../model/storage.js';
@@ -35,7 +36,7 @@ const isLabels = (value: unknown): value is readonly Label[] =>
 
 /** The state, or what is wrong with it. */
 export function checkState({ arrays, wide, scalars, options, family }: ReadState): ModelState | string {
-  const { random, step, trained, batches, rawColumns, outputs, classes, scaling, joint } = scalars;
+  const { random, step, trained, batches, rawColumns, outputs, classes, scaling, joint, encoding } = scalars;
   if (!whole(step, 0) || !whole(batches, 0) || !whole(rawColumns, 1)) return 'a counter is no integer';
   const isWord = (word: unknown): boolean => whole(word, 0) && word < 2 ** 32;
   if (!Array.isArray(random) || random.length !== 4 || !random.every(isWord)) {
@@ -46,6 +47,11 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (!isScaling(scaling)) return 'the scaling is none that there is';
   if (!whole(outputs, 0) || outputs > mostOutputs) return 'outputs is no count';
   if (!isLabels(classes)) return 'the classes are no list of labels';
+  if (encoding !== undefined) {
+    if (!isEncoding(encoding)) return 'the encoding is none that sources have';
+    const encoded = encoding.features.reduce((sum, feature) => sum + encodedWidth(feature), 0);
+    if (encoded !== rawColumns) return `the encoding gives ${encoded} columns, the rows have ${rawColumns}`;
+  }
   const carries = arrays.targets !== undefined;
   const { routes, start, task } = family.head(options, carries);
   if (task === 'clusterer' && outputs > 0) return `clusters have no outputs, the file says ${outputs}`;
@@ -149,5 +155,6 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     classes,
     scaling,
     joint,
+    ...(encoding === undefined ? {} : { encoding }),
   };
 }

@@ -4,6 +4,7 @@
 import { allocate, bytesPerElement, type DType, type NdArray, sizeOf, type TypedArray } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import type { HeadFamily } from '../heads/head.js';
+import { encodingText } from '../model/encoding.js';
 import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { checkState } from './checked-state.js';
@@ -91,6 +92,7 @@ export function encodeModel({ kind, options, state, stream }: Saved): Uint8Array
       kind,
       options: optionsText(kind, options),
       ...(stream === undefined ? {} : { stream }),
+      ...(state?.encoding ? { encoding: encodingText(state.encoding) } : {}),
       state: JSON.stringify(
         state && {
           random: state.random,
@@ -164,7 +166,7 @@ interface Decoded {
   readonly options: Omit<AnyOptions, 'backend'>;
   /** The state of a model with these options, which have to be whole by then; null before the first. Errors: FormatError. */
   readonly state: ((options: Resolved) => ModelState) | null;
-  /** The metadata: `options`, `stream` … */
+  /** The metadata: `options`, `encoding`, `stream` … */
   readonly texts: Readonly<Record<string, string>>;
   /** What to throw where the options turn out to be none. */
   damaged(what: string): FormatError;
@@ -189,6 +191,8 @@ export function decodeModel(bytes: Uint8Array, family: HeadFamily): Decoded {
   if ((options.initMode as unknown) === 'given')
     Object.assign(options, { initMode: { ...grid, ...givenOwners(options as Record<string, unknown>) } });
   const scalars = metadata.state === 'null' ? null : parse(metadata.state, 'state');
+  if (scalars && metadata.encoding !== undefined)
+    scalars.encoding = parse(metadata.encoding, 'encoding', undefined, mostMarksOfColumns);
   const damaged = (what: string): FormatError => damage(what, metadata.version as string);
   const read = (resolved: Resolved): ModelState => {
     const state = checkState({ arrays, wide, scalars: scalars ?? {}, options: resolved, family });
@@ -226,11 +230,13 @@ function metadataOf({ __metadata__: metadata }: Record<string, unknown>): Readon
 
 /** Far beyond a header of ours: each one is an object or a key, of up to a hundred bytes a byte of text. */
 const mostMarks = 4096;
+/** The same of an encoding, with an object for each of as many columns as a wide table has. */
+const mostMarksOfColumns = 2 ** 18;
 
 /** Brackets and colons outside of strings: how many objects, lists and keys JSON holds. */
-function marksOf(json: string): number {
+function marksOf(json: string, most: number): number {
   let [marks, quoted] = [0, false];
-  for (let i = 0; i < json.length && marks <= mostMarks; i++) {
+  for (let i = 0; i < json.length && marks <= most; i++) {
     const c = json[i] as string;
     if (c === '"') quoted = !quoted;
     else if (quoted) i += Number(c === '\\');
@@ -244,9 +250,10 @@ function parse(
   text: unknown,
   what: string,
   reviver?: (key: string, value: unknown) => unknown,
+  most: number = mostMarks,
 ): Record<string, unknown> {
   if (typeof text !== 'string') return fail(`there is no text of the ${what}`);
-  if (marksOf(text) > mostMarks) return fail(`the ${what} has more than ${mostMarks} brackets and colons`);
+  if (marksOf(text, most) > most) return fail(`the ${what} has more than ${most} brackets and colons`);
   let value: unknown;
   try {
     value = JSON.parse(text, reviver);

@@ -7,7 +7,7 @@ import { classifierHeads } from '../heads/classifier.js';
 import { areWhole, indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
 import type { ClassifierOptions, LoadOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
-import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
+import { type Answers, isSource, type Source } from '../streams/source.js';
 import { SourceModel } from '../streams/source-model.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
@@ -54,7 +54,7 @@ export class FastKMeansClassifier extends SourceModel<ClassLabels> {
   predict(X: Matrix, options?: PredictOptions): Promise<PredictedLabels>;
   predict(X: Matrix | Source, options: PredictOptions = {}): Answers<PredictedLabels> {
     return isSource(X)
-      ? overSource(X, 'predict', (rows, all) => this.named(rows, all))
+      ? this.overSource(X, 'predict', (rows, all) => this.named(rows, all))
       : this.named(X, options);
   }
 

@@ -11,7 +11,7 @@ import type { Batch } from '../model/batch.js';
 import type { ClustererOptions, LoadOptions } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable, withoutMasters } from '../model/storage.js';
-import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
+import { type Answers, isSource, type Source } from '../streams/source.js';
 import { type SourceFinetuneOptions, type SourceFitOptions, SourceModel } from '../streams/source-model.js';
 import { type Context, scaleBatch, specOf } from '../training/context.js';
 import { inertiaOf } from '../training/inertia.js';
@@ -197,7 +197,7 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
   predict(X: Matrix, options?: PredictOptions): Promise<NdArray<Int32Array>>;
   predict(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Int32Array>> {
     return isSource(X)
-      ? overSource(X, 'predict', (rows, all) => this.nearest(rows, all))
+      ? this.overSource(X, 'predict', (rows, all) => this.nearest(rows, all))
       : this.nearest(X, options);
   }
 

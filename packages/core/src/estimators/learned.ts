@@ -7,6 +7,7 @@ import { isFkmError, StateError } from '../errors.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { HeadFamily } from '../heads/head.js';
 import { initialFromGrid } from '../init/given.js';
+import type { Encoding } from '../model/encoding.js';
 import type { AnyOptions, LoadOptions, Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, withoutMasters } from '../model/storage.js';
@@ -140,6 +141,14 @@ export abstract class LearnedModel {
     if (!this.state)
       throw new StateError('grid: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.');
     return gridOf(this.state);
+  }
+
+  /**
+   * How the source that the model was fitted to made X of its columns: the option `encoding` of the next source, and what
+   * `encodeRows` of @fkm/data takes. Saved, loaded and exported with the model; undefined where rows came as arrays.
+   */
+  get encoding(): Encoding | undefined {
+    return this.state?.encoding;
   }
 
   /** Holds prototypes in place: those whose entry in `mask` [K] is true, or all. Errors: StateError, ShapeError. */

@@ -11,7 +11,7 @@ import { f1Score } from '../metrics.js';
 import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { LoadOptions, MultiLabelOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
-import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
+import { type Answers, isSource, type Source } from '../streams/source.js';
 import { SourceModel } from '../streams/source-model.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
@@ -74,7 +74,7 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
   predict(X: Matrix, options?: StrategyOptions): Promise<NdArray<Int32Array>>;
   predict(X: Matrix | Source, options: StrategyOptions = {}): Answers<NdArray<Int32Array>> {
     return isSource(X)
-      ? overSource(X, 'predict', (rows, all) => this.chosen(rows, { ...options, ...all }))
+      ? this.overSource(X, 'predict', (rows, all) => this.chosen(rows, { ...options, ...all }))
       : this.chosen(X, options);
   }
 

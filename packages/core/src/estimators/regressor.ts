@@ -14,7 +14,7 @@ import { DataError, ShapeError } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { r2Score } from '../metrics.js';
 import type { LoadOptions, RegressorOptions } from '../model/options.js';
-import { type Answers, isSource, overSource, type Source } from '../streams/source.js';
+import { type Answers, isSource, type Source } from '../streams/source.js';
 import { SourceModel } from '../streams/source-model.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
@@ -52,7 +52,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   predict(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
   predict(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
     return isSource(X)
-      ? overSource(X, 'predict', (rows, all) => this.values(rows, all))
+      ? this.overSource(X, 'predict', (rows, all) => this.values(rows, all))
       : this.values(X, options);
   }
 

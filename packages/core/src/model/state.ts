@@ -3,6 +3,7 @@
 import type { NdArray } from '../dtype.js';
 import { Random } from '../random.js';
 import type { Scaling } from '../scaling/scaler.js';
+import type { Encoding } from './encoding.js';
 
 /** What a caller names a class or a label. */
 export type Label = string | number;
@@ -27,6 +28,8 @@ export interface ModelState {
   readonly trained: boolean;
   readonly batches: number;
   readonly rawColumns: number;
+  /** What made the raw columns; none of rows that came as arrays. */
+  readonly encoding?: Encoding | undefined;
   /** Columns of an answer: T target columns, C classes or labels, 0 of a clusterer. */
   readonly outputs: number;
   /** The caller's names of the columns; none where they are numbers to predict. */

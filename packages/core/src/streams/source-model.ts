@@ -20,7 +20,15 @@ import { fitSource } from './fit-source.js';
 import { fitStream, type StreamOptions, type StreamResult } from './fit-stream.js';
 import { Held } from './held.js';
 import type { Learner } from './learner.js';
-import { type Answers, isSource, overSource, type Source } from './source.js';
+import {
+  type Answers,
+  checkSameEncoding,
+  type FlatMatrix,
+  isSource,
+  overSource,
+  type Source,
+  type SourceBatch,
+} from './source.js';
 
 /** Options of `fit` over a source, which brings weights and masks, and whose order is kept. */
 export type SourceFitOptions<Y> = Omit<FitOptions<Y>, keyof RowOptions | 'shuffle'>;
@@ -50,7 +58,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       if (options.gradientStep) this.checkGradients('fitStream');
       return fitStream(
         {
-          ...this.learner('fitStream'),
+          ...this.learner('fitStream', source),
           state: () => this.state,
           keep: (state) => this.keep(state, 'fitStream'),
           replace: (state) => {
@@ -79,7 +87,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
       const { state, result, evaluation } = await fitSource(
-        this.learner('fit'),
+        this.learner('fit', X),
         frozen ? this.state : this.given('fit'),
         X,
         {
@@ -115,11 +123,16 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       checkCall('finetuneSource', given, 'finetune of a source');
       given.signal?.throwIfAborted();
       this.checkGradients('finetune');
-      const { state, history, evaluation } = await finetuneSource(this.learner('finetune'), this.state, X, {
-        ...this.finetuneRun(given),
-        held: (first) =>
-          this.held(first, given, this.family.heldOut, this.options.randomState + 1, 'finetune'),
-      });
+      const { state, history, evaluation } = await finetuneSource(
+        this.learner('finetune', X),
+        this.state,
+        X,
+        {
+          ...this.finetuneRun(given),
+          held: (first) =>
+            this.held(first, given, this.family.heldOut, this.options.randomState + 1, 'finetune'),
+        },
+      );
       await this.keep(state, 'finetune', evaluation);
       return history;
     });
@@ -130,24 +143,35 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     const call = 'predictProba';
     const answer = async (rows: Matrix, all: PredictOptions): Promise<NdArray<Float32Array>> =>
       (await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>;
-    return isSource(X) ? overSource(X, call, answer) : answer(X, options);
+    return isSource(X) ? this.overSource(X, call, answer) : answer(X, options);
   }
 
-  private learner(call: string): Learner<Raw> {
+  /** What a call answers about every batch of a source, whose rows were encoded as those that taught. Errors: OptionError. */
+  protected async *overSource<R>(
+    source: Source,
+    call: string,
+    answer: (X: FlatMatrix, options: Pick<SourceBatch, 'featureMask'>) => Promise<R>,
+  ): AsyncGenerator<R, void, void> {
+    checkSameEncoding(this.fitted(call).encoding, source, call);
+    yield* overSource(source, call, answer);
+  }
+
+  private learner(call: string, source: Source): Learner<Raw> {
     const { family, options } = this;
     return {
       call,
       family,
       options,
-      check: ({ X, y, ...rest }, state, place, closed = false) =>
-        this.checkBatch(
-          X,
-          y as Y,
-          rest,
-          place,
-          state && this.complete(state) ? { ...state, grows: !closed } : null,
-        ),
-      ready: (state, rows, signal) => this.ready(state, rows, call, signal),
+      check: ({ X, y, ...rest }, state, place, closed = false) => {
+        checkSameEncoding(state?.encoding, source, call);
+        const known = state && this.complete(state) ? { ...state, grows: !closed } : null;
+        return this.checkBatch(X, y as Y, rest, place, known);
+      },
+      ready: async (before, rows, signal) => {
+        const ready = await this.ready(before, rows, call, signal);
+        const { encoding = ready.state.encoding } = source;
+        return { ...ready, state: { ...ready.state, encoding } };
+      },
       complete: (state: ModelState) => this.complete(state),
     };
   }

@@ -3,6 +3,7 @@
 
 import type { Vector } from '../data/matrix.js';
 import { OptionError, ShapeError } from '../errors.js';
+import { type Encoding, encodingDifference } from '../model/encoding.js';
 
 /** Row-major [rows, columns]. */
 export interface FlatMatrix {
@@ -31,6 +32,8 @@ export interface SourceBatch {
 export interface Source extends AsyncIterable<SourceBatch> {
   /** Names of the D features. */
   readonly columns: readonly string[];
+  /** What made the features out of columns of a table, where something did. Models keep it. */
+  readonly encoding?: Encoding | undefined;
   /** Rows of one iteration, where that is known; of an endless source it is not. */
   readonly rowCount?: number | undefined;
   /** An iteration without its first batches; without this method they are read and dropped. */
@@ -52,6 +55,16 @@ export function checkSource(source: unknown, call: string): asserts source is So
   throw new OptionError(
     `${call}: source should be an async iterable of batches { X, y } with columns, got ${source === null ? 'null' : typeof source}; make one with fromIterable of @fkm/data.`,
     { option: 'source' },
+  );
+}
+
+/** Rows that were encoded in another way would mean something else. Errors: OptionError. */
+export function checkSameEncoding(own: Encoding | undefined, source: Source, call: string): void {
+  const difference = own && source.encoding && encodingDifference(own, source.encoding);
+  if (!difference) return;
+  throw new OptionError(
+    `${call}: source.encoding ${difference}; open the source with { encoding: model.encoding }.`,
+    { option: 'source', columns: source.columns },
   );
 }
 
