@@ -4,7 +4,7 @@ import type { Backend, Progress } from '@fkm/core';
 import { type BackendName, openBackend } from './backends.ts';
 import { formatTable, meanOf, printResults, type Result, rounded, seedsLabel } from './report.ts';
 import { describeSet, loadParts } from './sets.ts';
-import { neighbourScore, taskOf } from './tasks.ts';
+import { neighbourScore, taskOf, train } from './tasks.ts';
 
 export interface AccuracyOptions {
   readonly sets: readonly string[];
@@ -40,13 +40,14 @@ const progressOf = (set: string): { onProgress?: (progress: Progress) => void } 
     : {};
 
 async function measure(set: string, seed: number, backend: Backend, run: AccuracyOptions): Promise<Outcome> {
-  const task = taskOf(describeSet(set).task);
+  const taskName = describeSet(set).task;
+  const task = taskOf(taskName);
   const parts = await loadParts(set, run.folder, seed, run.validation);
   // A quarter of the rows is also where the default stops.
   const most = Math.floor(parts.train.X.shape[0] / 4);
   const size = run.prototypes ? { nPrototypes: Math.min(run.prototypes, most), heads: 16 } : {};
   const options = { ...size, ...run.options };
-  const trained = await task.train(parts.train, { backend, seed, options, ...progressOf(set) });
+  const trained = await train(taskName, parts.train, { backend, seed, options, ...progressOf(set) });
   const score = task.score(parts.test.y, await trained.answer(parts.test));
   const { prototypes, bytes, seconds } = trained;
   console.error(`${set}, seed ${seed}: ${score.toFixed(4)} in ${seconds.toFixed(1)} s`);

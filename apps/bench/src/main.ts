@@ -16,6 +16,7 @@ import { benchSparse, benchSparseAlone, type SparseOptions, sparseDistances, spa
 import { defaultFolder } from './stored.ts';
 import { benchStream, type StreamOptions, streamMeasures } from './stream.ts';
 import { benchDrift, type DriftOptions } from './stream-drift.ts';
+import { benchTrain, contestNames, type TrainOptions } from './train.ts';
 import { benchTrainStep } from './train-step.ts';
 
 function toSeed(text: string): number {
@@ -56,6 +57,7 @@ const cases = {
   assign: benchAssign,
   index: benchIndex,
   lloyd: benchLloyd,
+  train: benchTrain,
   'train-step': benchTrainStep,
 } as const;
 
@@ -115,6 +117,10 @@ program
   .option('--rounds <n>', 'rounds that count', toCount, 11)
   .option('--prototypes <list>', 'how many prototypes, of case index', toCounts, [1000, 10_000, 100_000])
   .option('--columns <list>', 'how many columns, of case index', toCounts, [32, 128])
+  .addOption(new Option('--set <name>', 'of case train; default both').choices(contestNames))
+  .option('--epochs <n>', 'epochs of finetune, of case train', toCount)
+  .option('--options <json>', 'options of the estimators, of case train', toOptions, {})
+  .option('--data <path>', 'folder of the data sets, of case train', defaultFolder)
   .action(async (options: SpeedFlags) => cases[options.case](options.backend, options.rounds, options));
 
 program
@@ -178,7 +184,7 @@ interface ClassesFlags extends ClassesOptions, Omit<ManyClassesOptions, 'folder'
   readonly data: string;
 }
 
-interface SpeedFlags extends IndexOptions {
+interface SpeedFlags extends IndexOptions, TrainOptions {
   readonly case: keyof typeof cases;
   readonly backend: BackendName;
   readonly rounds: number;

@@ -1,7 +1,7 @@
 // The data sets that accuracy is measured on: one row a set. Another set is another row; another task is a row in tasks.ts.
 
 import { Failure } from './failure.ts';
-import { type Parts, type Rows, split } from './rows.ts';
+import { type Labelled, type Parts, type Rows, split } from './rows.ts';
 import { besides, flat, oneHot, openSet, type Stored, toLabelled } from './stored.ts';
 import type { TaskName } from './tasks.ts';
 
@@ -59,6 +59,10 @@ export function describeSet(name: string): SetRow & { readonly target: number } 
   return { ...row, target: Math.max(...row.recipes) - tolerance };
 }
 
+/** All rows of a set, as they are stored. Errors: Failure where the set is absent. */
+export const loadRows = async (name: string, folder: string): Promise<Labelled> =>
+  toLabelled(await openSet(name, folder), describeSet(name).features);
+
 /**
  * The rows of a set, split with the seed. For validation a tenth of the training rows judges, and the rows that judge otherwise
  * are not looked at. Errors: Failure where the set is absent.
@@ -69,7 +73,7 @@ export async function loadParts(
   seed: number,
   validation = false,
 ): Promise<Parts> {
-  const { held = 0.2, most, features } = describeSet(name);
-  const parts = split(toLabelled(await openSet(name, folder), features), held, seed, most);
+  const { held = 0.2, most } = describeSet(name);
+  const parts = split(await loadRows(name, folder), held, seed, most);
   return validation ? split(parts.train, 0.1, seed) : parts;
 }

@@ -25,6 +25,14 @@ export interface TrainRun {
 /** What an estimator answers: numbers, codes of classes, or 0/1 a label. */
 type Answers = ArrayLike<number | string>;
 
+/** An estimator with the rows of a bench in place of its arguments. */
+export interface Learner {
+  fit(rows: Labelled, options?: object): Promise<unknown>;
+  finetune(rows: Labelled, options?: object): Promise<unknown>;
+  predict(rows: Labelled): Promise<Answers>;
+  readonly model: Pick<Estimator<unknown>, 'save' | 'grid'>;
+}
+
 /** A trained model, as far as the table needs it. */
 export interface Trained {
   answer(rows: Labelled): Promise<Answers>;
@@ -36,8 +44,7 @@ export interface Trained {
 
 interface TaskRow {
   readonly metric: string;
-  /** `fit`, then `finetune`. */
-  train(rows: Labelled, run: TrainRun): Promise<Trained>;
+  create(run: TrainRun): Learner;
   score(truth: Rows, answers: Answers): number;
   /** Neighbours that the reference asks, and what they say together. */
   readonly neighbours: number;
@@ -49,21 +56,21 @@ export type TaskName = 'regression' | 'classes' | 'labels';
 const tasks: Readonly<Record<TaskName, TaskRow>> = {
   regression: {
     metric: 'r2',
-    train: (rows, run) => learn(new FastKMeansRegressor(optionsOf(run)), rows.y, rows, run),
+    create: (run) => learner(new FastKMeansRegressor(optionsOf(run)), ({ y }) => y),
     score: ({ data, shape }, answers) => r2Score(data, answers as ArrayLike<number>, shape[1]),
     neighbours: 5,
     vote: mean,
   },
   classes: {
     metric: 'accuracy',
-    train: (rows, run) => learn(new FastKMeansClassifier(optionsOf(run)), rows.y.data, rows, run),
+    create: (run) => learner(new FastKMeansClassifier(optionsOf(run)), ({ y }) => y.data),
     score: ({ data }, answers) => accuracyScore(data, answers),
     neighbours: 5,
     vote: majority,
   },
   labels: {
     metric: 'macro-f1',
-    train: (rows, run) => learn(new FastMultiLabelKMeansClassifier(optionsOf(run)), rows.y, rows, run),
+    create: (run) => learner(new FastMultiLabelKMeansClassifier(optionsOf(run)), ({ y }) => y),
     score: ({ data, shape }, answers) => f1Score(data, answers as ArrayLike<number>, shape[1]),
     neighbours: 10,
     vote: half,
@@ -90,21 +97,27 @@ interface Estimator<Y> {
   readonly grid: { readonly prototypes: { readonly shape: readonly number[] } };
 }
 
-async function learn<Y>(
-  model: Estimator<Y>,
-  y: Y,
-  rows: Labelled,
-  { onProgress }: TrainRun,
-): Promise<Trained> {
-  const control = { ...beside(rows), ...(onProgress ? { onProgress } : {}) };
+function learner<Y>(model: Estimator<Y>, targets: (rows: Labelled) => Y): Learner {
+  return {
+    fit: (rows, options) => model.fit(rows.X, targets(rows), { ...beside(rows), ...options }),
+    finetune: (rows, options) => model.finetune(rows.X, targets(rows), { ...beside(rows), ...options }),
+    predict: async (rows) => (await model.predict(rows.X, beside(rows))).data,
+    model,
+  };
+}
+
+/** `fit`, then `finetune`. */
+export async function train(name: TaskName, rows: Labelled, run: TrainRun): Promise<Trained> {
+  const learned = tasks[name].create(run);
+  const control = run.onProgress ? { onProgress: run.onProgress } : {};
   const start = performance.now();
-  await model.fit(rows.X, y, control);
-  await model.finetune(rows.X, y, control);
+  await learned.fit(rows, control);
+  await learned.finetune(rows, control);
   const seconds = (performance.now() - start) / 1000;
   return {
-    answer: async (asked) => (await model.predict(asked.X, beside(asked))).data,
-    prototypes: model.grid.prototypes.shape[0] as number,
-    bytes: (await model.save()).length,
+    answer: learned.predict,
+    prototypes: learned.model.grid.prototypes.shape[0] as number,
+    bytes: (await learned.model.save()).length,
     seconds,
   };
 }
