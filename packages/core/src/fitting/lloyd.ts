@@ -7,8 +7,8 @@ import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { type Context, specOf } from '../training/context.js';
 import { type Assign, assigner, emaStep, prune } from '../training/ema-step.js';
-import { addRows, type HostSums, moveRows } from '../training/host-sums.js';
-import { inertiaOf } from '../training/inertia.js';
+import { addRows, type IndexSums, moveRows } from '../training/host-sums.js';
+import { inertiaOf, squaredDistances } from '../training/inertia.js';
 import type { Assignment } from '../training/phase1.js';
 import { canPrepare, PreparedRows } from '../training/prepared-rows.js';
 import { breathe, type Progress } from '../training/progress.js';
@@ -97,32 +97,31 @@ function placesOf(context: Context, state: ModelState, rows: Batch): Places {
   const { x, sampleWeight } = rows;
   const spec = specOf(context, state, rows.mask !== undefined);
   if (!canPrepare(spec, state.arrays, rows) || isSparse(x)) return { assign: assigner(context, rows) };
-  const prepared = new PreparedRows(programs, x.data, centerOf(rows));
+  const prepared = new PreparedRows(programs, x.data, sampleWeight, centerOf(rows));
   let total = 0;
   for (const w of sampleWeight) total += w;
-  let known: { readonly index: Int32Array; readonly sums: Sums } | undefined;
+  let known: { readonly index: Int32Array; readonly sums: IndexSums } | undefined;
   return {
-    locate: async (prototypes) => (await prepared.search(prototypes, signal)).index,
-    assign: async (spec, { prototypes }) => {
-      const { index, cost } = await prepared.search(prototypes as NdArray, signal);
-      const sums: Sums =
+    locate: (prototypes) => prepared.search(prototypes, signal),
+    assign: async (spec, arrays) => {
+      const prototypes = arrays.prototypes as NdArray;
+      const index = await prepared.search(prototypes, signal);
+      const sums: IndexSums =
         known?.sums.weights.length === spec.prototypes
           ? moveRows(known.sums, rows, known.index, index)
-          : addRows(spec, rows, index, cost);
+          : addRows(spec, rows, index);
       known = { index, sums };
-      let paid = 0;
-      for (let i = 0; i < cost.length; i++) paid += (sampleWeight[i] as number) * (cost[i] as number);
+      // Only repairs ask what a row alone costs.
+      const empty = sums.weights.includes(0);
       return {
         index,
-        cost,
-        spread: Float64Array.of(paid, total),
+        cost: empty ? squaredDistances(x.data, prototypes, index) : new Float32Array(0),
+        spread: Float64Array.of(prepared.cost(prototypes, sums), total),
         sums: { ...sums, means: new Float64Array(0) },
       };
     },
   };
 }
-
-type Sums = Pick<HostSums, 'weights' | 'sums'>;
 
 /** The state as if no row had been seen. */
 function withoutPast(state: ModelState, masked: boolean): ModelState {
@@ -159,7 +158,7 @@ function meanOf(rows: Batch): Float64Array {
   const { columns } = rows.x;
   const index = new Int32Array(rows.x.rows);
   const one = { heads: 1, prototypes: 1, columns };
-  const { weights, sums, coordinateWeights } = addRows(one, rows, index, new Float32Array(index.length));
+  const { weights, sums, coordinateWeights } = addRows(one, rows, index);
   return sums.map((sum, j) => {
     const weight = coordinateWeights ? (coordinateWeights[j] as number) : (weights[0] as number);
     return weight > 0 ? sum / weight : 0;
@@ -216,5 +215,5 @@ export function repaired(
     index[row] = k;
   }
   const { means } = sums;
-  return { ...found, index, sums: { ...addRows(spec, batch, index, cost), means } };
+  return { ...found, index, sums: { ...addRows(spec, batch, index), means } };
 }

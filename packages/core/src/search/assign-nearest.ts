@@ -9,7 +9,7 @@ import type { Batch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { Context } from '../training/context.js';
 import { type Assign, assigner } from '../training/ema-step.js';
-import { addRows, summedByIndex } from '../training/host-sums.js';
+import { addRows, spreadOf, summedByIndex } from '../training/host-sums.js';
 import { type Assignment, nearestTargets } from '../training/phase1.js';
 import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
@@ -72,9 +72,13 @@ async function assignNearest(
       }
     }
   }
-  const { weights, sums, coordinateWeights, spread } = addRows(spec, batch, index, delta);
   const means = targetMeans(spec, batch, index, delta, context.options);
-  return { sums: { weights, sums, coordinateWeights, means, push: undefined }, spread, index, cost: delta };
+  return {
+    sums: { ...addRows(spec, batch, index), means, push: undefined },
+    spread: spreadOf(spec.heads, batch.sampleWeight, delta),
+    index,
+    cost: delta,
+  };
 }
 
 /** δ to similarity. */

@@ -5,7 +5,7 @@ import { clustererHead } from '../heads/clusterer.js';
 import type { Distance } from '../method/similarity.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
-import { inertiaOf } from './inertia.js';
+import { inertiaOf, squaredDistances } from './inertia.js';
 import { assignRows } from './phase1.js';
 import { Programs } from './program.js';
 import type { GridSpec } from './spec.js';
@@ -74,5 +74,12 @@ describe('inertiaOf', () => {
       sampleWeight: Float32Array.of(1, 1),
     };
     expect(inertiaOf('euclidean', { prototypes: ndarray([10001], [1, 1]) }, batch, [0, 0])).toBe(0.5);
+  });
+});
+
+describe('squaredDistances', () => {
+  it('is of every row to its own prototype, for any number of columns', () => {
+    const prototypes = ndarray([0, 1, 2, 5, 5, 5], [2, 3]);
+    expect([...squaredDistances(Float32Array.of(1, 1, 1, 4, 5, 7), prototypes, [0, 1])]).toEqual([2, 5]);
   });
 });

@@ -77,6 +77,16 @@ export function inertiaOf(
   return inertia;
 }
 
+/** ‖x − p‖² of dense rows [N, D] to prototype index[i] each. */
+export function squaredDistances(
+  x: Float32Array,
+  { data, shape }: NdArray,
+  index: ArrayLike<number>,
+): Float32Array {
+  const columns = shape[1] as number;
+  return Float32Array.from(index, (k, i) => squared(x, i * columns, data, k * columns, columns));
+}
+
 const maskRow = (mask: Rows, i: number): Float32Array =>
   mask.data.subarray(...(mask.rows === 1 ? [0, mask.columns] : [i * mask.columns, (i + 1) * mask.columns]));
 

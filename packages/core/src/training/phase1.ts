@@ -8,7 +8,7 @@ import type { Batch } from '../model/batch.js';
 import type { TargetAssignment } from '../model/options.js';
 import { assignGraph, assignNames } from './assign.js';
 import { parameterNames } from './graphs.js';
-import { addRows, summedByIndex } from './host-sums.js';
+import { addRows, spreadOf, summedByIndex } from './host-sums.js';
 import { type Programs, runOnce, take, uploadMask, uploadRows } from './program.js';
 import { breathe } from './progress.js';
 import { type GridSpec, specKey } from './spec.js';
@@ -152,7 +152,9 @@ export async function assignRows(
   } finally {
     disposeAll(parameters);
   }
-  if (onHost) Object.assign(sums, addRows(spec, batch, index, delta));
+  if (onHost) {
+    Object.assign(sums, addRows(spec, batch, index), { spread: spreadOf(heads, batch.sampleWeight, delta) });
+  }
   const targetMeans =
     spec.head.code === null
       ? new Float64Array(0)

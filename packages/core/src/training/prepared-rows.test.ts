@@ -3,6 +3,8 @@ import { toRows } from '../data/matrix.js';
 import { ndarray } from '../dtype.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
+import { addRows } from './host-sums.js';
+import { inertiaOf } from './inertia.js';
 import { canPrepare, PreparedRows } from './prepared-rows.js';
 import { Programs } from './program.js';
 import type { GridSpec } from './spec.js';
@@ -11,7 +13,7 @@ const place = { call: 'test', argument: 'X' };
 const programs = new Programs(jsBackend());
 
 describe('PreparedRows', () => {
-  it('finds the nearest prototypes and δ, far from 0 as near to it', async () => {
+  it('finds the nearest prototypes and what all rows cost, far from 0 as near to it', async () => {
     const random = new Random(1);
     for (const offset of [0, 1000]) {
       const numbers = (rows: number): number[][] =>
@@ -22,36 +24,57 @@ describe('PreparedRows', () => {
         ]);
       const [X, P] = [numbers(60), numbers(7)];
       const prototypes = ndarray(P.flat(), [7, 3]);
-      const rows = toRows(X, place);
+      const batch = {
+        x: toRows(X, place),
+        y: { data: new Float32Array(0), rows: 60, columns: 0 },
+        sampleWeight: Float32Array.from(X, () => random.below(3)),
+      };
       const center = [offset + 0.5, offset - 0.5, 0.5];
-      const { index, cost } = await new PreparedRows(programs, rows.data, center).search(prototypes);
+      const prepared = new PreparedRows(programs, batch.x.data, batch.sampleWeight, center);
+      const index = await prepared.search(prototypes);
       for (let i = 0; i < 60; i++) {
         const distances = Array.from({ length: 7 }, (_, k) =>
           [0, 1, 2].reduce(
             (sum, j) =>
-              sum + ((rows.data[3 * i + j] as number) - (prototypes.data[3 * k + j] as number)) ** 2,
+              sum + ((batch.x.data[3 * i + j] as number) - (prototypes.data[3 * k + j] as number)) ** 2,
             0,
           ),
         );
         expect(distances[index[i] as number]).toBeCloseTo(Math.min(...distances), 6);
-        expect(cost[i]).toBeCloseTo(Math.min(...distances), 5);
       }
+      const sums = addRows({ heads: 1, prototypes: 7, columns: 3 }, batch, index);
+      const direct = inertiaOf('euclidean', { prototypes }, batch, index);
+      expect(prepared.cost(prototypes, sums) / direct).toBeCloseTo(1, 9);
     }
   });
 
-  it('takes the first of equals, and no distance below 0', async () => {
-    const rows = toRows(
+  it('takes the first of equals, and costs nothing where rows lie on prototypes', async () => {
+    const x = toRows(
       [
         [1, 1],
         [3, 3],
       ],
       place,
     );
-    const { index, cost } = await new PreparedRows(programs, rows.data, [2, 2]).search(
-      ndarray([3, 3, 1, 1, 1, 1], [3, 2]),
-    );
+    const sampleWeight = Float32Array.of(1, 1);
+    const prepared = new PreparedRows(programs, x.data, sampleWeight, [2, 2]);
+    const prototypes = ndarray([3, 3, 1, 1, 1, 1], [3, 2]);
+    const index = await prepared.search(prototypes);
     expect([...index]).toEqual([1, 0]);
-    expect([...cost]).toEqual([0, 0]);
+    const y = { data: new Float32Array(0), rows: 2, columns: 0 };
+    const sums = addRows({ heads: 1, prototypes: 3, columns: 2 }, { x, y, sampleWeight }, index);
+    expect(prepared.cost(prototypes, sums)).toBe(0);
+  });
+
+  it('costs Infinity where distances overflow float32', () => {
+    const sums = { weights: Float64Array.of(2), sums: Float64Array.of(0) };
+    const costOf = (value: number): number =>
+      new PreparedRows(programs, Float32Array.of(value, -value), [1, 1], [0]).cost(
+        ndarray([0], [1, 1]),
+        sums,
+      );
+    expect(costOf(1e18) / 2e36).toBeCloseTo(1, 5);
+    expect(costOf(1e19)).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

@@ -5,9 +5,10 @@ import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { square } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';
-import { argMax, concat, matmul, mul, neg, reduceMax, sub, sum } from '../graph/ops.js';
+import { argMax, concat, matmul, mul, neg, sub, sum } from '../graph/ops.js';
 import { trace } from '../graph/trace.js';
 import type { Batch } from '../model/batch.js';
+import type { IndexSums } from './host-sums.js';
 import { disposeAll, rowsThatFit, searchedRows } from './phase1.js';
 import { type Programs, runOnce, take } from './program.js';
 import { breathe } from './progress.js';
@@ -16,11 +17,10 @@ import { f32, type GridSpec } from './spec.js';
 /** Numbers that the copy may have: half a gigabyte. */
 const mostNumbers = 2 ** 27;
 
-/** The nearest prototype of each row, the first of equals, and δ to it. */
-export interface Found {
-  readonly index: Int32Array;
-  readonly cost: Float32Array;
-}
+/** The largest ‖x − p‖² of float32, of four times the largest ‖x − c‖² at most. */
+const mostSquared = 3.4e38;
+/** Rows of a search at most: their products with some hundred prototypes stay in the caches. */
+const mostRows = 8192;
 
 /** Whether searches of such rows can be prepared: all their columns count, alike, by squares. */
 export const canPrepare = (
@@ -36,22 +36,29 @@ export const canPrepare = (
   x.rows * (x.columns + 1) <= mostNumbers;
 
 /**
- * Rows as [x − c, 1] around a center c, and ‖x − c‖²: with prototypes as [2(p − c), −‖p − c‖²] one product is what `nearest`
- * computes, ‖x − c‖² − δ.
+ * Rows as [x − c, 1] around a center c: with prototypes as [2(p − c), −‖p − c‖²] one product is what `nearest` computes,
+ * ‖x − c‖² − δ.
  */
 export class PreparedRows {
   private readonly programs: Programs;
   private readonly data: Float32Array;
-  private readonly squares: Float32Array;
+  private readonly rows: number;
   private readonly center: Float32Array;
+  /** Σ w·‖x − c‖²; Infinity where a search would overflow float32 */
+  private readonly scatter: number;
 
   /** `center` [D] lies among the rows, so that what they share takes none of the digits. */
-  constructor(programs: Programs, x: Float32Array, center: ArrayLike<number>) {
+  constructor(
+    programs: Programs,
+    x: Float32Array,
+    sampleWeight: ArrayLike<number>,
+    center: ArrayLike<number>,
+  ) {
     const middle = Float32Array.from(center);
     const columns = middle.length;
     const rows = x.length / columns;
     const data = new Float32Array(rows * (columns + 1));
-    const squares = new Float32Array(rows);
+    let [scatter, largest] = [0, 0];
     let from = 0;
     let to = 0;
     for (let i = 0; i < rows; i++) {
@@ -62,36 +69,38 @@ export class PreparedRows {
         sum += value * value;
       }
       data[to++] = 1;
-      squares[i] = sum;
+      scatter += (sampleWeight[i] as number) * sum;
+      if (sum > largest) largest = sum;
     }
     this.programs = programs;
     this.data = data;
-    this.squares = squares;
+    this.rows = rows;
     this.center = middle;
+    this.scatter = 4 * largest > mostSquared ? Number.POSITIVE_INFINITY : scatter;
   }
 
-  /** Where the rows are among prototypes [K, D]. */
-  async search(prototypes: NdArray, signal?: AbortSignal): Promise<Found> {
-    const { programs, data, squares } = this;
+  /** The nearest prototype [K, D] of each row, the first of equals. */
+  async search(prototypes: NdArray, signal?: AbortSignal): Promise<Int32Array> {
+    const { programs, data, rows } = this;
     const [count, columns] = prototypes.shape as readonly [number, number];
     const specs = { x: f32(BATCH, columns + 1), prototypes: f32(count, columns), center: f32(1, columns) };
     const program = await programs.get(`search ${count} ${columns}`, () =>
       trace('search', specs, ({ x, prototypes, center }) => {
         const p = sub(prototypes, center);
         const lengths = sum(square(p), -1, { keepDims: true });
-        const score = matmul(x, concat([mul(p, 2), neg(lengths)], 1), { transposeB: true });
-        return { index: argMax(score), best: reduceMax(score, -1) };
+        return { index: argMax(matmul(x, concat([mul(p, 2), neg(lengths)], 1), { transposeB: true })) };
       }),
     );
     const fixed = {
       prototypes: programs.upload(prototypes),
       center: programs.upload(ndarray(this.center, [1, columns])),
     };
-    const rows = squares.length;
     const index = new Int32Array(rows);
-    const cost = new Float32Array(rows);
-    const x = { data, rows, columns: columns + 1 };
-    const size = rowsThatFit(x, count, searchedRows(count));
+    const size = rowsThatFit(
+      { data, rows, columns: columns + 1 },
+      count,
+      Math.min(mostRows, searchedRows(count)),
+    );
     try {
       for (let begin = 0; begin < rows; begin += size) {
         await breathe(signal);
@@ -101,12 +110,27 @@ export class PreparedRows {
           x: programs.upload({ data: block, shape: [end - begin, columns + 1], dtype: 'float32' }),
         });
         index.set((await take(results.index as Value)).data, begin);
-        cost.set((await take(results.best as Value)).data, begin);
       }
     } finally {
       disposeAll(fixed);
     }
-    for (let i = 0; i < rows; i++) cost[i] = Math.max(0, (squares[i] as number) - (cost[i] as number));
-    return { index, cost };
+    return index;
+  }
+
+  /**
+   * Σ w·‖x − p‖² of rows that were added up by their prototypes, without a look at any of them:
+   * Σ w·‖x − c‖² + Σ_k (p_k − c)·(W_k (p_k − c) − 2 Σ w (x − c)).
+   */
+  cost({ data }: NdArray, { weights, sums }: IndexSums): number {
+    const { center } = this;
+    let cost = this.scatter;
+    weights.forEach((weight, k) => {
+      center.forEach((c, j) => {
+        const i = k * center.length + j;
+        const p = (data[i] as number) - c;
+        cost += p * (weight * p - 2 * ((sums[i] as number) - weight * c));
+      });
+    });
+    return Math.max(0, cost);
   }
 }
