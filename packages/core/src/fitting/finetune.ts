@@ -6,6 +6,7 @@ import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
 import type { Context } from '../training/context.js';
+import { LossSum } from '../training/losses.js';
 import { take } from '../training/program.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
 import { trainerFor } from '../training/sampled-trainer.js';
@@ -79,13 +80,19 @@ export async function finetuneEpochs(
     let bestLoss = evaluation ? await trainer.evaluate(evaluation) : Number.POSITIVE_INFINITY;
     let best: ModelState | undefined = evaluation && fresh;
     for (let epoch = 0; epoch < run.epochs && !stoppedEarly; epoch++) {
-      let [total, rate, b] = [0, 0, 0];
-      for await (const batch of rows.batches(random)) {
-        if (b === perEpoch) break;
-        await breathe(run.signal);
-        rate = run.learningRate * scheduleAt(run.schedule, epoch * perEpoch + b++, steps);
-        const loss = await trainer.step(batch, rate, random, options.prototypeDropout);
-        total += (await take(loss)).data[0] as number;
+      let [rate, b] = [0, 0];
+      const losses = new LossSum();
+      let total: number;
+      try {
+        for await (const batch of rows.batches(random)) {
+          if (b === perEpoch) break;
+          await breathe(run.signal);
+          rate = run.learningRate * scheduleAt(run.schedule, epoch * perEpoch + b++, steps);
+          await losses.add(await trainer.step(batch, rate, random, options.prototypeDropout));
+        }
+        total = await losses.total();
+      } finally {
+        losses.dispose();
       }
       // With evaluation rows the best state is kept, however the run went on.
       if (!evaluation) checkLoss('finetune', total, run.learningRate);

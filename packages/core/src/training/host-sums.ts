@@ -47,7 +47,11 @@ export function addRows(
 }
 
 /** Σ w·δ and Σ w, a pair a head, of δ [N, H]. */
-export function spreadOf(heads: number, sampleWeight: ArrayLike<number>, delta: ArrayLike<number>) {
+export function spreadOf(
+  heads: number,
+  sampleWeight: ArrayLike<number>,
+  delta: ArrayLike<number>,
+): Float64Array {
   const spread = new Float64Array(2 * heads);
   for (let head = 0; head < heads; head++) {
     let [cost, weight] = [0, 0];

@@ -1,6 +1,7 @@
 // Phase 2: gradient steps. Parameters and moments stay where the backend computes; a run reads them once, at its end.
 
 import type { Value } from '../backend.js';
+import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { adamCorrections } from '../method/adam.js';
 import type { Batch } from '../model/batch.js';
@@ -50,6 +51,7 @@ export class Trainer implements GradientTrainer {
   private readonly program: Program;
   private values: Record<string, Value>;
   private readonly offsets: Float32Array;
+  private readonly kept = new KeptRows();
 
   private constructor(programs: Programs, spec: GridSpec, arrays: Arrays, steps: number, program: Program) {
     this.programs = programs;
@@ -110,7 +112,7 @@ export class Trainer implements GradientTrainer {
   }
 
   async evaluate(batch: Batch): Promise<number> {
-    return evaluateLoss(this.programs, this.spec, this.arrays, this.values, batch);
+    return evaluateLoss(this.programs, this.spec, this.arrays, this.values, batch, this.kept);
   }
 
   async read(): Promise<Record<string, NdArray>> {
@@ -123,18 +125,51 @@ export class Trainer implements GradientTrainer {
   }
 
   dispose(): void {
+    this.kept.dispose();
     disposeAll(this.values);
     this.values = {};
   }
 }
 
-/** Σ w·loss / Σ w over the rows. */
+/** Numbers of rows that stay on a device between evaluations: a quarter of a gigabyte. */
+const mostKept = 2 ** 26;
+
+/** Blocks of rows that are asked for again and again, uploaded once. */
+class KeptRows {
+  private readonly blocks = new Map<number, Record<string, Value>>();
+  private of: Batch | undefined;
+
+  /** Runs with the rows from `begin` on, which are uploaded where they are not there yet. */
+  async run(
+    program: Program,
+    values: Readonly<Record<string, Value>>,
+    batch: Batch,
+    begin: number,
+    upload: () => Record<string, Value>,
+  ): Promise<Record<string, Value>> {
+    const numbers = batch.x.rows * (batch.x.columns + batch.y.columns);
+    if (isSparse(batch.x) || numbers > mostKept) return runOnce(program, values, upload());
+    if (this.of !== batch) this.dispose();
+    this.of = batch;
+    const block = this.blocks.get(begin) ?? upload();
+    this.blocks.set(begin, block);
+    return program.run({ ...values, ...block });
+  }
+
+  dispose(): void {
+    for (const block of this.blocks.values()) disposeAll(block);
+    this.blocks.clear();
+  }
+}
+
+/** Σ w·loss / Σ w over the rows, which `kept` holds from one call to the next. */
 export async function evaluateLoss(
   programs: Programs,
   spec: GridSpec,
   arrays: Arrays,
   values: Readonly<Record<string, Value>>,
   batch: Batch,
+  kept?: KeptRows,
 ): Promise<number> {
   const program = await programs.get(`rowLoss ${specKey(spec)} ${Object.keys(arrays)}`, () =>
     rowLossGraph(spec, arrays),
@@ -143,7 +178,10 @@ export async function evaluateLoss(
   const size = rowsThatFit(batch.x, spec.prototypes);
   for (let begin = 0; begin < batch.x.rows; begin += size) {
     const end = Math.min(batch.x.rows, begin + size);
-    const { loss } = await runOnce(program, values, uploadBlock(programs, batch, begin, end));
+    const upload = (): Record<string, Value> => uploadBlock(programs, batch, begin, end);
+    const { loss } = kept
+      ? await kept.run(program, values, batch, begin, upload)
+      : await runOnce(program, values, upload());
     const rows = (await take(loss as Value)).data;
     rows.forEach((value, i) => {
       const w = batch.sampleWeight[begin + i] as number;
