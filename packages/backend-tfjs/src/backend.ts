@@ -71,7 +71,7 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
     }
     const onReference = device.quirks.remote && hasEmpty(graph);
     const batched = graph.inputs.some((port) => port.variable.shape.includes(BATCH));
-    const ready = plan(graph, operations);
+    const ready = plan(device.gpu?.fuse(graph) ?? graph, operations);
     let alive = true;
     return {
       async run(inputs) {
@@ -94,7 +94,7 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
     name: `tfjs ${name}`,
     flags: {
       dtypes: ['float32', 'int32', 'bool'],
-      fused: device.searches?.names ?? [],
+      fused: device.gpu?.names ?? [],
       memory: device.quirks.remote ? 'device' : 'host',
       precision: 'float32',
     },

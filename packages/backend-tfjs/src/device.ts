@@ -2,7 +2,7 @@
 // the engine has one current backend a process, and this way two of ours run side by side and touch no global state.
 
 import { BackendError, type Shape, sizeOf, type TypedArray } from '@fkm/core/graph';
-import type { Searches } from './searches.js';
+import type { GpuKernels } from './gpu-kernels.js';
 import type { Attributes, KernelFunc, TensorInfo, TfjsCore, TfjsStorage } from './tfjs.js';
 
 /** Dtypes that tfjs knows. */
@@ -42,8 +42,8 @@ export class Device {
   readonly name: string;
   readonly quirks: Quirks;
   readonly storage: TfjsStorage;
-  /** Kernels in place of composites, where there are any. */
-  readonly searches: Searches | undefined;
+  /** Kernels of our own, where there are any. */
+  readonly gpu: GpuKernels | undefined;
   private readonly tf: TfjsCore;
   private readonly backend: string;
 
@@ -53,11 +53,11 @@ export class Device {
     storage: TfjsStorage,
     quirks: Quirks,
     backend: string = name,
-    searches?: Searches,
+    gpu?: GpuKernels,
   ) {
     this.name = name;
     this.backend = backend;
-    this.searches = searches;
+    this.gpu = gpu;
     this.tf = tf;
     this.storage = storage;
     this.quirks = quirks;
@@ -65,6 +65,8 @@ export class Device {
 
   /** A kernel with several results. Errors: BackendError where the device lacks it. */
   kernels(name: string): (...call: Parameters<Call>) => TensorInfo[] {
+    const own = this.gpu?.kernels[name];
+    if (own) return (...call) => [own(...call)];
     const kernel = this.tf.getKernel(name, this.backend);
     if (!kernel) {
       throw new BackendError(
@@ -88,7 +90,8 @@ export class Device {
     const own = [...shape];
     const ArrayType = arrays[dtype];
     const values = data instanceof ArrayType ? data : new ArrayType(data);
-    return { dataId: this.storage.write(values, own, dtype), shape: own, dtype };
+    const dataId = this.gpu ? this.gpu.write(values, own, dtype) : this.storage.write(values, own, dtype);
+    return { dataId, shape: own, dtype };
   }
 
   /** A copy of the elements. */

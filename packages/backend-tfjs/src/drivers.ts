@@ -2,7 +2,7 @@
 
 import { BackendError } from '@fkm/core/graph';
 import { Device, type Quirks } from './device.js';
-import type { Searches } from './searches.js';
+import type { GpuKernels } from './gpu-kernels.js';
 import type { TfjsCore, TfjsStorage } from './tfjs.js';
 import { requireAdapter } from './web-gpu.js';
 
@@ -25,8 +25,8 @@ interface Driver {
   load(options: DriverOptions): Promise<TfjsCore | undefined>;
   /** Prepares the storage before its first use. */
   prepare?(storage: TfjsStorage): void;
-  /** Kernels of our own in place of composites. */
-  searches?(storage: TfjsStorage): Promise<Searches>;
+  /** Kernels of our own. */
+  kernels?(storage: TfjsStorage): Promise<GpuKernels>;
 }
 
 const scope = 'backend-tfjs';
@@ -120,9 +120,9 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
       );
       return undefined;
     },
-    async searches(storage) {
-      const { searchesOn } = await import('./searches.js');
-      return searchesOn(storage);
+    async kernels(storage) {
+      const { gpuKernelsOn } = await import('./gpu-kernels.js');
+      return gpuKernelsOn(storage);
     },
   },
   node: {
@@ -191,5 +191,5 @@ async function startNow(name: DeviceName, options: DriverOptions): Promise<Devic
     );
   }
   driver.prepare?.(storage);
-  return new Device(name, tf, storage, driver.quirks, backend, await driver.searches?.(storage));
+  return new Device(name, tf, storage, driver.quirks, backend, await driver.kernels?.(storage));
 }

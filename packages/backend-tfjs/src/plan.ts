@@ -1,5 +1,5 @@
 // A graph as a list of closures over numbered slots, with the slots to free after each: all decisions are made here, once.
-// Composites are inlined, but for searches that the device has kernels for. Runs are synchronous, so nothing else can come between two equations.
+// Composites are inlined, but for those that the device has kernels for. Runs are synchronous, so nothing else can come between two equations.
 
 import {
   BATCH,
@@ -72,11 +72,11 @@ export function plan(graph: Graph, primitives: Primitives): Plan {
     });
     for (const equation of part.equations) {
       const operands = equation.inputs.map(find);
-      const search = isOp(equation, 'composite') ? device.searches?.lower(equation) : undefined;
-      if (search) {
+      const kernel = isOp(equation, 'composite') ? device.gpu?.lower(equation) : undefined;
+      if (kernel) {
         const outputs = equation.outputs.map((v) => define(v, slot()));
-        steps.push({ equation, run: search.run, inputs: operands, outputs, free: [] });
-        disposals.push(search.dispose);
+        steps.push({ equation, run: kernel.run, inputs: operands, outputs, free: [] });
+        disposals.push(kernel.dispose);
       } else if (isOp(equation, 'composite')) {
         const results = add(equation.attrs.body, operands);
         equation.outputs.forEach((v, i) => {

@@ -43,7 +43,7 @@ type Reduction = (x: TensorInfo, at: ReduceLayout) => TensorInfo;
 
 /** A kernel over the last axis, run over all reduced axes at once. */
 export function reduction({ device, transpose }: Primitives, name: string, attribute: string): Reduction {
-  const kernel = (name === 'ArgMax' && device.searches?.argMax) || device.kernel(name);
+  const kernel = device.kernel(name);
   const attrs = { [attribute]: 1, keepDims: false };
   return (x, { move, kept, reduced, shape }) => {
     const inner = total(reduced);

@@ -36,6 +36,7 @@ export interface GpuDevice {
     readonly maxComputeInvocationsPerWorkgroup: number;
     readonly maxStorageBufferBindingSize: number;
     readonly maxComputeWorkgroupsPerDimension: number;
+    readonly maxStorageBuffersPerShaderStage: number;
   };
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   readonly queue: {

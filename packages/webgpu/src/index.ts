@@ -2,7 +2,9 @@
 
 export { type ArgMax, argMax } from './arg-max.js';
 export { findGpu, noAdapter, type Opened, type OpenOptions, openDevice } from './device.js';
-export type { GpuBuffer, GpuCommandEncoder, GpuComputePass, GpuDevice } from './gpu.js';
+export { type GpuBuffer, type GpuCommandEncoder, type GpuComputePass, type GpuDevice, usage } from './gpu.js';
+export { fuseLoops, loopName } from './loops/fuse.js';
+export { type LoopKernel, Loops } from './loops/loop.js';
 export { type Search, type SearchBuffers, search } from './search.js';
 export type { SearchSpec } from './spec.js';
 export { type Sums, type SumsBuffers, sumsByIndex } from './sums.js';

@@ -1,0 +1,87 @@
+// Kernels of our own on the GPUDevice of tfjs' webgpu backend, in place of composites and of what tfjs does one by one.
+
+import { type Equation, type Graph, type TypedArray, trace, transpose } from '@fkm/core/graph';
+import { type ArgMax, argMax, fuseLoops, type LoopKernel, Loops, loopName } from '@fkm/webgpu';
+import type { Call, TfjsDType } from './device.js';
+import { bufferOf, encodeKernel, encoderOf, type WebGpuStorage, write } from './gpu-storage.js';
+import { lowerLoop } from './loops.js';
+import type { Run } from './lower.js';
+import { lowerSearch, searchNames, specOf } from './searches.js';
+import type { TensorInfo, TfjsStorage } from './tfjs.js';
+
+/** A composite as a kernel. */
+export interface Lowered {
+  readonly run: Run;
+  readonly dispose: () => void;
+}
+
+export interface GpuKernels {
+  /** Names of the composites of core that have a kernel, as flags list them. */
+  readonly names: readonly string[];
+  /** The same graph with small equations gathered into composites that have a kernel. */
+  fuse(graph: Graph): Graph;
+  /** The kernel of a composite, or undefined where its body has to do. */
+  lower(equation: Equation<'composite'>): Lowered | undefined;
+  /** What takes the place of tfjs' kernels of these names. */
+  readonly kernels: Readonly<Record<string, Call>>;
+  /** Like the storage's own. */
+  write(values: TypedArray, shape: number[], dtype: string): object;
+}
+
+export function gpuKernelsOn(storage: TfjsStorage): GpuKernels {
+  const gpu = storage as WebGpuStorage;
+  const { device } = gpu;
+  const loops = new Loops(device);
+  return {
+    names: searchNames,
+    fuse: (graph) =>
+      fuseLoops(graph, device.limits.maxStorageBuffersPerShaderStage, (one) => specOf(one) !== undefined),
+    lower(equation) {
+      if (equation.attrs.name === loopName) return lowerLoop(gpu, loops, equation);
+      const spec = specOf(equation);
+      return spec && lowerSearch(gpu, equation, spec);
+    },
+    kernels: { ArgMax: argMaxOn(gpu), Transpose: transposeOn(gpu, loops) },
+    write: (values, shape, dtype) => write(gpu, values as Float32Array, shape, dtype),
+  };
+}
+
+/** Along the last axis of a matrix: the lanes of tfjs' kernel lose the first of equals. */
+function argMaxOn(gpu: WebGpuStorage): Call {
+  const ready = new Map<string, ArgMax>();
+  return (inputs) => {
+    const { x } = inputs as { x: TensorInfo };
+    const [rows, size] = x.shape as [number, number];
+    const type = x.dtype === 'float32' ? 'float32' : 'int32';
+    const key = `${type} ${size}`;
+    const kernel = ready.get(key) ?? argMax(gpu.device, type, size);
+    ready.set(key, kernel);
+    const index = gpu.makeTensorInfo([rows], 'int32');
+    const [from, to] = [bufferOf(gpu, x), bufferOf(gpu, index)];
+    kernel.encode(encoderOf(gpu), rows, from, to);
+    return index;
+  };
+}
+
+/** tfjs' kernel does not compile for integers. */
+function transposeOn(gpu: WebGpuStorage, loops: Loops): Call {
+  const ready = new Map<string, LoopKernel>();
+  return (inputs, attrs) => {
+    const { x } = inputs as { x: TensorInfo };
+    const { perm } = attrs as { readonly perm: readonly number[] };
+    const { shape } = x;
+    const dtype = x.dtype as TfjsDType;
+    const key = `${dtype} ${shape} ${perm}`;
+    const kernel =
+      ready.get(key) ??
+      loops.compile(trace('transpose', { x: { shape, dtype } }, (t) => ({ y: transpose(t.x, perm) })));
+    ready.set(key, kernel);
+    const out = gpu.makeTensorInfo(
+      perm.map((axis) => shape[axis] as number),
+      dtype,
+    );
+    const [from, to] = [bufferOf(gpu, x), bufferOf(gpu, out)];
+    encodeKernel(gpu, (pass) => kernel.encode(pass, 0, [from], [to]));
+    return out;
+  };
+}

@@ -1,0 +1,342 @@
+// A graph with its small equations gathered into loops: composites named 'loop', each one kernel, whose bodies are what they
+// replace. A step of training is some hundred equations, and what a GPU takes for most of them is less than the host takes to
+// ask for it.
+
+import { type Equation, type Graph, isOp, type Port, type Var, verify } from '@fkm/core/graph';
+import { type Count, sameCount } from './indices.js';
+import { isInlined, isView, type Loop, loopOf, placeIn, readBy, result } from './sizes.js';
+
+/** The name of the composites. */
+export const loopName = 'loop';
+
+/** Equations of one kernel: compilers take longer than linear. */
+const mostEquations = 96;
+
+/** Equations that run together. */
+interface Group {
+  /** What it loops over; undefined for an equation that is no loop. */
+  readonly loop: Loop | undefined;
+  /** Elements of a row, once something is reduced. */
+  readonly width: number | undefined;
+  readonly equations: readonly Equation[];
+  /** Values computed inside, and whether they have an element for each place or one a row. */
+  readonly levels: ReadonlyMap<number, 'place' | 'row'>;
+}
+
+/**
+ * The same graph, with loops of at most `mostArrays` operands and results. Composites other than those that are `kept` are
+ * replaced by their bodies first.
+ */
+export function fuseLoops(
+  graph: Graph,
+  mostArrays: number,
+  kept: (equation: Equation<'composite'>) => boolean,
+): Graph {
+  const flat = flatten(graph, kept);
+  const groups = new Grouping(flat, mostArrays).groups();
+  return verify({ ...flat, equations: new Emission(flat).emit(groups) });
+}
+
+/** Composites replaced by their bodies. */
+function flatten(graph: Graph, kept: (equation: Equation<'composite'>) => boolean): Graph {
+  const equations: Equation[] = [];
+  let next = 1 + Math.max(-1, ...[...graph.inputs, ...graph.outputs].map((port) => port.variable.id));
+  for (const { outputs } of graph.equations) for (const v of outputs) next = Math.max(next, v.id + 1);
+  const names = new Map<number, Var>();
+  const add = (part: readonly Equation[], rename: Map<number, Var>, own: boolean): void => {
+    const find = (v: Var): Var => rename.get(v.id) ?? v;
+    for (const equation of part) {
+      const inputs = equation.inputs.map(find);
+      if (isOp(equation, 'composite') && !kept(equation)) {
+        const { body } = equation.attrs;
+        const inner = new Map(body.inputs.map((port, i) => [port.variable.id, inputs[i] as Var]));
+        add(body.equations, inner, false);
+        equation.outputs.forEach((v, i) => {
+          const out = (body.outputs[i] as Port).variable;
+          rename.set(v.id, inner.get(out.id) ?? out);
+        });
+        continue;
+      }
+      const outputs = own ? equation.outputs : equation.outputs.map((v) => ({ ...v, id: next++ }));
+      equation.outputs.forEach((v, i) => {
+        if (!own) rename.set(v.id, outputs[i] as Var);
+      });
+      equations.push({ ...equation, inputs, outputs });
+    }
+  };
+  add(graph.equations, names, true);
+  const outputs = graph.outputs.map(({ name, variable }) => ({
+    name,
+    variable: names.get(variable.id) ?? variable,
+  }));
+  return { ...graph, equations, outputs };
+}
+
+/** Values behind reshapes. */
+class Roots {
+  readonly made = new Map<number, Equation>();
+
+  constructor({ equations }: Graph) {
+    for (const equation of equations) for (const v of equation.outputs) this.made.set(v.id, equation);
+  }
+
+  of(v: Var): Var {
+    const equation = this.made.get(v.id);
+    return equation && isView(equation) ? this.of(equation.inputs[0] as Var) : v;
+  }
+
+  /** Whether readers write it into their code. */
+  isInlined(v: Var): boolean {
+    const equation = this.made.get(v.id);
+    return equation !== undefined && isInlined(equation);
+  }
+}
+
+/** Puts every equation into the first group where all that it needs is there. */
+class Grouping {
+  private readonly roots: Roots;
+  private readonly equations: readonly Equation[];
+  /** Who reads a value, views left out; null stands for the caller of the graph. */
+  private readonly readers = new Map<number, (Equation | null)[]>();
+  private readonly list: Group[] = [];
+  private readonly placeOfRoot = new Map<number, number>();
+  private readonly mostArrays: number;
+
+  constructor(graph: Graph, mostArrays: number) {
+    this.mostArrays = mostArrays;
+    this.roots = new Roots(graph);
+    this.equations = graph.equations.filter((equation) => !isView(equation) && !isInlined(equation));
+    const read = (v: Var, reader: Equation | null): void => {
+      const { id } = this.roots.of(v);
+      this.readers.set(id, [...(this.readers.get(id) ?? []), reader]);
+    };
+    for (const equation of this.equations) for (const v of equation.inputs) read(v, equation);
+    for (const { variable } of graph.outputs) read(variable, null);
+  }
+
+  groups(): readonly Group[] {
+    for (const unit of this.units()) {
+      if (!this.place(unit)) for (const equation of unit) this.place([equation], true);
+    }
+    return this.list;
+  }
+
+  /**
+   * Equations with those that have no other reader and as many elements: they are placed together, since what they read may be
+   * there long before.
+   */
+  private units(): readonly (readonly Equation[])[] {
+    const units = new Map<Equation, Equation[]>();
+    for (const equation of this.equations) {
+      const own: Equation[] = [];
+      const loop = loopOf(equation);
+      for (const v of equation.inputs) {
+        const root = this.roots.of(v);
+        const maker = this.roots.made.get(root.id);
+        const unit = maker && units.get(maker);
+        const from = maker && loopOf(maker);
+        if (!unit || from?.over !== 'elements' || !loop || loop.over === 'columns') continue;
+        if (!sameCount(from.count, loop.count)) continue;
+        if (this.readers.get(root.id)?.some((reader) => reader !== equation)) continue;
+        if (loop.over === 'elements' && placeIn(equation, v) !== 'i') continue;
+        own.push(...unit);
+        units.delete(maker);
+      }
+      units.set(equation, [...own, equation]);
+    }
+    return [...units.values()];
+  }
+
+  /** Whether the equations found a place, which `alone` they always do. */
+  private place(unit: readonly Equation[], alone = unit.length === 1): boolean {
+    const loop = loopOf(unit[unit.length - 1] as Equation) ?? undefined;
+    const made = new Set(unit.map((equation) => result(equation).id));
+    const groupOf = (v: Var): number => {
+      const { id } = this.roots.of(v);
+      return made.has(id) ? -1 : (this.placeOfRoot.get(id) ?? -1);
+    };
+    const earliest = Math.max(0, ...unit.flatMap((equation) => equation.inputs.map(groupOf)));
+    for (let at = earliest; loop && at < this.list.length; at++) {
+      const joined = this.joined(this.list[at] as Group, unit);
+      if (joined) {
+        this.settle(at, joined, unit);
+        return true;
+      }
+    }
+    const at = this.list.length;
+    const fresh: Group = { loop, width: undefined, equations: [], levels: new Map() };
+    const joined = loop && this.joined(fresh, unit);
+    if (!joined && !alone) return false;
+    // A loop of one equation that has too many arrays is none.
+    this.settle(at, joined ?? { ...fresh, loop: undefined, equations: unit }, unit);
+    return true;
+  }
+
+  private settle(at: number, group: Group, unit: readonly Equation[]): void {
+    this.list[at] = group;
+    for (const { outputs } of unit) for (const v of outputs) this.placeOfRoot.set(v.id, at);
+  }
+
+  private levelIn(group: Group, loop: Loop): 'place' | 'row' | null {
+    const own = group.loop;
+    if (!own || own.over === 'columns' || loop.over === 'columns') return null;
+    if (loop.over === 'rows') {
+      const fits = sameCount(loop.count, own.count) && (group.width ?? loop.width) === loop.width;
+      return fits ? 'row' : null;
+    }
+    if (sameCount(loop.count, own.count)) return 'place';
+    const { width } = group;
+    return width !== undefined && sameCount(times(loop.count, width), own.count) ? 'row' : null;
+  }
+
+  /** The group with the equations, or null where they do not belong together. */
+  private joined(group: Group, unit: readonly Equation[]): Group | null {
+    if (group.equations.length > 0 && group.equations.length + unit.length > mostEquations) return null;
+    let next = group;
+    for (const equation of unit) {
+      const loop = loopOf(equation);
+      const level = loop && this.levelOf(next, equation, loop);
+      if (!level) return null;
+      next = {
+        loop: next.loop,
+        width: loop.over === 'rows' ? loop.width : next.width,
+        equations: [...next.equations, equation],
+        levels: new Map([...next.levels, [result(equation).id, level]]),
+      };
+    }
+    return this.arrays(next.equations) <= this.mostArrays ? next : null;
+  }
+
+  /** What an equation would compute in the group, or null where it cannot. */
+  private levelOf(group: Group, equation: Equation, loop: Loop): 'place' | 'row' | null {
+    const levelOf = (v: Var): 'place' | 'row' | undefined => group.levels.get(this.roots.of(v).id);
+    if (loop.over === 'columns') {
+      const own = group.loop;
+      const alike =
+        own?.over === 'columns' &&
+        sameCount(own.outer, loop.outer) &&
+        sameCount(own.length, loop.length) &&
+        own.columns === loop.columns;
+      return alike && !equation.inputs.some(levelOf) ? 'place' : null;
+    }
+    const level = this.levelIn(group, loop);
+    for (const v of level ? equation.inputs : []) {
+      const own = levelOf(v);
+      if (!own) continue;
+      if (loop.over === 'rows') {
+        if (own !== 'place') return null;
+        continue;
+      }
+      const from = placeIn(equation, v);
+      const fits = own === level ? from === 'i' : level === 'place' && isRowOf(from, group.width, loop.count);
+      if (!fits) return null;
+    }
+    return level;
+  }
+
+  /** Operands and results of these equations together. */
+  private arrays(equations: readonly Equation[]): number {
+    const all = new Set(equations);
+    const made = new Set(equations.map((equation) => result(equation).id));
+    const inputs = new Set<number>();
+    for (const equation of equations) {
+      for (const v of readBy(equation)) {
+        const root = this.roots.of(v);
+        // Two views of an array are bound twice.
+        if (!made.has(root.id) && !this.roots.isInlined(root)) inputs.add(v.id);
+      }
+    }
+    const leaves = (id: number): boolean =>
+      (this.readers.get(id) ?? []).some((reader) => reader === null || !all.has(reader));
+    return inputs.size + [...made].filter(leaves).length;
+  }
+}
+
+/** Whether a place is that of the row. */
+const isRowOf = (from: string, width: number | undefined, { batched, size }: Count): boolean =>
+  from === `i / ${width}u` || (from === '0u' && !batched && size === width);
+
+const times = ({ batched, size }: Count, width: number): Count => ({ batched, size: size * width });
+
+/** Writes groups out as equations, views where they are asked for. */
+class Emission {
+  private readonly roots: Roots;
+  private readonly graph: Graph;
+  private readonly defined = new Set<number>();
+  private readonly written: Equation[] = [];
+
+  constructor(graph: Graph) {
+    this.graph = graph;
+    this.roots = new Roots(graph);
+    for (const { variable } of graph.inputs) this.defined.add(variable.id);
+  }
+
+  emit(groups: readonly Group[]): readonly Equation[] {
+    for (const { loop, equations } of groups) {
+      if (loop) this.write(this.composite(equations, groups));
+      else for (const equation of equations) this.write(equation);
+    }
+    for (const { variable } of this.graph.outputs) this.define(variable);
+    return this.written;
+  }
+
+  private write(equation: Equation): void {
+    for (const v of equation.inputs) this.define(v);
+    this.written.push(equation);
+    for (const v of equation.outputs) this.defined.add(v.id);
+  }
+
+  /** Views and inlined values come where they are first needed. */
+  private define(v: Var): void {
+    if (!this.defined.has(v.id)) this.write(this.roots.made.get(v.id) as Equation);
+  }
+
+  private composite(equations: readonly Equation[], groups: readonly Group[]): Equation {
+    const made = new Set(equations.map((equation) => result(equation).id));
+    const body: Equation[] = [];
+    const inputs: Var[] = [];
+    const known = new Set<number>();
+    const need = (v: Var): void => {
+      if (known.has(v.id) || made.has(v.id)) return;
+      known.add(v.id);
+      const equation = this.roots.made.get(v.id);
+      const root = this.roots.of(v);
+      if (
+        equation &&
+        (isInlined(equation) || (isView(equation) && (made.has(root.id) || this.roots.isInlined(root))))
+      ) {
+        for (const w of equation.inputs) need(w);
+        body.push(equation);
+      } else {
+        inputs.push(v);
+      }
+    };
+    for (const equation of equations) {
+      for (const v of equation.inputs) need(v);
+      body.push(equation);
+    }
+    const own = new Set(equations);
+    const outside = new Set<number>();
+    for (const group of groups) {
+      for (const equation of group.equations) {
+        if (!own.has(equation)) for (const v of equation.inputs) outside.add(this.roots.of(v).id);
+      }
+    }
+    for (const { variable } of this.graph.outputs) outside.add(this.roots.of(variable).id);
+    const outputs = equations.map(result).filter((v) => outside.has(v.id));
+    return {
+      op: 'composite',
+      inputs,
+      attrs: {
+        name: loopName,
+        body: {
+          name: loopName,
+          inputs: inputs.map((variable, i) => ({ name: `x${i}`, variable })),
+          equations: body,
+          outputs: outputs.map((variable, i) => ({ name: `y${i}`, variable })),
+        },
+      },
+      outputs,
+    };
+  }
+}

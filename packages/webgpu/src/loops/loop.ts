@@ -1,0 +1,69 @@
+// Loops on a device: a pipeline each, and one uniform for each number of rows that all of them share.
+
+import type { Graph } from '@fkm/core/graph';
+import { type GpuBuffer, type GpuComputePass, type GpuDevice, usage } from '../gpu.js';
+import { elements } from './indices.js';
+import { loopShader } from './shader.js';
+
+/** A compiled loop. */
+export interface LoopKernel {
+  /** Appends the loop over `rows` rows: arrays of the body's inputs and outputs, in order, each from the start of its buffer. */
+  encode(
+    pass: GpuComputePass,
+    rows: number,
+    inputs: readonly GpuBuffer[],
+    outputs: readonly GpuBuffer[],
+  ): void;
+}
+
+/** Compiles bodies of loops for one device. Bools lie in four bytes. */
+export class Loops {
+  private readonly device: GpuDevice;
+  private readonly params = new Map<number, GpuBuffer>();
+
+  constructor(device: GpuDevice) {
+    this.device = device;
+  }
+
+  compile(body: Graph): LoopKernel {
+    const { device } = this;
+    const { code, reads, work, perGroup } = loopShader(body);
+    const pipeline = device.createComputePipeline({
+      layout: 'auto',
+      compute: { module: device.createShaderModule({ code }), entryPoint: 'main' },
+    });
+    const layout = pipeline.getBindGroupLayout(0);
+    const most = device.limits.maxComputeWorkgroupsPerDimension;
+    return {
+      encode: (pass, rows, inputs, outputs) => {
+        const arrays = [...reads.map((at) => inputs[at] as GpuBuffer), ...outputs, this.paramsOf(rows)];
+        const groups = Math.ceil(elements(work, rows) / perGroup);
+        const across = Math.min(groups, most);
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(
+          0,
+          device.createBindGroup({
+            layout,
+            entries: arrays.map((buffer, binding) => ({ binding, resource: { buffer } })),
+          }),
+        );
+        pass.dispatchWorkgroups(across, Math.ceil(groups / across));
+      },
+    };
+  }
+
+  private paramsOf(rows: number): GpuBuffer {
+    let buffer = this.params.get(rows);
+    if (!buffer) {
+      buffer = this.device.createBuffer({ size: 16, usage: usage.uniform | usage.copyDestination });
+      this.device.queue.writeBuffer(buffer, 0, Uint32Array.of(rows, 0x7fc00000, 0xff800000, 0x7f800000));
+      this.params.set(rows, buffer);
+    }
+    return buffer;
+  }
+
+  dispose(): void {
+    for (const buffer of this.params.values()) buffer.destroy();
+    this.params.clear();
+  }
+}
