@@ -217,15 +217,22 @@ async function exactSearch(
   };
 }
 
-async function timed<T>(work: () => Promise<T>): Promise<number> {
+/** Seconds of a build, which a line says: of a million prototypes it takes minutes. */
+async function timed(
+  name: string,
+  { shape: [count, width] }: Points,
+  work: () => Promise<void>,
+): Promise<number> {
   const start = performance.now();
   await work();
-  return (performance.now() - start) / 1000;
+  const seconds = (performance.now() - start) / 1000;
+  console.log(`${name} of ${count} × ${width} built in ${seconds.toFixed(1)} s`);
+  return seconds;
 }
 
 async function ours(grid: Points): Promise<Contender> {
   const index = hnswIndex();
-  const build = await timed(() => index.build(grid));
+  const build = await timed('hnswIndex', grid, () => index.build(grid));
   const find = async (X: Points, ef?: number): Promise<Int32Array> =>
     (await index.search(X, neighbours, ef === undefined ? {} : { ef })).indices;
   return { name: 'hnswIndex', note: index.kernel, build, find, rows };
@@ -234,7 +241,7 @@ async function ours(grid: Points): Promise<Contender> {
 async function usearch(grid: Points): Promise<Contender | null> {
   const index = hnswIndex({ engine: 'usearch' });
   try {
-    const build = await timed(() => index.build(grid));
+    const build = await timed('usearch', grid, () => index.build(grid));
     const find = async (X: Points): Promise<Int32Array> => (await index.search(X, neighbours)).indices;
     return { name: 'usearch', note: '1 thread', build, find, rows };
   } catch (error) {
@@ -275,7 +282,7 @@ async function hnswlib(grid: Points, queries: Points, truth: ArrayLike<number>):
   const index = new HierarchicalNSW('l2', width);
   const row = ({ data }: Points, i: number): number[] =>
     Array.from(data.subarray(i * width, (i + 1) * width));
-  const build = await timed(async () => {
+  const build = await timed('hnswlib-node', grid, async () => {
     index.initIndex(count, 16, 100, 1);
     for (let k = 0; k < count; k++) index.addPoint(row(grid, k), k);
   });

@@ -1,6 +1,7 @@
 // Distances of one vector to a list of others, in AssemblyScript; `pnpm kernel` compiles it into
 // src/kernel-bytes.ts. Vectors are rows of `width` bytes, a multiple of 16, in memory that the caller imports; what pads a
-// row is 0 in all of them, which adds nothing to any of the sums.
+// row is 0 in all of them, which adds nothing to any of the sums. Columns are f32, or codes: i16 of the one vector, i8 of the
+// others.
 // @ts-nocheck: f32, v128 and load are AssemblyScript's, not TypeScript's.
 
 // Names of metrics as types: a function is compiled once for each type that it is called with.
@@ -8,15 +9,46 @@ class Euclidean {}
 class Cosine {}
 class L1 {}
 
-/** What four columns add to a sum. */
-function term<Metric>(x: v128, y: v128): v128 {
-  if (idof<Metric>() === idof<Cosine>()) return f32x4.mul(x, y);
-  const difference = f32x4.sub(x, y);
-  return idof<Metric>() === idof<Euclidean>() ? f32x4.mul(difference, difference) : f32x4.abs(difference);
+// Columns as types.
+class Floats {}
+class Codes {}
+
+/** The columns of `from` that a step takes: four floats, or eight codes, which are twice as wide as those of a row. */
+function loadFrom<Columns>(from: usize, at: usize): v128 {
+  return idof<Columns>() === idof<Floats>() ? v128.load(from + at) : v128.load(from + at + at);
 }
 
-function finish<Metric>(sums: v128): f32 {
-  const pairs = f32x4.add(sums, v128.shuffle<i32>(sums, sums, 2, 3, 0, 1));
+function loadRow<Columns>(row: usize, at: usize): v128 {
+  return idof<Columns>() === idof<Floats>() ? v128.load(row + at) : v128.load_ext<i8>(row + at);
+}
+
+/** Bytes of a row that a step takes. */
+function stride<Columns>(): usize {
+  return idof<Columns>() === idof<Floats>() ? 16 : 8;
+}
+
+/** Four sums, and what the columns of a step add to them. */
+function add<Metric, Columns>(sums: v128, x: v128, y: v128): v128 {
+  if (idof<Columns>() === idof<Codes>()) {
+    const difference = i16x8.sub(x, y);
+    return i32x4.add(
+      sums,
+      idof<Metric>() === idof<L1>()
+        ? i32x4.extadd_pairwise_i16x8_s(i16x8.abs(difference))
+        : i32x4.dot_i16x8_s(difference, difference),
+    );
+  }
+  if (idof<Metric>() === idof<Cosine>()) return f32x4.add(sums, f32x4.mul(x, y));
+  const difference = f32x4.sub(x, y);
+  return f32x4.add(
+    sums,
+    idof<Metric>() === idof<Euclidean>() ? f32x4.mul(difference, difference) : f32x4.abs(difference),
+  );
+}
+
+function finish<Metric, Columns>(sums: v128): f32 {
+  const floats = idof<Columns>() === idof<Floats>() ? sums : f32x4.convert_i32x4_s(sums);
+  const pairs = f32x4.add(floats, v128.shuffle<i32>(floats, floats, 2, 3, 0, 1));
   const total = f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
   return idof<Metric>() === idof<Cosine>() ? 1 - total : total;
 }
@@ -29,7 +61,7 @@ function row(vectors: usize, width: usize, list: usize): usize {
  * Writes the distances of the row at `from` to rows `list[0 … count − 1]` of `vectors` to `out`; `fetch` where these are mostly
  * in no cache.
  */
-function distances<Metric>(
+function distances<Metric, Columns>(
   from: usize,
   vectors: usize,
   width: usize,
@@ -59,25 +91,25 @@ function distances<Metric>(
     let sumB = f32x4.splat(0);
     let sumC = f32x4.splat(0);
     let sumD = f32x4.splat(0);
-    for (let at: usize = 0; at < width; at += 16) {
-      const x = v128.load(from + at);
-      sumA = f32x4.add(sumA, term<Metric>(x, v128.load(a + at)));
-      sumB = f32x4.add(sumB, term<Metric>(x, v128.load(b + at)));
-      sumC = f32x4.add(sumC, term<Metric>(x, v128.load(c + at)));
-      sumD = f32x4.add(sumD, term<Metric>(x, v128.load(d + at)));
+    for (let at: usize = 0; at < width; at += stride<Columns>()) {
+      const x = loadFrom<Columns>(from, at);
+      sumA = add<Metric, Columns>(sumA, x, loadRow<Columns>(a, at));
+      sumB = add<Metric, Columns>(sumB, x, loadRow<Columns>(b, at));
+      sumC = add<Metric, Columns>(sumC, x, loadRow<Columns>(c, at));
+      sumD = add<Metric, Columns>(sumD, x, loadRow<Columns>(d, at));
     }
-    store<f32>(out, finish<Metric>(sumA));
-    store<f32>(out, finish<Metric>(sumB), 4);
-    store<f32>(out, finish<Metric>(sumC), 8);
-    store<f32>(out, finish<Metric>(sumD), 12);
+    store<f32>(out, finish<Metric, Columns>(sumA));
+    store<f32>(out, finish<Metric, Columns>(sumB), 4);
+    store<f32>(out, finish<Metric, Columns>(sumC), 8);
+    store<f32>(out, finish<Metric, Columns>(sumD), 12);
   }
   for (; list < end; list += 4, out += 4) {
     const a = row(vectors, width, list);
     let sum = f32x4.splat(0);
-    for (let at: usize = 0; at < width; at += 16) {
-      sum = f32x4.add(sum, term<Metric>(v128.load(from + at), v128.load(a + at)));
+    for (let at: usize = 0; at < width; at += stride<Columns>()) {
+      sum = add<Metric, Columns>(sum, loadFrom<Columns>(from, at), loadRow<Columns>(a, at));
     }
-    store<f32>(out, finish<Metric>(sum));
+    store<f32>(out, finish<Metric, Columns>(sum));
   }
 }
 
@@ -91,7 +123,7 @@ export function euclidean(
   out: usize,
   fetch: bool,
 ): void {
-  distances<Euclidean>(from, vectors, width, list, count, out, fetch);
+  distances<Euclidean, Floats>(from, vectors, width, list, count, out, fetch);
 }
 
 /** 1 − Σ x·y, of rows of length 1. */
@@ -104,7 +136,7 @@ export function cosine(
   out: usize,
   fetch: bool,
 ): void {
-  distances<Cosine>(from, vectors, width, list, count, out, fetch);
+  distances<Cosine, Floats>(from, vectors, width, list, count, out, fetch);
 }
 
 /** Σ |x − y| */
@@ -117,5 +149,31 @@ export function l1(
   out: usize,
   fetch: bool,
 ): void {
-  distances<L1>(from, vectors, width, list, count, out, fetch);
+  distances<L1, Floats>(from, vectors, width, list, count, out, fetch);
+}
+
+/** Σ (x − y)² of codes. */
+export function codedEuclidean(
+  from: usize,
+  vectors: usize,
+  width: usize,
+  list: usize,
+  count: usize,
+  out: usize,
+  fetch: bool,
+): void {
+  distances<Euclidean, Codes>(from, vectors, width, list, count, out, fetch);
+}
+
+/** Σ |x − y| of codes. */
+export function codedL1(
+  from: usize,
+  vectors: usize,
+  width: usize,
+  list: usize,
+  count: usize,
+  out: usize,
+  fetch: bool,
+): void {
+  distances<L1, Codes>(from, vectors, width, list, count, out, fetch);
 }

@@ -84,4 +84,11 @@ describe('which kernel', () => {
     expect(() => openKernel('wasm-simd', 'l1', 2 ** 22, 300)).toThrow(/take 4\.7 GiB.*simd: false/);
     expect(batch).toBeGreaterThan(256);
   });
+
+  it('has codes beside vectors that are in no cache, and where both fit into its memory', () => {
+    expect(openKernel('wasm-simd', 'l1', 1000, 33).codes).toBeNull();
+    expect(openKernel('wasm-simd', 'l1', 262_144, 33).codes?.rows.length).toBe(262_144 * 48);
+    expect(openKernel('wasm-simd', 'l1', 2 ** 23, 112).codes).toBeNull();
+    expect(openKernel('js', 'l1', 262_144, 33).codes).toBeNull();
+  });
 });

@@ -23,12 +23,29 @@ export interface Kernel {
   /** What was measured [batch]. */
   readonly out: Float32Array;
   /** `out[i]` = distance of the query to vector `list[i]`, i < count. */
-  measure(count: number): void;
+  readonly measure: Measure;
   /** The same from the vector at a place. */
-  measureFrom(place: number, count: number): void;
+  readonly measureFrom: (place: number, count: number) => void;
+  /** Room for the vectors in a byte a column, where they are mostly in no cache. */
+  readonly codes: CodedRows | null;
 }
 
-type Measure = (
+/** Measures the first `count` places of the kernel's list into its `out`. */
+export type Measure = (count: number) => void;
+
+/** What `codes.ts` fills. */
+export interface CodedRows {
+  /** Columns, rounded up to a multiple of 16; what pads a row is 0. */
+  readonly width: number;
+  /** [K, width] */
+  readonly rows: Int8Array;
+  /** [width] */
+  readonly query: Int16Array;
+  /** `out[i]` = Σ (x − y)², of l1 Σ |x − y|, of the codes of the query and of vector `list[i]`, i < count. */
+  readonly measure: Measure;
+}
+
+type Export = (
   from: number,
   vectors: number,
   width: number,
@@ -51,11 +68,18 @@ interface Memory {
   readonly buffer: ArrayBuffer;
 }
 
-/** Vectors of more bytes are mostly in no cache: fetching them all at once costs 5 % below, and gains a third far above. */
+/**
+ * Vectors of more bytes are mostly in no cache: fetching them all at once costs 5 % below, and gains a third far above; and
+ * walks along codes gain nothing below, and a third far above.
+ */
 const cachedBytes = 2 ** 25;
+/** Columns up to which sums of squares of codes fit into the four 32 bits that they are added up in. */
+const maxCodedColumns = 2 ** 14;
 
 const pageBytes = 65536;
 const maxPages = 65536;
+/** More than a memory holds beside vectors and codes. */
+const spareBytes = 2 ** 20;
 let compiled: object | null | undefined;
 
 const wasm = (): Wasm => (globalThis as unknown as { readonly WebAssembly: Wasm }).WebAssembly;
@@ -86,18 +110,41 @@ export function chooseKernel(simd: boolean | undefined): KernelName {
   );
 }
 
-/** Room for `count` vectors of `columns`, all 0. Errors: DataError beyond the 4 GiB of a WebAssembly memory. */
-export function openKernel(name: KernelName, distance: Distance, count: number, columns: number): Kernel {
+/**
+ * Room for `count` vectors of `columns`, all 0; with codes beside vectors of more than `cached` bytes in WebAssembly.
+ * Errors: DataError beyond the 4 GiB of a WebAssembly memory.
+ */
+export function openKernel(
+  name: KernelName,
+  distance: Distance,
+  count: number,
+  columns: number,
+  cached: number = cachedBytes,
+): Kernel {
   const width = Math.ceil(columns / 4) * 4;
-  return (name === 'js' ? openJs : openWasm)(distance, count, width);
+  return name === 'js' ? openJs(distance, count, width) : openWasm(distance, count, width, cached);
 }
 
-function openWasm(distance: Distance, count: number, width: number): Kernel {
+function openWasm(distance: Distance, count: number, width: number, cached: number): Kernel {
   const rowBytes = width * 4;
-  const listAt = rowBytes;
-  const outAt = listAt + batch * 4;
-  const vectorsAt = Math.ceil((outAt + batch * 4) / 64) * 64;
-  const pages = Math.ceil((vectorsAt + count * rowBytes) / pageBytes);
+  const fetch = count * rowBytes > cached ? 1 : 0;
+  const codeBytes = Math.ceil(width / 16) * 16;
+  const fits = count * (rowBytes + codeBytes) < maxPages * pageBytes - spareBytes;
+  const codedBytes = fetch && fits && width <= maxCodedColumns ? codeBytes : 0;
+  let end = 0;
+  /** Where so many bytes begin, at a line of memory. */
+  const take = (bytes: number): number => {
+    const start = end;
+    end = Math.ceil((start + bytes) / 64) * 64;
+    return start;
+  };
+  const queryAt = take(rowBytes);
+  const codedQueryAt = take(2 * codedBytes);
+  const listAt = take(batch * 4);
+  const outAt = take(batch * 4);
+  const vectorsAt = take(count * rowBytes);
+  const codesAt = take(count * codedBytes);
+  const pages = Math.ceil(end / pageBytes);
   const memory = pages <= maxPages ? tryMemory(pages) : null;
   if (!memory) {
     throw new DataError(
@@ -107,19 +154,28 @@ function openWasm(distance: Distance, count: number, width: number): Kernel {
       'index-hnsw',
     );
   }
-  const instance = new (wasm().Instance)(wasmModule() as object, { env: { memory } });
-  const measure = instance.exports[distance] as Measure;
-  const fetch = count * rowBytes > cachedBytes ? 1 : 0;
+  const { exports } = new (wasm().Instance)(wasmModule() as object, { env: { memory } });
+  const measure = exports[distance] as Export;
+  const { buffer } = memory;
+  const coded = exports[distance === 'l1' ? 'codedL1' : 'codedEuclidean'] as Export;
   return {
     name: 'wasm-simd',
     width,
-    query: new Float32Array(memory.buffer, 0, width),
-    list: new Int32Array(memory.buffer, listAt, batch),
-    out: new Float32Array(memory.buffer, outAt, batch),
-    vectors: new Float32Array(memory.buffer, vectorsAt, count * width),
-    measure: (n) => measure(0, vectorsAt, rowBytes, listAt, n, outAt, fetch),
+    query: new Float32Array(buffer, queryAt, width),
+    list: new Int32Array(buffer, listAt, batch),
+    out: new Float32Array(buffer, outAt, batch),
+    vectors: new Float32Array(buffer, vectorsAt, count * width),
+    measure: (n) => measure(queryAt, vectorsAt, rowBytes, listAt, n, outAt, fetch),
     measureFrom: (place, n) =>
       measure(vectorsAt + place * rowBytes, vectorsAt, rowBytes, listAt, n, outAt, fetch),
+    codes: codedBytes
+      ? {
+          width: codedBytes,
+          rows: new Int8Array(buffer, codesAt, count * codedBytes),
+          query: new Int16Array(buffer, codedQueryAt, codedBytes),
+          measure: (n) => coded(codedQueryAt, codesAt, codedBytes, listAt, n, outAt, 1),
+        }
+      : null,
   };
 }
 
@@ -149,6 +205,7 @@ function openJs(distance: Distance, count: number, width: number): Kernel {
     out,
     measure: (n) => run(query, 0, n),
     measureFrom: (place, n) => run(vectors, place * width, n),
+    codes: null,
   };
 }
 

@@ -3,13 +3,15 @@
 
 import type { Distance, Neighbours, Points } from '@fkm/core';
 import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt } from './check.js';
+import { Codes } from './codes.js';
 import { readGraph, writeGraph } from './format.js';
 import { drawLevels, emptyGraph, type Graph, live, removed, unlinked } from './graph.js';
 import type { HnswIndex, SearchOptions } from './hnsw-index.js';
 import { chooseKernel, type KernelName, openKernel } from './kernel.js';
+import { lengthOf } from './lengths.js';
 import { Linker } from './linker.js';
 import { defaultEf, maxEf, type Settings } from './options.js';
-import { lengthOf, renewAll, renewSome, wearLimit, wearOf } from './renew.js';
+import { renewAll, renewSome, wearLimit, wearOf } from './renew.js';
 import { Walker } from './walk.js';
 
 /** Places whose worn links an update renews, at most: so many, and one for so many that it moves. */
@@ -17,6 +19,8 @@ const renewals = 16;
 const movesARenewal = 16;
 /** A scan of so many places takes as long as a walk with one candidate. */
 const scannedACandidate = 24;
+/** Of what a walk along codes found, so many are measured exactly, to know the `wanted` nearest. */
+const measuredAgain = (wanted: number): number => 2 * wanted + 8;
 
 export class PortableIndex implements HnswIndex {
   readonly engine = 'portable';
@@ -25,6 +29,7 @@ export class PortableIndex implements HnswIndex {
   private settings: Settings;
   private graph: Graph | null = null;
   private linker: Linker | null = null;
+  private codes: Codes | null = null;
   private readonly walker: Walker = new Walker();
   private alive = true;
 
@@ -55,8 +60,7 @@ export class PortableIndex implements HnswIndex {
     graph.states.fill(live);
     const linker = this.linkerOf(graph);
     linker.build(seed);
-    this.graph = graph;
-    this.linker = linker;
+    this.hold(graph, linker);
   }
 
   async search(rows: Points, count: number, options: SearchOptions = {}): Promise<Neighbours> {
@@ -119,6 +123,7 @@ export class PortableIndex implements HnswIndex {
         first.map(([place]) => place),
       );
     }
+    this.codes?.update(places);
   }
 
   async remove(places: ArrayLike<number>): Promise<void> {
@@ -131,16 +136,18 @@ export class PortableIndex implements HnswIndex {
       graph.size--;
     }
     // So that walks do not lead through removed places for the most part.
-    if (graph.size < graph.linked / 2) renewAll(graph, linker, this.distance, this.settings.seed);
+    if (graph.size < graph.linked / 2) this.renewAll(graph, linker);
   }
 
   async refresh(): Promise<void> {
     const { graph, linker } = this.built('refresh');
-    renewAll(graph, linker, this.distance, this.settings.seed);
+    this.renewAll(graph, linker);
   }
 
   async save(): Promise<Uint8Array> {
     const { graph } = this.built('save');
+    // Codes are not written, and those who read this fit their own: so that both find the same.
+    if (this.codes?.stale) this.codes.renew();
     const { efConstruction, seed } = this.settings;
     return writeGraph(graph, { distance: this.distance, efConstruction, seed });
   }
@@ -149,25 +156,40 @@ export class PortableIndex implements HnswIndex {
     this.expectAlive('load');
     const { graph, efConstruction, seed } = readGraph(bytes, this.kernel, this.distance);
     this.settings = { ...this.settings, m: graph.m, efConstruction, seed };
-    this.graph = graph;
-    this.linker = this.linkerOf(graph);
+    this.hold(graph, this.linkerOf(graph));
   }
 
   dispose(): void {
     this.alive = false;
     this.graph = null;
     this.linker = null;
+    this.codes = null;
+  }
+
+  private hold(graph: Graph, linker: Linker): void {
+    this.graph = graph;
+    this.linker = linker;
+    const coded = graph.kernel.codes;
+    this.codes = coded && new Codes(graph, coded, this.distance);
+  }
+
+  private renewAll(graph: Graph, linker: Linker): void {
+    renewAll(graph, linker, this.distance, this.settings.seed);
+    this.codes?.renew();
   }
 
   /** Leaves the `wanted` nearest of the kernel's query, at least, in the walker. */
   private find(graph: Graph, wanted: number, ef: number): void {
     const { walker } = this;
+    const coarse = this.codes?.ask() ?? null;
     // Removed places take part in a walk, so it needs more candidates for as many answers.
     let candidates = Math.max(wanted, Math.ceil(ef * (graph.linked / Math.max(1, graph.size))));
     for (; candidates * scannedACandidate < graph.size; candidates *= 2) {
-      walker.search(graph, 0, candidates);
+      walker.search(graph, 0, candidates, -1, coarse ?? graph.kernel.measure);
       if (graph.linked > graph.size) walker.keepLive(graph);
-      if (walker.size >= wanted) return;
+      if (walker.size < wanted) continue;
+      if (coarse) walker.measureAgain(graph, measuredAgain(wanted));
+      return;
     }
     walker.scan(graph, Math.max(1, wanted));
   }

@@ -3,16 +3,11 @@
 
 import type { Distance } from '@fkm/core';
 import { type Graph, linkLimit, linkStart, linksOf, live, removed, unlinked } from './graph.js';
+import { lengthOf, nearestLink } from './lengths.js';
 import type { Linker } from './linker.js';
 
 /** Links of a place are worn out when it has moved by more than this share of the distance to its nearest link. */
 export const wearLimit = 0.5;
-
-/** A distance as a length, which adds up along a way: unsquared, of cosine the chord between unit vectors. */
-export function lengthOf(distance: number, name: Distance): number {
-  if (name === 'l1') return distance;
-  return Math.sqrt(Math.max(0, name === 'cosine' ? 2 * distance : distance));
-}
 
 /**
  * How worn the links of a place are: what it has moved since they were chosen, with `move` to come, in shares of the distance
@@ -21,18 +16,8 @@ export function lengthOf(distance: number, name: Distance): number {
 export function wearOf(graph: Graph, place: number, name: Distance, move = 0): number {
   const drift = (graph.drift[place] as number) + move;
   if (drift === 0 || graph.states[place] !== live) return 0;
-  const { kernel, ground } = graph;
-  const start = linkStart(graph, place, 0);
-  let n = 0;
-  for (; n < linkLimit(graph, 0) && (ground[start + n] as number) >= 0; n++) {
-    kernel.list[n] = ground[start + n] as number;
-  }
-  // The only point of an index has no links, and no wrong ones.
-  if (n === 0) return 0;
-  kernel.measureFrom(place, n);
-  let nearest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < n; i++) nearest = Math.min(nearest, kernel.out[i] as number);
-  return drift / lengthOf(nearest, name);
+  // The only point of an index has no links, and no wrong ones: 0.
+  return drift / lengthOf(nearestLink(graph, place), name);
 }
 
 /** Renews all worn links and takes removed places out. */

@@ -1,7 +1,12 @@
 // Searches in the graph: the best that a walk along links finds, or a scan of everything. Allocates nothing a query.
 
 import { type Graph, linkLimit, linkStart, linksOf, live, removed } from './graph.js';
-import { batch } from './kernel.js';
+import { batch, type Measure } from './kernel.js';
+
+/** Candidates that a walk expands at once: what is known of them is then on its way from memory together. */
+const together = 4;
+/** Links, of four bytes, in a line of memory. */
+const lineLinks = 16;
 
 /** The best so far, ascending, of which those that were expanded carry their place as ~place. */
 export class Walker {
@@ -9,8 +14,13 @@ export class Walker {
   size = 0;
   distances: Float32Array = new Float32Array(0);
   places: Int32Array = new Int32Array(0);
-  private visited: Uint8Array = new Uint8Array(0);
-  private epoch = 0;
+  /** A bit a place, so that it stays in a cache [K / 32]. */
+  private visited: Int32Array = new Int32Array(0);
+  /** Places whose bits are set, and room for one more [K + 1]. */
+  private trail: Int32Array = new Int32Array(1);
+  private trailed = 0;
+  /** What was loaded ahead of its use, kept so that no compiler leaves the loads out. */
+  ahead = 0;
 
   /** Makes room for results of `ef`, in a graph of `count` places. */
   reserve(ef: number, count: number): void {
@@ -18,31 +28,52 @@ export class Walker {
       this.distances = new Float32Array(ef);
       this.places = new Int32Array(ef);
     }
-    if (this.visited.length !== count) {
-      this.visited = new Uint8Array(count);
-      this.epoch = 0;
+    if (this.trail.length !== count + 1) {
+      this.visited = new Int32Array((count + 31) >>> 5);
+      this.trail = new Int32Array(count + 1);
+      this.trailed = 0;
     }
   }
 
   /**
    * From the kernel's query: down to `level` with the nearest one of each level, then the `ef` nearest that links lead to,
-   * in `places` and `distances`, ascending. Removed places are among them; `skip` is not (−1: nobody).
+   * in `places` and `distances`, ascending. Removed places are among them; `skip` is not (−1: nobody). Distances are those
+   * that `measure` gives.
    */
-  search(graph: Graph, level: number, ef: number, skip = -1): void {
+  search(graph: Graph, level: number, ef: number, skip = -1, measure: Measure = graph.kernel.measure): void {
     this.reserve(ef, graph.count);
-    this.start(graph, skip);
-    for (let above = graph.levels[graph.entry] as number; above > level; above--) {
-      this.expand(graph, above, 1);
+    const { kernel, entry } = graph;
+    kernel.list[0] = entry;
+    measure(1);
+    this.places[0] = entry;
+    this.distances[0] = kernel.out[0] as number;
+    this.size = 1;
+    for (let above = graph.levels[entry] as number; above > level; above--) {
       this.mark(skip);
+      this.expand(graph, above, 1, measure);
     }
-    this.expand(graph, level, ef);
+    this.mark(skip);
+    this.expand(graph, level, ef, measure);
   }
 
   /** Goes on a level below from what the last search found. */
   descend(graph: Graph, level: number, ef: number, skip: number): void {
     this.reserve(ef, graph.count);
     this.mark(skip);
-    this.expand(graph, level, ef);
+    this.expand(graph, level, ef, graph.kernel.measure);
+  }
+
+  /** Keeps the first n of what was found, by their exact distances. */
+  measureAgain({ kernel }: Graph, n: number): void {
+    const found = Math.min(n, this.size);
+    const { list, out } = kernel;
+    this.size = 0;
+    for (let begin = 0; begin < found; begin += batch) {
+      const end = Math.min(found, begin + batch);
+      list.set(this.places.subarray(begin, end));
+      kernel.measure(end - begin);
+      for (let i = 0; i < end - begin; i++) this.offer(out[i] as number, list[i] as number, found);
+    }
   }
 
   /** The `ef` nearest of all live places, exactly. */
@@ -59,49 +90,59 @@ export class Walker {
     }
   }
 
-  private start(graph: Graph, skip: number): void {
-    const { kernel, entry } = graph;
-    kernel.list[0] = entry;
-    kernel.measure(1);
-    this.places[0] = entry;
-    this.distances[0] = kernel.out[0] as number;
-    this.size = 1;
-    this.mark(skip);
-  }
-
-  /** A new epoch, in which what is in the pool was visited. */
+  /** Forgets what was visited but for what is in the pool. */
   private mark(skip: number): void {
-    this.epoch++;
-    if (this.epoch === 256) {
-      this.visited.fill(0);
-      this.epoch = 1;
-    }
-    if (skip >= 0) this.visited[skip] = this.epoch;
-    for (let i = 0; i < this.size; i++) this.visited[this.places[i] as number] = this.epoch;
+    const { visited, trail } = this;
+    for (let i = 0; i < this.trailed; i++) visited[(trail[i] as number) >>> 5] = 0;
+    this.trailed = 0;
+    if (skip >= 0) this.visit(skip);
+    for (let i = 0; i < this.size; i++) this.visit(this.places[i] as number);
   }
 
-  private expand(graph: Graph, level: number, ef: number): void {
-    const { visited, epoch, places, distances } = this;
-    const { kernel } = graph;
-    const { list, out } = kernel;
+  private visit(place: number): void {
+    this.visited[place >>> 5] = (this.visited[place >>> 5] as number) | (1 << place);
+    this.trail[this.trailed++] = place;
+  }
+
+  private expand(graph: Graph, level: number, ef: number, measure: Measure): void {
+    const { visited, trail, places, distances } = this;
+    const { list, out } = graph.kernel;
     const links = linksOf(graph, level);
     const limit = linkLimit(graph, level);
     let size = Math.min(this.size, ef);
+    let trailed = this.trailed;
+    let ahead = 0;
     let next = 0;
     while (next < size) {
-      const place = places[next] as number;
-      places[next] = ~place;
-      const start = linkStart(graph, place, level);
-      let n = 0;
-      for (let at = start; at < start + limit; at++) {
-        const link = links[at] as number;
-        if (link < 0) break;
-        if (visited[link] === epoch) continue;
-        visited[link] = epoch;
-        list[n++] = link;
+      // Links of those who are likely to come next begin their way from memory while these are looked at.
+      for (let i = next + 1, n = 0; i < size && n < together; i++) {
+        const place = places[i] as number;
+        if (place < 0) continue;
+        const start = linkStart(graph, place, level);
+        for (let line = 0; line < limit; line += lineLinks) ahead += links[start + line] as number;
+        n++;
       }
-      kernel.measure(n);
-      let lowest = next + 1;
+      let n = 0;
+      for (let expanded = 0; expanded < together && next < size; expanded++) {
+        const place = places[next] as number;
+        places[next] = ~place;
+        const start = linkStart(graph, place, level);
+        for (let at = start; at < start + limit; at++) {
+          const link = links[at] as number;
+          if (link < 0) break;
+          // Without a branch, whose outcome no processor foresees.
+          const word = visited[link >>> 5] as number;
+          const unseen = ((word >>> link) & 1) ^ 1;
+          visited[link >>> 5] = word | (1 << link);
+          trail[trailed] = link;
+          trailed += unseen;
+          list[n] = link;
+          n += unseen;
+        }
+        for (next++; next < size && (places[next] as number) < 0; ) next++;
+      }
+      measure(n);
+      let lowest = next;
       for (let i = 0; i < n; i++) {
         const distance = out[i] as number;
         let at = size;
@@ -124,6 +165,8 @@ export class Walker {
       if (place < 0) places[i] = ~place;
     }
     this.size = size;
+    this.trailed = trailed;
+    this.ahead = ahead;
   }
 
   private offer(distance: number, place: number, ef: number): void {

@@ -1,0 +1,24 @@
+// Distances as lengths, which add up along a way.
+
+import type { Distance } from '@fkm/core';
+import { type Graph, linkLimit, linkStart } from './graph.js';
+
+/** Unsquared; of cosine the chord between unit vectors. */
+export function lengthOf(distance: number, name: Distance): number {
+  if (name === 'l1') return distance;
+  return Math.sqrt(Math.max(0, name === 'cosine' ? 2 * distance : distance));
+}
+
+/** Distance of a place to the nearest of its links on the ground; Infinity without any. */
+export function nearestLink(graph: Graph, place: number): number {
+  const { kernel, ground } = graph;
+  const start = linkStart(graph, place, 0);
+  let n = 0;
+  for (; n < linkLimit(graph, 0) && (ground[start + n] as number) >= 0; n++) {
+    kernel.list[n] = ground[start + n] as number;
+  }
+  kernel.measureFrom(place, n);
+  let nearest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < n; i++) nearest = Math.min(nearest, kernel.out[i] as number);
+  return nearest;
+}
