@@ -6,7 +6,7 @@ import type { Call, TfjsDType } from './device.js';
 import { bufferOf, encodeKernel, encoderOf, type WebGpuStorage, write } from './gpu-storage.js';
 import { lowerLoop } from './loops.js';
 import type { Run } from './lower.js';
-import { lowerSearch, searchNames, specOf } from './searches.js';
+import { lowerSearch, lowerSums, searchNames, specOf } from './searches.js';
 import type { TensorInfo, TfjsStorage } from './tfjs.js';
 
 /** A composite as a kernel. */
@@ -28,16 +28,23 @@ export interface GpuKernels {
   write(values: TypedArray, shape: number[], dtype: string): object;
 }
 
+const sumsName = 'sumsByIndex';
+
 export function gpuKernelsOn(storage: TfjsStorage): GpuKernels {
   const gpu = storage as WebGpuStorage;
   const { device } = gpu;
   const loops = new Loops(device);
   return {
-    names: searchNames,
+    names: [...searchNames, sumsName],
     fuse: (graph) =>
-      fuseLoops(graph, device.limits.maxStorageBuffersPerShaderStage, (one) => specOf(one) !== undefined),
+      fuseLoops(
+        graph,
+        device.limits.maxStorageBuffersPerShaderStage,
+        (one) => one.attrs.name === sumsName || specOf(one) !== undefined,
+      ),
     lower(equation) {
       if (equation.attrs.name === loopName) return lowerLoop(gpu, loops, equation);
+      if (equation.attrs.name === sumsName) return lowerSums(gpu, equation);
       const spec = specOf(equation);
       return spec && lowerSearch(gpu, equation, spec);
     },

@@ -1,7 +1,7 @@
-// The composites that search prototypes, as fused kernels: compute passes between those of tfjs.
+// The composites that search prototypes and add up their rows, as fused kernels: compute passes between those of tfjs.
 
-import { type Equation, isOp, type Shape } from '@fkm/core/graph';
-import { type Search, type SearchSpec, search } from '@fkm/webgpu';
+import { type Equation, isOp, type Shape, type Var } from '@fkm/core/graph';
+import { type Search, type SearchSpec, type Sums, search, sumsByIndex } from '@fkm/webgpu';
 import type { Lowered } from './gpu-kernels.js';
 import { bufferOf, encoderOf, submit, type WebGpuStorage } from './gpu-storage.js';
 import type { TensorInfo } from './tfjs.js';
@@ -79,5 +79,37 @@ export function specOf({ attrs: { name, body } }: Equation<'composite'>): Search
     rowType: 'float32',
     prototypeType: 'float32',
     k,
+  };
+}
+
+/** `sumsByIndex`, where rows are float32. */
+export function lowerSums(gpu: WebGpuStorage, equation: Equation<'composite'>): Lowered {
+  const [index, weight, values] = equation.inputs;
+  const [prototypes, columns] = (equation.outputs[0] as Var).shape as readonly [number, number];
+  const place = (v: typeof index): number => equation.inputs.indexOf(v as NonNullable<typeof v>);
+  let ready: Sums | undefined;
+  return {
+    run: (tensors) => {
+      ready ??= sumsByIndex(gpu.device, { columns, prototypes });
+      const of = (v: typeof index) => bufferOf(gpu, tensors[place(v)] as TensorInfo);
+      const sums = gpu.makeTensorInfo([prototypes, columns], 'float32');
+      const weights = gpu.makeTensorInfo([prototypes, 1], 'float32');
+      const w = of(weight);
+      const [result, other] = values ? [sums, weights] : [weights, sums];
+      ready.encode(encoderOf(gpu), tensors[0]?.shape[0] as number, {
+        x: values ? of(values) : w,
+        w,
+        index: of(index),
+        sums: bufferOf(gpu, sums),
+        weights: bufferOf(gpu, weights),
+      });
+      gpu.disposeData(other.dataId);
+      return [result];
+    },
+    dispose: () => {
+      if (ready) submit(gpu);
+      ready?.dispose();
+      ready = undefined;
+    },
   };
 }

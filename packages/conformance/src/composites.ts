@@ -20,6 +20,7 @@ import {
   sizeOf,
   sub,
   sum,
+  sumsByIndex,
   type Tensor,
   topK,
   topKSimilar,
@@ -170,8 +171,53 @@ const searches: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as con
   ),
 );
 
+/** Rows added up by the prototype they chose, some of which nobody chose, and their weights. */
+const sums: readonly CompositeCase[] = [0, 1, 5, 300].flatMap((rows) => {
+  const at = ndarray(
+    Array.from({ length: rows }, (_, i) => (i * i) % 11),
+    [rows],
+    'int32',
+  );
+  const weights = draw('sums weight', [rows], uniform(0, 2));
+  const specs = { index: { shape: [BATCH], dtype: 'int32' }, weight: f32(BATCH), x: f32(BATCH, 5) } as const;
+  return {
+    key: `sumsByIndex B=${rows}`,
+    graph: trace('sums', specs, ({ index, weight, x }) => ({
+      sums: sumsByIndex({ index, weight, values: x }, 12),
+      weights: sumsByIndex({ index, weight }, 12),
+    })),
+    inputs: [at, weights, draw('sums x', [rows, 5])],
+    // Some thirty rows a prototype.
+    scale: 16,
+  };
+});
+
+/** A pass of k-means: every row to its nearest prototype, masked and weighed, and the sums of what is there. */
+const passes: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as const).map((distance) => ({
+  key: `nearest, then sumsByIndex ${distance} masked`,
+  graph: trace(
+    'pass',
+    { x: f32(BATCH, 3), prototypes: f32(7, 3), mask: f32(BATCH, 3), weights: f32(1, 3), weight: f32(BATCH) },
+    ({ x, prototypes, mask, weights, weight }) => {
+      const { index } = nearest({ distance, x, prototypes, mask, weights });
+      return {
+        sums: sumsByIndex({ index, weight, values: mul(x, mask) }, 7),
+        coordinateWeights: sumsByIndex({ index, weight, values: mask }, 7),
+      };
+    },
+  ),
+  inputs: [
+    draw('pass x', [50, 3], tenths(false)),
+    draw('pass prototypes', [7, 3], tenths(true)),
+    draw('pass mask', [50, 3], uniform(0.2, 1)),
+    draw('pass weights', [1, 3], uniform(0.2, 1)),
+    draw('pass weight', [50], uniform(0, 2)),
+  ],
+  scale: 16,
+}));
+
 /** Every composite case. */
-export const compositeCases = (): readonly CompositeCase[] => [...unknowns, ...searches];
+export const compositeCases = (): readonly CompositeCase[] => [...unknowns, ...searches, ...sums, ...passes];
 
 /** Values of the composite, of its body written out, and its derivative. */
 export const compositeChecks = (): Check[] =>

@@ -97,7 +97,7 @@ describe('sums by prototype', () => {
     }
   });
 
-  it('are the same bits each time', async () => {
+  it('are the same bits each time', { timeout: 20_000 }, async () => {
     const of = { rows: 5000, columns: 6, prototypes: 9, belongs: mixed(9) };
     const first = await run(of);
     expect(await run(of)).toEqual(first);

@@ -1,4 +1,4 @@
-// The named composites: searches over prototypes that a backend may replace by a fused kernel.
+// The named composites: searches over prototypes and sums by prototype, which a backend may replace by a fused kernel.
 
 import { ndarray } from '../dtype.js';
 import { expandDims, square } from '../graph/functions.js';
@@ -12,6 +12,7 @@ import {
   mul,
   neg,
   reduceMax,
+  scatter,
   select,
   sub,
   sum,
@@ -89,4 +90,19 @@ export function topKSimilar(comparison: Comparison, k: number): { similarity: Te
     return { similarity: values, index: indices };
   });
   return { similarity: results.similarity as Tensor, index: results.index as Tensor };
+}
+
+/** Σ w·v [K, ·] over the rows of each of `count` prototypes, of rows v [B, ·] at index [B] with weight [B]; without v Σ w [K, 1]. */
+export function sumsByIndex(
+  { index, weight, values }: { index: Tensor; weight: Tensor; values?: Tensor | undefined },
+  count: number,
+): Tensor {
+  const results = composite('sumsByIndex', { index, weight, ...(values ? { values } : {}) }, (t) => {
+    const column = expandDims(t.weight as Tensor, 1);
+    const updates = t.values ? mul(t.values, column) : column;
+    const width = updates.dim(1);
+    const zeros = constantLike(updates, ndarray(new Float32Array(count * width), [count, width]));
+    return { sums: scatter(zeros, t.index as Tensor, updates) };
+  });
+  return results.sums as Tensor;
 }

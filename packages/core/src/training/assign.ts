@@ -76,8 +76,8 @@ export function assignGraph(
   spec: GridSpec,
   arrays: Readonly<Record<string, NdArray>>,
   targetAssignment: TargetAssignment,
+  onHost: boolean = summedByIndex(spec),
 ): Graph {
-  const onHost = summedByIndex(spec);
   return trace(
     'assign',
     { ...batchSpecs(spec), ...specsOf(arrays, assignNames) },

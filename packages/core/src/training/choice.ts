@@ -1,12 +1,10 @@
 // Whom each row of a batch chooses among the prototypes of a head, traced: one row of the table for each rule of SPEC §4.
 
-import { ndarray } from '../dtype.js';
 import { expandDims } from '../graph/functions.js';
 import {
   argMax,
   cast,
   concat,
-  constantLike,
   eq,
   gather,
   lt,
@@ -16,13 +14,13 @@ import {
   oneHot,
   reduceMax,
   reshape,
-  scatter,
   select,
   slice,
   sub,
   sum,
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import { sumsByIndex } from '../method/composites.js';
 import type { GridSpec } from './spec.js';
 
 /** Rows with a weight at prototypes [k] of a head. */
@@ -42,14 +40,7 @@ const far = 3e38;
 
 /** Sums over the rows that chose each of k prototypes. */
 export function totals(index: Tensor, weight: Tensor, k: number): Pick<Choice, 'total'> {
-  const column = expandDims(weight, 1);
-  return {
-    total: (values) => {
-      const updates = values ? mul(values, column) : column;
-      const width = updates.dim(1);
-      return scatter(constantLike(updates, ndarray(new Float32Array(k * width), [k, width])), index, updates);
-    },
-  };
+  return { total: (values) => sumsByIndex({ index, weight, values: values ?? undefined }, k) };
 }
 
 /** The part of a row vector [K] that belongs to the head, [1, k]. */

@@ -116,10 +116,12 @@ export async function assignRows(
   targetAssignment: TargetAssignment,
   signal?: AbortSignal,
 ): Promise<Assignment> {
-  const onHost = summedByIndex(spec);
+  const byIndex = summedByIndex(spec);
+  // Where the backend has a kernel for them, rows need not be looked at here.
+  const onHost = byIndex && !programs.backend.flags.fused.includes('sumsByIndex');
   const program = await programs.get(
     `assign ${targetAssignment} ${specKey(spec)} ${Object.keys(arrays)}`,
-    () => assignGraph(spec, arrays, targetAssignment),
+    () => assignGraph(spec, arrays, targetAssignment, onHost),
   );
   const { heads } = spec;
   const n = batch.x.rows;
@@ -131,7 +133,7 @@ export async function assignRows(
   const cost = spec.joint ? new Float32Array(n * heads) : delta;
   const parameters = uploadParameters(programs, arrays, assignNames);
   // Slabs of l1 are as large beside few prototypes as beside many.
-  const searches = onHost && spec.distance !== 'l1';
+  const searches = byIndex && spec.distance !== 'l1';
   const size = rowsThatFit(batch.x, spec.prototypes, searches ? searchedRows(spec.prototypes) : mostRows);
   try {
     for (let begin = 0; begin < n; begin += size) {

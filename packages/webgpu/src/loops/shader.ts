@@ -108,15 +108,24 @@ class Writer {
   readonly made = new Map<number, Equation>();
   private readonly body: Graph;
   private readonly inputs = new Map<number, number>();
+  private readonly numbers = new Map<number, number>();
   /** Bound inputs, in the order of their first use. */
   readonly reads: number[] = [];
 
   constructor(body: Graph) {
     this.body = body;
-    for (const equation of body.equations) this.made.set(result(equation).id, equation);
+    body.equations.forEach((equation, i) => {
+      this.made.set(result(equation).id, equation);
+      this.numbers.set(result(equation).id, i);
+    });
     body.inputs.forEach((port, i) => {
       this.inputs.set(port.variable.id, i);
     });
+  }
+
+  /** The number of an equation's result in its names: equal bodies have equal code. */
+  number(v: Var): number {
+    return this.numbers.get(v.id) as number;
   }
 
   root(v: Var): Var {
@@ -179,7 +188,7 @@ class Scope {
     if (known) return known;
     const equation = writer.made.get(v.id) as Equation;
     const operands = readBy(equation).map((operand) => this.operand(equation, operand));
-    const name = `${this.outer || this.place === 'i' ? 'v' : 'r'}${v.id}`;
+    const name = `${this.outer || this.place === 'i' ? 'v' : 'r'}${writer.number(v)}`;
     const rule = rules[equation.op] as Rule;
     this.lines.push(`let ${name} = ${rule(operands, equation, this.place)};`);
     this.known.set(v.id, name);
@@ -278,12 +287,12 @@ function rowShader(body: Graph, { count, width }: { count: Count; width: number 
   for (const reductions of phases) {
     for (const equation of reductions) {
       const start = equation.op === 'sum' ? '0f' : 'bitcast<f32>(params.lowest)';
-      lines.push(`var a${result(equation).id} = ${start};`);
+      lines.push(`var a${writer.number(result(equation))} = ${start};`);
     }
     loop((scope) =>
       reductions.map((equation) => {
         const value = scope.operand(equation, equation.inputs[0] as Var);
-        const a = `a${result(equation).id}`;
+        const a = `a${writer.number(result(equation))}`;
         return equation.op === 'sum' ? `${a} += ${value};` : `${a} = larger(${a}, ${value});`;
       }),
     );
@@ -293,19 +302,19 @@ function rowShader(body: Graph, { count, width }: { count: Count; width: number 
         equation.op === 'sum' ? `${a} + ${b}` : `larger(${a}, ${b})`;
       if (lanes > 1) {
         lines.push(
-          `shared_[lid] = a${out.id};`,
+          `shared_[lid] = a${writer.number(out)};`,
           `for (var half = ${lanes / 2}u; half > 0u; half /= 2u) {`,
           '  workgroupBarrier();',
           `  if (lane < half) { shared_[lid] = ${combined('shared_[lid]', 'shared_[lid + half]')}; }`,
           '}',
           'workgroupBarrier();',
-          `let t${out.id} = shared_[lid - lane];`,
+          `let t${writer.number(out)} = shared_[lid - lane];`,
           'workgroupBarrier();',
         );
       } else {
-        lines.push(`let t${out.id} = a${out.id};`);
+        lines.push(`let t${writer.number(out)} = a${writer.number(out)};`);
       }
-      rowScope.define(out, `t${out.id}`);
+      rowScope.define(out, `t${writer.number(out)}`);
     }
   }
   const leaving = (level: 'place' | 'row'): Var[] =>
@@ -372,9 +381,12 @@ function columnShader(body: Graph, { outer, length, columns }: Loop & { over: 'c
   const tiles = Math.ceil(columns / across);
   const sums = body.equations.filter((equation) => isOp(equation, 'sum'));
   const add = (place: string): string[] =>
-    sums.map((equation) => `a${result(equation).id} += ${writer.load(equation.inputs[0] as Var, place)};`);
+    sums.map(
+      (equation) =>
+        `a${writer.number(result(equation))} += ${writer.load(equation.inputs[0] as Var, place)};`,
+    );
   const lines = [
-    ...sums.map((equation) => `var a${result(equation).id} = 0f;`),
+    ...sums.map((equation) => `var a${writer.number(result(equation))} = 0f;`),
     `let length = ${elementsOf(length)};`,
     `let end = select(0u, length, d < ${columns}u && block < ${elementsOf(outer)});`,
     `var l = lid / ${across}u;`,
@@ -388,7 +400,7 @@ function columnShader(body: Graph, { outer, length, columns }: Loop & { over: 'c
     ...add('i').map((line) => `  ${line}`),
     '}',
     ...sums.flatMap((equation) => [
-      `shared_[lid] = a${result(equation).id};`,
+      `shared_[lid] = a${writer.number(result(equation))};`,
       `for (var half = ${threads / 2}u; half >= ${across}u; half /= 2u) {`,
       '  workgroupBarrier();',
       '  if (lid < half) { shared_[lid] += shared_[lid + half]; }',
