@@ -97,7 +97,7 @@ describe('a model', () => {
     expect(Math.max(...off)).toBeLessThan(1e-3);
   });
 
-  it('reads its loss alone in a step, and uploads a batch, four numbers and what dropout leaves out', async () => {
+  it('reads its loss alone in a step, and uploads which rows it takes, four numbers and what dropout leaves out', async () => {
     const backend = await tfjsBackend({ device: 'webgpu' });
     const storage = tf.findBackend('webgpu');
     const transfers = async (count: number): Promise<[reads: number, uploads: number]> => {
@@ -118,7 +118,7 @@ describe('a model', () => {
     const [two, six] = [await transfers(64), await transfers(192)];
     expect({ reads: (six[0] - two[0]) / 4, uploads: (six[1] - two[1]) / 4 }).toEqual({
       reads: 1,
-      uploads: 8,
+      uploads: 6,
     });
   });
 });
@@ -142,7 +142,7 @@ describe('a step of training', () => {
     };
     await epochs(1);
     // 156 equations.
-    expect((await epochs(3)) - (await epochs(2))).toBeLessThanOrEqual(36);
+    expect((await epochs(3)) - (await epochs(2))).toBeLessThanOrEqual(40);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
 import { usage } from './gpu.js';
+import { pipelineOf } from './pipelines.js';
 
 /** A compiled search for the largest along rows [rows, size]. */
 export interface ArgMax {
@@ -56,10 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
 
 /** The first of the largest along rows of `size` elements. */
 export function argMax(device: GpuDevice, type: 'float32' | 'int32', size: number): ArgMax {
-  const pipeline = device.createComputePipeline({
-    layout: 'auto',
-    compute: { module: device.createShaderModule({ code: code(type) }), entryPoint: 'main' },
-  });
+  const pipeline = pipelineOf(device, code(type));
   const params = new Map<number, GpuBuffer>();
   const most = device.limits.maxComputeWorkgroupsPerDimension;
   return {

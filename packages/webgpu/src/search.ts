@@ -3,6 +3,7 @@
 import { BackendError } from '@fkm/core/graph';
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
 import { usage } from './gpu.js';
+import { type Pipeline, pipelineOf } from './pipelines.js';
 import { preparePasses } from './prepare-shader.js';
 import { searchShader } from './search-shader.js';
 import { bindings, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
@@ -53,11 +54,7 @@ export function search(device: GpuDevice, spec: SearchSpec, given?: Tile): Searc
   const tile = given ?? chooseTile(device, spec.prototypes, operands, spec.k > 0 ? 16 : 64);
   const layout = preparedLayout(spec, tile);
   const prepared = device.createBuffer({ size: 4 * layout.size, usage: usage.storage });
-  const pipeline = (code: string): ReturnType<GpuDevice['createComputePipeline']> =>
-    device.createComputePipeline({
-      layout: 'auto',
-      compute: { module: device.createShaderModule({ code }), entryPoint: 'main' },
-    });
+  const pipeline = (code: string): Pipeline => pipelineOf(device, code);
   const preparing = preparePasses(spec, tile).map((pass) => ({ ...pass, pipeline: pipeline(pass.code) }));
   const searching = pipeline(searchShader(spec, tile));
   const params = new Map<number, GpuBuffer>();

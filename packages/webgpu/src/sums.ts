@@ -2,6 +2,7 @@
 
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
 import { usage } from './gpu.js';
+import { type Pipeline, pipelineOf } from './pipelines.js';
 import {
   addShader,
   blockRows,
@@ -52,11 +53,7 @@ const mostSlices = 16;
 /** Σ w·x and Σ w over the rows of each prototype. */
 export function sumsByIndex(device: GpuDevice, spec: SumsSpec): Sums {
   const { columns, prototypes } = spec;
-  const pipeline = (code: string): ReturnType<GpuDevice['createComputePipeline']> =>
-    device.createComputePipeline({
-      layout: 'auto',
-      compute: { module: device.createShaderModule({ code }), entryPoint: 'main' },
-    });
+  const pipeline = (code: string): Pipeline => pipelineOf(device, code);
   const count = pipeline(countShader(spec));
   const scan = pipeline(scanShader());
   const addTotals = pipeline(totalsShader());

@@ -2,7 +2,7 @@
 
 import type { NdArray } from '../dtype.js';
 import { DataError } from '../errors.js';
-import { type Batch, takeBatch } from '../model/batch.js';
+import type { Batch, Picked } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
 import type { Context } from '../training/context.js';
@@ -36,7 +36,7 @@ export interface Steps {
   /** Steps of an epoch at most. */
   readonly perEpoch: number;
   /** The batches of one epoch. */
-  batches(random: Random): Iterable<Batch> | AsyncIterable<Batch>;
+  batches(random: Random): Iterable<Batch | Picked> | AsyncIterable<Batch>;
 }
 
 /** Steps over rows that are all there, in another order every epoch. */
@@ -45,16 +45,13 @@ export function stepsOver(rows: Batch, most: number): Steps {
   const batchSize = Math.min(most, n);
   // The last, partial batch is dropped: its rows come in another batch of the next epoch.
   const perEpoch = Math.floor(n / batchSize);
-  // Its memory serves every step: a fresh one each would keep the garbage collector busy.
-  let batch: Batch | undefined;
   return {
     masked: rows.mask !== undefined,
     perEpoch,
     *batches(random) {
       const order = random.permutation(n);
       for (let b = 0; b < perEpoch; b++) {
-        batch = takeBatch(rows, order, b * batchSize, (b + 1) * batchSize, batch);
-        yield batch;
+        yield { rows, order: order.subarray(b * batchSize, (b + 1) * batchSize) };
       }
     },
   };

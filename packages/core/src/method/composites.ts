@@ -97,7 +97,8 @@ export function sumsByIndex(
   { index, weight, values }: { index: Tensor; weight: Tensor; values?: Tensor | undefined },
   count: number,
 ): Tensor {
-  const results = composite('sumsByIndex', { index, weight, ...(values ? { values } : {}) }, (t) => {
+  const given: Record<string, Tensor> = { index, weight, ...(values ? { values } : {}) };
+  const results = composite('sumsByIndex', given, (t) => {
     const column = expandDims(t.weight as Tensor, 1);
     const updates = t.values ? mul(t.values, column) : column;
     const width = updates.dim(1);

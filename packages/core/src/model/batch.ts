@@ -15,6 +15,14 @@ export interface Batch {
 /** A batch of dense rows. */
 export type DenseBatch = Batch & { readonly x: Rows; readonly y: Rows };
 
+/** Rows of a batch that are still to be taken. */
+export interface Picked {
+  readonly rows: Batch;
+  readonly order: Uint32Array;
+}
+
+export const isPicked = (batch: Batch | Picked): batch is Picked => 'order' in batch;
+
 /** Rows of a batch in the given order; written over `into`, a batch of as many rows that is no longer used, where given. */
 export function takeBatch(
   batch: Batch,
@@ -36,3 +44,7 @@ export function takeBatch(
         : batch.mask && takeRows(batch.mask, order, begin, end, into?.mask?.data),
   };
 }
+
+/** The rows that are picked; as `takeBatch`. */
+export const takePicked = ({ rows, order }: Picked, into?: Batch): Batch =>
+  takeBatch(rows, order, 0, order.length, into);

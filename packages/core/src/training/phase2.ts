@@ -1,14 +1,14 @@
 // Phase 2: gradient steps. Parameters and moments stay where the backend computes; a run reads them once, at its end.
 
 import type { Value } from '../backend.js';
-import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { adamCorrections } from '../method/adam.js';
-import type { Batch } from '../model/batch.js';
+import { type Batch, isPicked, type Picked, takePicked } from '../model/batch.js';
 import type { Random } from '../random.js';
 import { lossGraph, momentNames, parameterNames, rowLossGraph, stepGraph } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadBlock, uploadParameters } from './phase1.js';
 import { type Program, type Programs, runOnce, take } from './program.js';
+import { ResidentRows } from './resident-rows.js';
 import { type GridSpec, specKey } from './spec.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
@@ -21,7 +21,7 @@ export interface GradientTrainer {
   /** Gradient steps taken: Adam's t. */
   readonly steps: number;
   /** One Adam step on the batch; the loss before it stays on the device. `random` draws what is left out. */
-  step(batch: Batch, learningRate: number, random: Random, dropout: number): Promise<Value>;
+  step(batch: Batch | Picked, learningRate: number, random: Random, dropout: number): Promise<Value>;
   /** Weighted mean loss of rows that do not train, in float64. */
   evaluate(batch: Batch): Promise<number>;
   /** Parameters and moments on the host; the trainer goes on. */
@@ -51,7 +51,10 @@ export class Trainer implements GradientTrainer {
   private readonly program: Program;
   private values: Record<string, Value>;
   private readonly offsets: Float32Array;
-  private readonly kept = new KeptRows();
+  private readonly trained: ResidentRows;
+  private readonly evaluated: ResidentRows;
+  /** Memory that serves every batch that is taken here: a fresh one each would keep the garbage collector busy. */
+  private taken: Batch | undefined;
 
   private constructor(programs: Programs, spec: GridSpec, arrays: Arrays, steps: number, program: Program) {
     this.programs = programs;
@@ -60,6 +63,8 @@ export class Trainer implements GradientTrainer {
     this.steps = steps;
     this.program = program;
     this.offsets = new Float32Array(spec.prototypes);
+    this.trained = new ResidentRows(programs);
+    this.evaluated = new ResidentRows(programs);
     const trained = spec.trainable.flatMap((name) => momentNames(name));
     const zeros = Object.fromEntries(
       spec.trainable.flatMap((name) => {
@@ -91,13 +96,12 @@ export class Trainer implements GradientTrainer {
     return new Trainer(programs, spec, arrays, steps, await programs.get(key, () => stepGraph(spec, arrays)));
   }
 
-  async step(batch: Batch, learningRate: number, random: Random, dropout: number): Promise<Value> {
+  async step(batch: Batch | Picked, learningRate: number, random: Random, dropout: number): Promise<Value> {
     this.steps++;
     const { programs, spec } = this;
-    const uploads = {
-      ...uploadBlock(programs, batch, 0, batch.x.rows),
-      ...uploadScalars(programs, this.steps, learningRate, batch.x.rows),
-    };
+    const rows = await this.rowsOf(batch);
+    const size = isPicked(batch) ? batch.order.length : batch.x.rows;
+    const uploads = { ...rows, ...uploadScalars(programs, this.steps, learningRate, size) };
     if (spec.offsets) {
       for (let k = 0; k < this.offsets.length; k++)
         this.offsets[k] = random.uniform() < dropout ? leftOut : 0;
@@ -111,8 +115,16 @@ export class Trainer implements GradientTrainer {
     return loss as Value;
   }
 
+  private async rowsOf(batch: Batch | Picked): Promise<Record<string, Value>> {
+    const there = isPicked(batch) ? await this.trained.pick(batch.rows, batch.order) : null;
+    if (there) return there;
+    if (isPicked(batch)) this.taken = takePicked(batch, this.taken);
+    const taken = isPicked(batch) ? (this.taken as Batch) : batch;
+    return uploadBlock(this.programs, taken, 0, taken.x.rows);
+  }
+
   async evaluate(batch: Batch): Promise<number> {
-    return evaluateLoss(this.programs, this.spec, this.arrays, this.values, batch, this.kept);
+    return evaluateLoss(this.programs, this.spec, this.arrays, this.values, batch, this.evaluated);
   }
 
   async read(): Promise<Record<string, NdArray>> {
@@ -125,51 +137,21 @@ export class Trainer implements GradientTrainer {
   }
 
   dispose(): void {
-    this.kept.dispose();
+    this.trained.dispose();
+    this.evaluated.dispose();
     disposeAll(this.values);
     this.values = {};
   }
 }
 
-/** Numbers of rows that stay on a device between evaluations: a quarter of a gigabyte. */
-const mostKept = 2 ** 26;
-
-/** Blocks of rows that are asked for again and again, uploaded once. */
-class KeptRows {
-  private readonly blocks = new Map<number, Record<string, Value>>();
-  private of: Batch | undefined;
-
-  /** Runs with the rows from `begin` on, which are uploaded where they are not there yet. */
-  async run(
-    program: Program,
-    values: Readonly<Record<string, Value>>,
-    batch: Batch,
-    begin: number,
-    upload: () => Record<string, Value>,
-  ): Promise<Record<string, Value>> {
-    const numbers = batch.x.rows * (batch.x.columns + batch.y.columns);
-    if (isSparse(batch.x) || numbers > mostKept) return runOnce(program, values, upload());
-    if (this.of !== batch) this.dispose();
-    this.of = batch;
-    const block = this.blocks.get(begin) ?? upload();
-    this.blocks.set(begin, block);
-    return program.run({ ...values, ...block });
-  }
-
-  dispose(): void {
-    for (const block of this.blocks.values()) disposeAll(block);
-    this.blocks.clear();
-  }
-}
-
-/** Σ w·loss / Σ w over the rows, which `kept` holds from one call to the next. */
+/** Σ w·loss / Σ w over the rows, which stay on the device from one call to the next where they may. */
 export async function evaluateLoss(
   programs: Programs,
   spec: GridSpec,
   arrays: Arrays,
   values: Readonly<Record<string, Value>>,
   batch: Batch,
-  kept?: KeptRows,
+  kept?: ResidentRows,
 ): Promise<number> {
   const program = await programs.get(`rowLoss ${specKey(spec)} ${Object.keys(arrays)}`, () =>
     rowLossGraph(spec, arrays),
@@ -178,10 +160,10 @@ export async function evaluateLoss(
   const size = rowsThatFit(batch.x, spec.prototypes);
   for (let begin = 0; begin < batch.x.rows; begin += size) {
     const end = Math.min(batch.x.rows, begin + size);
-    const upload = (): Record<string, Value> => uploadBlock(programs, batch, begin, end);
-    const { loss } = kept
-      ? await kept.run(program, values, batch, begin, upload)
-      : await runOnce(program, values, upload());
+    const there = await kept?.block(batch, begin, end);
+    const { loss } = there
+      ? await program.run({ ...values, ...there })
+      : await runOnce(program, values, uploadBlock(programs, batch, begin, end));
     const rows = (await take(loss as Value)).data;
     rows.forEach((value, i) => {
       const w = batch.sampleWeight[begin + i] as number;

@@ -5,7 +5,7 @@ import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import type { NdArray, TypedArray } from '../dtype.js';
-import type { Batch } from '../model/batch.js';
+import { type Batch, isPicked, type Picked, takePicked } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
 import { NearRivals } from '../search/near-rivals.js';
@@ -78,6 +78,8 @@ class SampledTrainer implements GradientTrainer {
   /** Arrays that nobody else holds: others are copied before the first write. */
   private readonly ownership: Ownership;
   private readonly lent: boolean;
+  /** Memory of the batch that is taken, for the next one. */
+  private taken: Batch | undefined;
   private readonly rivals = new Rivals();
   private readonly near: NearRivals | null;
   /** Where a prototype stands in the sample. */
@@ -118,7 +120,9 @@ class SampledTrainer implements GradientTrainer {
     this.places = new Int32Array(spec.members > 0 ? spec.prototypes : 0);
   }
 
-  async step(batch: Batch, learningRate: number, random: Random, dropout: number): Promise<Value> {
+  async step(given: Batch | Picked, learningRate: number, random: Random, dropout: number): Promise<Value> {
+    if (isPicked(given)) this.taken = takePicked(given, this.taken);
+    const batch = isPicked(given) ? (this.taken as Batch) : given;
     this.steps++;
     await this.near?.note(batch, this.rivals);
     const { programs } = this;

@@ -2,6 +2,7 @@
 
 import type { Graph } from '@fkm/core/graph';
 import { type GpuBuffer, type GpuComputePass, type GpuDevice, usage } from '../gpu.js';
+import { pipelineOf } from '../pipelines.js';
 import { elements } from './indices.js';
 import { loopShader } from './shader.js';
 
@@ -20,8 +21,6 @@ export interface LoopKernel {
 export class Loops {
   private readonly device: GpuDevice;
   private readonly params = new Map<number, GpuBuffer>();
-  /** By their code: heads do the same. */
-  private readonly pipelines = new Map<string, ReturnType<GpuDevice['createComputePipeline']>>();
 
   constructor(device: GpuDevice) {
     this.device = device;
@@ -30,7 +29,7 @@ export class Loops {
   compile(body: Graph): LoopKernel {
     const { device } = this;
     const { code, reads, work, perGroup } = loopShader(body);
-    const pipeline = this.pipelineOf(code);
+    const pipeline = pipelineOf(device, code);
     const layout = pipeline.getBindGroupLayout(0);
     const most = device.limits.maxComputeWorkgroupsPerDimension;
     return {
@@ -49,18 +48,6 @@ export class Loops {
         pass.dispatchWorkgroups(across, Math.ceil(groups / across));
       },
     };
-  }
-
-  private pipelineOf(code: string): ReturnType<GpuDevice['createComputePipeline']> {
-    let pipeline = this.pipelines.get(code);
-    if (!pipeline) {
-      pipeline = this.device.createComputePipeline({
-        layout: 'auto',
-        compute: { module: this.device.createShaderModule({ code }), entryPoint: 'main' },
-      });
-      this.pipelines.set(code, pipeline);
-    }
-    return pipeline;
   }
 
   private paramsOf(rows: number): GpuBuffer {

@@ -1,0 +1,89 @@
+// Rows that stay where the backend computes: those of a set, of which steps take some by their places, and blocks that are asked
+// for again and again.
+
+import type { Value } from '../backend.js';
+import { isSparse } from '../data/sparse.js';
+import { BATCH } from '../graph/ir.js';
+import { gather } from '../graph/ops.js';
+import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
+import type { Batch } from '../model/batch.js';
+import { disposeAll, uploadBlock } from './phase1.js';
+import { type Programs, runOnce } from './program.js';
+
+type Values = Record<string, Value>;
+
+/** Numbers that stay on a device: a binding of 128 MB, which every GPU has. */
+const mostNumbers = 2 ** 25;
+
+/** Whether the rows may stay on the device; where its memory is the host's, they are there already. */
+const mayStay = ({ backend }: Programs, { x, y, mask }: Batch): boolean =>
+  backend.flags.memory === 'device' &&
+  !isSparse(x) &&
+  !isSparse(y) &&
+  x.rows * Math.max(x.columns, y.columns) <= mostNumbers &&
+  mask?.rows !== 1;
+
+/** The same values, computed: some backends keep what was uploaded on the host until it is used, and after. */
+async function placed(programs: Programs, values: Values): Promise<Values> {
+  const entries: [string, Value][] = [];
+  try {
+    for (const [name, { shape, dtype }] of Object.entries(values)) {
+      const spec = { shape: [BATCH, ...shape.slice(1)], dtype };
+      const program = await programs.get(`place ${dtype} ${shape.slice(1)}`, () =>
+        trace('place', { x: spec }, ({ x }) => ({ x })),
+      );
+      const { x } = await program.run({ x: values[name] as Value });
+      entries.push([name, x as Value]);
+    }
+  } finally {
+    disposeAll(values);
+  }
+  return Object.fromEntries(entries);
+}
+
+/** One set of rows on the device. */
+export class ResidentRows {
+  private readonly programs: Programs;
+  private rows: Batch | undefined;
+  private readonly blocks = new Map<number, Values>();
+
+  constructor(programs: Programs) {
+    this.programs = programs;
+  }
+
+  /** The rows `begin` … `end` − 1 under the names of the graphs, kept here; null where they cannot stay. */
+  async block(rows: Batch, begin: number, end: number): Promise<Values | null> {
+    if (!mayStay(this.programs, rows)) return null;
+    if (this.rows !== rows) this.dispose();
+    this.rows = rows;
+    let values = this.blocks.get(begin);
+    if (!values) {
+      values = await placed(this.programs, uploadBlock(this.programs, rows, begin, end));
+      this.blocks.set(begin, values);
+    }
+    return values;
+  }
+
+  /** The rows at these places, the caller's to free; null where the set cannot stay. */
+  async pick(rows: Batch, order: Uint32Array): Promise<Values | null> {
+    const { programs } = this;
+    const all = await this.block(rows, 0, rows.x.rows);
+    if (!all) return null;
+    const shapes = Object.entries(all).map(([name, { shape }]) => `${name} ${shape}`);
+    const program = await programs.get(`pick ${shapes}`, () => {
+      const specs: Record<string, TensorSpec> = { order: { shape: [BATCH], dtype: 'int32' } };
+      for (const [name, { shape, dtype }] of Object.entries(all)) specs[name] = { shape, dtype };
+      return trace('pick', specs, ({ order: at, ...t }: Readonly<Record<string, Tensor>>) =>
+        Object.fromEntries(Object.entries(t).map(([name, x]) => [name, gather(x, at as Tensor)])),
+      );
+    });
+    const places = programs.upload({ data: Int32Array.from(order), shape: [order.length], dtype: 'int32' });
+    return runOnce(program, all, { order: places });
+  }
+
+  dispose(): void {
+    for (const values of this.blocks.values()) disposeAll(values);
+    this.blocks.clear();
+    this.rows = undefined;
+  }
+}
