@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { halfSearches } from './gpu-half.ts';
 import { covertype, gradientStep } from './gpu-model.ts';
 import { fusedSearches, graphSearches } from './gpu-search.ts';
 import { formatTable, type Result } from './report.ts';
@@ -17,6 +18,7 @@ const data = process.env.FKM_DATA ?? join(here, 'data');
 /** Each part: seconds that it may take, and what it runs. */
 const parts: Readonly<Record<string, { seconds: number; run?: (report: Report) => Promise<void> }>> = {
   fused: { seconds: 120, run: fusedSearches },
+  float16: { seconds: 60, run: halfSearches },
   'torch-nearest': { seconds: 90 },
   'unfused tfjs-webgpu': { seconds: 90, run: (report) => graphSearches('tfjs-webgpu', report) },
   'unfused onnx-webgpu': { seconds: 90, run: (report) => graphSearches('onnx-webgpu', report) },

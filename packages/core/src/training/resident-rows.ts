@@ -15,6 +15,9 @@ type Values = Record<string, Value>;
 /** Numbers that stay on a device: a binding of 128 MB, which every GPU has. */
 const mostNumbers = 2 ** 25;
 
+/** Numbers of a batch below which an upload takes less than the kernels that gather it. */
+const leastPicked = 2 ** 17;
+
 /** Whether the rows may stay on the device; where its memory is the host's, they are there already. */
 const mayStay = ({ backend }: Programs, { x, y, mask }: Batch): boolean =>
   backend.flags.memory === 'device' &&
@@ -64,10 +67,11 @@ export class ResidentRows {
     return values;
   }
 
-  /** The rows at these places, the caller's to free; null where the set cannot stay. */
+  /** The rows at these places, the caller's to free; null where the set cannot stay, or they are few. */
   async pick(rows: Batch, order: Uint32Array): Promise<Values | null> {
     const { programs } = this;
-    const all = await this.block(rows, 0, rows.x.rows);
+    const few = order.length * rows.x.columns < leastPicked;
+    const all = few ? null : await this.block(rows, 0, rows.x.rows);
     if (!all) return null;
     const shapes = Object.entries(all).map(([name, { shape }]) => `${name} ${shape}`);
     const program = await programs.get(`pick ${shapes}`, () => {

@@ -2,15 +2,19 @@
 // replace. A step of training is some hundred equations, and what a GPU takes for most of them is less than the host takes to
 // ask for it.
 
-import { type Equation, type Graph, isOp, type Port, type Var, verify } from '@fkm/core/graph';
+import { type Equation, type Graph, type Var, verify } from '@fkm/core/graph';
+import { flatten } from './flatten.js';
 import { type Count, sameCount } from './indices.js';
-import { isInlined, isView, type Loop, loopOf, placeIn, readBy, result } from './sizes.js';
+import { isInlined, isView, type Loop, loopOf, placeIn, readBy, result, wholeOf } from './sizes.js';
+import { thinProducts } from './thin.js';
 
 /** The name of the composites. */
 export const loopName = 'loop';
 
 /** Equations of one kernel: compilers take longer than linear. */
 const mostEquations = 96;
+
+type Columns = Loop & { readonly over: 'columns' };
 
 /** Equations that run together. */
 interface Group {
@@ -32,44 +36,9 @@ export function fuseLoops(
   mostArrays: number,
   kept: (equation: Equation<'composite'>) => boolean,
 ): Graph {
-  const flat = flatten(graph, kept);
+  const flat = thinProducts(flatten(graph, kept));
   const groups = new Grouping(flat, mostArrays).groups();
   return verify({ ...flat, equations: new Emission(flat).emit(groups) });
-}
-
-/** Composites replaced by their bodies. */
-function flatten(graph: Graph, kept: (equation: Equation<'composite'>) => boolean): Graph {
-  const equations: Equation[] = [];
-  let next = 1 + Math.max(-1, ...[...graph.inputs, ...graph.outputs].map((port) => port.variable.id));
-  for (const { outputs } of graph.equations) for (const v of outputs) next = Math.max(next, v.id + 1);
-  const names = new Map<number, Var>();
-  const add = (part: readonly Equation[], rename: Map<number, Var>, own: boolean): void => {
-    const find = (v: Var): Var => rename.get(v.id) ?? v;
-    for (const equation of part) {
-      const inputs = equation.inputs.map(find);
-      if (isOp(equation, 'composite') && !kept(equation)) {
-        const { body } = equation.attrs;
-        const inner = new Map(body.inputs.map((port, i) => [port.variable.id, inputs[i] as Var]));
-        add(body.equations, inner, false);
-        equation.outputs.forEach((v, i) => {
-          const out = (body.outputs[i] as Port).variable;
-          rename.set(v.id, inner.get(out.id) ?? out);
-        });
-        continue;
-      }
-      const outputs = own ? equation.outputs : equation.outputs.map((v) => ({ ...v, id: next++ }));
-      equation.outputs.forEach((v, i) => {
-        if (!own) rename.set(v.id, outputs[i] as Var);
-      });
-      equations.push({ ...equation, inputs, outputs });
-    }
-  };
-  add(graph.equations, names, true);
-  const outputs = graph.outputs.map(({ name, variable }) => ({
-    name,
-    variable: names.get(variable.id) ?? variable,
-  }));
-  return { ...graph, equations, outputs };
 }
 
 /** Values behind reshapes. */
@@ -135,8 +104,8 @@ class Grouping {
         const maker = this.roots.made.get(root.id);
         const unit = maker && units.get(maker);
         const from = maker && loopOf(maker);
-        if (!unit || from?.over !== 'elements' || !loop || loop.over === 'columns') continue;
-        if (!sameCount(from.count, loop.count)) continue;
+        if (!unit || from?.over !== 'elements' || !loop) continue;
+        if (!sameCount(from.count, wholeOf(loop))) continue;
         if (this.readers.get(root.id)?.some((reader) => reader !== equation)) continue;
         if (loop.over === 'elements' && placeIn(equation, v) !== 'i') continue;
         own.push(...unit);
@@ -179,12 +148,12 @@ class Grouping {
 
   private levelIn(group: Group, loop: Loop): 'place' | 'row' | null {
     const own = group.loop;
-    if (!own || own.over === 'columns' || loop.over === 'columns') return null;
-    if (loop.over === 'rows') {
-      const fits = sameCount(loop.count, own.count) && (group.width ?? loop.width) === loop.width;
-      return fits ? 'row' : null;
-    }
-    if (sameCount(loop.count, own.count)) return 'place';
+    if (!own) return null;
+    const whole = sameCount(wholeOf(loop), wholeOf(own));
+    if (loop.over === 'columns') return own.over === 'columns' && sameColumns(own, loop) ? 'row' : null;
+    if (own.over === 'columns') return whole && loop.over === 'elements' ? 'place' : null;
+    if (loop.over === 'rows') return whole && (group.width ?? loop.width) === loop.width ? 'row' : null;
+    if (whole) return 'place';
     const { width } = group;
     return width !== undefined && sameCount(times(loop.count, width), own.count) ? 'row' : null;
   }
@@ -192,6 +161,9 @@ class Grouping {
   /** The group with the equations, or null where they do not belong together. */
   private joined(group: Group, unit: readonly Equation[]): Group | null {
     if (group.equations.length > 0 && group.equations.length + unit.length > mostEquations) return null;
+    // What is added up by columns is not written down.
+    const last = loopOf(unit[unit.length - 1] as Equation);
+    if (group.loop?.over === 'columns' && last?.over !== 'columns') return null;
     let next = group;
     for (const equation of unit) {
       const loop = loopOf(equation);
@@ -210,20 +182,11 @@ class Grouping {
   /** What an equation would compute in the group, or null where it cannot. */
   private levelOf(group: Group, equation: Equation, loop: Loop): 'place' | 'row' | null {
     const levelOf = (v: Var): 'place' | 'row' | undefined => group.levels.get(this.roots.of(v).id);
-    if (loop.over === 'columns') {
-      const own = group.loop;
-      const alike =
-        own?.over === 'columns' &&
-        sameCount(own.outer, loop.outer) &&
-        sameCount(own.length, loop.length) &&
-        own.columns === loop.columns;
-      return alike && !equation.inputs.some(levelOf) ? 'place' : null;
-    }
     const level = this.levelIn(group, loop);
     for (const v of level ? equation.inputs : []) {
       const own = levelOf(v);
       if (!own) continue;
-      if (loop.over === 'rows') {
+      if (loop.over !== 'elements') {
         if (own !== 'place') return null;
         continue;
       }
@@ -255,6 +218,9 @@ class Grouping {
 /** Whether a place is that of the row. */
 const isRowOf = (from: string, width: number | undefined, { batched, size }: Count): boolean =>
   from === `i / ${width}u` || (from === '0u' && !batched && size === width);
+
+const sameColumns = (a: Columns, b: Columns): boolean =>
+  sameCount(a.outer, b.outer) && sameCount(a.length, b.length) && a.columns === b.columns;
 
 const times = ({ batched, size }: Count, width: number): Count => ({ batched, size: size * width });
 

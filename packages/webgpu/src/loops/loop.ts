@@ -30,7 +30,7 @@ export class Loops {
     const { device } = this;
     const { code, reads, work, perGroup } = loopShader(body);
     const pipeline = pipelineOf(device, code);
-    const layout = pipeline.getBindGroupLayout(0);
+    const groupOf = boundOnce(device, pipeline.getBindGroupLayout(0));
     const most = device.limits.maxComputeWorkgroupsPerDimension;
     return {
       encode: (pass, rows, inputs, outputs) => {
@@ -38,13 +38,7 @@ export class Loops {
         const groups = Math.ceil(elements(work, rows) / perGroup);
         const across = Math.min(groups, most);
         pass.setPipeline(pipeline);
-        pass.setBindGroup(
-          0,
-          device.createBindGroup({
-            layout,
-            entries: arrays.map((buffer, binding) => ({ binding, resource: { buffer } })),
-          }),
-        );
+        pass.setBindGroup(0, groupOf(arrays));
         pass.dispatchWorkgroups(across, Math.ceil(groups / across));
       },
     };
@@ -64,4 +58,35 @@ export class Loops {
     for (const buffer of this.params.values()) buffer.destroy();
     this.params.clear();
   }
+}
+
+/** Groups that are kept: buffers come back in the same order step after step. */
+const mostGroups = 64;
+const numbers = new WeakMap<GpuBuffer, number>();
+let next = 0;
+
+/** Bind groups of these buffers, made once: that is most of what a small kernel costs its host. */
+function boundOnce(device: GpuDevice, layout: object): (buffers: readonly GpuBuffer[]) => object {
+  const groups = new Map<string, object>();
+  return (buffers) => {
+    let key = '';
+    for (const buffer of buffers) {
+      let number = numbers.get(buffer);
+      if (number === undefined) {
+        number = next++;
+        numbers.set(buffer, number);
+      }
+      key += `${number} `;
+    }
+    let group = groups.get(key);
+    if (!group) {
+      group = device.createBindGroup({
+        layout,
+        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+      });
+      if (groups.size >= mostGroups) groups.clear();
+      groups.set(key, group);
+    }
+    return group;
+  };
 }

@@ -177,6 +177,15 @@ describe('which equations share a loop', () => {
     expect(opsOf(fused(graph)).filter((op) => op !== 'constant')).toEqual(['loop', 'matmul', 'loop']);
   });
 
+  it('products of vectors, which are no work of their own', () => {
+    const specs = { x: f32(BATCH, 6), w: f32(6, 1), y: f32(BATCH, 1) };
+    const graph = trace('vectors', specs, ({ x, w, y }) => {
+      const gap = sub(matmul(softmax(x), w), y);
+      return { dw: matmul(x, gap, { transposeA: true }), dx: matmul(gap, w, { transposeB: true }) };
+    });
+    expect(opsOf(fused(graph)).filter((op) => op !== 'reshape')).toEqual(['loop', 'loop']);
+  });
+
   it('views in between, which are no work', () => {
     const graph = trace('views', { x: f32(BATCH, 6), w: f32(2, 3) }, ({ x, w }) => {
       const heads = add(reshape(x, [BATCH, 2, 3]), w);
@@ -237,6 +246,40 @@ describe('a loop gives what its equations give', () => {
         inner: add(transpose(t(p, 'x'), [0, 2, 1]), 1),
       })),
       [[-1, 4, 3]],
+    ],
+    [
+      'products with a vector on either side, and of two',
+      trace('thin', { x: f32(BATCH, 6), w: f32(6, 1), v: f32(1, 6), y: f32(BATCH, 1) }, (p) => {
+        const [x, w, v, y] = [t(p, 'x'), t(p, 'w'), t(p, 'v'), t(p, 'y')];
+        return {
+          right: matmul(exp(x), w),
+          turned: matmul(x, v, { transposeB: true }),
+          left: matmul(v, x, { transposeB: true }),
+          down: matmul(x, y, { transposeA: true }),
+          across: matmul(y, x, { transposeA: true }),
+          outer: matmul(y, v),
+          flipped: matmul(w, y, { transposeB: true }),
+          dot: matmul(y, y, { transposeA: true }),
+        };
+      }),
+      [
+        [-1, 6],
+        [6, 1],
+        [1, 6],
+        [-1, 1],
+      ],
+    ],
+    [
+      'columns of what is computed on the way',
+      trace('on the way', { x: f32(BATCH, 4, 3), a: f32(4, 3), c: f32(BATCH, 1, 1) }, (p) => {
+        const y = mul(exp(add(t(p, 'x'), t(p, 'a'))), t(p, 'c'));
+        return { y: sum(y, 0), middle: sum(mul(t(p, 'x'), t(p, 'a')), 1), x: sum(t(p, 'x'), 0) };
+      }),
+      [
+        [-1, 4, 3],
+        [4, 3],
+        [-1, 1, 1],
+      ],
     ],
     [
       'integers, bools and places',

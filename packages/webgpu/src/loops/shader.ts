@@ -1,9 +1,9 @@
 // The WGSL of a loop: one thread an element, or some threads a row where rows are reduced. What later parts of a row need again
 // is computed again, which costs less than writing it down.
 
-import type { DType, Equation, Graph, OpName, Var } from '@fkm/core/graph';
-import { isOp } from '@fkm/core/graph';
+import { type DType, type Equation, type Graph, isOp, type Var } from '@fkm/core/graph';
 import { type Count, elementsOf } from './indices.js';
+import { head, literal, type Rule, rules } from './rules.js';
 import { isView, type Loop, loopOf, numberIn, placeIn, readBy, result } from './sizes.js';
 
 /** A kernel's code, and how large it is for a number of rows. */
@@ -19,90 +19,6 @@ export interface LoopShader {
 export const threads = 256;
 
 const stored = (dtype: DType): string => (dtype === 'float32' ? 'f32' : 'i32');
-const computed: Readonly<Record<string, string>> = { float32: 'f32', int32: 'i32', bool: 'bool' };
-
-const head = `struct Params { rows: u32, unknown: u32, lowest: u32, infinite: u32 }
-fn isUnknown(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
-fn larger(x: f32, y: f32) -> f32 {
-  return select(max(x, y), bitcast<f32>(params.unknown), isUnknown(x) || isUnknown(y));
-}
-fn smaller(x: f32, y: f32) -> f32 {
-  return select(min(x, y), bitcast<f32>(params.unknown), isUnknown(x) || isUnknown(y));
-}
-// Compilers may take it that no number is NaN or infinite.
-fn power(x: f32) -> f32 {
-  let low = select(exp(x), 0f, x < -104f);
-  return select(select(low, bitcast<f32>(params.infinite), x > 88.8f), x, isUnknown(x));
-}
-fn logarithm(x: f32) -> f32 {
-  let positive = select(log(x), bitcast<f32>(params.lowest), x == 0f);
-  let finite = select(positive, x, bitcast<u32>(x) == params.infinite || isUnknown(x));
-  return select(finite, bitcast<f32>(params.unknown), x < 0f);
-}
-`;
-
-/** A number as WGSL writes it. */
-function literal(value: number, dtype: DType): string {
-  if (dtype === 'bool') return value ? 'true' : 'false';
-  if (dtype === 'int32') return value === -(2 ** 31) ? '(-2147483647i - 1i)' : `${value}i`;
-  // −0 would be 0 where compilers fold it.
-  return Object.is(value, -0) ? 'bitcast<f32>(0x80000000u)' : `${Math.fround(value)}f`;
-}
-
-type Rule = (x: readonly string[], equation: Equation, i: string) => string;
-
-const infix =
-  (operator: string): Rule =>
-  ([a, b]) =>
-    `${a} ${operator} ${b}`;
-const ofFloats =
-  (float: Rule, other: Rule): Rule =>
-  (x, equation, i) =>
-    (result(equation).dtype === 'float32' ? float : other)(x, equation, i);
-
-const casts: Rule = ([x], equation) => {
-  const from = (equation.inputs[0] as Var).dtype;
-  const to = result(equation).dtype;
-  if (from === to) return `${x}`;
-  // 0 < |x|, since x ≠ 0 would make NaN true.
-  if (to === 'bool') return from === 'float32' ? `0f < abs(${x})` : `${x} != 0i`;
-  return `${computed[to]}(${x})`;
-};
-
-/** Every op that loops compute by element. */
-const rules: { readonly [O in OpName]?: Rule } = {
-  add: infix('+'),
-  sub: infix('-'),
-  mul: infix('*'),
-  div: infix('/'),
-  neg: ([x]) => `-${x}`,
-  exp: ([x]) => `power(${x})`,
-  log: ([x]) => `logarithm(${x})`,
-  sqrt: ([x]) => `sqrt(${x})`,
-  abs: ([x]) => `abs(${x})`,
-  max: ofFloats(
-    ([a, b]) => `larger(${a}, ${b})`,
-    ([a, b]) => `max(${a}, ${b})`,
-  ),
-  min: ofFloats(
-    ([a, b]) => `smaller(${a}, ${b})`,
-    ([a, b]) => `min(${a}, ${b})`,
-  ),
-  eq: infix('=='),
-  lt: infix('<'),
-  and: infix('&&'),
-  not: ([x]) => `!${x}`,
-  select: ([c, a, b]) => `select(${b}, ${a}, ${c})`,
-  cast: casts,
-  broadcast: ([x]) => `${x}`,
-  transpose: ([x]) => `${x}`,
-  oneHot: ([x], equation, i) => {
-    const { depth, dtype } = (equation as Equation<'oneHot'>).attrs;
-    const found = `${x} == i32((${i}) % ${depth}u)`;
-    return dtype === 'bool' ? found : `select(${literal(0, dtype)}, ${literal(1, dtype)}, ${found})`;
-  },
-};
-
 /** Code and memory of one kernel. */
 class Writer {
   readonly made = new Map<number, Equation>();
@@ -379,12 +295,15 @@ function columnShader(body: Graph, { outer, length, columns }: Loop & { over: 'c
   const across = acrossOf(outer.size * columns);
   const down = threads / across;
   const tiles = Math.ceil(columns / across);
-  const sums = body.equations.filter((equation) => isOp(equation, 'sum'));
-  const add = (place: string): string[] =>
-    sums.map(
+  const sums = body.equations.filter((equation) => isOp(equation, 'sum') && !isView(equation));
+  const add = (place: string): string[] => {
+    const scope = new Scope(writer, 'i', new Map());
+    const adds = sums.map(
       (equation) =>
-        `a${writer.number(result(equation))} += ${writer.load(equation.inputs[0] as Var, place)};`,
+        `a${writer.number(result(equation))} += ${scope.operand(equation, equation.inputs[0] as Var)};`,
     );
+    return ['{', `  let i = ${place};`, ...[...scope.lines, ...adds].map((line) => `  ${line}`), '}'];
+  };
   const lines = [
     ...sums.map((equation) => `var a${writer.number(result(equation))} = 0f;`),
     `let length = ${elementsOf(length)};`,
@@ -392,12 +311,11 @@ function columnShader(body: Graph, { outer, length, columns }: Loop & { over: 'c
     `var l = lid / ${across}u;`,
     // Four at a time, whose reads wait for one another otherwise.
     `for (; l + ${3 * down}u < end; l += ${4 * down}u) {`,
-    `  let i = (block * length + l) * ${columns}u + d;`,
-    ...[0, 1, 2, 3].flatMap((n) => add(`i + ${n * down * columns}u`)).map((line) => `  ${line}`),
+    `  let first = (block * length + l) * ${columns}u + d;`,
+    ...[0, 1, 2, 3].flatMap((n) => add(`first + ${n * down * columns}u`)).map((line) => `  ${line}`),
     '}',
     `for (; l < end; l += ${down}u) {`,
-    `  let i = (block * length + l) * ${columns}u + d;`,
-    ...add('i').map((line) => `  ${line}`),
+    ...add(`(block * length + l) * ${columns}u + d`).map((line) => `  ${line}`),
     '}',
     ...sums.flatMap((equation) => [
       `shared_[lid] = a${writer.number(result(equation))};`,

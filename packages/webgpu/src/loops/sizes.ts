@@ -12,6 +12,15 @@ export type Loop =
   /** Σ over the middle of [outer, length, columns]. */
   | { readonly over: 'columns'; readonly outer: Count; readonly length: Count; readonly columns: number };
 
+/** How many elements a loop looks at. */
+export const wholeOf = (loop: Loop): Count =>
+  loop.over === 'columns'
+    ? {
+        batched: loop.outer.batched || loop.length.batched,
+        size: loop.outer.size * loop.length.size * loop.columns,
+      }
+    : loop.count;
+
 const elementwise: ReadonlySet<OpName> = new Set<OpName>([
   'add',
   'sub',
