@@ -3,30 +3,86 @@
 import type { Vector } from './data/matrix.js';
 import { DataError, ShapeError } from './errors.js';
 
+/** R² of rows that come in parts: what `r2Score` says of all of them, in float64 and memory of a few numbers. */
+export class R2Tally {
+  private readonly columns: number;
+  private weight = 0;
+  /** Of each column: mean of y, Σ w(y − ȳ)² and Σ w(y − ŷ)². */
+  private readonly means: Float64Array;
+  private readonly variances: Float64Array;
+  private readonly residuals: Float64Array;
+
+  constructor(columns: number) {
+    this.columns = columns;
+    this.means = new Float64Array(columns);
+    this.variances = new Float64Array(columns);
+    this.residuals = new Float64Array(columns);
+  }
+
+  /** Rows [N, T], of some weight. */
+  add(truth: Vector, predicted: Vector, sampleWeight?: Vector): void {
+    const { columns, means, variances, residuals } = this;
+    const rows = truth.length / columns;
+    const weight = (i: number): number => sampleWeight?.[i] ?? 1;
+    let total = 0;
+    for (let i = 0; i < rows; i++) total += weight(i);
+    for (let t = 0; t < columns; t++) {
+      const y = (i: number): number => truth[i * columns + t] as number;
+      // From the first value on, so that the mean of equal values is that value to the bit.
+      let mean = y(0);
+      for (let i = 0; i < rows; i++) mean += (weight(i) * (y(i) - y(0))) / total;
+      let [residual, variance] = [0, 0];
+      for (let i = 0; i < rows; i++) {
+        residual += weight(i) * (y(i) - (predicted[i * columns + t] as number)) ** 2;
+        variance += weight(i) * (y(i) - mean) ** 2;
+      }
+      // Variances of parts, joined (Chan, Golub and LeVeque 1979).
+      const share = total / (this.weight + total);
+      const apart = this.weight > 0 ? mean - (means[t] as number) : 0;
+      means[t] = this.weight > 0 ? (means[t] as number) + apart * share : mean;
+      variances[t] = (variances[t] as number) + variance + apart ** 2 * this.weight * share;
+      residuals[t] = (residuals[t] as number) + residual;
+    }
+    this.weight += total;
+  }
+
+  get value(): number {
+    const scores = this.variances.map((variance, t) => {
+      const residual = this.residuals[t] as number;
+      return variance > 0 ? 1 - residual / variance : residual === 0 ? 1 : 0;
+    });
+    return scores.reduce((sum, score) => sum + score, 0) / this.columns;
+  }
+}
+
 /**
  * R² = 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)², the mean over T columns of row-major [N, T] arrays.
  * A constant column scores 1 where it is met exactly, else 0, as scikit-learn does.
  * Errors: ShapeError for lengths that do not fit, DataError for no rows.
  */
 export function r2Score(truth: Vector, predicted: Vector, columns = 1, sampleWeight?: Vector): number {
-  const rows = checkedRows('r2Score', truth, predicted, columns, sampleWeight);
-  const weight = (i: number): number => sampleWeight?.[i] ?? 1;
-  let total = 0;
-  for (let i = 0; i < rows; i++) total += weight(i);
-  let score = 0;
-  for (let t = 0; t < columns; t++) {
-    const y = (i: number): number => truth[i * columns + t] as number;
-    // From the first value on, so that the mean of equal values is that value to the bit.
-    let mean = y(0);
-    for (let i = 0; i < rows; i++) mean += (weight(i) * (y(i) - y(0))) / total;
-    let [residual, variance] = [0, 0];
-    for (let i = 0; i < rows; i++) {
-      residual += weight(i) * (y(i) - (predicted[i * columns + t] as number)) ** 2;
-      variance += weight(i) * (y(i) - mean) ** 2;
+  checkRows('r2Score', truth, predicted, columns, sampleWeight);
+  const tally = new R2Tally(columns);
+  tally.add(truth, predicted, sampleWeight);
+  return tally.value;
+}
+
+/** Accuracy of rows that come in parts. */
+export class AccuracyTally {
+  private met = 0;
+  private total = 0;
+
+  add(truth: ArrayLike<number | string>, predicted: ArrayLike<number | string>, sampleWeight?: Vector): void {
+    for (let i = 0; i < truth.length; i++) {
+      const weight = sampleWeight?.[i] ?? 1;
+      if (truth[i] === predicted[i]) this.met += weight;
+      this.total += weight;
     }
-    score += variance > 0 ? 1 - residual / variance : residual === 0 ? 1 : 0;
   }
-  return score / columns;
+
+  get value(): number {
+    return this.met / this.total;
+  }
 }
 
 /**
@@ -38,14 +94,10 @@ export function accuracyScore(
   predicted: ArrayLike<number | string>,
   sampleWeight?: Vector,
 ): number {
-  const rows = checkedRows('accuracyScore', truth, predicted, 1, sampleWeight);
-  let [met, total] = [0, 0];
-  for (let i = 0; i < rows; i++) {
-    const weight = sampleWeight?.[i] ?? 1;
-    if (truth[i] === predicted[i]) met += weight;
-    total += weight;
-  }
-  return met / total;
+  checkRows('accuracyScore', truth, predicted, 1, sampleWeight);
+  const tally = new AccuracyTally();
+  tally.add(truth, predicted, sampleWeight);
+  return tally.value;
 }
 
 export interface F1Options {
@@ -53,6 +105,40 @@ export interface F1Options {
   readonly average?: 'macro' | 'micro' | undefined;
   /** [N]. */
   readonly sampleWeight?: Vector | undefined;
+}
+
+/** F1 of rows that come in parts: counts alone are kept. */
+export class F1Tally {
+  // Of each label: weight where both say 1, and weight of every 1 on either side, which is 2·TP + FP + FN.
+  private readonly both: Float64Array;
+  private readonly either: Float64Array;
+
+  constructor(columns: number) {
+    this.both = new Float64Array(columns);
+    this.either = new Float64Array(columns);
+  }
+
+  /** Rows of 0 and 1 [N, C]. */
+  add(truth: Vector, predicted: Vector, sampleWeight?: Vector): void {
+    const { both, either } = this;
+    const columns = both.length;
+    for (let i = 0; i < truth.length / columns; i++) {
+      const weight = sampleWeight?.[i] ?? 1;
+      for (let c = 0; c < columns; c++) {
+        const [y, answer] = [truth[i * columns + c] as number, predicted[i * columns + c] as number];
+        both[c] = (both[c] as number) + weight * y * answer;
+        either[c] = (either[c] as number) + weight * (y + answer);
+      }
+    }
+  }
+
+  value(average: 'macro' | 'micro'): number {
+    const { both, either } = this;
+    const f1 = (met: number, said: number): number => (said > 0 ? (2 * met) / said : 0);
+    const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
+    if (average === 'micro') return f1(sum(both), sum(either));
+    return sum(both.map((met, c) => f1(met, either[c] as number))) / both.length;
+  }
 }
 
 /**
@@ -66,32 +152,20 @@ export function f1Score(
   columns: number,
   { average = 'macro', sampleWeight }: F1Options = {},
 ): number {
-  const rows = checkedRows('f1Score', truth, predicted, columns, sampleWeight);
-  // Of each label: weight where both say 1, and weight of every 1 on either side, which is 2·TP + FP + FN.
-  const both = new Float64Array(columns);
-  const either = new Float64Array(columns);
-  for (let i = 0; i < rows; i++) {
-    const weight = sampleWeight?.[i] ?? 1;
-    for (let c = 0; c < columns; c++) {
-      const [y, answer] = [truth[i * columns + c] as number, predicted[i * columns + c] as number];
-      both[c] = (both[c] as number) + weight * y * answer;
-      either[c] = (either[c] as number) + weight * (y + answer);
-    }
-  }
-  const f1 = (met: number, said: number): number => (said > 0 ? (2 * met) / said : 0);
-  const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
-  if (average === 'micro') return f1(sum(both), sum(either));
-  return sum(both.map((met, c) => f1(met, either[c] as number))) / columns;
+  checkRows('f1Score', truth, predicted, columns, sampleWeight);
+  const tally = new F1Tally(columns);
+  tally.add(truth, predicted, sampleWeight);
+  return tally.value(average);
 }
 
-/** N of arrays [N, columns]. */
-function checkedRows(
+/** Errors: ShapeError where arrays are not [N, columns] with N weights; DataError where N is 0. */
+function checkRows(
   call: string,
   truth: ArrayLike<unknown>,
   predicted: ArrayLike<unknown>,
   columns: number,
   sampleWeight: Vector | undefined,
-): number {
+): void {
   const rows = truth.length / columns;
   const check = (argument: string, length: number, expected: number, wants: string): void => {
     if (length !== expected) {
@@ -107,5 +181,4 @@ function checkedRows(
   check('predicted', predicted.length, truth.length, `truth has ${truth.length}`);
   if (sampleWeight) check('sampleWeight', sampleWeight.length, rows, `there are ${rows} rows`);
   if (rows === 0) throw new DataError(`${call}: there are no rows to score.`, { argument: 'truth', rows });
-  return rows;
 }

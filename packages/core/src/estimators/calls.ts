@@ -75,6 +75,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   findLearningRate: [...rowOptions, ...control],
   lossAndGradients: rowOptions,
   score: rowOptions,
+  scoreSource: ['signal'],
   evalSet: rowOptions,
   load: ['backend', 'index', 'useIndex'],
   save: ['optimiser'],

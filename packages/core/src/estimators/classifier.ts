@@ -4,12 +4,13 @@ import { type Matrix, type Rows, toWeights, type Vector } from '../data/matrix.j
 import type { NdArray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { classifierHeads } from '../heads/classifier.js';
+import { AccuracyTally } from '../metrics.js';
 import { areWhole, indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
 import type { ClassifierOptions, LoadOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
-import { SourceModel } from '../streams/source-model.js';
-import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import { SourceModel, type SourceScoreOptions, type Tally } from '../streams/source-model.js';
+import type { PredictOptions, RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
 
@@ -74,21 +75,31 @@ export class FastKMeansClassifier extends SourceModel<ClassLabels> {
     return this.probabilities(X, options);
   }
 
-  /** Accuracy: the weighted share of rows whose class is found. Errors: as `predict`; DataError for a label that is not among `classes`. */
-  async score(X: Matrix, y: ClassLabels, options: RowOptions = {}): Promise<number> {
-    checkCall('score', options);
-    const { data: found } = await this.read('score', X, this.maskOf(options), 'label');
-    const rows = found.length;
-    if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
-    const truth = this.encode(y, rows, 'score', { ...this.fitted('score'), grows: false }).y.data;
-    const weights = toWeights(options.sampleWeight, rows, 'score');
-    let [right, total] = [0, 0];
-    truth.forEach((label, i) => {
-      const w = weights?.[i] ?? 1;
-      total += w;
-      if (label === found[i]) right += w;
-    });
-    return right / total;
+  /**
+   * Accuracy: the weighted share of rows whose class is found; of a source among all its rows, a batch at a time.
+   * Errors: as `predict`; DataError for a label that is not among `classes`.
+   */
+  score(source: Source, options?: SourceScoreOptions): Promise<number>;
+  score(X: Matrix, y: ClassLabels, options?: RowOptions): Promise<number>;
+  score(X: Matrix | Source, y?: ClassLabels | SourceScoreOptions, options?: RowOptions): Promise<number> {
+    return isSource(X)
+      ? this.scoreSource(X, y as SourceScoreOptions)
+      : this.scoreRows(X, y as ClassLabels, options);
+  }
+
+  protected tally(): Tally<ClassLabels> {
+    const accuracy = new AccuracyTally();
+    return {
+      add: async (X, y, options, place) => {
+        const { data: found } = await this.read('score', X, this.maskOf(options), 'label');
+        const rows = found.length;
+        if (rows === 0) return 0;
+        const truth = this.encode(y, rows, place, { ...this.fitted('score'), grows: false }).y.data;
+        accuracy.add(truth, found, toWeights(options.sampleWeight, rows, place));
+        return rows;
+      },
+      value: () => accuracy.value,
+    };
   }
 
   protected encode(y: ClassLabels, rows: number, call: string, known: Known | null): Encoded<Rows> {

@@ -12,7 +12,13 @@ import type { ClustererOptions, LoadOptions } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable, withoutMasters } from '../model/storage.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
-import { type SourceFinetuneOptions, type SourceFitOptions, SourceModel } from '../streams/source-model.js';
+import {
+  type SourceFinetuneOptions,
+  type SourceFitOptions,
+  SourceModel,
+  type SourceScoreOptions,
+  type Tally,
+} from '../streams/source-model.js';
 import { type Context, scaleBatch, specOf } from '../training/context.js';
 import { inertiaOf } from '../training/inertia.js';
 import { assignRows } from '../training/phase1.js';
@@ -212,13 +218,29 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return this.probabilities(X, options);
   }
 
-  /** −Σ w·δ of the rows to their prototypes: larger is better. Errors: as `predict`. */
-  async score(X: Matrix, y?: Either<RowOptions>, options?: RowOptions): Promise<number> {
-    const given = second('score', y, options) ?? {};
-    checkCall('score', given);
+  /** −Σ w·δ of the rows to their prototypes, of a source of all its rows: larger is better. Errors: as `predict`. */
+  score(source: Source, options?: SourceScoreOptions): Promise<number>;
+  score(X: Matrix, y?: Either<RowOptions>, options?: RowOptions): Promise<number>;
+  async score(
+    X: Matrix | Source,
+    y?: Either<RowOptions & SourceScoreOptions>,
+    options?: RowOptions & SourceScoreOptions,
+  ): Promise<number> {
+    const given = second('score', y, options);
+    return isSource(X) ? this.scoreSource(X, given) : this.scoreRows(X, undefined, given);
+  }
+
+  protected tally(): Tally<NoTargets> {
     const state = this.fitted('score');
-    const rows = await this.scaled('score', state, X, given);
-    return -(await this.judged(this.context(), state, rows)).inertia;
+    let inertia = 0;
+    return {
+      add: async (X, _, options, place) => {
+        const rows = await this.scaled(place, state, X, options);
+        inertia += (await this.judged(this.context(), state, rows)).inertia;
+        return rows.x.rows;
+      },
+      value: () => -inertia,
+    };
   }
 
   /** Checked rows in the space of the prototypes. */

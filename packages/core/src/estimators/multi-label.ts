@@ -7,12 +7,12 @@ import { DataError, ShapeError } from '../errors.js';
 import { withThresholds } from '../fitting/thresholds.js';
 import { multiLabelHeads } from '../heads/multi-label.js';
 import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
-import { f1Score } from '../metrics.js';
+import { F1Tally } from '../metrics.js';
 import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { LoadOptions, MultiLabelOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
-import { SourceModel } from '../streams/source-model.js';
+import { SourceModel, type SourceScoreOptions, type Tally } from '../streams/source-model.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
@@ -26,6 +26,9 @@ export interface StrategyOptions extends PredictOptions {
   /** Labels that 'top_k' gives every row. */
   readonly k?: number | undefined;
 }
+
+/** How labels are chosen. */
+type Chosen = Pick<StrategyOptions, 'strategy' | 'k'>;
 
 export interface ThresholdOptions extends RowOptions {
   /** What the thresholds maximise. Default: the model's `thresholdMetric`. */
@@ -92,21 +95,35 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
     return this.probabilities(X, options);
   }
 
-  /** Macro-averaged F1 of the labels that a strategy gives. Errors: as `predict`. */
-  async score(
-    X: Matrix,
-    y: LabelSets,
-    options: RowOptions & Pick<StrategyOptions, 'strategy' | 'k'> = {},
+  /** Macro-averaged F1 of the labels that a strategy gives; of a source over all its rows, a batch at a time. Errors: as `predict`. */
+  score(source: Source, options?: SourceScoreOptions & Chosen): Promise<number>;
+  score(X: Matrix, y: LabelSets, options?: RowOptions & Chosen): Promise<number>;
+  score(
+    X: Matrix | Source,
+    y?: LabelSets | (SourceScoreOptions & Chosen),
+    options?: RowOptions & Chosen,
   ): Promise<number> {
-    checkCall('score', options, 'score', ['strategy', 'k']);
-    const { strategy = this.usual, k } = options;
+    const more = ['strategy', 'k'];
+    return isSource(X)
+      ? this.scoreSource(X, y as SourceScoreOptions, more)
+      : this.scoreRows(X, y as LabelSets, options, more);
+  }
+
+  protected tally({ strategy = this.usual, k }: Chosen): Tally<LabelSets> {
     this.checkStrategy('score', strategy, k);
-    const { data, shape } = await this.read('score', X, this.maskOf(options), strategy, k);
-    const [rows, columns] = shape as [number, number];
-    if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
-    const truth = denseRows(this.encode(y, rows, 'score', { ...this.fitted('score'), grows: false }).y).data;
-    const sampleWeight = toWeights(options.sampleWeight, rows, 'score');
-    return f1Score(truth, data, columns, { average: 'macro', ...(sampleWeight ? { sampleWeight } : {}) });
+    let f1: F1Tally | undefined;
+    return {
+      add: async (X, y, options, place) => {
+        const { data, shape } = await this.read('score', X, this.maskOf(options), strategy, k);
+        const [rows, columns] = shape as [number, number];
+        if (rows === 0) return 0;
+        const truth = this.encode(y, rows, place, { ...this.fitted('score'), grows: false }).y;
+        f1 ??= new F1Tally(columns);
+        f1.add(denseRows(truth).data, data, toWeights(options.sampleWeight, rows, place));
+        return rows;
+      },
+      value: () => f1?.value('macro') ?? Number.NaN,
+    };
   }
 
   /**

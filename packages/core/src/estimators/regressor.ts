@@ -10,13 +10,13 @@ import {
   type Vector,
 } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import { DataError, ShapeError } from '../errors.js';
+import { ShapeError } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
-import { r2Score } from '../metrics.js';
+import { R2Tally } from '../metrics.js';
 import type { LoadOptions, RegressorOptions } from '../model/options.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
-import { SourceModel } from '../streams/source-model.js';
-import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import { SourceModel, type SourceScoreOptions, type Tally } from '../streams/source-model.js';
+import type { PredictOptions, RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
 
@@ -61,15 +61,37 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
     return { data, dtype, shape: shape[1] === 1 ? [shape[0] as number] : shape };
   }
 
-  /** R², the mean over the target columns: 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)². Errors: as `predict`. */
-  async score(X: Matrix, y: RegressionTargets, options: RowOptions = {}): Promise<number> {
-    checkCall('score', options);
-    const { data, shape } = await this.read('score', X, this.maskOf(options), 'value');
-    const rows = shape[0] as number;
-    if (rows === 0) throw new DataError('score: X has no rows; pass at least one.', { argument: 'X', rows });
-    const known = { ...this.fitted('score'), grows: false };
-    const truth = this.encode(y, rows, 'score', known).y;
-    return r2Score(truth.data, data, truth.columns, toWeights(options.sampleWeight, rows, 'score'));
+  /**
+   * R², the mean over the target columns: 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)²; of a source over all its rows, a batch at a time.
+   * Errors: as `predict`.
+   */
+  score(source: Source, options?: SourceScoreOptions): Promise<number>;
+  score(X: Matrix, y: RegressionTargets, options?: RowOptions): Promise<number>;
+  score(
+    X: Matrix | Source,
+    y?: RegressionTargets | SourceScoreOptions,
+    options?: RowOptions,
+  ): Promise<number> {
+    return isSource(X)
+      ? this.scoreSource(X, y as SourceScoreOptions)
+      : this.scoreRows(X, y as RegressionTargets, options);
+  }
+
+  protected tally(): Tally<RegressionTargets> {
+    let scores: R2Tally | undefined;
+    return {
+      add: async (X, y, options, place) => {
+        const { data, shape } = await this.read('score', X, this.maskOf(options), 'value');
+        const rows = shape[0] as number;
+        if (rows === 0) return 0;
+        const known = { ...this.fitted('score'), grows: false };
+        const truth = this.encode(y, rows, place, known).y;
+        scores ??= new R2Tally(truth.columns);
+        scores.add(truth.data, data, toWeights(options.sampleWeight, rows, place));
+        return rows;
+      },
+      value: () => scores?.value ?? Number.NaN,
+    };
   }
 
   protected encode(y: RegressionTargets, rows: number, call: string, known: Known | null): Encoded<Rows> {

@@ -241,3 +241,86 @@ describe.each([
     await expectError(() => build().fit(sourceOf([], undefined, 3)), { kind: 'data', says: ['no rows'] });
   });
 });
+
+describe('score of a source', () => {
+  const weights = Float32Array.from(X, (_, i) => 0.5 + (i % 3));
+  const weighted = (targets: readonly unknown[] | undefined, size: number): Source =>
+    sourceOf(X, targets, size, {
+      with: (begin, end) => ({
+        sampleWeight: weights.subarray(begin, end),
+        featureMask: [1, 1, 0],
+      }),
+    });
+
+  it.each<[string, ScoredModel, readonly unknown[] | undefined]>([
+    ['inertia', new FastKMeansClusterer({ backend, kInit: 5 }) as unknown as ScoredModel, undefined],
+    ['R²', new FastKMeansRegressor(options) as unknown as ScoredModel, y],
+    ['accuracy', new FastKMeansClassifier(options) as unknown as ScoredModel, classes],
+    ['F1', new FastMultiLabelKMeansClassifier(options) as unknown as ScoredModel, lists],
+  ])('is the %s of all its rows, however they come', async (_, model, targets) => {
+    await model.fitBatch(X, targets);
+    const whole = await model.score(X, targets);
+    const masked = await model.score(X, targets, { sampleWeight: weights, featureMask: [1, 1, 0] });
+    expect(masked).not.toBe(whole);
+    for (const size of [400, 150, 7]) {
+      expect(await model.score(sourceOf(X, targets, size))).toBeCloseTo(whole, 9);
+      expect(await model.score(weighted(targets, size))).toBeCloseTo(masked, 9);
+    }
+  });
+
+  it('of several columns, far from 0, is that of the whole', async () => {
+    const model = new FastKMeansRegressor(options);
+    const both = y.map((value, i) => [1e4 + value, (i * 7) % 5]);
+    await model.fitBatch(X, both);
+    const whole = await model.score(X, both);
+    const source = sourceOf(X, undefined, 33, {
+      with: (begin, end) => ({
+        y: { data: Float32Array.from(both.slice(begin, end).flat()), shape: [end - begin, 2] },
+      }),
+    });
+    expect(await model.score(source)).toBeCloseTo(whole, 9);
+  });
+
+  it('takes the strategy of a multi-label classifier, and a signal', async () => {
+    const model = new FastMultiLabelKMeansClassifier(options);
+    await model.fitBatch(X, lists);
+    const strategy = { strategy: 'top_k', k: 1 } as const;
+    const whole = await model.score(X, lists, strategy);
+    expect(whole).not.toBe(await model.score(X, lists));
+    expect(await model.score(sourceOf(X, lists, 90), strategy)).toBeCloseTo(whole, 12);
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(model.score(sourceOf(X, lists, 90), { signal })).rejects.toThrow('enough');
+  });
+
+  it.each<[string, (model: FastKMeansClassifier) => Promise<unknown>, 'option' | 'data', readonly string[]]>([
+    ['no targets', (m) => m.score(sourceOf(X, undefined, 50)), 'option', ['no y', 'target']],
+    [
+      'no rows',
+      (m) => m.score({ columns: ['a', 'b', 'c'], async *[Symbol.asyncIterator]() {} }),
+      'data',
+      ['no rows'],
+    ],
+    [
+      'a class that it has not seen',
+      (m) => m.score(sourceOf(X, [...classes.slice(0, 399), 'new'], 50)),
+      'data',
+      ["score, batch 7: y is 'new' in row 49"],
+    ],
+    [
+      'weights beside the source',
+      (m) => m.score(sourceOf(X, classes, 50), { sampleWeight: y } as object),
+      'option',
+      ['score of a source', 'sampleWeight'],
+    ],
+  ])('refuses %s', async (_, call, kind, says) => {
+    const model = new FastKMeansClassifier(options);
+    await model.fitBatch(X, classes);
+    await expectError(() => call(model), { kind, says });
+  });
+});
+
+/** What scores have in common, targets unchecked. */
+interface ScoredModel {
+  fitBatch(X: unknown, y: unknown): Promise<number>;
+  score(X: unknown, y?: unknown, options?: object): Promise<number>;
+}

@@ -2,6 +2,7 @@
 
 import type { Matrix } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
+import { DataError, OptionError } from '../errors.js';
 import {
   checkCall,
   type FinetuneOptions,
@@ -14,7 +15,7 @@ import type { FitResult } from '../fitting/fit.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
-import type { Progress } from '../training/progress.js';
+import { breathe, type Progress, type RunControl } from '../training/progress.js';
 import { finetuneSource } from './finetune-source.js';
 import { fitSource } from './fit-source.js';
 import { fitStream, type StreamOptions, type StreamResult } from './fit-stream.js';
@@ -22,6 +23,7 @@ import { Held } from './held.js';
 import type { Learner } from './learner.js';
 import {
   type Answers,
+  batchesFrom,
   checkSameEncoding,
   type FlatMatrix,
   isSource,
@@ -34,6 +36,16 @@ import {
 export type SourceFitOptions<Y> = Omit<FitOptions<Y>, keyof RowOptions | 'shuffle'>;
 /** Options of `finetune` over a source. */
 export type SourceFinetuneOptions<Y> = Omit<FinetuneOptions<Y>, keyof RowOptions>;
+
+/** Options of `score` over a source, which brings targets, weights and masks. */
+export type SourceScoreOptions = Pick<RunControl, 'signal'>;
+
+/** A score of rows that come in parts. */
+export interface Tally<Y> {
+  /** How many rows there were. Errors: as `predict`; ShapeError, DataError of targets. */
+  add(X: Matrix, y: Y, options: RowOptions, place: string): Promise<number>;
+  value(): number;
+}
 
 /** Base of the estimators. Y is what a user hands in as targets. */
 export abstract class SourceModel<Y> extends PrototypeModel<Y> {
@@ -136,6 +148,51 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       await this.keep(state, 'finetune', evaluation);
       return history;
     });
+  }
+
+  /** Adds up what rows say of a score. */
+  protected abstract tally(options: object): Tally<Y>;
+
+  /** `score` of arrays; `more` are names of options besides. Errors: as `predict`; DataError. */
+  protected async scoreRows(
+    X: Matrix,
+    y: Y,
+    options: RowOptions = {},
+    more: readonly string[] = [],
+  ): Promise<number> {
+    const call = 'score';
+    checkCall(call, options, call, more);
+    const tally = this.tally(options);
+    const rows = await tally.add(X, y, options, call);
+    if (rows > 0) return tally.value();
+    throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows });
+  }
+
+  /** `score` of all rows of a source, of which one batch is held at a time. Errors: as `scoreRows`, those of the source. */
+  protected async scoreSource(
+    source: Source,
+    options: SourceScoreOptions = {},
+    more: readonly string[] = [],
+  ): Promise<number> {
+    const call = 'score';
+    checkCall('scoreSource', options, 'score of a source', more);
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const tally = this.tally(options);
+    checkSameEncoding(this.fitted(call).encoding, source, call);
+    let seen = 0;
+    for await (const { number, rows } of batchesFrom(source, 0, call)) {
+      await breathe(signal);
+      const { X, y, ...rest } = rows;
+      if (y === undefined && this.family.task !== 'clusterer') {
+        throw new OptionError(`${call}: the source gives no y; open it with its target.`, {
+          option: 'source',
+        });
+      }
+      seen += await tally.add(X, y as Y, rest, `${call}, batch ${number}`);
+    }
+    if (seen > 0) return tally.value();
+    throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`, { rows: seen });
   }
 
   /** Probabilities of rows, or of every batch of a source. */
