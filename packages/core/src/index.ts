@@ -13,7 +13,12 @@ export type {
   SaveOptions,
 } from './estimators/calls.js';
 export { type ClassLabels, FastKMeansClassifier, type PredictedLabels } from './estimators/classifier.js';
-export { type ClustererFitOptions, FastKMeansClusterer, type NoTargets } from './estimators/clusterer.js';
+export {
+  type ClustererFitOptions,
+  type ClustererSourceFitOptions,
+  FastKMeansClusterer,
+  type NoTargets,
+} from './estimators/clusterer.js';
 export type { Grid } from './estimators/grid.js';
 export {
   FastMultiLabelKMeansClassifier,
@@ -24,7 +29,7 @@ export {
 export { originalDefaults } from './estimators/original.js';
 export { FastKMeansRegressor, type RegressionTargets } from './estimators/regressor.js';
 export type { LearningRateCurve } from './fitting/finder.js';
-export type { FitResult } from './fitting/fit.js';
+export type { FitResult } from './fitting/passes.js';
 export type { Schedule } from './fitting/schedule.js';
 export type { Strategy } from './heads/strategies.js';
 export { type RouteOptions, route, type SimilarityOptions, similarity } from './method/arrays.js';
@@ -56,5 +61,5 @@ export type {
   StreamResult,
 } from './streams/fit-stream.js';
 export type { FlatMatrix, Source, SourceBatch, SourceTargets } from './streams/source.js';
-export type { SourceFinetuneOptions, SourceFitOptions } from './streams/source-model.js';
+export type { SourceFinetuneOptions, SourceFitOptions, SourceScoreOptions } from './streams/source-model.js';
 export type { Progress } from './training/progress.js';

@@ -2,15 +2,18 @@
 
 import type { Matrix } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import { OptionError, ShapeError, StateError } from '../errors.js';
+import { ShapeError, StateError } from '../errors.js';
 import type { LearningRateCurve } from '../fitting/finder.js';
-import { type FitResult, fitPasses } from '../fitting/fit.js';
+import { fitPasses } from '../fitting/fit.js';
 import { lloydPasses, lloydPassesAtMost } from '../fitting/lloyd.js';
+import type { FitResult } from '../fitting/passes.js';
 import { clustererHeads } from '../heads/clusterer.js';
 import type { Batch } from '../model/batch.js';
 import type { ClustererOptions, LoadOptions } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable, withoutMasters } from '../model/storage.js';
+import { fitSource } from '../streams/fit-source.js';
+import { lloydSource } from '../streams/lloyd-source.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
 import {
   type SourceFinetuneOptions,
@@ -32,7 +35,7 @@ import {
   type RowOptions,
 } from './calls.js';
 import { readWhole } from './files.js';
-import type { Encoded } from './model.js';
+import type { Encoded, Raw } from './model.js';
 
 /** Clusters have no targets; a pipeline that passes some to all its steps passes undefined. */
 export type NoTargets = undefined;
@@ -58,6 +61,11 @@ export interface ClustererFitOptions extends FitOptions<NoTargets> {
   readonly algorithm?: 'ema' | 'lloyd' | undefined;
 }
 
+/** Options of `fit` over a source. */
+export interface ClustererSourceFitOptions
+  extends SourceFitOptions<NoTargets>,
+    Pick<ClustererFitOptions, 'algorithm'> {}
+
 /** Where the rows of a fit went. */
 interface Fitted {
   readonly labels: Int32Array;
@@ -71,7 +79,11 @@ interface Fitted {
  * Errors: OptionError for an unknown or impossible option.
  */
 export class FastKMeansClusterer extends SourceModel<NoTargets> {
-  private fittedTo: (Fitted & { readonly nIter: number }) | null = null;
+  private fittedTo: {
+    readonly labels: Int32Array | undefined;
+    readonly inertia: number;
+    readonly nIter: number;
+  } | null = null;
 
   constructor(options: ClustererOptions) {
     super(options, clustererHeads, 'FastKMeansClusterer');
@@ -101,16 +113,19 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
    * than `tol`; after each pass older ones count a tenth. 'lloyd' puts every prototype at the mean of its rows, and one without
    * rows at the row farthest from its own, for `maxIters` passes (default 300) or until no row changes its cluster or
    * Σ ‖shift‖² <= `tol` · the mean variance of the columns, as scikit-learn. Errors: as `fitBatch`; the signal's reason.
-   * A source is fitted by 'ema', and leaves no `labels`, `inertia` and `nIter`.
+   *
+   * A source starts from its first 10,240 rows. 'ema' leaves no `labels`, `inertia` and `nIter` behind; 'lloyd' leaves no
+   * `labels`, which `predict` of the source gives, takes one more iteration for the inertia, and stops by `tol` alone, of which
+   * 0 is when no row changes its cluster.
    */
-  override fit(source: Source, options?: SourceFitOptions<NoTargets>): Promise<FitResult>;
+  override fit(source: Source, options?: ClustererSourceFitOptions): Promise<FitResult>;
   override fit(X: Matrix, y?: Either<ClustererFitOptions>, options?: ClustererFitOptions): Promise<FitResult>;
   override async fit(
     X: Matrix | Source,
     y?: Either<ClustererFitOptions>,
     options?: ClustererFitOptions,
   ): Promise<FitResult> {
-    if (isSource(X)) return this.fitSource(X, second('fit', y, options));
+    if (isSource(X)) return this.fitSource(X, second('fit', y, options) ?? {});
     const all = second('fit', y, options) ?? {};
     checkCall('fit', all, 'fit', ['algorithm']);
     const { algorithm = this.options.algorithm, ...given } = all;
@@ -139,16 +154,25 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return result;
   }
 
-  /** Averages that follow batches: exact passes would want all rows at once. */
-  private async fitSource(source: Source, options: ClustererFitOptions | undefined): Promise<FitResult> {
-    if (this.options.algorithm === 'lloyd') {
-      throw new OptionError(
-        "fit of a source: algorithm is 'lloyd', which needs all rows at once; pass arrays, or take algorithm 'ema'.",
-        { option: 'algorithm', value: 'lloyd' },
-      );
+  /** The rows are gone by then: what the fit was worth takes one more iteration, and where each row went is not kept. */
+  private async fitSource(source: Source, options: ClustererSourceFitOptions): Promise<FitResult> {
+    const { algorithm = this.options.algorithm, ...given } = options;
+    checkCall('fitSource', options, 'fit of a source', ['algorithm']);
+    if (algorithm === 'ema') {
+      const result = await this.fitSourceBy(fitSource, source, given);
+      this.fittedTo = null;
+      return result;
     }
-    const result = await super.fit(source, options);
+    let rows = 0;
+    const passes = async (...run: Parameters<typeof lloydSource<Raw>>) => {
+      const learned = await lloydSource(...run);
+      ({ rows } = learned);
+      return learned;
+    };
+    const result = await this.fitSourceBy(passes, source, { maxIters: lloydPassesAtMost, ...given });
     this.fittedTo = null;
+    const inertia = -(await this.scoreSource(source, { signal: given.signal }, [], rows));
+    this.fittedTo = { labels: undefined, inertia, nIter: result.nIter };
     return result;
   }
 
@@ -185,7 +209,9 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
 
   /** The cluster of each row of the last `fit` [N]. Errors: StateError. */
   get labels(): Int32Array {
-    return this.lastFit('labels').labels;
+    const { labels } = this.lastFit('labels');
+    if (labels) return labels;
+    throw new StateError('labels: a fit of a source keeps none; call predict(source).');
   }
 
   /** Σ w·δ of the rows of the last `fit` to their prototypes. Errors: StateError. */

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { Backend } from '../backend.js';
 import type { NdArray } from '../dtype.js';
 import { type ErrorKind, isFkmError } from '../errors.js';
-import type { FitResult } from '../fitting/fit.js';
+import type { FitResult } from '../fitting/passes.js';
 import type { InitialGrid } from '../model/initial-grid.js';
 import type { RegressorOptions, Task } from '../model/options.js';
 import { Random } from '../random.js';

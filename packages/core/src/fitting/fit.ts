@@ -4,28 +4,20 @@ import { type Batch, takeBatch } from '../model/batch.js';
 import { draw, type ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
 import { arraysOf, type Context, specOf } from '../training/context.js';
-import { prune } from '../training/ema-step.js';
+import { type EmaStep, prune } from '../training/ema-step.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';
 import { evaluateLoss } from '../training/phase2.js';
-import { breathe, type Progress, type RunControl } from '../training/progress.js';
+import { breathe, type RunControl } from '../training/progress.js';
+import { type FitResult, Passes, type PassRun } from './passes.js';
 import { phase1Step } from './phase1-step.js';
 import { collectWorst, reseed, type Worst } from './reseed.js';
 
-export interface FitRun extends RunControl {
-  readonly maxIters: number;
+export interface FitRun extends RunControl, PassRun {
   readonly tol: number;
   readonly shuffle: boolean;
   readonly batchSize: number;
   /** Rows that follow one another in every drawn order. */
   readonly together: number;
-}
-
-export interface FitResult {
-  /** Passes made. */
-  readonly nIter: number;
-  /** The last pass moved no prototype by more than tol. */
-  readonly converged: boolean;
-  readonly history: readonly Progress[];
 }
 
 /**
@@ -74,19 +66,18 @@ export async function fitPasses(
   run: FitRun,
   evaluation: Batch | undefined,
 ): Promise<{ state: ModelState; result: FitResult }> {
-  const history: Progress[] = [];
+  const passes = new Passes(run, start, evaluation && ((state) => lossOf(context, state, evaluation)));
   const n = rows.x.rows;
   let state = start;
-  let [best, bestLoss] = [start, Number.POSITIVE_INFINITY];
   let converged = false;
-  for (let pass = 0; pass < run.maxIters && !converged; pass++) {
+  while (passes.done < run.maxIters && !converged) {
     let turn: Uint32Array = order;
-    if (pass > 0 && run.shuffle) {
+    if (passes.done > 0 && run.shuffle) {
       [turn, state] = draw(state, (random) => drawnOrder(random, n, run.together));
     }
     let shift = 0;
     const spec = specOf(context, state, rows.mask !== undefined);
-    if (pass > 0 && spec.head.task === 'clusterer') state = faded(state);
+    if (passes.done > 0 && spec.head.task === 'clusterer') state = faded(state);
     const weights = new Float64Array(state.ages.length);
     const worst: Worst = new Map();
     let batch: Batch | undefined;
@@ -99,33 +90,23 @@ export async function fitPasses(
       const step = await phase1Step(context, state, batch);
       state = step.state;
       shift = Math.max(shift, step.shift);
-      if (weights.length === step.assignment.sums.weights.length) {
-        step.assignment.sums.weights.forEach((w, k) => {
-          weights[k] = (weights[k] as number) + w;
-        });
-      }
+      addWeights(weights, step);
       collectWorst(worst, spec, batch, step.assignment, (i) => turn[begin + i] as number);
     }
     if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
     converged = shift <= run.tol;
     // A new place needs a pass to learn from its rows.
-    if (pass + 1 < run.maxIters && !converged) state = reseed(spec, state, rows, weights, worst);
-    const evalLoss = evaluation && (await lossOf(context, state, evaluation));
-    if (evalLoss !== undefined && evalLoss < bestLoss) [best, bestLoss] = [state, evalLoss];
-    const progress: Progress = {
-      phase: 'fit',
-      done: pass + 1,
-      of: run.maxIters,
-      shift,
-      ...(evalLoss === undefined ? {} : { evalLoss }),
-    };
-    history.push(progress);
-    run.onProgress?.(progress);
+    if (!passes.last && !converged) state = reseed(spec, state, rows, weights, worst);
+    await passes.ended(state, { shift });
   }
-  return {
-    state: evaluation && history.length > 0 ? best : state,
-    result: { nIter: history.length, converged, history },
-  };
+  return passes.result(converged);
+}
+
+/** Adds what the prototypes gained by a step, unless there are others by now. */
+export function addWeights(weights: Float64Array, { assignment }: EmaStep): void {
+  const { weights: gained } = assignment.sums;
+  if (gained.length !== weights.length) return;
+  for (let k = 0; k < weights.length; k++) weights[k] = (weights[k] as number) + (gained[k] as number);
 }
 
 /** Weighted mean loss of a state on rows. */

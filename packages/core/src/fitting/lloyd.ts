@@ -11,9 +11,10 @@ import { addRows, type IndexSums, moveRows } from '../training/host-sums.js';
 import { inertiaOf, squaredDistances } from '../training/inertia.js';
 import type { Assignment } from '../training/phase1.js';
 import { canPrepare, PreparedRows } from '../training/prepared-rows.js';
-import { breathe, type Progress } from '../training/progress.js';
+import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
-import { type FitResult, type FitRun, lossOf } from './fit.js';
+import { type FitRun, lossOf } from './fit.js';
+import { type FitResult, Passes } from './passes.js';
 
 /** Passes unless said otherwise; as scikit-learn. */
 export const lloydPassesAtMost = 300;
@@ -31,17 +32,16 @@ export async function lloydPasses(
 ): Promise<{ state: ModelState; result: FitResult; index: Int32Array | undefined }> {
   const { minWeight, distance } = context.options;
   const masked = rows.mask !== undefined;
-  const history: Progress[] = [];
   // Rows of unit length vary by 1 in all.
   const variance = () => (distance === 'cosine' ? 1 / rows.x.columns : meanVariance(rows));
   const enough = run.tol > 0 ? run.tol * variance() : 0;
   const places = placesOf(context, start, rows);
   let state = start;
-  let [best, bestLoss] = [start, Number.POSITIVE_INFINITY];
+  const passes = new Passes(run, start, evaluation && ((state) => lossOf(context, state, evaluation)));
   let index: Int32Array | undefined;
   let settled = false;
   let converged = false;
-  while (history.length < run.maxIters && !converged) {
+  while (passes.done < run.maxIters && !converged) {
     await breathe(run.signal);
     const frozen = (state.arrays.frozen as NdArray).data;
     const step = await emaStep(context, withoutPast(state, masked), rows, async (spec, arrays) =>
@@ -53,27 +53,16 @@ export async function lloydPasses(
     settled = index !== undefined && equal(index, own);
     converged = settled || moved <= enough;
     index = own;
-    const evalLoss = evaluation && (await lossOf(context, state, evaluation));
-    if (evalLoss !== undefined && evalLoss < bestLoss) [best, bestLoss] = [state, evalLoss];
     const [cost = 0, weight = 0] = step.assignment.spread;
-    const progress: Progress = {
-      phase: 'fit',
-      done: history.length + 1,
-      of: run.maxIters,
-      shift: step.shift,
-      loss: cost / weight,
-      ...(evalLoss === undefined ? {} : { evalLoss }),
-    };
-    history.push(progress);
-    run.onProgress?.(progress);
+    await passes.ended(state, { shift: step.shift, loss: cost / weight });
   }
-  state = aged(evaluation ? best : state);
-  if (minWeight > 0) state = prune(state, minWeight);
+  const { state: last, result } = passes.result(converged);
+  state = settledState(last, minWeight);
   // Rows that stayed where they are know their prototypes, unless those were changed since.
   const same = settled && !evaluation && minWeight === 0;
   return {
     state,
-    result: { nIter: history.length, converged, history },
+    result,
     index: same ? index : await places.locate?.(state.arrays.prototypes as NdArray),
   };
 }
@@ -85,19 +74,24 @@ function equal(a: Int32Array, b: Int32Array): boolean {
 }
 
 /** Where rows belong, asked pass after pass. */
-interface Places {
+export interface Places {
   readonly assign: Assign;
   /** The index alone, where that takes less. */
   readonly locate?: (prototypes: NdArray) => Promise<Int32Array>;
 }
 
-/** Dense rows are prepared for many searches, and only those that moved are added up anew. */
-function placesOf(context: Context, state: ModelState, rows: Batch): Places {
+/** Dense rows are prepared for many searches around a center, and only those that moved are added up anew. */
+export function placesOf(
+  context: Context,
+  state: ModelState,
+  rows: Batch,
+  center: ArrayLike<number> = centerOf(rows),
+): Places {
   const { programs, signal } = context;
   const { x, sampleWeight } = rows;
   const spec = specOf(context, state, rows.mask !== undefined);
   if (!canPrepare(spec, state.arrays, rows) || isSparse(x)) return { assign: assigner(context, rows) };
-  const prepared = new PreparedRows(programs, x.data, sampleWeight, centerOf(rows));
+  const prepared = new PreparedRows(programs, x.data, sampleWeight, center);
   let total = 0;
   for (const w of sampleWeight) total += w;
   let known: { readonly index: Int32Array; readonly sums: IndexSums } | undefined;
@@ -124,7 +118,7 @@ function placesOf(context: Context, state: ModelState, rows: Batch): Places {
 }
 
 /** The state as if no row had been seen. */
-function withoutPast(state: ModelState, masked: boolean): ModelState {
+export function withoutPast(state: ModelState, masked: boolean): ModelState {
   const { ages, arrays, spread } = state;
   const coordinates = (arrays.prototypes as NdArray).data.length;
   return {
@@ -135,18 +129,19 @@ function withoutPast(state: ModelState, masked: boolean): ModelState {
   };
 }
 
-/** Prototypes that no row chose are as old as new ones, so that a stream can go on from here. */
-const aged = (state: ModelState): ModelState => {
+/** After the last pass: prototypes that no row chose are as old as new ones, so that a stream can go on from here, or go. */
+export function settledState(state: ModelState, minWeight: number): ModelState {
   const since = (ages: Float64Array): Float64Array => ages.map((age) => (age > 0 ? age : 1));
-  return {
+  const aged = {
     ...state,
     ages: since(state.ages),
     coordinateAges: state.coordinateAges && since(state.coordinateAges),
   };
-};
+  return minWeight > 0 ? prune(aged, minWeight) : aged;
+}
 
 /** Σ ‖p′ − p‖² over all prototypes; pruning moves them beyond measure. */
-function squaredShift(before: ModelState, after: ModelState): number {
+export function squaredShift(before: ModelState, after: ModelState): number {
   const [p, q] = [before.arrays.prototypes as NdArray, after.arrays.prototypes as NdArray];
   let sum = p.data.length === q.data.length ? 0 : Number.POSITIVE_INFINITY;
   for (let i = 0; i < q.data.length; i++) sum += ((q.data[i] as number) - (p.data[i] as number)) ** 2;
@@ -169,7 +164,7 @@ function meanOf(rows: Batch): Float64Array {
 const fewRows = 4096;
 
 /** A place among the rows [D]: the mean of some of them, spread over all. */
-function centerOf(rows: Batch): Float64Array {
+export function centerOf(rows: Batch): Float64Array {
   const { rows: n } = rows.x;
   const step = Math.max(1, Math.ceil(n / fewRows));
   const some = Uint32Array.from({ length: Math.ceil(n / step) }, (_, i) => i * step);

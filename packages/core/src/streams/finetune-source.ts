@@ -13,6 +13,7 @@ import type { Held } from './held.js';
 import { joinRows } from './join.js';
 import { type Learner, open, startRows } from './learner.js';
 import { batchesFrom, checkSource, type Source } from './source.js';
+import { checkAgain } from './source-passes.js';
 
 export interface SourceFinetune<R> extends FinetuneRun {
   /** What evaluates, given the first rows. Errors: OptionError, ShapeError, DataError. */
@@ -37,7 +38,8 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const { context, state } = await learner.ready(before, { ...first, batch: held.training }, run.signal);
   const weights = held.training.sampleWeight;
   const mean = weights.reduce((a, b) => a + b, 0) / weights.length;
-  const rows = (source.rowCount ?? (await countRows(source, call, run.signal))) - held.count;
+  const all = source.rowCount ?? (await countRows(source, call, run.signal));
+  const rows = all - held.count;
   const batchSize = Math.max(1, Math.min(run.batchSize, rows));
   const masked = first.batch.mask !== undefined;
 
@@ -58,6 +60,7 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
       const relative = mean === 1 ? kept : { ...kept, sampleWeight: kept.sampleWeight.map((w) => w / mean) };
       yield await scaleBatch(context, state, relative);
     }
+    checkAgain(all, begin, call);
   }
 
   const { state: learned, history } = await finetuneEpochs(

@@ -1,27 +1,18 @@
 // fit over a source: passes of phase 1 in the order of its batches, of which one at a time is held, and the rows of the
 // highest loss, in whose places idle prototypes start again.
 
-import { DataError } from '../errors.js';
-import { type FitResult, faded, lossOf } from '../fitting/fit.js';
+import { addWeights, faded, lossOf } from '../fitting/fit.js';
+import { type FitResult, Passes } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { collectWorst, reseed, type Worst } from '../fitting/reseed.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
-import { type Context, scaleBatch, specOf } from '../training/context.js';
+import { type Context, specOf } from '../training/context.js';
 import { prune } from '../training/ema-step.js';
-import { breathe, type Progress, type RunControl } from '../training/progress.js';
-import type { Held } from './held.js';
 import { joinRows, withLabels } from './join.js';
-import { type Learner, open, startRows } from './learner.js';
-import { batchesFrom, checkSource, type Numbered, type Source } from './source.js';
-
-export interface SourceFit<R> extends RunControl {
-  readonly maxIters: number;
-  readonly tol: number;
-  readonly batchSize: number;
-  /** What evaluates, given the first rows. Errors: OptionError, ShapeError, DataError. */
-  readonly held: (first: R) => Held;
-}
+import type { Learner } from './learner.js';
+import type { Source } from './source.js';
+import { type SourceFit, SourcePasses } from './source-passes.js';
 
 /** Rows that may become prototypes, by their number in the pass. */
 class Places {
@@ -72,69 +63,39 @@ export async function fitSource<R extends { readonly batch: Batch }>(
   source: Source,
   run: SourceFit<R>,
 ): Promise<{ state: ModelState; result: FitResult; evaluation: Batch | undefined }> {
-  const { call } = learner;
-  checkSource(source, call);
-  const opened = await open(source, Math.max(startRows, run.batchSize), call, run.signal);
-  if (!opened) throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`);
-  let batches: AsyncGenerator<Numbered> | undefined = opened.all;
+  const rowsOf = await SourcePasses.open(learner, before, source, run);
+  const { context, held, evaluation } = rowsOf.begun;
+  let { state } = rowsOf.begun;
   try {
-    const first = learner.check(opened.first, before, `${call}, the first batches`);
-    const held = run.held(first);
-    const ready = await learner.ready(before, { ...first, batch: held.training }, run.signal);
-    const { context } = ready;
-    let { state } = ready;
-    const evaluation = held.evaluation && (await scaleBatch(context, state, held.evaluation));
-    const history: Progress[] = [];
-    let [best, bestLoss, converged] = [state, Number.POSITIVE_INFINITY, false];
-    for (let pass = 0; pass < run.maxIters && !converged; pass++) {
-      if (pass > 0 && learner.family.task === 'clusterer') state = faded(state);
-      let [shift, row, masked] = [0, 0, false];
+    const passes = new Passes(
+      run,
+      state,
+      evaluation && ((state) => lossOf(context, state, as(evaluation, state, learner))),
+    );
+    let converged = false;
+    while (passes.done < run.maxIters && !converged) {
+      if (passes.done > 0 && learner.family.task === 'clusterer') state = faded(state);
+      let [shift, masked] = [0, false];
       const weights = new Float64Array(state.ages.length);
       const places = new Places();
-      for await (const { number, rows } of batches ?? batchesFrom(source, 0, call)) {
-        await breathe(run.signal);
-        const checked = learner.check(rows, state, `${call}, batch ${number}`);
-        const begin = row;
-        row += checked.batch.x.rows;
-        const training = held.without(checked.batch, begin);
-        if (!training) continue;
-        const grown = await learner.ready(state, { ...checked, batch: training }, run.signal);
+      for await (const { rows, begin } of rowsOf.pass(() => state)) {
+        const grown = await learner.ready(state, rows, run.signal);
         const step = await phase1Step(context, grown.state, grown.batch);
         ({ state } = step);
         masked ||= grown.batch.mask !== undefined;
         shift = Math.max(shift, step.shift);
-        const { weights: seen } = step.assignment.sums;
-        if (weights.length === seen.length) {
-          seen.forEach((w, k) => {
-            weights[k] = (weights[k] as number) + w;
-          });
-        }
+        addWeights(weights, step);
         places.collect(context, state, grown.batch, step, begin);
       }
-      batches = undefined;
       if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
       converged = shift <= run.tol;
-      if (pass + 1 < run.maxIters && !converged) state = places.reseed(context, state, weights, masked);
-      const evalLoss = evaluation && (await lossOf(context, state, as(evaluation, state, learner)));
-      if (evalLoss !== undefined && evalLoss < bestLoss) [best, bestLoss] = [state, evalLoss];
-      const progress: Progress = {
-        phase: 'fit',
-        done: pass + 1,
-        of: run.maxIters,
-        shift,
-        ...(evalLoss === undefined ? {} : { evalLoss }),
-      };
-      history.push(progress);
-      run.onProgress?.(progress);
+      if (!passes.last && !converged) state = places.reseed(context, state, weights, masked);
+      await passes.ended(state, { shift });
     }
-    if (evaluation) state = best;
-    return {
-      state,
-      result: { nIter: history.length, converged, history },
-      evaluation: held.evaluation && as(held.evaluation, state, learner),
-    };
+    const ended = passes.result(converged);
+    return { ...ended, evaluation: held.evaluation && as(held.evaluation, ended.state, learner) };
   } finally {
-    await batches?.return(undefined);
+    await rowsOf.close();
   }
 }
 

@@ -78,12 +78,6 @@ describe('fit of a source', () => {
 
   it.each<[string, () => Promise<unknown>, readonly string[]]>([
     [
-      'exact passes',
-      () =>
-        new FastKMeansClusterer({ backend, kInit: 2, algorithm: 'lloyd' }).fit(sourceOf(X, undefined, 50)),
-      ["'lloyd'", 'arrays'],
-    ],
-    [
       'weights beside a source',
       () => new FastKMeansRegressor(options).fit(sourceOf(X, y, 50), { sampleWeight: y } as object),
       ['fit of a source', 'sampleWeight'],

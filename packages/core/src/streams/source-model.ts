@@ -11,7 +11,7 @@ import {
   type RowOptions,
 } from '../estimators/calls.js';
 import { fitRows, PrototypeModel, type Raw } from '../estimators/model.js';
-import type { FitResult } from '../fitting/fit.js';
+import type { FitResult } from '../fitting/passes.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
@@ -31,6 +31,7 @@ import {
   type Source,
   type SourceBatch,
 } from './source.js';
+import { checkAgain } from './source-passes.js';
 
 /** Options of `fit` over a source, which brings weights and masks, and whose order is kept. */
 export type SourceFitOptions<Y> = Omit<FitOptions<Y>, keyof RowOptions | 'shuffle'>;
@@ -92,23 +93,32 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   override fit(X: Matrix, y: Y, options?: FitOptions<Y>): Promise<FitResult>;
   override fit(X: Matrix | Source, y?: Y | SourceFitOptions<Y>, options?: FitOptions<Y>): Promise<FitResult> {
     if (!isSource(X)) return super.fit(X, y as Y, options);
-    const given = (y ?? {}) as SourceFitOptions<Y>;
+    return this.fitSourceBy(fitSource, X, (y ?? {}) as SourceFitOptions<Y>);
+  }
+
+  /** `fit` over a source by passes of some kind; `more` are names of options besides. */
+  protected fitSourceBy(
+    passes: typeof fitSource<Raw>,
+    source: Source,
+    options: SourceFitOptions<Y>,
+    more: readonly string[] = [],
+  ): Promise<FitResult> {
     return this.inTurn(async () => {
-      checkCall('fitSource', given, 'fit of a source');
-      const { maxIters = 10, tol = 1e-4, onProgress, signal } = given;
+      checkCall('fitSource', options, 'fit of a source', more);
+      const { maxIters = 10, tol = 1e-4, onProgress, signal } = options;
       signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
-      const { state, result, evaluation } = await fitSource(
-        this.learner('fit', X),
+      const { state, result, evaluation } = await passes(
+        this.learner('fit', source),
         frozen ? this.state : this.given('fit'),
-        X,
+        source,
         {
           maxIters,
           tol,
           batchSize: this.options.batchSize ?? fitRows,
           onProgress,
           signal,
-          held: (first) => this.held(first, given, 0, this.options.randomState, 'fit'),
+          held: (first) => this.held(first, options, 0, this.options.randomState, 'fit'),
         },
       );
       await this.keep(state, 'fit', evaluation);
@@ -168,11 +178,15 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows });
   }
 
-  /** `score` of all rows of a source, of which one batch is held at a time. Errors: as `scoreRows`, those of the source. */
+  /**
+   * `score` of all rows of a source, of which one batch is held at a time; `rows` is how many there were before.
+   * Errors: as `scoreRows`, those of the source; OptionError where there are others by now.
+   */
   protected async scoreSource(
     source: Source,
     options: SourceScoreOptions = {},
     more: readonly string[] = [],
+    rows?: number,
   ): Promise<number> {
     const call = 'score';
     checkCall('scoreSource', options, 'score of a source', more);
@@ -181,9 +195,9 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     const tally = this.tally(options);
     checkSameEncoding(this.fitted(call).encoding, source, call);
     let seen = 0;
-    for await (const { number, rows } of batchesFrom(source, 0, call)) {
+    for await (const { number, rows: batch } of batchesFrom(source, 0, call)) {
       await breathe(signal);
-      const { X, y, ...rest } = rows;
+      const { X, y, ...rest } = batch;
       if (y === undefined && this.family.task !== 'clusterer') {
         throw new OptionError(`${call}: the source gives no y; open it with its target.`, {
           option: 'source',
@@ -191,6 +205,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       }
       seen += await tally.add(X, y as Y, rest, `${call}, batch ${number}`);
     }
+    if (rows !== undefined) checkAgain(rows, seen, call);
     if (seen > 0) return tally.value();
     throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`, { rows: seen });
   }

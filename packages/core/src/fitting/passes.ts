@@ -1,0 +1,65 @@
+// What the passes of a fit come to, whoever gives their rows: the history, the best state by rows that evaluate, the result.
+
+import type { ModelState } from '../model/state.js';
+import type { Progress, RunControl } from '../training/progress.js';
+
+export interface FitResult {
+  /** Passes made. */
+  readonly nIter: number;
+  /** The last pass moved no prototype by more than tol. */
+  readonly converged: boolean;
+  readonly history: readonly Progress[];
+}
+
+export interface PassRun extends Pick<RunControl, 'onProgress'> {
+  readonly maxIters: number;
+}
+
+export class Passes {
+  private readonly run: PassRun;
+  /** Loss on the rows that evaluate; without them the last state counts. */
+  private readonly evaluate: ((state: ModelState) => Promise<number>) | undefined;
+  private readonly history: Progress[] = [];
+  private best: ModelState;
+  private bestLoss = Number.POSITIVE_INFINITY;
+
+  constructor(
+    run: PassRun,
+    start: ModelState,
+    evaluate: ((state: ModelState) => Promise<number>) | undefined,
+  ) {
+    this.run = run;
+    this.best = start;
+    this.evaluate = evaluate;
+  }
+
+  /** Passes made. */
+  get done(): number {
+    return this.history.length;
+  }
+
+  /** No pass follows the one that runs. */
+  get last(): boolean {
+    return this.done + 1 >= this.run.maxIters;
+  }
+
+  /** A pass has come to this state. */
+  async ended(state: ModelState, told: Pick<Progress, 'shift' | 'loss'>): Promise<void> {
+    const evalLoss = await this.evaluate?.(state);
+    if (evalLoss === undefined) this.best = state;
+    else if (evalLoss < this.bestLoss) [this.best, this.bestLoss] = [state, evalLoss];
+    const progress: Progress = {
+      phase: 'fit',
+      done: this.done + 1,
+      of: this.run.maxIters,
+      ...told,
+      ...(evalLoss === undefined ? {} : { evalLoss }),
+    };
+    this.history.push(progress);
+    this.run.onProgress?.(progress);
+  }
+
+  result(converged: boolean): { readonly state: ModelState; readonly result: FitResult } {
+    return { state: this.best, result: { nIter: this.done, converged, history: this.history } };
+  }
+}
