@@ -285,65 +285,23 @@ describe('a file', () => {
     await refused(at('adam.v.bias', bias, width), `begins at`);
   });
 
-  it.each([
-    [
-      'metadata that is nested',
-      (p: Parts) => {
-        p.metadata.version = [[['1.0']]];
-      },
-      'the metadata version is no text',
-    ],
-    [
-      'metadata that cannot be shown',
-      (p: Parts) => {
-        p.metadata.kind = { toString: 1, valueOf: 1 };
-      },
-      'the metadata kind is no text',
-    ],
-    [
-      'metadata that is a list',
-      (p: Parts) => {
-        p.metadata = [] as never;
-      },
-      'not written by fkm',
-    ],
-    [
-      'metadata that is a number',
-      (p: Parts) => {
-        p.metadata = 5 as never;
-      },
-      'not written by fkm',
-    ],
-    [
-      'no options',
-      (p: Parts) => {
-        delete p.metadata.options;
-      },
-      'no text of the options',
-    ],
-    [
-      'no state',
-      (p: Parts) => {
-        delete p.metadata.state;
-      },
-      'no text of the state',
-    ],
-    [
-      'a version that is none',
-      (p: Parts) => {
-        p.metadata.version = '1';
-      },
-      'has version 1,',
-    ],
-    [
-      'a version that only begins as one',
-      (p: Parts) => {
-        p.metadata.version = '1.0.evil';
-      },
-      'has version 1.0.evil',
-    ],
-  ])('with %s', async (_what, change, says) => {
-    await refused(changed(await bytesOf(), change), says);
+  it.each<[string, object, string]>([
+    ['metadata that is nested', { version: [[['1.0']]] }, 'the metadata version is no text'],
+    ['metadata that cannot be shown', { kind: { toString: 1, valueOf: 1 } }, 'the metadata kind is no text'],
+    ['no options', { options: undefined }, 'no text of the options'],
+    ['no state', { state: undefined }, 'no text of the state'],
+    ['a version that is none', { version: '1' }, 'has version 1,'],
+    ['a version that only begins as one', { version: '1.0.evil' }, 'has version 1.0.evil'],
+  ])('with %s', async (_what, wrong, says) => {
+    await refused(
+      changed(await bytesOf(), ({ metadata }) => Object.assign(metadata, wrong)),
+      says,
+    );
+  });
+
+  it.each([[], 5])('with metadata that is %j', async (metadata) => {
+    const bytes = changed(await bytesOf(), (parts) => Object.assign(parts, { metadata }));
+    await refused(bytes, 'not written by fkm');
   });
 
   it('of a newer minor version is read, unless it holds what is new', async () => {

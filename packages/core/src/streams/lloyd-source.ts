@@ -159,12 +159,7 @@ class Gathered {
       const taken = this.far[next++];
       if (!taken) return;
       const one = { heads: 1, prototypes: 1, columns: this.columns };
-      const { weights, sums, coordinateWeights } = addRows(
-        one,
-        taken.row,
-        Int32Array.of(0),
-        Float32Array.of(0),
-      );
+      const { weights, sums, coordinateWeights } = addRows(one, taken.row, Int32Array.of(0));
       for (const [to, sign] of [[taken.index, -1] as const, [k, 1] as const]) {
         const w = sign * (weights[0] as number);
         this.members[to] = (this.members[to] as number) + sign;
