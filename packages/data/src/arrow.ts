@@ -47,6 +47,7 @@ export async function arrow(input: ArrowInput, options: SourceOptions = {}): Pro
   const table: Table = {
     name: call,
     fields: fields.map(({ name, type }): Field => ({ name, type: String(type), kind: kindOf(String(type)) })),
+    ordered: bytes.again,
     async read(wanted): Promise<Read> {
       const reader = begun ?? (await open());
       begun = undefined;

@@ -52,6 +52,7 @@ export async function csv(input: CsvInput, options: CsvOptions = {}): Promise<Ta
   const table: Table = {
     name: call,
     fields,
+    ordered: bytes.again,
     async read(wanted): Promise<Read> {
       const begun = rows;
       rows = undefined;

@@ -1,7 +1,7 @@
 // Files and queries through DuckDB, in Node: its scans run on its own threads, and its vectors are read where they lie.
 
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { backendError, dataError, messageOf, optionError, runtime } from './errors.js';
+import { backendError, dataError, messageOf, ofNode, optionError, runtime } from './errors.js';
 import { checkOptions, mostCategories, type SourceOptions } from './options.js';
 import type { Chunk, Column, Field, Read, ReadControl, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
@@ -102,7 +102,11 @@ async function open(
   how: { readonly counted?: boolean; readonly database?: string | undefined },
 ): Promise<TableSource> {
   const call = name.split(' ')[0] as string;
-  const { DuckDBInstance } = await runtime(() => import('@duckdb/node-api'), '@duckdb/node-api', call);
+  const { DuckDBInstance } = await runtime(
+    () => ofNode<typeof import('@duckdb/node-api')>('@duckdb/node-api'),
+    '@duckdb/node-api',
+    call,
+  );
   const settings = {
     // Extensions that are not in the package would be downloaded.
     autoinstall_known_extensions: 'false',
@@ -170,6 +174,7 @@ function tableOf(
     name,
     fields,
     rowCount,
+    ordered: true,
     async read(wanted, { signal }: ReadControl): Promise<Read> {
       const list = wanted.map(({ name, as }) => casts[as](identifier(name)));
       return { skipped: 0, chunks: chunksOf(name, db, `SELECT ${list.join(', ')} FROM ${relation}`, signal) };

@@ -19,6 +19,13 @@ export const backendError = (message: string, details: ErrorDetails = {}): Backe
 export const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, '');
 
+/**
+ * A module that Node alone can load. Its name is no literal where it is imported: bundlers for browsers would follow one into
+ * native code, or fail, wherever the package is installed.
+ */
+export const ofNode = <T>(name: string): Promise<T> =>
+  import(/* @vite-ignore */ /* webpackIgnore: true */ name) as Promise<T>;
+
 /** A runtime that the user installs. Errors: BackendError with the command. */
 export async function runtime<T>(load: () => Promise<T>, packages: string, call: string): Promise<T> {
   try {

@@ -127,6 +127,30 @@ describe.each(Object.entries(sources))('%s', (_, open) => {
     await source.close();
   });
 
+  it('is divided into shards that together give every row once', async () => {
+    const source = await open({ target: 'y', weight: 'w', batchRows: 300 });
+    const whole = await everything(source);
+    for (const count of [1, 2, 3, 5]) {
+      const shards = await source.shards(count);
+      expect(shards).toHaveLength(count);
+      const parts = await Promise.all(shards.map((shard) => everything(shard)));
+      shards.forEach(({ columns, rowCount, encoding }, i) => {
+        expect([columns, encoding]).toEqual([source.columns, source.encoding]);
+        if (rowCount !== undefined) expect(rowCount).toBe(parts[i]?.X.length);
+      });
+      const rowsOf = ({ X, y, weights }: Awaited<ReturnType<typeof everything>>) =>
+        X.map((row, i) => [...row, y[i], weights[i]]);
+      // Column a rises by the row.
+      const order = ([a]: unknown[], [b]: unknown[]): number => (a as number) - (b as number);
+      expect(parts.flatMap(rowsOf).sort(order)).toEqual(rowsOf(whole));
+      // As any source, a shard gives the same rows again, and begins at any batch.
+      const [first] = shards;
+      const again = await everything((first as TableSource).from(1));
+      expect(again.X).toEqual(parts[0]?.X.slice(300));
+    }
+    await source.close();
+  });
+
   it('gives texts as labels, and begins at any batch', async () => {
     const source = await open({ features: ['b', 'a'], target: 'colour', batchRows: 300 });
     expect(source.columns).toEqual(['b', 'a']);

@@ -73,6 +73,7 @@ export async function fromIterable(rows: Records, options: SourceOptions = {}): 
     name: call,
     fields: names.map((name) => ({ name, ...kindOf(looked.map((row) => row[name])) })),
     rowCount: Array.isArray(rows) ? rows.length : undefined,
+    ordered: !single,
     async read(wanted): Promise<Read> {
       if (!single) return { skipped: 0, chunks: chunksOf(open(), wanted, call) };
       if (!fresh) open();

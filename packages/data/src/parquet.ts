@@ -71,6 +71,7 @@ export async function parquet(
     name: call,
     fields,
     rowCount: Number(metadata.num_rows),
+    ordered: true,
     async read(wanted, { skip }): Promise<Read> {
       let skipped = 0;
       for (const { num_rows } of metadata.row_groups) {

@@ -2,7 +2,7 @@
 
 import type { Client } from 'pg';
 import { CopyReader } from './copy-binary.js';
-import { backendError, dataError, messageOf, optionError, runtime } from './errors.js';
+import { backendError, dataError, messageOf, ofNode, optionError, runtime } from './errors.js';
 import { checkOptions, mostCategories, type SourceOptions } from './options.js';
 import type { Chunk, Field, Read, ReadControl, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
@@ -67,8 +67,13 @@ export async function postgres(
     throw optionError('postgres: the second argument should be a table or a query.', {
       option: 'tableOrQuery',
     });
-  const { default: pg } = await runtime(() => import('pg'), 'pg pg-copy-streams', 'postgres');
-  const copies = await runtime(() => import('pg-copy-streams'), 'pg pg-copy-streams', 'postgres');
+  const packages = 'pg pg-copy-streams';
+  const { default: pg } = await runtime(() => ofNode<typeof import('pg')>('pg'), packages, 'postgres');
+  const copies = await runtime(
+    () => ofNode<typeof import('pg-copy-streams')>('pg-copy-streams'),
+    packages,
+    'postgres',
+  );
   const connect = async (): Promise<Client> => {
     const client = new pg.Client(typeof url === 'string' ? { connectionString: url } : url);
     // Errors between queries: the next query tells them.

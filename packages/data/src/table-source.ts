@@ -6,6 +6,7 @@ import { columnsOf } from './encoding.js';
 import { optionError } from './errors.js';
 import { defaults, type Plan, planOf, type SourceOptions } from './options.js';
 import { prefetched, shuffled } from './order.js';
+import { stripesOf } from './stripes.js';
 import type { Table } from './table.js';
 
 /** Batches { X, y, sampleWeight, featureMask } of float32 rows. */
@@ -14,7 +15,7 @@ export interface TableSource extends Source {
   readonly encoding: Encoding;
   from(batch: number): AsyncGenerator<SourceBatch, void, void>;
   [Symbol.asyncIterator](): AsyncGenerator<SourceBatch, void, void>;
-  /** Errors: OptionError where the source cannot be divided. */
+  /** Sources that together give every row once. Errors: OptionError where the source cannot be divided. */
   shards(count: number): Promise<readonly TableSource[]>;
   /** Lets go of connections; iterations that run fail. Sources without any need no closing. */
   close(): Promise<void>;
@@ -52,14 +53,17 @@ function build(table: Table, plan: Plan, options: SourceOptions): TableSource {
     from,
     [Symbol.asyncIterator]: () => from(0),
     async shards(count) {
-      const { shards } = table;
+      const { shards, ordered } = table;
       if (!Number.isSafeInteger(count) || count < 1)
         throw optionError(`${table.name}: shards(${count}) should be asked for a positive integer.`);
-      if (!shards)
+      if (!shards && !ordered)
         throw optionError(
-          `${table.name}: these rows cannot be divided; open several files as several sources.`,
+          `${table.name}: rows that come once, or in no order, cannot be divided; open them from what can be opened anew, or several sources.`,
         );
-      return (await shards.call(table, count)).map((part) => build(part, plan, options));
+      const parts =
+        (await shards?.call(table, count)) ??
+        Array.from({ length: count }, (_, i) => stripesOf(table, i, count));
+      return parts.map((part) => build(part, plan, options));
     },
     close: async () => table.close?.(),
   };

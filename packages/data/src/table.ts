@@ -45,6 +45,8 @@ export interface Table {
   read(wanted: readonly Wanted[], control: ReadControl): Promise<Read>;
   /** The different texts of columns; without this method all rows are read for them. */
   distinct?(columns: readonly string[]): Promise<readonly (readonly string[])[]>;
+  /** All readings give the same rows in the same order, so that they can be dealt out. */
+  readonly ordered?: boolean | undefined;
   shards?(count: number): Promise<readonly Table[]>;
   /** Lets go of what is held between readings. */
   close?(): Promise<void>;
