@@ -31,7 +31,10 @@ async function clusters(source: Source): Promise<object> {
 const options = { target: 'price', batchRows: 64 } as const;
 
 export async function run(): Promise<unknown> {
-  const once = await csv((await fetch('/rows.csv')).body as ReadableStream<Uint8Array>, options);
+  // A stream is read once: its categories have to be known.
+  const { encoding } = await csv(new URL('/rows.csv', location.href), options);
+  const stream = (await fetch('/rows.csv')).body as ReadableStream<Uint8Array>;
+  const once = await csv(stream, { ...options, encoding });
   return {
     csv: await taught(await csv(new URL('/rows.csv', location.href), options)),
     arrow: await taught(await arrow(new URL('/rows.arrow', location.href), options)),
