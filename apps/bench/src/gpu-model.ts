@@ -38,7 +38,7 @@ export async function gradientStep(name: string, report: (result: Result) => voi
   const one = { ...transfers, milliseconds: await epochs(1) };
   const before = { ...transfers };
   // A call of finetune does more than its steps: what further epochs add is theirs.
-  const rounds = name === 'onnx-cpu' ? 1 : 4;
+  const rounds = name === 'onnx-cpu' ? 1 : 25;
   const milliseconds = Math.min(await epochs(1 + rounds), await epochs(1 + rounds)) - one.milliseconds;
   const steps = rounds * batches;
   const perStep = (key: 'up' | 'down' | 'bytes'): number => {
