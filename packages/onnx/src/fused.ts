@@ -1,6 +1,15 @@
 // Composites with a lowering of their own, by name. All others are written as their bodies.
 
-import type { Equation } from '@fkm/core/graph';
+import { type Equation, ndarray, type Var } from '@fkm/core/graph';
 import type { Context } from './context.js';
 
-export const fused: Readonly<Record<string, (ctx: Context, equation: Equation<'composite'>) => void>> = {};
+/** Shares below this count as this: what core's softmax does before the division, for the sake of speed, this does behind it. */
+const leastShare = 1e-26;
+
+export const fused: Readonly<Record<string, (ctx: Context, equation: Equation<'composite'>) => void>> = {
+  softmax: (ctx, equation) => {
+    const { dtype } = equation.outputs[0] as Var;
+    const shares = ctx.write.node('Softmax', ctx.operands(equation), { axis: -1 });
+    ctx.emit(equation, 'Max', [shares, ctx.write.constant(ndarray([leastShare], [], dtype))]);
+  },
+};

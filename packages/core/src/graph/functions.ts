@@ -5,6 +5,7 @@ import {
   add,
   and,
   cast,
+  composite,
   div,
   exp,
   log,
@@ -45,16 +46,27 @@ export function logSumExp(x: Tensor): Tensor {
 }
 
 /**
- * Terms less than e^-60 of the largest count as that, and have no derivative: at 1e-26 they change no float32 sum, while
- * smaller ones, multiplied by derivatives, would be denormal, and a hundred times slower on CPUs.
+ * Terms less than e^-60 of the largest count as that: at 1e-26 they change no float32 sum, while smaller ones, multiplied by
+ * derivatives, would be denormal, and a hundred times slower on CPUs.
  */
 const softmaxFloor = -60;
 
-/** exp(x) / Σ exp(x) over the last axis; one division a row. */
+/** y = exp(x) / Σ exp(x) over the last axis, one division a row; dx = y ∘ (dy − Σ y∘dy). */
 export function softmax(x: Tensor): Tensor {
-  const below = sub(x, stopGradient(reduceMax(x, -1, { keepDims: true })));
-  const powers = exp(max(below, softmaxFloor));
-  return mul(powers, div(1, sum(powers, -1, { keepDims: true })));
+  const total = (values: Tensor): Tensor => sum(values, -1, { keepDims: true });
+  const { y } = composite(
+    'softmax',
+    { x },
+    (t) => {
+      const powers = exp(max(sub(t.x, reduceMax(t.x, -1, { keepDims: true })), softmaxFloor));
+      return { y: mul(powers, div(1, total(powers))) };
+    },
+    (t) => {
+      const [y, dy] = [t.y as Tensor, t['d.y'] as Tensor];
+      return { x: mul(y, sub(dy, total(mul(y, dy)))) };
+    },
+  );
+  return y as Tensor;
 }
 
 export const logSoftmax = (x: Tensor): Tensor => sub(x, logSumExp(x));

@@ -135,6 +135,20 @@ describe('composites', () => {
     });
   });
 
+  it('differentiate as they say, of inputs, outputs and cotangents, where they say so', () => {
+    const build = (x: Tensor): Tensor => {
+      const { y } = op.composite(
+        'line',
+        { x },
+        (t) => ({ y: op.add(op.mul(t.x, 2), 1) }),
+        (t) => ({ x: op.mul(op.sub(t.y as Tensor, t.x as Tensor), t['d.y'] as Tensor) }),
+      );
+      return op.sum(op.mul(y as Tensor, 3));
+    };
+    // Not the derivative of the body, which is 6 everywhere: 3·(y − x) = 3·(x + 1).
+    expect(derivative(build, [1, 2, 3, 4])).toEqual([6, 9, 12, 15]);
+  });
+
   it('ignore outputs that are not used, of any dtype', () => {
     const build = (x: Tensor): Tensor => {
       const all = op.composite('many', { x }, (t) => ({

@@ -63,8 +63,11 @@ export interface OpAttrs {
   oneHot: { readonly depth: number; readonly dtype: DType };
   iota: { readonly length: number };
   stopGradient: object;
-  /** A named body of plain ops that a backend may replace by a kernel of its own. */
-  composite: { readonly name: string; readonly body: Graph };
+  /**
+   * A named body of plain ops that a backend may replace by a kernel of its own. `derivative`, from inputs, outputs and cotangents
+   * of the outputs to cotangents of the inputs, says it in fewer ops than the derivative of the body takes.
+   */
+  composite: { readonly name: string; readonly body: Graph; readonly derivative?: Graph };
 }
 
 interface ReduceAttrs {

@@ -147,16 +147,25 @@ export const iota = (of: Tensor, length: number): Tensor =>
 export const constantLike = (of: Tensor, values: number | NdArray, dtype: DType = of.dtype): Tensor =>
   constant(of.trace, values, dtype);
 
-/** Applies a named body that a backend may replace by its own kernel; the body is traced here. */
+/**
+ * Applies a named body that a backend may replace by its own kernel; the body is traced here, and so is the derivative, where one
+ * is given: of inputs, outputs, and cotangents under the outputs' names behind `d.`, one cotangent an input, in their order.
+ */
 export function composite<N extends string>(
   name: string,
   inputs: Readonly<Record<N, Tensor>>,
   build: (inputs: Record<N, Tensor>) => Readonly<Record<string, Tensor>>,
+  differentiate?: (t: Readonly<Record<string, Tensor>>) => Readonly<Record<N, Tensor>>,
 ): Record<string, Tensor> {
   const entries = Object.entries<Tensor>(inputs);
   const specs = Object.fromEntries(entries.map(([key, t]) => [key, { shape: t.shape, dtype: t.dtype }]));
   const body: Graph = traceGraph(name, specs as Record<N, TensorSpec>, build);
+  const given = body.outputs.map(({ name: port, variable }): [string, TensorSpec] => [port, variable]);
+  const cotangents = given.map(([port, spec]): [string, TensorSpec] => [`d.${port}`, spec]);
+  const all: Record<string, TensorSpec> = { ...specs, ...Object.fromEntries([...given, ...cotangents]) };
+  const derivative = differentiate && traceGraph(`${name}.derivative`, all, differentiate);
+  const attrs = { name, body, ...(derivative ? { derivative } : {}) };
   const tensors = entries.map(([, tensor]) => tensor);
-  const results = (tensors[0] as Tensor).trace.emit('composite', tensors, { name, body });
+  const results = (tensors[0] as Tensor).trace.emit('composite', tensors, attrs);
   return Object.fromEntries(body.outputs.map((port, i) => [port.name, results[i] as Tensor]));
 }

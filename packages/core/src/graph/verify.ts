@@ -47,7 +47,10 @@ export function verify(graph: Graph): Graph {
   graph.equations.forEach((equation, at) => {
     const where = `equation ${at}, ${equation.op}(${equation.inputs.map(formatType).join(', ')})`;
     for (const v of equation.inputs) use(v, where);
-    if (isOp(equation, 'composite')) verify(equation.attrs.body);
+    if (isOp(equation, 'composite')) {
+      verify(equation.attrs.body);
+      if (equation.attrs.derivative) verify(equation.attrs.derivative);
+    }
     const types = typesOf(equation, `${graph.name}: equation ${at}, `);
     if (types.map(formatType).join() !== equation.outputs.map(formatType).join()) {
       throw new GraphError(

@@ -176,6 +176,9 @@ export const vjp: { [O in OpName]: VjpRule<O> } = {
   oneHot: () => [null],
   iota: () => [],
   stopGradient: () => [null],
-  // The derivative of the body, recomputed from the inputs.
-  composite: (x, _, g, { body }, pullback) => pullback(Object.values(inline(body, x)), g, x),
+  // The derivative that it came with, or that of the body, recomputed from the inputs.
+  composite: (x, y, g, { body, derivative }, pullback) =>
+    derivative
+      ? Object.values(inline(derivative, [...x, ...y, ...g]))
+      : pullback(Object.values(inline(body, x)), g, x),
 };

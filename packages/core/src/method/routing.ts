@@ -39,6 +39,8 @@ export interface RoutingInputs {
   /** δ = delta · scale */
   readonly delta: Tensor;
   readonly scale?: Tensor | undefined;
+  /** slope·delta + offset, where there is a shorter way than by delta; of one slope and one offset a prototype. */
+  readonly affine?: ((slope: Tensor, offset: Tensor) => Tensor) | undefined;
   /** In the layout of the last axes of delta. */
   readonly logBandwidth?: Tensor | undefined;
   readonly bias?: Tensor | undefined;
@@ -105,16 +107,23 @@ const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
   // softmax(bias − exp(logBandwidth)·δ)
   gaussian: {
     // The small operands meet first: one pass over the [B, K] logits for each of the two steps.
-    scores: ({ delta, scale, logBandwidth, bias, offsets }) => {
+    scores: ({ delta, scale, affine, logBandwidth, bias, offsets }) => {
       const bandwidth = logBandwidth ? neg(exp(logBandwidth)) : -1;
-      const logits = mul(delta, scale ? mul(scale, bandwidth) : bandwidth);
+      const slope = scale ? mul(scale, bandwidth) : bandwidth;
       const offset = bias && offsets ? add(bias, offsets) : (bias ?? offsets);
+      if (affine && logBandwidth && offset && isAPrototype(offset, logBandwidth))
+        return affine(slope as Tensor, offset);
+      const logits = mul(delta, slope);
       return offset ? add(logits, offset) : logits;
     },
     weigh: (logits, chosen) => softmax(keep(logits, chosen, outside)),
     refusesGradients: null,
   },
 };
+
+/** One number a prototype, the same for every row. */
+const isAPrototype = (offset: Tensor, logBandwidth: Tensor): boolean =>
+  offset.shape.length === logBandwidth.shape.length;
 
 const weightsOfMask = (chosen: Tensor, like: Tensor): Tensor => {
   const ones = cast(chosen, like.dtype);

@@ -45,8 +45,8 @@ interface Terms extends Comparison {
   readonly rowSquares: Tensor;
   /** Σ M p² over [.., K] */
   readonly prototypeSquares: Tensor;
-  /** factor · Σ M x p [B, K]; the factor goes into the prototypes, which are the smaller operand. */
-  readonly products: (factor: number) => Tensor;
+  /** factor · slope_k · Σ M x p [B, K]; the factors go into the prototypes, which are the smaller operand. */
+  readonly products: (factor: number, slopes?: Tensor) => Tensor;
   /** D / ΣM over [.., H, 1] where masked or weighted. */
   readonly rescale: Tensor | undefined;
 }
@@ -119,8 +119,10 @@ function terms(comparison: Comparison): Terms {
     layout,
     rowSquares: overFeatures(squares),
     prototypeSquares: mask ? matmul(mask, prototypeSquares, { transposeB: true }) : sum(prototypeSquares, -1),
-    products: (factor) =>
-      matmul(masked, factor === 1 ? weighted : mul(weighted, factor), { transposeB: true }),
+    products: (factor, slopes) => {
+      const scaled = slopes ? mul(weighted, expandDims(mul(slopes, factor), 1)) : mul(weighted, factor);
+      return matmul(masked, factor === 1 && !slopes ? weighted : scaled, { transposeB: true });
+    },
     rescale: active && div(columns, max(active, 1e-12)),
   };
 }
@@ -189,6 +191,24 @@ const distances: Readonly<Record<Distance, DistanceRow>> = {
   },
 };
 
+/**
+ * slope_k·‖x − p_k‖² + offset_k of the unscaled measure, from two products and no other pass over [B, K]: x·(−2·slope∘w∘p)ᵀ, and the
+ * rows' squares by the slopes of the head that they belong to. `slope` and `offset` [K] or [H, K/H].
+ */
+function affineSquares(t: Terms, slope: Tensor, offset: Tensor): Tensor {
+  const { layout, prototypes } = t;
+  const { heads, perHead } = layout;
+  const count = heads * perHead;
+  const perPrototype = (values: Tensor): Tensor => reshape(values, [count]);
+  const slopes = perPrototype(slope);
+  const fixed = add(mul(slopes, perPrototype(t.prototypeSquares)), perPrototype(offset));
+  const products = add(t.products(-2, slopes), fixed);
+  const ofHead = reshape(oneHot(iota(prototypes, heads), heads), [heads, 1, heads]);
+  const table = reshape(mul(reshape(slopes, [heads, perHead, 1]), ofHead), [count, heads]);
+  const squares = reshape(t.rowSquares, [t.x.dim(0), heads]);
+  return layout.split(add(matmul(squares, table, { transposeB: true }), products));
+}
+
 /** One comparison in the layout [B, K] or [B, H, K/H]; what is not used is never computed. */
 export interface Compared {
   readonly similarity: Tensor;
@@ -196,6 +216,8 @@ export interface Compared {
   readonly delta: Tensor;
   /** δ in factors: the scale has one number a head, so that routing multiplies it into its bandwidths. */
   readonly factors: { readonly delta: Tensor; readonly scale: Tensor | undefined };
+  /** slope_k·factors.delta + offset_k where that takes fewer passes than delta does; slope and offset [K] or [H, K/H]. */
+  readonly affine: ((slope: Tensor, offset: Tensor) => Tensor) | undefined;
   readonly layout: Layout;
 }
 
@@ -209,6 +231,10 @@ export function compare(comparison: Comparison): Compared {
     similarity: row.similarity(rescaled),
     delta: relu(row.delta(rescaled)),
     factors: { delta: row.delta(measure), scale },
+    affine:
+      comparison.distance === 'euclidean' && !comparison.mask
+        ? (slope, offset) => affineSquares(t, slope, offset)
+        : undefined,
     layout: t.layout,
   };
 }

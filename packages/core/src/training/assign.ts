@@ -1,20 +1,24 @@
 // The graph of phase 1: every row to the nearest prototype that it may choose, one a head, and the sums that the update needs.
 
 import { type NdArray, ndarray } from '../dtype.js';
-import { clamp, expandDims, relu } from '../graph/functions.js';
+import { clamp, expandDims, relu, square } from '../graph/functions.js';
 import type { Graph } from '../graph/ir.js';
 import {
   argMax,
   broadcast,
   concat,
   constantLike,
+  div,
   exp,
+  gather,
   lt,
+  max,
   mul,
   neg,
   oneHot,
   select,
   slice,
+  sqrt,
   sub,
   sum,
 } from '../graph/ops.js';
@@ -52,6 +56,51 @@ function joint(spec: GridSpec, features: Comparison, coordinates: Tensor, means:
 
 const filled = (value: number, shape: readonly [number, number]): NdArray =>
   ndarray(new Float32Array(shape[0] * shape[1]).fill(value), shape);
+
+/** What a head finds for each row [B]: the prototype, δ to it, and where it is searched by more than features, δ there. */
+interface FoundByHead {
+  readonly index: Tensor;
+  readonly delta: Tensor;
+  readonly cost: Tensor;
+}
+
+/** Rows may choose any prototype of a head by what the host adds up: then each head is a search, and no [B, K] is looked at twice. */
+const searchesByHead = (spec: GridSpec, targetAssignment: TargetAssignment): boolean =>
+  spec.distance === 'euclidean' &&
+  summedByIndex(spec) &&
+  !spec.masked &&
+  !(spec.linear && spec.joint) &&
+  targetAssignment === 'mean';
+
+/**
+ * The nearest prototype of head h, found among rows and prototypes multiplied by the roots of its weights, whose distances are plain
+ * ones. δ by features is what the coordinates of the target leave of it.
+ */
+function searchHead(
+  spec: GridSpec,
+  searched: Comparison,
+  h: number,
+  target?: { readonly coordinates: Tensor; readonly means: Tensor },
+): FoundByHead {
+  const perHead = spec.prototypes / spec.heads;
+  const ofHead = (all: Tensor): Tensor => slice(all, 0, h * perHead, (h + 1) * perHead);
+  const weights = searched.weights && relu(slice(searched.weights, 0, h, h + 1));
+  const roots = weights && sqrt(weights);
+  const plain = (rows: Tensor): Tensor => (roots ? mul(rows, roots) : rows);
+  const found = nearest({
+    distance: spec.distance,
+    x: plain(searched.x),
+    prototypes: plain(ofHead(searched.prototypes)),
+  });
+  const within = (squares: Tensor, columns: number, all: Tensor | undefined): Tensor =>
+    relu(all ? mul(squares, div(columns, max(sum(all), 1e-12))) : squares);
+  const cost = within(found.delta, searched.x.dim(1), weights);
+  if (!target) return { index: found.index, delta: cost, cost };
+  const gaps = sub(target.coordinates, gather(ofHead(target.means), found.index));
+  const features = weights && slice(weights, 1, 0, spec.columns);
+  const delta = within(sub(found.delta, sum(square(gaps), -1)), spec.columns, features);
+  return { index: found.index, delta, cost };
+}
 
 /** Arrays that the assignment reads; `means` [K, outputs] is what the rows of each prototype say, for the joint space. */
 export const assignNames: readonly string[] = [
@@ -94,9 +143,15 @@ export function assignGraph(
       const features = compare(comparison);
       const { layout } = features;
       const coordinates = t.y && spec.head.coordinates(t.y, spec.outputs);
-      const searched = spec.joint
-        ? compare(joint(spec, comparison, coordinates as Tensor, t.means as Tensor)).delta
-        : features.delta;
+      const space = spec.joint
+        ? joint(spec, comparison, coordinates as Tensor, t.means as Tensor)
+        : comparison;
+      const searched = spec.joint ? compare(space).delta : features.delta;
+      const byHead = searchesByHead(spec, targetAssignment);
+      const scale = spec.joint ? spec.head.jointScale(spec.columns, spec.outputs) : 0;
+      const target = spec.joint
+        ? { coordinates: mul(coordinates as Tensor, scale), means: mul(t.means as Tensor, scale) }
+        : undefined;
       const rows = mask ? mul(select(lt(0, mask), x, 0), mask) : x;
 
       const collected = new Map<string, Tensor[]>();
@@ -113,24 +168,23 @@ export function assignGraph(
       // One head without targets is the plain search, for which backends may have a kernel.
       const plain =
         spec.joint || layout.heads > 1 || spec.candidates !== 'all' ? undefined : nearest(comparison);
+      const choiceOf = (index: Tensor): Choice => ({ ...totals(index, w, layout.perHead), weight: w, index });
       for (let head = 0; head < layout.heads; head++) {
         const own = (all: Tensor): Tensor =>
           slice(layout.join(all), 1, head * layout.perHead, (head + 1) * layout.perHead);
-        if (plain) {
-          collect('index', expandDims(plain.index, 1));
-          collect('delta', expandDims(plain.delta, 1));
-        }
-        const choice = plain
-          ? { ...totals(plain.index, w, layout.perHead), weight: w, index: plain.index }
+        const found = plain ?? (byHead ? searchHead(spec, space, head, target) : undefined);
+        const choice = found
+          ? choiceOf(found.index)
           : choose(spec, t, head, layout.perHead, own(searched), w);
         const at = oneHot(choice.index, layout.perHead);
         const similarity = sum(mul(own(features.similarity), at), 1);
-        const delta = plain?.delta ?? sum(mul(own(features.delta), at), 1);
-        if (!plain) {
-          collect('index', expandDims(choice.index, 1));
-          collect('delta', expandDims(delta, 1));
-          if (spec.linear && spec.joint) collect('nearest', expandDims(argMax(neg(own(features.delta))), 1));
-          if (spec.joint) collect('cost', expandDims(sum(mul(own(searched), at), 1), 1));
+        const delta = found?.delta ?? sum(mul(own(features.delta), at), 1);
+        collect('index', expandDims(choice.index, 1));
+        collect('delta', expandDims(delta, 1));
+        if (spec.linear && spec.joint) collect('nearest', expandDims(argMax(neg(own(features.delta))), 1));
+        if (spec.joint) {
+          const cost = found && 'cost' in found ? found.cost : sum(mul(own(searched), at), 1);
+          collect('cost', expandDims(cost, 1));
         }
         if (targetAssignment === 'hard') collect('similarity', expandDims(similarity, 1));
         if (!onHost) {

@@ -83,12 +83,13 @@ export function routeRows(
     prototypes: p.prototypes as Tensor,
     weights: p.featureWeights,
   };
-  const { similarity, factors, layout } = compare(comparison);
+  const { similarity, factors, affine, layout } = compare(comparison);
   const perHead = (t: Tensor | undefined): Tensor | undefined => t && layout.split(t);
   const weights = routingWeights(
     {
       similarity,
       ...factors,
+      affine,
       logBandwidth: perHead(p.logBandwidth),
       bias: perHead(p.bias),
       offsets: perHead(offsets),
