@@ -262,6 +262,9 @@ export function toMask(
   return out;
 }
 
+/** Numbers up to which a loop takes less time than a view, which is an object to make and to collect. */
+const fewNumbers = 256;
+
 /** The chosen rows, in that order, written to `into` where given. */
 export function takeRows(
   x: Rows,
@@ -275,10 +278,12 @@ export function takeRows(
   // Rows that follow one another go in one copy.
   for (let i = begin; i < end; ) {
     const first = order[i] as number;
-    const to = (i - begin) * columns;
+    let to = (i - begin) * columns;
     let last = first;
     while (++i < end && order[i] === last + 1) last++;
-    data.set(x.data.subarray(first * columns, (last + 1) * columns), to);
+    const stop = (last + 1) * columns;
+    if (stop - first * columns > fewNumbers) data.set(x.data.subarray(first * columns, stop), to);
+    else for (let from = first * columns; from < stop; from++) data[to++] = x.data[from] as number;
   }
   return { data, rows: end - begin, columns };
 }
