@@ -10,9 +10,10 @@ import { type Batch, takeBatch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
-import { fitScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
+import { fittingScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
 import { unitOf } from '../scaling/sparse-scaler.js';
 import { type Context, scaleBatch } from '../training/context.js';
+import { inTurns } from '../training/progress.js';
 import { coverClasses } from './cover.js';
 import { jointStart, sampleBatch } from './joint.js';
 import { chooseMetric } from './metric.js';
@@ -164,7 +165,9 @@ export async function initialise(
   checkFeatureWeights(options, x.columns, call);
   checkSparse(options, x, call);
   const arrays: Record<string, NdArray> = {
-    ...(isSparse(x) ? sparseScaler(options, head, x, mask) : fitScaler(settled.scaling, x, mask)),
+    ...(isSparse(x)
+      ? sparseScaler(options, head, x, mask)
+      : await inTurns(fittingScaler(settled.scaling, x, mask), signal)),
     ...(head.code?.standardised ? targetUnits(y, sampleWeight) : {}),
   };
   const shell = (): ModelState => ({ ...empty(random, 0, settled), arrays });

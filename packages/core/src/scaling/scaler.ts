@@ -20,28 +20,17 @@ const leastDeviation = 1e-37;
 /** Knots a column at most, one less than a power of two: the table is padded to it. 255 cost no accuracy beside 1000. */
 const mostKnots = 255;
 
-/** Which columns vary, and their unmasked values. */
-function columnsOf(x: Rows, mask: Rows | undefined): { kept: number[]; values: Float32Array[] } {
-  const kept: number[] = [];
-  const values: Float32Array[] = [];
-  for (let j = 0; j < x.columns; j++) {
-    const column = new Float32Array(x.rows);
-    let count = 0;
-    for (let i = 0; i < x.rows; i++) {
-      const at = i * x.columns + j;
-      if (mask && (mask.data[mask.rows === 1 ? j : at] as number) <= 0) continue;
-      column[count++] = x.data[at] as number;
-    }
-    const present = column.subarray(0, count);
-    if (present.some((value) => value !== present[0])) {
-      kept.push(j);
-      values.push(present);
-    }
+/** The unmasked values of a column, or null where they do not vary. */
+function varying(x: Rows, mask: Rows | undefined, j: number): Float32Array | null {
+  const column = new Float32Array(x.rows);
+  let count = 0;
+  for (let i = 0; i < x.rows; i++) {
+    const at = i * x.columns + j;
+    if (mask && (mask.data[mask.rows === 1 ? j : at] as number) <= 0) continue;
+    column[count++] = x.data[at] as number;
   }
-  // All constant: one column stays, so that there is something to compare; it scales to 0.
-  if (kept.length === 0)
-    return { kept: [0], values: [Float32Array.of(x.rows > 0 ? finite(x.data[0] as number) : 0)] };
-  return { kept, values };
+  const present = column.subarray(0, count);
+  return present.some((value) => value !== present[0]) ? present : null;
 }
 
 const finite = (value: number): number => (value - value === 0 ? value : 0);
@@ -80,13 +69,30 @@ function knotsOf(values: Float32Array): { knots: number[]; scores: number[] } {
   return { knots, scores };
 }
 
-/** Fits a scaler on rows; masked values take no part. */
-export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows): ScalerArrays {
+/** Fits a scaler on rows, a column at a time; masked values take no part. */
+export function* fittingScaler(
+  scaling: Scaling,
+  x: Rows,
+  mask?: Rows,
+): Generator<undefined, ScalerArrays, undefined> {
   if (scaling === 'none') return {};
-  const { kept, values } = columnsOf(x, mask);
+  const kept: number[] = [];
+  const all: ReturnType<typeof moments>[] = [];
+  const tables: ReturnType<typeof knotsOf>[] = [];
+  const keep = (j: number, values: Float32Array): void => {
+    kept.push(j);
+    if (scaling !== 'quantile') all.push(moments(values));
+    if (scaling !== 'standard') tables.push(knotsOf(values));
+  };
+  for (let j = 0; j < x.columns; j++) {
+    const values = varying(x, mask, j);
+    if (values) keep(j, values);
+    yield;
+  }
+  // All constant: one column stays, so that there is something to compare; it scales to 0.
+  if (kept.length === 0) keep(0, Float32Array.of(x.rows > 0 ? finite(x.data[0] as number) : 0));
   const arrays: Record<string, NdArray> = { 'scaler.columns': ndarray(kept, [kept.length], 'int32') };
   if (scaling !== 'quantile') {
-    const all = values.map(moments);
     arrays['scaler.mean'] = ndarray(
       all.map((m) => m.mean),
       [kept.length],
@@ -97,7 +103,6 @@ export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows): ScalerArrays 
     );
   }
   if (scaling !== 'standard') {
-    const tables = values.map(knotsOf);
     const longest = Math.max(...tables.map((t) => t.knots.length));
     // A power of two for the binary search, with an infinite knot at the end of every column.
     const size = 2 ** Math.ceil(Math.log2(longest + 1));
@@ -115,6 +120,15 @@ export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows): ScalerArrays 
     );
   }
   return arrays;
+}
+
+/** `fittingScaler`, at once. */
+export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows): ScalerArrays {
+  const columns = fittingScaler(scaling, x, mask);
+  for (;;) {
+    const { done, value } = columns.next();
+    if (done) return value;
+  }
 }
 
 /** Columns that come out. */

@@ -16,6 +16,7 @@ import { scaleGraph, scalerNames } from './graphs.js';
 import type { Ownership } from './ownership.js';
 import { disposeAll, uploadParameters } from './phase1.js';
 import { type Programs, runOnce, take, uploadRows } from './program.js';
+import { breathe } from './progress.js';
 import type { GridSpec } from './spec.js';
 
 export interface Context {
@@ -138,6 +139,7 @@ export async function scaleFeatures(
   const scaled: Record<string, Rows> = { x: rows(), ...(mask ? { mask: rows() } : {}) };
   try {
     for (let begin = 0; begin < Math.max(1, x.rows); begin += blockRows) {
+      await breathe(context.signal);
       const end = Math.min(x.rows, begin + blockRows);
       const results = await runOnce(program, fixed, {
         x: uploadRows(programs, x, begin, end),

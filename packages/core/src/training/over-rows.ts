@@ -11,6 +11,7 @@ import { arraysOf, type Context, specOf } from './context.js';
 import { parameterNames, readingNames, scalerNames } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadParameters } from './phase1.js';
 import { runOnce, take, uploadMask, uploadRows } from './program.js';
+import { breathe } from './progress.js';
 import { type GridSpec, specKey } from './spec.js';
 
 const names = [...scalerNames, ...parameterNames, ...readingNames];
@@ -38,6 +39,8 @@ export async function overRows(
   try {
     // No rows are one empty block, which tells the width.
     for (let begin = 0; begin < Math.max(1, x.rows); begin += size) {
+      // A block alone does not wait: answers for single rows are asked for by the thousand.
+      if (begin > 0) await breathe(context.signal);
       const end = Math.min(x.rows, begin + size);
       const uploads = {
         x: uploadRows(programs, x, begin, end),

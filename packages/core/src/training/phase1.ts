@@ -132,8 +132,8 @@ export async function assignRows(
   const delta = new Float32Array(n * heads);
   const cost = spec.joint ? new Float32Array(n * heads) : delta;
   const parameters = uploadParameters(programs, arrays, assignNames);
-  // Slabs of l1 are as large beside few prototypes as beside many.
-  const searches = byIndex && spec.distance !== 'l1';
+  // Slabs of l1 are as large beside few prototypes as beside many, and heads search one after the other.
+  const searches = byIndex && spec.distance !== 'l1' && heads === 1;
   const size = rowsThatFit(batch.x, spec.prototypes, searches ? searchedRows(spec.prototypes) : mostRows);
   try {
     for (let begin = 0; begin < n; begin += size) {
@@ -154,9 +154,11 @@ export async function assignRows(
   } finally {
     disposeAll(parameters);
   }
+  await breathe(signal);
   if (onHost) {
     Object.assign(sums, addRows(spec, batch, index), { spread: spreadOf(heads, batch.sampleWeight, delta) });
   }
+  await breathe(signal);
   const targetMeans =
     spec.head.code === null
       ? new Float64Array(0)

@@ -8,6 +8,7 @@ import type { Random } from '../random.js';
 import { lossGraph, momentNames, parameterNames, rowLossGraph, stepGraph } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadBlock, uploadParameters } from './phase1.js';
 import { type Program, type Programs, runOnce, take } from './program.js';
+import { breathe } from './progress.js';
 import { ResidentRows } from './resident-rows.js';
 import { type GridSpec, specKey } from './spec.js';
 
@@ -159,6 +160,7 @@ export async function evaluateLoss(
   let [total, weight] = [0, 0];
   const size = rowsThatFit(batch.x, spec.prototypes);
   for (let begin = 0; begin < batch.x.rows; begin += size) {
+    await breathe(undefined);
     const end = Math.min(batch.x.rows, begin + size);
     const there = await kept?.block(batch, begin, end);
     const { loss } = there

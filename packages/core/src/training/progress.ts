@@ -24,8 +24,11 @@ export interface RunControl {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Backends on the CPU compute synchronously: a timer's or a button's abort gets its turn here. */
-const breath = 50;
+/**
+ * Milliseconds of work between two turns of the event loop: backends on the CPU compute synchronously, and a timer, a server's
+ * request or a button's abort wait for them.
+ */
+const breath = 8;
 let last = 0;
 
 /** A timer waits for a millisecond and more; where there is setImmediate, the loop goes round at once. */
@@ -40,4 +43,16 @@ export async function breathe(signal: AbortSignal | undefined): Promise<void> {
   await new Promise<unknown>((resolve) => turn(resolve));
   last = performance.now();
   signal?.throwIfAborted();
+}
+
+/** The result of work that yields between its parts. */
+export async function inTurns<T>(
+  work: Generator<undefined, T, undefined>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    await breathe(signal);
+  }
 }
