@@ -30,7 +30,7 @@ describe('options', () => {
   });
 
   it('takes more candidates in larger indices', () => {
-    expect([0, 1e3, 1e4, 1e6].map(defaultEf)).toEqual([24, 36, 48, 64]);
+    expect([0, 1e3, 1e4, 1e6].map(defaultEf)).toEqual([24, 36, 48, 60]);
   });
 
   it('searches with the ef of the call, of the index, or its own', async () => {

@@ -124,8 +124,8 @@ function expectOneOf(option: string, value: unknown, allowed: readonly unknown[]
   );
 }
 
-/** Candidates of a search where nothing is said: 36 of a thousand points, 48 of ten thousand, 64 of a million. */
+/** Candidates of a search where nothing is said: 36 of a thousand points, 48 of ten thousand, 60 of a million. */
 export function defaultEf(size: number): number {
   const digits = Math.log10(Math.max(1, size));
-  return Math.max(24, Math.ceil(Math.min(12 * digits, 16 + 8 * digits)));
+  return Math.max(24, Math.ceil(Math.min(12 * digits, 24 + 6 * digits)));
 }

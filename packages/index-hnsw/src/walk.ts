@@ -3,7 +3,10 @@
 import { type Graph, linkLimit, linkStart, linksOf, live, removed } from './graph.js';
 import { batch, type Measure } from './kernel.js';
 
-/** Candidates that a walk expands at once: what is known of them is then on its way from memory together. */
+/**
+ * Candidates that a walk expands at once: what is known of them is then on its way from memory together. Their links, twice
+ * `maxLinks` each at most, fit into a batch.
+ */
 const together = 4;
 /** Links, of four bytes, in a line of memory. */
 const lineLinks = 16;
