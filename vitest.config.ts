@@ -1,7 +1,9 @@
-// One run over every folder: tests read the sources of @fkm/* and need no build.
+// One run over every folder: tests read the sources of @fkm/* and need no build. Files named *.browser.test.ts run in Chromium.
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { playwright } from '@vitest/browser-playwright';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { installed } from './packages/browser-testing/src/chromium.ts';
 import { ClosingLine } from './scripts/closing-line.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -10,6 +12,8 @@ const folders = ['packages', 'apps']
   .flatMap((parent) => readdirSync(here(parent)).map((name) => `${parent}/${name}`))
   .concat('packaging')
   .filter((folder) => existsSync(here(`${folder}/package.json`)));
+
+const inBrowser = 'src/**/*.browser.test.ts';
 
 export default defineConfig({
   resolve: {
@@ -20,13 +24,40 @@ export default defineConfig({
   },
   test: {
     reporters: ['default', new ClosingLine()],
-    projects: folders.map((folder) => ({
-      extends: true,
-      test: {
-        name: folder === 'packaging' ? '@fkm/packaging' : `@fkm/${folder.split('/')[1]}`,
-        root: here(folder),
-        include: folder === 'packaging' ? ['*.test.ts'] : ['src/**/*.test.ts'],
+    projects: [
+      ...folders.map((folder) => ({
+        extends: true as const,
+        test: {
+          name: folder === 'packaging' ? '@fkm/packaging' : `@fkm/${folder.split('/')[1]}`,
+          root: here(folder),
+          include: folder === 'packaging' ? ['*.test.ts'] : ['src/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, inBrowser],
+        },
+      })),
+      {
+        extends: true as const,
+        // Bundled, onnxruntime would look for its wasm beside the bundle.
+        optimizeDeps: { exclude: ['onnxruntime-web', 'onnxruntime-node', 'webgpu'] },
+        // Isolated from other origins, so that WebAssembly may have threads.
+        server: {
+          headers: {
+            'cross-origin-opener-policy': 'same-origin',
+            'cross-origin-embedder-policy': 'require-corp',
+          },
+        },
+        test: {
+          name: 'browser',
+          include: [`packages/*/${inBrowser}`],
+          globalSetup: 'packages/browser-testing/src/vitest-setup.ts',
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: installed() }),
+            instances: [{ browser: 'chromium' as const, name: 'chromium' }],
+          },
+        },
       },
-    })),
+    ],
   },
 });

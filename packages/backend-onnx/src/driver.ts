@@ -1,6 +1,7 @@
 // What differs between the devices of onnxruntime: which module runs them, with which session options, and what they lack.
 
 import type { BackendError, BackendFlags, Equation } from '@fkm/core/graph';
+import type { ToOnnxOptions } from '@fkm/onnx';
 
 /** A tensor of the runtime. */
 export interface OrtTensor {
@@ -42,7 +43,7 @@ export interface DriverOptions {
   readonly wasmPaths?: WasmPaths;
 }
 
-type SessionOptions = Readonly<Record<string, unknown>>;
+export type SessionOptions = Readonly<Record<string, unknown>>;
 
 export interface Driver {
   readonly name: string;
@@ -50,6 +51,10 @@ export interface Driver {
   /** Imports the runtime. Errors: BackendError with the command that installs it. */
   load(options: DriverOptions): Promise<OrtModule>;
   session(options: DriverOptions): SessionOptions;
+  /** How graphs are written for it. */
+  readonly lowering?: ToOnnxOptions;
+  /** The module takes one call at a time: what comes meanwhile waits. */
+  readonly exclusive?: boolean;
   /** For sessions that bring tensors to the host, where outputs stay on the device. */
   download?(): SessionOptions;
   unsupported(equation: Equation): string | null;

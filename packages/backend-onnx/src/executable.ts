@@ -43,7 +43,7 @@ export class OnnxExecutable implements Executable {
     const names = session.inputNames;
     for (let i = 0; i < names.length; i++) feeds[names[i] as string] = this.tensorOf(inputs[i] as Value, i);
     try {
-      const results = await session.run(feeds);
+      const results = await this.runtime.run(session, feeds);
       return session.outputNames.map((name) => new OnnxValue(this.runtime, results[name] as OrtTensor));
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -71,7 +71,7 @@ export class OnnxExecutable implements Executable {
     this.session = null;
     if (!session) return;
     this.onDispose();
-    void session.release();
+    void this.runtime.release(session);
   }
 
   private tensorOf(value: Value, i: number): OrtTensor {

@@ -13,6 +13,10 @@ export const webgpu: Driver = {
   name: 'onnx webgpu',
   flags: { dtypes, fused: [], memory: 'device', precision: 'float32' },
   load: () => (inNode() ? loadNode() : loadWebGpu()),
+  // In browsers its wasm is suspended while it waits for the GPU, and no other call may come between.
+  exclusive: true,
+  // Its scatter adds with atomics, in another order each time.
+  lowering: { scatter: 'product' },
   // A preferred location holds for all outputs; preallocated ones are then ignored.
   session: () => ({ ...quiet, executionProviders: ['webgpu'], preferredOutputLocation: 'gpu-buffer' }),
   download: () => ({ ...quiet, executionProviders: ['webgpu'] }),

@@ -119,7 +119,7 @@ async function start(runtime: Runtime, explain: NonNullable<Driver['explain']>):
   const graph = trace('start', { x: { shape: [BATCH], dtype: 'float32' } }, ({ x }) => ({ y: neg(x) }));
   try {
     const session = await runtime.session(graph);
-    await session.release();
+    await runtime.release(session);
   } catch (cause) {
     throw explain(cause instanceof Error ? cause : new Error(String(cause)));
   }

@@ -2,7 +2,12 @@
 
 import { BATCH, type DType, type Graph, type Shape, type TypedArray, trace } from '@fkm/core/graph';
 import { toOnnx } from '@fkm/onnx';
-import type { Driver, DriverOptions, OrtModule, OrtSession, OrtTensor } from './driver.js';
+import type { Driver, DriverOptions, OrtModule, OrtSession, OrtTensor, SessionOptions } from './driver.js';
+
+/** The end of what was asked of a module that takes one call at a time, by any of its backends. */
+const ends = new WeakMap<OrtModule, Promise<unknown>>();
+
+type Feeds = Parameters<OrtSession['run']>[0];
 
 export class Runtime {
   readonly ort: OrtModule;
@@ -16,8 +21,26 @@ export class Runtime {
     this.options = options;
   }
 
-  session(graph: Graph): Promise<OrtSession> {
-    return this.ort.InferenceSession.create(toOnnx(graph), this.driver.session(this.options));
+  session(graph: Graph, options: SessionOptions = this.driver.session(this.options)): Promise<OrtSession> {
+    return this.inTurn(() => this.ort.InferenceSession.create(toOnnx(graph, this.driver.lowering), options));
+  }
+
+  run(session: OrtSession, feeds: Feeds): ReturnType<OrtSession['run']> {
+    return this.inTurn(() => session.run(feeds));
+  }
+
+  release(session: OrtSession): Promise<void> {
+    return this.inTurn(() => session.release());
+  }
+
+  private inTurn<T>(call: () => Promise<T>): Promise<T> {
+    if (!this.driver.exclusive) return call();
+    const result = (ends.get(this.ort) ?? Promise.resolve()).then(call);
+    ends.set(
+      this.ort,
+      result.catch(() => undefined),
+    );
+    return result;
   }
 
   /**
@@ -25,10 +48,10 @@ export class Runtime {
    * in Node, asking such a tensor for its data ends the process.
    */
   async read(tensor: OrtTensor): Promise<TypedArray> {
-    if (tensor.location !== 'gpu-buffer') return ((await tensor.getData()) as TypedArray).slice();
+    if (tensor.location !== 'gpu-buffer') return copyOf(await tensor.getData());
     const session = await this.reader(tensor.type as DType, tensor.dims);
-    const { y } = (await session.run({ x: tensor })) as { y: OrtTensor };
-    const data = ((await y.getData()) as TypedArray).slice();
+    const { y } = (await this.run(session, { x: tensor })) as { y: OrtTensor };
+    const data = copyOf(await y.getData());
     y.dispose();
     return data;
   }
@@ -39,8 +62,7 @@ export class Runtime {
     let session = this.readers.get(key);
     if (!session) {
       const graph = trace('read', { x: { shape, dtype } }, ({ x }) => ({ y: x }));
-      const options = this.driver.download?.() ?? this.driver.session(this.options);
-      session = this.ort.InferenceSession.create(toOnnx(graph), options);
+      session = this.session(graph, this.driver.download?.());
       this.readers.set(key, session);
       session.catch(() => this.readers.delete(key));
     }
@@ -51,6 +73,13 @@ export class Runtime {
   async dispose(): Promise<void> {
     const readers = await Promise.allSettled(this.readers.values());
     this.readers.clear();
-    for (const reader of readers) if (reader.status === 'fulfilled') await reader.value.release();
+    for (const reader of readers) if (reader.status === 'fulfilled') await this.release(reader.value);
   }
+}
+
+/** A copy, with the bits of halves where the host has a Float16Array for them. */
+function copyOf(data: unknown): TypedArray {
+  const { Float16Array: Halves } = globalThis as { Float16Array?: new () => Uint16Array };
+  if (!Halves || !(data instanceof Halves)) return (data as TypedArray).slice();
+  return new Uint16Array(data.buffer, data.byteOffset, data.length).slice();
 }

@@ -3,28 +3,11 @@ import { BATCH, ndarray, neg, trace, type Value } from '@fkm/core/graph';
 import { useSwiftShader } from '@fkm/webgpu/testing';
 import { describe, expect, it } from 'vitest';
 import { onnxBackend } from './index.js';
+import { onWebGpu } from './known-gaps.js';
 
 useSwiftShader();
 
-// Shaders may take it that no number is NaN or infinite, and smaller ones than 2^-126 are 0 there.
-const fastMath = 'WGSL lets implementations assume finite numbers';
-const denormals = 'GPUs flush denormal numbers to 0';
-// Four bools share a word in this kernel, and one operand with one column is read as if it had four.
-const packedBools = 'onnxruntime 1.30 broadcasts bools wrongly along both operands';
-
-describeBackend('onnx webgpu', () => onnxBackend({ device: 'webgpu' }), {
-  knownGaps: {
-    'and bool [1,4]+[B,1]': packedBools,
-    'eq float32 [4,1]+[1,4] denormals': denormals,
-    'lt float32 [4,1]+[1,4] denormals': denormals,
-    'exp float32 [2] denormals': denormals,
-    'log float32 [2] denormals': denormals,
-    'exp float32 [11] special values': fastMath,
-    'log float32 [10] special values': fastMath,
-    'topK float32 [B,3] k=3 infinite': fastMath,
-    'topK float32 [B,3] k=3 infinite B=1': fastMath,
-  },
-});
+describeBackend('onnx webgpu', () => onnxBackend({ device: 'webgpu' }), { knownGaps: onWebGpu });
 
 describe('tensors on the GPU', () => {
   const graph = trace('negate', { x: { shape: [BATCH, 2], dtype: 'float32' } }, ({ x }) => ({ y: neg(x) }));

@@ -24,6 +24,10 @@ export interface Quirks {
   readonly topKLosesTies: boolean;
   /** BatchMatMul is fast for one matrix by one matrix, neither transposed, and keeps its right operand packed by dataId. */
   readonly packsMatrices: boolean;
+  /** RealDiv leaves fractions in an int32 array. */
+  readonly fractions: boolean;
+  /** BatchMatMul reads one row and one column beyond odd inner sizes, where elementwise kernels leave numbers. */
+  readonly dirtyPadding: boolean;
   /** Memory is not the host's: it is read in its own time or not at all. */
   readonly remote: boolean;
 }

@@ -54,6 +54,8 @@ const onGpu: Quirks = {
   losesNaN: true,
   topKLosesTies: false,
   packsMatrices: false,
+  fractions: false,
+  dirtyPadding: false,
   remote: true,
 };
 
@@ -68,6 +70,8 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
       losesNaN: false,
       topKLosesTies: true,
       packsMatrices: false,
+      fractions: false,
+      dirtyPadding: false,
       remote: false,
     },
     async load() {
@@ -88,6 +92,8 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
       losesNaN: true,
       topKLosesTies: false,
       packsMatrices: true,
+      fractions: false,
+      dirtyPadding: false,
       remote: false,
     },
     async load({ wasmPaths }) {
@@ -102,7 +108,8 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
     },
   },
   webgl: {
-    quirks: onGpu,
+    // Two by two numbers share a pixel.
+    quirks: { ...onGpu, fractions: true, dirtyPadding: true },
     async load() {
       await load('@tensorflow/tfjs-backend-webgl', 'webgl', () => import('@tensorflow/tfjs-backend-webgl'));
       return undefined;
@@ -179,14 +186,14 @@ async function startNow(name: DeviceName, options: DriverOptions): Promise<Devic
   }
   // Only activation starts a backend; whatever was active before is so again afterwards.
   const before = tf.getBackend();
-  const active = (await tf.setBackend(backend)) && tf.getBackend() === backend;
+  const active = (await tf.setBackend(backend)) ? tf.getBackend() : '';
   const storage = tf.findBackend(backend);
   if (before && before !== backend) await tf.setBackend(before);
-  if (!active || !storage) {
+  if (active !== backend || !storage) {
     throw new BackendError(
-      `tfjs could not start '${name}' (active: ${tf.getBackend() || 'none'}); its console output says why. ` +
+      `tfjs could not start '${name}' (active: ${active || 'none'}); its console output says why. ` +
         "For 'wasm' in a browser, pass wasmPaths; 'webgl' needs a browser with a GPU.",
-      { device: name, active: tf.getBackend() },
+      { device: name, active },
       scope,
     );
   }

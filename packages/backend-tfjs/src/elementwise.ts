@@ -4,6 +4,7 @@ import type { Equation, OpName } from '@fkm/core/graph';
 import { countOf } from './device.js';
 import { bindShape, broadcastLayout, perRows } from './layout.js';
 import { type Context, input, type Lowering, numberOf, output, type Run } from './lower.js';
+import type { Binary, Primitives } from './primitives.js';
 import type { TensorInfo } from './tfjs.js';
 
 type Elementwise = Exclude<OpName, 'composite'>;
@@ -61,9 +62,10 @@ function negateIntegers({ primitives }: Context): (x: TensorInfo) => TensorInfo 
  */
 export const div: Lowering<'div'> = (equation, { primitives, constants }) => {
   const { device, fill } = primitives;
-  const quotient = primitives.binary('RealDiv');
+  const whole = input(equation, 1).dtype === 'int32';
+  const quotient = whole && device.quirks.fractions ? truncated(primitives) : primitives.binary('RealDiv');
   const divisor = constants[1]?.data;
-  if (input(equation, 1).dtype !== 'int32' || divisor?.every((y) => y !== 0 && y !== -1)) {
+  if (!whole || divisor?.every((y) => y !== 0 && y !== -1)) {
     return paired(equation, quotient);
   }
   const [equal, multiply] = [primitives.binary('Equal'), primitives.binary('Multiply')];
@@ -86,6 +88,23 @@ export const div: Lowering<'div'> = (equation, { primitives, constants }) => {
     ),
   );
 };
+
+/** sign(x)·sign(y)·⌊|x| / |y|⌋ */
+function truncated({ device, binary: lookup }: Primitives): Binary {
+  const [multiply, floor] = [lookup('Multiply'), lookup('FloorDiv')];
+  const flatly = (name: string): ((x: TensorInfo) => TensorInfo) => {
+    const call = device.kernel(name);
+    return (x) => device.view(call({ x: device.view(x, [countOf(x)]) }), x.shape);
+  };
+  const [abs, sign] = [flatly('Abs'), flatly('Sign')];
+  const of =
+    (f: (x: TensorInfo) => TensorInfo, combine: Binary): Binary =>
+    (x, y, at) =>
+      device.using(f(x), (a) => device.using(f(y), (b) => combine(a, b, at)));
+  const [size, signs] = [of(abs, floor), of(sign, multiply)];
+  return (x, y, at) =>
+    device.using(size(x, y, at), (a) => device.using(signs(x, y, at), (s) => multiply(a, s)));
+}
 
 /** max or min, NaN where an operand is NaN. */
 export const extremum =

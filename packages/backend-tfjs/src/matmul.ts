@@ -19,6 +19,10 @@ const lastTwo = (x: TensorInfo): [number, number] => x.shape.slice(-2) as [numbe
 export function product(p: Primitives): Product {
   const { device } = p;
   const kernel = device.kernel('BatchMatMul');
+  const divide = device.kernel('RealDiv');
+  /** x / 1, which leaves zeros beyond the last row and column. */
+  const padded = (x: TensorInfo): TensorInfo =>
+    device.using(p.fill([], 1, 'float32'), (one) => divide({ a: stack(p, x), b: one }));
   const multiplied = device.quirks.packsMatrices ? packedProduct(p) : null;
 
   return (a, b, flags) => {
@@ -33,8 +37,11 @@ export function product(p: Primitives): Product {
     const count = sizeOf(lead);
     const wide = (x: TensorInfo, known: number): TensorInfo =>
       known === count || known === 1 ? device.share(x) : p.expand(x, [...lead, ...lastTwo(x)]);
-    return device.using(wide(a, countA), (x) =>
-      device.using(wide(b, countB), (y) =>
+    const beyond = device.quirks.dirtyPadding && (lastTwo(a)[transposeA ? 0 : 1] as number) % 2 === 1;
+    const operand = (x: TensorInfo, known: number): TensorInfo =>
+      beyond ? device.using(wide(x, known), padded) : wide(x, known);
+    return device.using(operand(a, countA), (x) =>
+      device.using(operand(b, countB), (y) =>
         device.view(kernel({ a: stack(p, x), b: stack(p, y) }, { transposeA, transposeB }), shape),
       ),
     );

@@ -26,17 +26,6 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-/** What a headless browser as root on a machine without GPU and internet needs. */
-const flags = [
-  '--no-sandbox',
-  '--no-first-run',
-  '--disable-quic',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--enable-unsafe-webgpu',
-];
-
 async function bundled(module: URL): Promise<Uint8Array> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(module)],
@@ -76,7 +65,7 @@ async function watched<T>(page: Page, look: (page: Page) => Promise<T>): Promise
 
 /** Starts Chromium: a fifth of a second, two more on its first day on a machine. */
 export async function openBrowser(): Promise<Browser> {
-  const browser = await playwright.launch({ ...(await chromium()), args: flags });
+  const browser = await playwright.launch(await chromium());
   const open: Browser['open'] = async (url, look) =>
     watched(await browser.newPage(), async (page) => {
       await page.goto(url);

@@ -7,10 +7,23 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+/** As playwright launches it. */
 export interface Chromium {
   readonly executablePath: string;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Record<string, string>;
+  readonly args: string[];
 }
+
+/** What a headless browser as root on a machine without GPU and internet needs. */
+const args = [
+  '--no-sandbox',
+  '--no-first-run',
+  '--disable-quic',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--enable-unsafe-webgpu',
+];
 
 /** The newest that Node 20 can unpack, as package.json has it: another version is unpacked anew. */
 const version = '143.0.4';
@@ -24,27 +37,33 @@ const unpack = `
   await chromium.executablePath();
 `;
 
+/** Where Chromium is once `chromium` has seen to it: `FKM_CHROMIUM` where that says a path. */
+export function installed(): Chromium {
+  const own = process.env.FKM_CHROMIUM;
+  const libraries = {
+    LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),
+    FONTCONFIG_PATH: join(folder, 'fonts'),
+  };
+  return {
+    executablePath: own || executablePath,
+    env: { ...inherited(), ...(own ? {} : libraries) },
+    args: [...args],
+  };
+}
+
 /**
- * Chromium, from `FKM_CHROMIUM` where that says a path. Errors: where there is none for the platform.
+ * Chromium, unpacked where it is not yet. Errors: where there is none for the platform.
  * 200 MB in node_modules; test files that come at once unpack it at once, and the first one is taken.
  */
 export async function chromium(): Promise<Chromium> {
-  const own = process.env.FKM_CHROMIUM;
-  if (own) return { executablePath: own, env: { ...inherited() } };
+  if (process.env.FKM_CHROMIUM) return installed();
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Error(
       `[fkm/browser-testing] there is no Chromium in a package for ${process.platform} ${process.arch}; set FKM_CHROMIUM to the path of one.`,
     );
   }
   if (!existsSync(executablePath)) await unpacked();
-  return {
-    executablePath,
-    env: {
-      ...inherited(),
-      LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),
-      FONTCONFIG_PATH: join(folder, 'fonts'),
-    },
-  };
+  return installed();
 }
 
 async function unpacked(): Promise<void> {

@@ -32,6 +32,8 @@ import { seeded, uniform } from './random.js';
 export interface Check {
   /** Title, and the key by which a gap refers to it. */
   readonly key: string;
+  /** Other checks ask the same of the device; this one asks it of more settings, or of what the host decides. */
+  readonly thorough?: boolean;
   /** `make` gives another backend of the same kind, which the check disposes of. */
   readonly run: (backend: Backend, precision: Precision, make: () => Promise<Backend>) => Promise<void>;
 }

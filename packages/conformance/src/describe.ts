@@ -14,6 +14,8 @@ export interface SuiteOptions {
   readonly knownGaps?: Readonly<Record<string, string>>;
   /** Relative errors to allow, where they differ from `usualPrecision`. */
   readonly precision?: Partial<Record<DType, number>>;
+  /** false leaves out what is marked so, for devices that take seconds to compile a kernel. Default true. */
+  readonly thorough?: boolean;
 }
 
 /** Values of every op case. */
@@ -61,7 +63,7 @@ export function declareSuite(
   name: string,
   make: () => Promise<Backend>,
   groups: Readonly<Record<string, readonly Check[]>>,
-  { knownGaps = {}, precision: own = {} }: SuiteOptions,
+  { knownGaps = {}, precision: own = {}, thorough = true }: SuiteOptions,
 ): void {
   const precision: Precision = { ...usualPrecision, ...own };
   checkGaps(knownGaps, new Set(Object.values(groups).flatMap((checks) => checks.map(({ key }) => key))));
@@ -73,7 +75,8 @@ export function declareSuite(
     afterAll(() => backend?.dispose());
     for (const [group, checks] of Object.entries(groups)) {
       describe(group, () => {
-        for (const { key, run } of checks) {
+        for (const { key, run, thorough: more = false } of checks) {
+          if (more && !thorough) continue;
           const reason = knownGaps[key];
           if (reason === undefined) it(key, { timeout }, () => run(backend, precision, make));
           else it.fails(`${key} (known gap: ${reason})`, { timeout }, () => run(backend, precision, make));

@@ -9,3 +9,4 @@ export { checkGaps, describeBackend, type SuiteOptions, suites } from './describ
 export { describeEstimators, estimatorSuites } from './estimators/index.js';
 export { type GradientCase, gradientCase } from './gradient.js';
 export { expectReference } from './run.js';
+export { describeTransfers } from './transfers.js';

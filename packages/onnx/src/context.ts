@@ -19,6 +19,8 @@ export interface ContextOptions {
   readonly opset: number;
   /** How TopK is written. Default 'op'. */
   readonly topK?: 'op' | 'argMax' | undefined;
+  /** How an adding scatter is written. Default 'op'. */
+  readonly scatter?: 'op' | 'product' | undefined;
   /** Names that no value may get. */
   readonly reserved?: readonly string[];
 }
@@ -27,6 +29,7 @@ export class Context {
   readonly write: GraphWriter;
   readonly opset: number;
   readonly topK: 'op' | 'argMax';
+  readonly scatter: 'op' | 'product';
   readonly gemms: GemmPlan;
   /** Variables that an argMax searches along their last axis. */
   readonly searched: ReadonlySet<number>;
@@ -40,10 +43,11 @@ export class Context {
   constructor(
     graph: Graph,
     outputs: readonly (string | null)[],
-    { opset, topK = 'op', reserved = [] }: ContextOptions,
+    { opset, topK = 'op', scatter = 'op', reserved = [] }: ContextOptions,
   ) {
     this.opset = opset;
     this.topK = topK;
+    this.scatter = scatter;
     this.gemms = planGemms(graph);
     this.searched = new Set(
       (graph.equations as readonly Equation[])

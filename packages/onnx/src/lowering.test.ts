@@ -115,6 +115,16 @@ const cases: Record<string, Case> = {
     (x, y, z) => f.scatter(x, y, z),
     { 1: [2, 0, 2, 2, 1] },
   ],
+  'scatter of floats': [
+    ['float32 3', 'int32 B', 'float32 B'],
+    (x, y, z) => f.scatter(x, y, z),
+    { 1: [2, 0, 2, 2, 1] },
+  ],
+  'scatter into a batch': [
+    ['float32 B,3', 'int32 4', 'float32 4,3'],
+    (x, y, z) => f.scatter(x, y, z),
+    { 1: [2, 0, 2, 1] },
+  ],
   'scatter of batches': [
     ['float32 2,B', 'int32 3', 'float32 3,B'],
     (x, y, z) => f.scatter(x, y, z),
@@ -191,11 +201,16 @@ const rounds: Record<string, Case> = {
   ],
 };
 
+const scatters = Object.entries(cases).filter(([name]) => name.startsWith('scatter'));
+
 for (let opset: number = opsets.least; opset <= opsets.most; opset++) {
   describe(`opset ${opset} gives what the reference gives`, () => {
     it.each(Object.entries(cases))('%s', (name, one) => expectReference(name, one, { opset }));
     it.each(Object.entries(rounds))('%s by rounds of ArgMax', (name, one) =>
       expectReference(name, one, { opset, topK: 'argMax' }),
+    );
+    it.each(scatters)('%s by a product', (name, one) =>
+      expectReference(name, one, { opset, scatter: 'product' }),
     );
   });
 }

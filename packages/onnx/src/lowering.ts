@@ -7,6 +7,7 @@ import type { Context } from './context.js';
 import { fused } from './fused.js';
 import type { Gemm } from './gemm.js';
 import { TensorProto_DataType } from './generated/onnx_pb.js';
+import { scatterByProduct } from './scatter.js';
 import { topKByRounds } from './top-k.js';
 import { elementType } from './writer.js';
 
@@ -147,6 +148,7 @@ const scatter: LoweringRule<'scatter'> = (ctx, equation) => {
   const [x, indices, updates] = ctx.operands(equation) as [string, string, string];
   const { write } = ctx;
   const { dtype, shape } = out(equation);
+  if (ctx.scatter === 'product' && dtype === 'float32') return scatterByProduct(ctx, equation);
   const row = shape.slice(1);
   const alongRows = (): string => {
     const column = write.node('Reshape', [indices, write.int64([-1, ...row.map(() => 1)])]);

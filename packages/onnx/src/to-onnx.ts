@@ -47,6 +47,11 @@ export interface ToOnnxOptions {
   readonly labels?: Readonly<Record<string, 'int64' | readonly (string | number)[]>>;
   /** TopK as the op, or as k rounds of ArgMax, for runtimes whose TopK runs on the CPU. Default 'op'. */
   readonly topK?: 'op' | 'argMax';
+  /**
+   * Sums by place as the op, or as a product with zeros and ones, for runtimes whose op adds in an order of chance: there the
+   * same inputs give the same bits, where all that is added is finite. Default 'op'.
+   */
+  readonly scatter?: 'op' | 'product';
   /** Version of the producer, and what the model is, in words. */
   readonly producerVersion?: string;
   readonly description?: string;
@@ -87,7 +92,12 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
   };
 
   const asComputed = outputs.map((name, i) => (label(i) === undefined ? name : null));
-  const ctx = new Context(flat, asComputed, { opset, topK: options.topK, reserved: outputs });
+  const ctx = new Context(flat, asComputed, {
+    opset,
+    topK: options.topK,
+    scatter: options.scatter,
+    reserved: outputs,
+  });
   for (const [name, array] of Object.entries(constants)) ctx.write.constant(array, name);
   for (const equation of flat.equations) lower(ctx, equation);
   flat.outputs.forEach(({ variable }, i) => {

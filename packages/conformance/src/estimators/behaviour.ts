@@ -29,6 +29,7 @@ const forEach = (
 ): Check[] =>
   of.map((subject) => ({
     key: `${subject.name}: ${key}`,
+    thorough: !subject.first,
     run: (backend) => run(backend, subject, subject.targets(numbers)),
   }));
 
@@ -90,7 +91,7 @@ const repeats: Check[] = [
       expect(learningRate).toBeLessThan(10);
     },
     subjects('first'),
-  ),
+  ).map((check) => ({ ...check, thorough: true })),
 ];
 
 const states: Check[] = [

@@ -42,6 +42,7 @@ const rows = { train: friedman(250, 'friedman train'), test: friedman(250, 'frie
 
 /** The same training to the bit, so what is left is the rounding of what was learned. */
 const accuracy: Check = {
+  thorough: true,
   key: 'halves cost less than half a point of R² on Friedman #1',
   run: async (backend) => {
     const scores: number[] = [];

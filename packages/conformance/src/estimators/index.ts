@@ -24,7 +24,7 @@ export const estimatorSuites = (): Record<string, Check[]> => ({
 export function describeEstimators(
   name: string,
   make: () => Promise<Backend>,
-  options: Pick<SuiteOptions, 'knownGaps'> = {},
+  options: Pick<SuiteOptions, 'knownGaps' | 'thorough'> = {},
 ): void {
   declareSuite(`estimators on ${name}`, make, estimatorSuites(), options);
 }

@@ -20,7 +20,8 @@ const permutation = fc.shuffledSubarray(
   { minLength: X.length },
 );
 
-const order: Check[] = subjects().map(({ name, make, load, targets, options }) => ({
+const order: Check[] = subjects().map(({ name, make, load, targets, options, first }) => ({
+  thorough: !first,
   key: `${name}: the order of the rows does not change a step of phase 1`,
   run: async (backend) => {
     const y = targets(numbers);
@@ -83,6 +84,7 @@ const settings = fc.record({
 
 const saved: Check[] = Object.entries(estimators).map(
   ([name, { make, load, targets, numbers: answers, small }]) => ({
+    thorough: true,
     key: `${name}: a save and load predicts the same bits, whatever the settings`,
     run: async (backend) => {
       await fc.assert(

@@ -104,6 +104,8 @@ export interface Subject extends Estimator {
   /** As it appears in the key of a check. */
   readonly name: string;
   readonly options: Options;
+  /** Of its first setting. */
+  readonly first: boolean;
 }
 
 /** Every estimator with every setting, or with the first alone. */
@@ -111,5 +113,5 @@ export const subjects = (which: 'every' | 'first' = 'every'): Subject[] =>
   Object.entries(estimators).flatMap(([estimator, row]) =>
     Object.entries(row.kinds)
       .slice(0, which === 'every' ? undefined : 1)
-      .map(([kind, options]) => ({ ...row, name: `${estimator}, ${kind}`, options })),
+      .map(([kind, options], i) => ({ ...row, name: `${estimator}, ${kind}`, options, first: i === 0 })),
   );

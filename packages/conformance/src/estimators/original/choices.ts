@@ -16,6 +16,7 @@ export const autoChecks = (): Check[] =>
     };
     return [
       {
+        thorough: true,
         key: `clusterer: autoK ${distance} scale ${scale}`,
         run: async (backend) => {
           const model = new FastKMeansClusterer({ backend, kInit: 'auto', distance });
@@ -24,6 +25,7 @@ export const autoChecks = (): Check[] =>
         },
       },
       {
+        thorough: true,
         key: `regressor: autoK ${distance} scale ${scale}`,
         run: async (backend) => {
           const model = new FastKMeansRegressor({

@@ -1,0 +1,27 @@
+// What the suite knows to fail on onnxruntime, by device; in Node and in browsers alike.
+
+// The runtime's Where fills what is not chosen with 0 and merges the two by comparing with 0, so −0 becomes 0.
+const signedZero = 'Where gives 0 for −0';
+
+export const onCpu: Readonly<Record<string, string>> = {
+  'select float32 [2,1]+[7]+[] special values': signedZero,
+  'select float16 [2,1]+[7]+[] special values': signedZero,
+};
+
+// Shaders may take it that no number is NaN or infinite, and smaller ones than 2^-126 are 0 there.
+const fastMath = 'WGSL lets implementations assume finite numbers';
+const denormals = 'GPUs flush denormal numbers to 0';
+// Four bools share a word in this kernel, and one operand with one column is read as if it had four.
+const packedBools = 'onnxruntime 1.30 broadcasts bools wrongly along both operands';
+
+export const onWebGpu: Readonly<Record<string, string>> = {
+  'and bool [1,4]+[B,1]': packedBools,
+  'eq float32 [4,1]+[1,4] denormals': denormals,
+  'lt float32 [4,1]+[1,4] denormals': denormals,
+  'exp float32 [2] denormals': denormals,
+  'log float32 [2] denormals': denormals,
+  'exp float32 [11] special values': fastMath,
+  'log float32 [10] special values': fastMath,
+  'topK float32 [B,3] k=3 infinite': fastMath,
+  'topK float32 [B,3] k=3 infinite B=1': fastMath,
+};

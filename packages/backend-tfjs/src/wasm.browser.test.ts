@@ -1,0 +1,12 @@
+import { describeBackend, describeEstimators } from '@fkm/conformance';
+import { tfjsBackend } from './index.js';
+
+const kinds = ['tfjs-backend-wasm', 'tfjs-backend-wasm-simd', 'tfjs-backend-wasm-threaded-simd'];
+const dist = 'packages/backend-tfjs/node_modules/@tensorflow/tfjs-backend-wasm/dist';
+const wasmPaths = Object.fromEntries(
+  kinds.map((kind) => [`${kind}.wasm`, new URL(`/${dist}/${kind}.wasm`, import.meta.url).href]),
+);
+const make = () => tfjsBackend({ device: 'wasm', wasmPaths });
+
+describeBackend('tfjs wasm', make);
+describeEstimators('tfjs wasm', make);
