@@ -2,30 +2,14 @@ import { describeBackend, describeEstimators, describeTransfers } from '@fkm/con
 import '@tensorflow/tfjs-backend-webgl';
 import { env } from '@tensorflow/tfjs-core';
 import { tfjsBackend } from './index.js';
+import { onWebGl } from './known-gaps.js';
 
 // Otherwise tfjs refuses a WebGL without a GPU, and computes what is small on the CPU.
 env().set('SOFTWARE_WEBGL_ENABLED', true);
 env().set('WEBGL_CPU_FORWARD', false);
 
-const floats = 'WebGL has tensors of float32 alone, in which integers are exact up to 2^24';
-const denormals = 'GPUs flush denormal numbers to 0';
-const knownGaps = {
-  'add int32 [4,1]+[1,4] large integers': floats,
-  'sub int32 [4,1]+[1,4] large integers': floats,
-  'max int32 [4,1]+[1,4] large integers': floats,
-  'min int32 [4,1]+[1,4] large integers': floats,
-  'eq int32 [4,1]+[1,4] large integers': floats,
-  'lt int32 [4,1]+[1,4] large integers': floats,
-  'eq float32 [4,1]+[1,4] denormals': denormals,
-  'lt float32 [4,1]+[1,4] denormals': denormals,
-  'exp float32 [2] denormals': denormals,
-  'log float32 [2] denormals': denormals,
-  'log float32 [10] special values': 'SwiftShader takes the logarithm of 0 for -88',
-  'div float32 [7,1]+[1,7] special values': 'tfjs takes x / x for 1 before it divides, 0 / 0 too',
-  'reduceMax float32 [2,3] axes=-1 infinite': 'tfjs looks for a maximum from -1e20 on',
-};
 const make = () => tfjsBackend({ device: 'webgl' });
 
-describeBackend('tfjs webgl', make, { knownGaps });
+describeBackend('tfjs webgl', make, { knownGaps: onWebGl });
 describeEstimators('tfjs webgl', make, { thorough: false });
 describeTransfers('tfjs webgl', make);

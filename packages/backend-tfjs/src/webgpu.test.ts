@@ -15,22 +15,13 @@ import { useSwiftShader } from '@fkm/webgpu/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it, vi } from 'vitest';
 import { tfjsBackend } from './index.js';
+import { onWebGpu } from './known-gaps.js';
 
 useSwiftShader();
 // Kernels are compiled for a processor here, which other tests use as well.
 vi.setConfig({ testTimeout: 60_000 });
 
-// Smaller numbers than 2^-126 are 0 to a shader.
-const denormals = 'GPUs flush denormal numbers to 0';
-
-describeBackend('tfjs webgpu', () => tfjsBackend({ device: 'webgpu' }), {
-  knownGaps: {
-    'eq float32 [4,1]+[1,4] denormals': denormals,
-    'lt float32 [4,1]+[1,4] denormals': denormals,
-    'exp float32 [2] denormals': denormals,
-    'log float32 [2] denormals': denormals,
-  },
-});
+describeBackend('tfjs webgpu', () => tfjsBackend({ device: 'webgpu' }), { knownGaps: onWebGpu });
 
 const f32 = (...shape: number[]) => ({ shape, dtype: 'float32' }) as const;
 const searches = trace('searches', { x: f32(BATCH, 4), prototypes: f32(40, 4) }, ({ x, prototypes }) => {

@@ -30,8 +30,8 @@ fn logarithm(x: f32) -> f32 {
 export function literal(value: number, dtype: DType): string {
   if (dtype === 'bool') return value ? 'true' : 'false';
   if (dtype === 'int32') return value === -(2 ** 31) ? '(-2147483647i - 1i)' : `${value}i`;
-  // −0 would be 0 where compilers fold it.
-  return Object.is(value, -0) ? 'bitcast<f32>(0x80000000u)' : `${Math.fround(value)}f`;
+  // −0 would be 0 where compilers fold it, as Chromium's does the cast of its bits: they come out of those of −∞.
+  return Object.is(value, -0) ? 'bitcast<f32>(params.lowest & 0x80000000u)' : `${Math.fround(value)}f`;
 }
 
 export type Rule = (x: readonly string[], equation: Equation, i: string) => string;
