@@ -22,6 +22,7 @@ async function train(model: Model, targets: unknown): Promise<Model> {
 const answers: Check[] = Object.entries(estimators).flatMap(
   ([name, { make, load, targets, numbers, small }]) =>
     halves.map((dtype) => ({
+      thorough: dtype === 'bfloat16',
       key: `${name}: learns in ${dtype} as in float32, and answers here as on the reference`,
       run: async (backend) => {
         const of = { backend, ...small(true) };
