@@ -55,8 +55,8 @@ export function checkGaps(gaps: Readonly<Record<string, string>>, keys: Readonly
   }
 }
 
-/** In milliseconds; it ends what hangs, on machines that do other things as well. */
-const timeout = 30_000;
+/** In milliseconds; it ends what hangs, on machines that compile kernels for a processor and do other things as well. */
+const timeout = 120_000;
 
 /** Declares groups of checks for a backend, less its known gaps. */
 export function declareSuite(
