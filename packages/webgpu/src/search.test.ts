@@ -178,6 +178,7 @@ describe('tiles', () => {
       maxComputeInvocationsPerWorkgroup: 128,
       maxStorageBufferBindingSize: 2 ** 27,
       maxComputeWorkgroupsPerDimension: 65535,
+      maxStorageBuffersPerShaderStage: 8,
     };
     const least = { ...device, adapterInfo: { architecture: 'mali', description: '' }, limits } as GpuDevice;
     for (const operands of [1, 2]) {
@@ -216,6 +217,7 @@ const copyOf = (limits: GpuDevice['limits']): GpuDevice['limits'] => ({
   maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
   maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
   maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+  maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
 });
 
 describe('equals and NaN', () => {
