@@ -118,7 +118,6 @@ program
   .option('--prototypes <list>', 'how many prototypes, of case index', toCounts, [1000, 10_000, 100_000])
   .option('--columns <list>', 'how many columns, of case index', toCounts, [32, 128])
   .addOption(new Option('--set <name>', 'of case train; default both').choices(contestNames))
-  .option('--epochs <n>', 'epochs of finetune, of case train', toCount)
   .option('--options <json>', 'options of the estimators, of case train', toOptions, {})
   .option('--data <path>', 'folder of the data sets, of case train', defaultFolder)
   .action(async (options: SpeedFlags) => cases[options.case](options.backend, options.rounds, options));

@@ -1,5 +1,5 @@
-// `bench speed --case train`: raw rows to answers by `fit`, `finetune` and `predict` with no option, against scikit-learn, and how
-// long a caller's event loop waits meanwhile.
+// `bench speed --case train`: raw rows to answers by `fit`, `finetune` and `predict`, with no option and for a short time, against
+// scikit-learn, and how long a caller's event loop waits meanwhile.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import type { Backend } from '@fkm/core';
 import { type BackendName, openBackend } from './backends.ts';
 import { type Lateness, LateTimer } from './event-loop.ts';
-import type { Side } from './interleave.ts';
+import { interleave, type Side, type Times } from './interleave.ts';
 import { Python } from './python.ts';
 import { formatTable, printResults, type Result, rounded } from './report.ts';
 import { type Parts, type Rows, split } from './rows.ts';
 import { describeSet, loadRows } from './sets.ts';
 import { taskOf } from './tasks.ts';
-import { compare, measure } from './versus.ts';
+import { compare } from './versus.ts';
 
 interface Contest {
   /** The other side, with its defaults. */
@@ -22,11 +22,23 @@ interface Contest {
   readonly counts: 'fit and predict' | 'predict alone';
   /** Rows to learn from: a number, or a share; all others are asked for. */
   readonly learned: number;
+  /** A short training: passes of fit, epochs of finetune, chosen on validation rows. */
+  readonly short: { readonly maxIters: number; readonly epochs: number };
 }
 
 const contests: Readonly<Record<string, Contest>> = {
-  diamonds: { rival: 'HistGradientBoostingRegressor', counts: 'fit and predict', learned: 0.8 },
-  covertype_93k: { rival: 'KNeighborsClassifier', counts: 'predict alone', learned: 50_000 },
+  diamonds: {
+    rival: 'HistGradientBoostingRegressor',
+    counts: 'fit and predict',
+    learned: 0.8,
+    short: { maxIters: 1, epochs: 4 },
+  },
+  covertype_93k: {
+    rival: 'KNeighborsClassifier',
+    counts: 'predict alone',
+    learned: 50_000,
+    short: { maxIters: 1, epochs: 12 },
+  },
 };
 
 export const contestNames: readonly string[] = Object.keys(contests);
@@ -34,7 +46,6 @@ export const contestNames: readonly string[] = Object.keys(contests);
 export interface TrainOptions {
   readonly set?: string;
   readonly data: string;
-  readonly epochs?: number;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -54,12 +65,35 @@ async function loadContest(name: string, folder: string): Promise<Parts> {
   return split(rows, 1 - (learned < 1 ? learned : learned / n), 0);
 }
 
+/** One of our sides: its rounds so far, and the score of the last one. */
+class Ours {
+  readonly name: string;
+  readonly rounds: Round[] = [];
+  score: number = Number.NaN;
+  private readonly work: () => Promise<{ round: Round; score: number }>;
+
+  constructor(name: string, work: () => Promise<{ round: Round; score: number }>) {
+    this.name = name;
+    this.work = work;
+  }
+
+  readonly side: Side = async () => {
+    const { round, score } = await this.work();
+    this.rounds.push(round);
+    this.score = score;
+    const seconds = jobs.map((job) => `${job} ${(round[job].milliseconds / 1e3).toFixed(2)} s`);
+    console.error(`${this.name}: ${seconds.join(', ')}, score ${score.toFixed(4)}`);
+    return jobs.reduce((sum, job) => sum + round[job].milliseconds, 0);
+  };
+}
+
 /** One whole round of ours, job by job. */
 async function train(
   name: string,
   backend: Backend,
   { train: rows, test }: Parts,
-  { options, epochs }: TrainOptions,
+  { maxIters, epochs }: { readonly maxIters?: number; readonly epochs?: number },
+  options: TrainOptions['options'],
 ): Promise<{ round: Round; score: number }> {
   const task = taskOf(describeSet(name).task);
   const model = task.create({ backend, seed: 0, options });
@@ -71,8 +105,8 @@ async function train(
     taken[job] = { milliseconds: performance.now() - start, late: timer.stop() };
     return result;
   };
-  await timed('fit', () => model.fit(rows));
-  await timed('finetune', () => model.finetune(rows, epochs === undefined ? {} : { epochs }));
+  await timed('fit', () => model.fit(rows, maxIters ? { maxIters } : {}));
+  await timed('finetune', () => model.finetune(rows, epochs ? { epochs } : {}));
   const answers = await timed('predict', () => model.predict(test));
   return { round: taken as Round, score: task.score(test.y, answers) };
 }
@@ -100,71 +134,68 @@ export async function benchTrain(
   const loop: (string | number)[][] = [];
   try {
     for (const name of options.set ? [options.set] : contestNames) {
-      const { rival, counts } = contests[name] as Contest;
+      const { rival, counts, short } = contests[name] as Contest;
       const parts = await loadContest(name, options.data);
       await hand(pythons, folder, parts);
-      const all: Round[] = [];
-      let score = Number.NaN;
-      const ours: Side = async () => {
-        const trained = await train(name, backend, parts, options);
-        score = trained.score;
-        all.push(trained.round);
-        return jobs.reduce((sum, job) => sum + trained.round[job].milliseconds, 0);
-      };
+      const lengths = { 'no option': {}, [`maxIters ${short.maxIters}, epochs ${short.epochs}`]: short };
+      const ours = Object.entries(lengths).map(
+        ([length, run]) => new Ours(length, () => train(name, backend, parts, run, options.options)),
+      );
       const answers = join(folder, 'answers');
-      const opponents = pythons.map((python) => ({
+      const theirs = pythons.map((python) => ({
         name: `${rival}, ${counts}, ${python.name}`,
         side: async () => {
           const { fit, predict } = await python.ask<Record<'fit' | 'predict', number>>({
             model: rival,
             answers,
           });
+          console.error(`${rival}: fit ${(fit / 1e3).toFixed(2)} s, predict ${(predict / 1e3).toFixed(2)} s`);
           return counts === 'predict alone' ? predict : fit + predict;
         },
       }));
-      const versus = await measure(ours, opponents, rounds);
+      const sides = [...ours, ...theirs];
+      const times = await interleave(Object.fromEntries(sides.map(({ side }, i) => [i, side])), rounds);
       const { metric, score: judge } = taskOf(describeSet(name).task);
-      const theirScore = pythons.length > 0 ? judge(parts.test.y, await readAnswers(answers)) : Number.NaN;
-      // The first round warmed up.
-      const counted = all.slice(1);
-      const labels = {
-        ...{ case: 'train', backend: backendName, set: name, rows: parts.train.X.shape[0] },
-        ...{ asked: parts.test.X.shape[0], metric, score: rounded(score) },
-        ...(pythons.length > 0 ? { theirScore: rounded(theirScore) } : {}),
-      };
-      const late: Record<string, number> = {};
-      for (const job of jobs) {
-        const took = median(counted.map((round) => round[job].milliseconds));
-        const p99 = median(counted.map((round) => round[job].late.p99));
-        const max = Math.max(...counted.map((round) => round[job].late.max));
-        late[`${job}P99`] = rounded(p99);
-        loop.push([name, job, took.toFixed(0), p99.toFixed(1), max.toFixed(1)]);
+      const theirScore = theirs.length > 0 ? judge(parts.test.y, await readAnswers(answers)) : Number.NaN;
+      const rivals = theirs.map((their, i) => ({ name: their.name, times: times[ours.length + i] as Times }));
+      for (const [i, { name: length, rounds: all, score }] of ours.entries()) {
+        const own = times[i] as Times;
+        // The first round warmed up.
+        const counted = all.slice(1);
+        const labels = {
+          ...{ case: 'train', backend: backendName, set: name, length, rows: parts.train.X.shape[0] },
+          ...{ asked: parts.test.X.shape[0], metric, score: rounded(score) },
+          ...(theirs.length > 0 ? { theirScore: rounded(theirScore) } : {}),
+        };
+        const late: Record<string, number> = {};
+        for (const job of jobs) {
+          const took = median(counted.map((round) => round[job].milliseconds));
+          const p99 = median(counted.map((round) => round[job].late.p99));
+          const max = Math.max(...counted.map((round) => round[job].late.max));
+          late[`${job}P99`] = rounded(p99);
+          loop.push([name, length, job, took.toFixed(0), p99.toFixed(1), max.toFixed(1)]);
+        }
+        results.push(...compare({ ours: own, theirs: rivals }, { ...labels, ...late }));
+        const ratios = rivals.map(({ times: their }) => (their.median / own.median).toFixed(2)).join(', ');
+        const label = `${backend.name}: fit, finetune and predict, ${length}`;
+        table.push([name, label, own.min.toFixed(0), own.median.toFixed(0), ratios, score.toFixed(4)]);
       }
-      results.push(...compare(versus, { ...labels, ...late }));
-      const sides = [
-        { name: `${backend.name}: fit, finetune and predict`, times: versus.ours },
-        ...versus.theirs,
-      ];
-      sides.forEach(({ name: side, times }, i) => {
-        table.push([
-          ...[name, side, times.min.toFixed(0), times.median.toFixed(0)],
-          i === 0 ? '' : (times.median / versus.ours.median).toFixed(2),
-          (i === 0 ? score : theirScore).toFixed(4),
-        ]);
-      });
+      for (const { name: side, times: own } of rivals) {
+        table.push([name, side, own.min.toFixed(0), own.median.toFixed(0), '', theirScore.toFixed(4)]);
+      }
     }
   } finally {
     for (const python of pythons) python.close();
     await rm(folder, { recursive: true });
     await backend.dispose();
   }
-  console.log(`whole trainings with no option, raw rows in, ${rounds} rounds`);
+  console.log(`whole trainings, raw rows in, ${rounds} rounds; ratio: above 1 ours is faster`);
   if (pythons.length === 0) {
     console.log('scikit-learn is not installed (python3-sklearn, or pip): only our side was measured.');
   }
   console.log(`${formatTable(['set', 'side', 'min ms', 'median ms', 'ratio', 'score'], table)}\n`);
   console.log('lateness of a 5 ms timer in the thread that calls: medians of rounds, and the latest of all');
-  console.log(`${formatTable(['set', 'job', 'median ms', 'p99 ms', 'max ms'], loop)}\n`);
+  console.log(`${formatTable(['set', 'length', 'job', 'median ms', 'p99 ms', 'max ms'], loop)}\n`);
   printResults(results);
 }
 
