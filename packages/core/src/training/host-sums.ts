@@ -74,7 +74,7 @@ export function moveRows(before: IndexSums, batch: Batch, from: Int32Array, to: 
   const sums = before.sums.slice();
   const { sampleWeight, x } = batch;
   const { columns } = x;
-  const add = plain(batch, sums);
+  const move = mover(batch, sums);
   const members = new Uint32Array(weights.length);
   for (let row = 0; row < to.length; row++) {
     const old = from[row] as number;
@@ -82,8 +82,7 @@ export function moveRows(before: IndexSums, batch: Batch, from: Int32Array, to: 
     const w = sampleWeight[row] as number;
     if (w > 0) members[k] = (members[k] as number) + 1;
     if (old === k) continue;
-    add(row, old * columns, -1);
-    add(row, k * columns, 1);
+    move(row, old * columns, k * columns);
     weights[old] = (weights[old] as number) - w;
     weights[k] = (weights[k] as number) + w;
   }
@@ -121,6 +120,45 @@ const plain = ({ x, sampleWeight }: Batch, sums: Float64Array): Add => {
       sums[to + 3] = (sums[to + 3] as number) + w * (data[from + 3] as number);
     }
     for (; from < end; to++, from++) sums[to] = (sums[to] as number) + w * (data[from] as number);
+  };
+};
+
+/** Takes w·x of a row off the sums from `from` on, and adds it to those from `to` on: read once, four at a time. */
+const mover = (batch: Batch, sums: Float64Array): ((row: number, from: number, to: number) => void) => {
+  const { x, sampleWeight } = batch;
+  if (isSparse(x)) {
+    const add = plain(batch, sums);
+    return (row, from, to) => {
+      add(row, from, -1);
+      add(row, to, 1);
+    };
+  }
+  const { data, columns } = x;
+  return (row, from, to) => {
+    const w = sampleWeight[row] as number;
+    let a = from;
+    let b = to;
+    let i = row * columns;
+    const end = i + columns;
+    for (; i + 3 < end; i += 4, a += 4, b += 4) {
+      const v0 = w * (data[i] as number);
+      const v1 = w * (data[i + 1] as number);
+      const v2 = w * (data[i + 2] as number);
+      const v3 = w * (data[i + 3] as number);
+      sums[a] = (sums[a] as number) - v0;
+      sums[a + 1] = (sums[a + 1] as number) - v1;
+      sums[a + 2] = (sums[a + 2] as number) - v2;
+      sums[a + 3] = (sums[a + 3] as number) - v3;
+      sums[b] = (sums[b] as number) + v0;
+      sums[b + 1] = (sums[b + 1] as number) + v1;
+      sums[b + 2] = (sums[b + 2] as number) + v2;
+      sums[b + 3] = (sums[b + 3] as number) + v3;
+    }
+    for (; i < end; i++, a++, b++) {
+      const value = w * (data[i] as number);
+      sums[a] = (sums[a] as number) - value;
+      sums[b] = (sums[b] as number) + value;
+    }
   };
 };
 
