@@ -3,9 +3,8 @@
 import type { Value } from '../backend.js';
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { square } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';
-import { argMax, concat, matmul, mul, neg, sub, sum } from '../graph/ops.js';
+import { argMax, matmul } from '../graph/ops.js';
 import { trace } from '../graph/trace.js';
 import type { Batch } from '../model/batch.js';
 import type { IndexSums } from './host-sums.js';
@@ -95,18 +94,13 @@ export class PreparedRows {
   async search(prototypes: NdArray, signal?: AbortSignal): Promise<Int32Array> {
     const { programs, data, rows } = this;
     const [count, columns] = prototypes.shape as readonly [number, number];
-    const specs = { x: f32(BATCH, columns + 1), prototypes: f32(count, columns), center: f32(1, columns) };
+    const specs = { x: f32(BATCH, columns + 1), prototypes: f32(count, columns + 1) };
     const program = await programs.get(`search ${count} ${columns}`, () =>
-      trace('search', specs, ({ x, prototypes, center }) => {
-        const p = sub(prototypes, center);
-        const lengths = sum(square(p), -1, { keepDims: true });
-        return { index: argMax(matmul(x, concat([mul(p, 2), neg(lengths)], 1), { transposeB: true })) };
-      }),
+      trace('search', specs, ({ x, prototypes }) => ({
+        index: argMax(matmul(x, prototypes, { transposeB: true })),
+      })),
     );
-    const fixed = {
-      prototypes: programs.upload(prototypes),
-      center: programs.upload(ndarray(this.center, [1, columns])),
-    };
+    const fixed = { prototypes: programs.upload(this.beside(prototypes)) };
     const index = new Int32Array(rows);
     const size = rowsThatFit(
       { data, rows, columns: columns + 1 },
@@ -127,6 +121,25 @@ export class PreparedRows {
       disposeAll(fixed);
     }
     return index;
+  }
+
+  /** Prototypes as [2(p − c), −‖p − c‖²] [K, D + 1], once a search: blocks of rows are many. */
+  private beside({ data, shape }: NdArray): NdArray {
+    const { center } = this;
+    const columns = center.length;
+    const count = shape[0] as number;
+    const prepared = new Float32Array(count * (columns + 1));
+    let to = 0;
+    for (let k = 0; k < count; k++) {
+      let square = 0;
+      for (let j = 0; j < columns; j++) {
+        const value = (data[k * columns + j] as number) - (center[j] as number);
+        prepared[to++] = 2 * value;
+        square += value * value;
+      }
+      prepared[to++] = -square;
+    }
+    return ndarray(prepared, [count, columns + 1]);
   }
 
   /**
