@@ -52,7 +52,7 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'backend-onnx: own code': {
     source: `export { onnxBackend } from '@fkm/backend-onnx';`,
-    ceiling: 3_400,
+    ceiling: 3_500,
     external: ['@fkm/core', '@fkm/onnx', ...runtimes],
   },
   'backend-tfjs: own code': {

@@ -9,6 +9,14 @@ const dtypes: readonly DType[] = ['float32', 'int32', 'bool'];
 
 const quiet = { graphOptimizationLevel: 'all', logSeverityLevel: 3 } as const;
 
+/**
+ * cuBLAS rounds the operands of float32 products to 10 bits (TF32). The binding has no option against it, so the environment says
+ * no before the first session loads cuBLAS; what it says already stays.
+ */
+function inFullFloat32(): void {
+  process.env.NVIDIA_TF32_OVERRIDE ??= '0';
+}
+
 export const webgpu: Driver = {
   name: 'onnx webgpu',
   flags: { dtypes, fused: [], memory: 'device', precision: 'float32' },
@@ -35,7 +43,13 @@ export const cuda: Driver = {
   // The binding of onnxruntime-node gives and takes host tensors alone: state crosses the bus twice a step.
   flags: { dtypes: [...dtypes, 'float16'], fused: [], memory: 'host', precision: 'float32' },
   load: loadNode,
-  session: () => ({ ...quiet, executionProviders: [{ name: 'cuda', deviceId: 0 }] }),
+  // Its scatter adds with atomics whatever the session's options say; sums over rows do not where those ask for it.
+  lowering: { scatter: 'product' },
+  session: () => {
+    inFullFloat32();
+    const extra = { session: { use_deterministic_compute: '1' } };
+    return { ...quiet, executionProviders: [{ name: 'cuda', deviceId: 0 }], extra };
+  },
   unsupported: withDtypes([...dtypes, 'float16']),
   explain: (cause) =>
     new BackendError(

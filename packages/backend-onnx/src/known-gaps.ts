@@ -25,3 +25,18 @@ export const onWebGpu: Readonly<Record<string, string>> = {
   'topK float32 [B,3] k=3 infinite': fastMath,
   'topK float32 [B,3] k=3 infinite B=1': fastMath,
 };
+
+// Both start from the lowest finite number, and give it where nothing is larger than −∞.
+const lowest = 'CUDA kernels of onnxruntime 1.30 take −∞ for the lowest finite number';
+const topKTies = 'TopK on CUDA takes any of equal numbers in rows as long as these';
+
+export const onCuda: Readonly<Record<string, string>> = {
+  'reduceMax float32 [2,3] axes=-1 infinite': lowest,
+  'topK float32 [B,3] k=3 infinite': lowest,
+  'topK float32 [B,3] k=3 infinite B=1': lowest,
+  'topK float16 [B,3] k=3 infinite': lowest,
+  'topK float16 [B,3] k=3 infinite B=1': lowest,
+  'topK float32 [4,400] k=4 ties': topKTies,
+  'topK int32 [2,400] k=70': topKTies,
+  'gradient of topK float32 [4,400] k=4 ties': topKTies,
+};

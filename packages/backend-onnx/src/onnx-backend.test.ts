@@ -64,14 +64,6 @@ describe('options', () => {
     expect(create.mock.lastCall?.at(-1)).toMatchObject({ intraOpNumThreads: 1, executionProviders: ['cpu'] });
   });
 
-  it('cuda without its library says which it is and where to get it', async () => {
-    const error = (await failure(onnxBackend({ device: 'cuda' }))) as BackendError;
-    expect(isFkmError(error) && error.kind).toBe('backend');
-    expect(error.message).toMatch(
-      /needs libonnxruntime_providers_cuda\.so and libonnxruntime_providers_shared\.so of onnxruntime 1\.30\.0 .*onnxruntime-gpu/s,
-    );
-  });
-
   it('webgpu without a GPU is an error, and nothing else takes over', async () => {
     const create = vi.fn().mockRejectedValue(new Error('Failed to get a WebGPU adapter'));
     const ort = { ...runtime, InferenceSession: { create } };
