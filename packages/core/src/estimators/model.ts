@@ -95,19 +95,24 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     return answeringMean(state, first, this.options.heads ?? 1);
   }
 
-  /** `begin`, the rows scaled, and prototypes for classes that are new with them. */
+  /** `begin`, and prototypes for classes that are new with the rows, which are scaled when somebody asks for them. */
   protected async ready(
     before: ModelState | null,
     raw: Raw,
     call: string,
     signal?: AbortSignal,
-  ): Promise<{ context: Context; state: ModelState; batch: Batch }> {
+  ): Promise<{ context: Context; state: ModelState; batch: () => Promise<Batch> }> {
     const context = this.context(signal);
     const learned = await this.begin(before && trainable(before), raw, call, signal);
     const begun = withTargetRange(context, learned, raw.batch, call);
-    const batch = await scaleBatch(context, begun, raw.batch);
+    let scaled: Promise<Batch> | undefined;
+    const batch = (): Promise<Batch> => {
+      scaled ??= scaleBatch(context, begun, raw.batch);
+      return scaled;
+    };
+    if (!begun.arrays.owners) return { context, state: begun, batch };
     const from = before && begun.joint ? before.outputs : 0;
-    return { context, state: await coverClasses(context, begun, batch, undefined, from), batch };
+    return { context, state: await coverClasses(context, begun, await batch(), undefined, from), batch };
   }
 
   /**
@@ -124,11 +129,11 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const raw = this.checkBatch(X, y, options, 'fitBatch');
       const { context, state, batch } = await this.ready(this.state, raw, 'fitBatch');
       if (options.gradientStep) {
-        const moved = await gradientStep(context, state, batch);
+        const moved = await gradientStep(context, state, await batch());
         await this.keep(moved.state, 'fitBatch');
         return moved.loss;
       }
-      const moved = await phase1Step(context, state, batch);
+      const moved = await phase1Step(context, state, await batch());
       await this.keep(moved.state, 'fitBatch');
       return moved.shift;
     });
@@ -209,7 +214,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const { state, history } = await finetuneEpochs(
         context,
         start,
-        stepsOver(withMeanWeight(batch), run.batchSize),
+        stepsOver(withMeanWeight(await batch()), run.batchSize),
         evaluation && (await scaleBatch(context, start, evaluation)),
         run,
       );
@@ -245,7 +250,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     return findLearningRate(
       context,
       state,
-      withMeanWeight(batch),
+      withMeanWeight(await batch()),
       this.options.batchSize ?? finetuneRows,
       options,
     );

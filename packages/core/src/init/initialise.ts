@@ -12,7 +12,7 @@ import type { Label, ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
 import { fittingScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
 import { unitOf } from '../scaling/sparse-scaler.js';
-import { type Context, scaleBatch } from '../training/context.js';
+import { type Context, scaleBatch, scaleFeatures } from '../training/context.js';
 import { inTurns } from '../training/progress.js';
 import { coverClasses } from './cover.js';
 import { jointStart, sampleBatch } from './joint.js';
@@ -185,8 +185,11 @@ export async function initialise(
       signal,
     );
     if (metric) {
-      arrays['scaler.metric'] = ndarray(metric.map(Math.sqrt), [metric.length]);
-      batch = await scaleBatch(context, shell(), raw);
+      // The last stage of the scaler, by itself: what is before it has been applied.
+      const stage = { 'scaler.metric': ndarray(metric.map(Math.sqrt), [metric.length]) };
+      const scaled = { scaling: 'none', rawColumns: metric.length, arrays: stage } as const;
+      batch = { ...batch, ...(await scaleFeatures(context, scaled, batch.x, batch.mask)) };
+      Object.assign(arrays, stage);
     }
   }
   const { columns } = batch.x;

@@ -3,7 +3,7 @@
 import type { Rows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { clamp } from '../graph/functions.js';
-import { add, broadcast, concat, div, gather, iota, lt, mul, select, sub } from '../graph/ops.js';
+import { add, concat, div, gather, iota, lt, mul, select, sub } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
 import { normalQuantile } from './normal.js';
 
@@ -141,9 +141,8 @@ export function scaledColumns(scaling: Scaling, columns: number, arrays: ScalerA
 function rankToNormal(x: Tensor, knots: Tensor, scores: Tensor): Tensor {
   const columns = x.dim(-1);
   const size = knots.dim(0) / columns;
-  const start = mul(iota(x, columns), size);
-  // Each step halves the range; x lies at or above knots[index], or below them all at index 0.
-  let index = broadcast(start, x.shape, x);
+  // Each step halves the range; x lies at or above knots[index], or below them all at index 0. The first looks at one knot a column.
+  let index = mul(iota(x, columns), size);
   for (let step = size / 2; step >= 1; step /= 2) {
     const next = add(index, step);
     index = select(lt(x, gather(knots, next)), index, next);

@@ -80,12 +80,13 @@ export async function fitSource<R extends { readonly batch: Batch }>(
       const places = new Places();
       for await (const { rows, begin } of rowsOf.pass(() => state)) {
         const grown = await learner.ready(state, rows, run.signal);
-        const step = await phase1Step(context, grown.state, grown.batch);
+        const batch = await grown.batch();
+        const step = await phase1Step(context, grown.state, batch);
         ({ state } = step);
-        masked ||= grown.batch.mask !== undefined;
+        masked ||= batch.mask !== undefined;
         shift = Math.max(shift, step.shift);
         addWeights(weights, step);
-        places.collect(context, state, grown.batch, step, begin);
+        places.collect(context, state, batch, step, begin);
       }
       if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
       converged = shift <= run.tol;

@@ -109,7 +109,8 @@ export async function fitStream<R extends { readonly batch: Batch }>(
       await breathe(signal);
       const known = learner.state();
       const checked = learner.check(rows, known, `${call}, batch ${number}`);
-      const { context, state, batch } = await learner.ready(known, checked, signal);
+      const { context, state, batch: scaled } = await learner.ready(known, checked, signal);
+      const batch = await scaled();
       const step = gradients
         ? await gradientStep(context, state, batch)
         : await phase1Step(context, state, batch);

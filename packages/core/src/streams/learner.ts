@@ -19,12 +19,12 @@ export interface Learner<R extends { readonly batch: Batch }> {
   readonly options: Resolved;
   /** Checked rows; classes that are new to the state may come unless it is said to be closed. Errors: ShapeError, DataError. */
   check(rows: SourceBatch, state: ModelState | null, place: string, closed?: boolean): R;
-  /** A state with room for the rows, begun from them where it is null or lacks targets, and the rows in its space. */
+  /** A state with room for the rows, begun from them where it is null or lacks targets, and what gives the rows in its space. */
   ready(
     state: ModelState | null,
     rows: R,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly context: Context; readonly state: ModelState; readonly batch: Batch }>;
+  ): Promise<{ readonly context: Context; readonly state: ModelState; readonly batch: () => Promise<Batch> }>;
   /** The state knows all that rows are judged by: nothing of it waits for the first ones. */
   complete(state: ModelState): boolean;
 }
