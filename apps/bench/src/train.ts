@@ -4,6 +4,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import type { Backend } from '@fkm/core';
 import { type BackendName, openBackend } from './backends.ts';
 import { type Lateness, LateTimer } from './event-loop.ts';
@@ -22,8 +23,15 @@ interface Contest {
   readonly counts: 'fit and predict' | 'predict alone';
   /** Rows to learn from: a number, or a share; all others are asked for. */
   readonly learned: number;
-  /** A short training: passes of fit, epochs of finetune, chosen on validation rows. */
-  readonly short: { readonly maxIters: number; readonly epochs: number };
+  /** A training for the shortest time, chosen on validation rows. */
+  readonly short: Run;
+}
+
+/** How a model is made and trained; nothing for what users get without asking. */
+interface Run {
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly fit?: { readonly maxIters?: number };
+  readonly finetune?: { readonly epochs?: number; readonly lr?: number };
 }
 
 const contests: Readonly<Record<string, Contest>> = {
@@ -31,13 +39,21 @@ const contests: Readonly<Record<string, Contest>> = {
     rival: 'HistGradientBoostingRegressor',
     counts: 'fit and predict',
     learned: 0.8,
-    short: { maxIters: 1, epochs: 4 },
+    short: {
+      options: { prototypeModel: 'linear', nPrototypes: 50, heads: 1, metric: 'slopes', batchSize: 2048 },
+      fit: { maxIters: 1 },
+      finetune: { epochs: 3, lr: 0.05 },
+    },
   },
   covertype_93k: {
     rival: 'KNeighborsClassifier',
     counts: 'predict alone',
     learned: 50_000,
-    short: { maxIters: 1, epochs: 12 },
+    short: {
+      options: { heads: 1, metric: 'slopes', batchSize: 512 },
+      fit: { maxIters: 1 },
+      finetune: { epochs: 5, lr: 0.05 },
+    },
   },
 };
 
@@ -92,11 +108,10 @@ async function train(
   name: string,
   backend: Backend,
   { train: rows, test }: Parts,
-  { maxIters, epochs }: { readonly maxIters?: number; readonly epochs?: number },
-  options: TrainOptions['options'],
+  { options, fit = {}, finetune = {} }: Run,
 ): Promise<{ round: Round; score: number }> {
   const task = taskOf(describeSet(name).task);
-  const model = task.create({ backend, seed: 0, options });
+  const model = task.create({ backend, seed: 0, ...(options ? { options } : {}) });
   const taken: Partial<Record<Job, Round[Job]>> = {};
   const timed = async <T>(job: Job, work: () => Promise<T>): Promise<T> => {
     const timer = new LateTimer();
@@ -105,8 +120,8 @@ async function train(
     taken[job] = { milliseconds: performance.now() - start, late: timer.stop() };
     return result;
   };
-  await timed('fit', () => model.fit(rows, maxIters ? { maxIters } : {}));
-  await timed('finetune', () => model.finetune(rows, epochs ? { epochs } : {}));
+  await timed('fit', () => model.fit(rows, fit));
+  await timed('finetune', () => model.finetune(rows, finetune));
   const answers = await timed('predict', () => model.predict(test));
   return { round: taken as Round, score: task.score(test.y, answers) };
 }
@@ -137,10 +152,11 @@ export async function benchTrain(
       const { rival, counts, short } = contests[name] as Contest;
       const parts = await loadContest(name, options.data);
       await hand(pythons, folder, parts);
-      const lengths = { 'no option': {}, [`maxIters ${short.maxIters}, epochs ${short.epochs}`]: short };
-      const ours = Object.entries(lengths).map(
-        ([length, run]) => new Ours(length, () => train(name, backend, parts, run, options.options)),
-      );
+      const lengths: Readonly<Record<string, Run>> = { 'no option': {}, short };
+      const ours = Object.entries(lengths).map(([length, run]) => {
+        const all = { ...run, options: { ...run.options, ...options.options } };
+        return new Ours(length, () => train(name, backend, parts, all));
+      });
       const answers = join(folder, 'answers');
       const theirs = pythons.map((python) => ({
         name: `${rival}, ${counts}, ${python.name}`,
@@ -190,6 +206,8 @@ export async function benchTrain(
     await backend.dispose();
   }
   console.log(`whole trainings, raw rows in, ${rounds} rounds; ratio: above 1 ours is faster`);
+  for (const [name, { short }] of Object.entries(contests))
+    console.log(`short, ${name}: ${inspect(short, { breakLength: Number.POSITIVE_INFINITY })}`);
   if (pythons.length === 0) {
     console.log('scikit-learn is not installed (python3-sklearn, or pip): only our side was measured.');
   }

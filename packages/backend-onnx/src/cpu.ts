@@ -17,6 +17,8 @@ export const cpu: Driver = {
     executionMode: 'sequential',
     // Errors only: the runtime warns about every initialiser that it folds away.
     logSeverityLevel: 3,
+    // Its threads spin after a call as well, on cores that V8's collector wants then: steps of finetune took half as long again.
+    extra: { session: { force_spinning_stop: '1' } },
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   }),
   unsupported: withDtypes(dtypes),
