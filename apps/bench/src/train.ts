@@ -40,7 +40,14 @@ const contests: Readonly<Record<string, Contest>> = {
     counts: 'fit and predict',
     learned: 0.8,
     short: {
-      options: { prototypeModel: 'linear', nPrototypes: 50, heads: 1, metric: 'slopes', batchSize: 2048 },
+      options: {
+        prototypeModel: 'linear',
+        nPrototypes: 80,
+        heads: 1,
+        scaling: 'standard',
+        metric: 'slopes',
+        batchSize: 2048,
+      },
       fit: { maxIters: 1 },
       finetune: { epochs: 3, lr: 0.05 },
     },

@@ -15,23 +15,21 @@ export function addMoments(
   y: ArrayLike<number>,
   w: number,
 ): void {
-  const outputs = y.length;
+  // Once a row of every batch: calls in here, and closures, would cost more than the products.
   let place = at;
-  const addLine = (factor: number, size: number): void => {
+  moments[place] = (moments[place] as number) + w;
+  place++;
+  for (let i = 0; i < x.length; i++) {
+    const factor = w * (x[i] as number);
     moments[place] = (moments[place] as number) + factor;
     place++;
-    for (let j = 0; j < size; j++)
-      moments[place + j] = (moments[place + j] as number) + factor * (x[j] as number);
-    place += size;
-  };
-  addLine(w, 0);
-  for (let i = 0; i < x.length; i++) addLine(w * (x[i] as number), i + 1);
+    for (let j = 0; j <= i; j++, place++)
+      moments[place] = (moments[place] as number) + factor * (x[j] as number);
+  }
   for (let i = -1; i < x.length; i++) {
     const factor = i < 0 ? w : w * (x[i] as number);
-    for (let t = 0; t < outputs; t++) {
+    for (let t = 0; t < y.length; t++, place++)
       moments[place] = (moments[place] as number) + factor * (y[t] as number);
-      place++;
-    }
   }
 }
 
@@ -71,10 +69,9 @@ export function ridgeSlopes(moments: Float64Array, columns: number, slopes: Floa
   const factor = cholesky(covariance, columns);
   for (let t = 0; t < outputs; t++) {
     const mean = (moments[products + t] as number) / total;
-    const along = Float64Array.from(
-      { length: columns },
-      (_, i) => (moments[products + (i + 1) * outputs + t] as number) - mean * sumOf(i),
-    );
+    const along = new Float64Array(columns);
+    for (let i = 0; i < columns; i++)
+      along[i] = (moments[products + (i + 1) * outputs + t] as number) - mean * sumOf(i);
     slopes.set(solve(factor, along), t * columns);
   }
 }

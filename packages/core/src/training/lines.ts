@@ -63,6 +63,7 @@ export function learnLines(
   decay(moments, batch.x.rows, halfLife);
   const p = (state.arrays.prototypes as NdArray).data;
   const row = new Float64Array(columns);
+  const y = new Float64Array(outputs);
   const shown = new Float64Array(columns);
   const mask = batch.mask?.data;
   const targets = (batch.y as Rows).data;
@@ -71,7 +72,7 @@ export function learnLines(
     if (w === 0) continue;
     row.fill(0);
     addRow(batch.x, i, 1, row, 0);
-    const y = targets.subarray(i * outputs, (i + 1) * outputs);
+    for (let t = 0; t < outputs; t++) y[t] = targets[i * outputs + t] as number;
     const masked = batch.mask?.rows === 1 ? 0 : i * columns;
     for (let head = 0; head < heads; head++) {
       const k = (head * count) / heads + (index[i * heads + head] as number);
