@@ -27,15 +27,18 @@ export async function parquet(
     return duckParquet(files as string | readonly string[], options);
   const call = 'parquet';
   checkOptions(options, call);
-  const { asyncBufferFromUrl, cachedAsyncBuffer, parquetMetadataAsync, parquetRead, parquetSchema } =
-    await runtime(() => import('hyparquet'), 'hyparquet', call);
+  const { asyncBufferFromUrl, parquetMetadataAsync, parquetRead, parquetSchema } = await runtime(
+    () => import('hyparquet'),
+    'hyparquet',
+    call,
+  );
   let file: AsyncBuffer;
   let metadata: FileMetaData;
   try {
     file =
       files instanceof Blob
         ? { byteLength: files.size, slice: (begin, end) => files.slice(begin, end).arrayBuffer() }
-        : cachedAsyncBuffer(await asyncBufferFromUrl({ url: String(files) }));
+        : await asyncBufferFromUrl({ url: String(files) });
     metadata = await parquetMetadataAsync(file);
   } catch (error) {
     throw formatError(`${call}: this cannot be read as Parquet: ${messageOf(error)}.`);

@@ -12,7 +12,8 @@ export interface PostgresOptions extends SourceOptions {
   readonly countRows?: boolean | undefined;
   /**
    * How often an iteration over a table connects anew where its connection is cut, and goes on behind the last row that it
-   * has. A query is not retried, for nothing says that it gives its rows in the same order. Default 3.
+   * has; it waits for 50 ms first, and for four times as long each time. A query or a view is not retried, for nothing says
+   * that it gives its rows in the same order. Default 3.
    */
   readonly retries?: number | undefined;
 }
@@ -30,8 +31,15 @@ export interface PostgresConnection {
 /** 'table', 'schema.table', or a query. */
 interface Relation {
   readonly from: string;
-  readonly table: boolean;
+  readonly kind: Kind;
 }
+
+/** Tables lie in pages, whose order is that of every iteration; a view, and a table of another server, is as good as a query. */
+type Kind = 'table' | 'partitioned table' | 'view' | 'query';
+
+/** By pg_class.relkind. */
+const kinds: Readonly<Record<string, Kind>> = { r: 'table', m: 'table', p: 'partitioned table' };
+const isRepeatable = ({ kind }: Relation): boolean => kind === 'table' || kind === 'partitioned table';
 
 interface Server {
   readonly connect: () => Promise<Client>;
@@ -42,7 +50,8 @@ interface Server {
 }
 
 const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-const isQuery = /^\s*(select|with|values|table)\s/i;
+/** A word that begins queries, behind comments and brackets. */
+const isQuery = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:select|with|values|table)[\s(]/i;
 
 /**
  * Rows of a table of PostgreSQL, or of a query. One snapshot serves all iterations and shards until `close()`; its connection
@@ -94,13 +103,7 @@ export async function postgres(
     const { rows } = await keeper.query('SELECT pg_export_snapshot() AS snapshot');
     (keeper as unknown as { unref(): void }).unref();
     const server: Server = { connect, copy, retries, keeper, snapshot: String(rows[0]?.snapshot) };
-    const table = isQuery.test(tableOrQuery) === false;
-    const relation: Relation = {
-      table,
-      from: table
-        ? tableOrQuery.split('.').map(identifier).join('.')
-        : `(${tableOrQuery.trim().replace(/;$/, '')}) AS rows_of_query`,
-    };
+    const relation = await relationOf(keeper, tableOrQuery);
     const fields = await fieldsOf(keeper, relation);
     const count = countRows ? await keeper.query(`SELECT count(*) AS rows FROM ${relation.from}`) : undefined;
     return await sourceOf(tableOf(server, relation, fields, count && Number(count.rows[0]?.rows)), options);
@@ -113,11 +116,26 @@ export async function postgres(
 
 const codeOf = (error: unknown): string | undefined => (error as { readonly code?: string } | null)?.code;
 
-/** Rows in the order of their pages, in one process of the server. */
+async function relationOf(client: Client, tableOrQuery: string): Promise<Relation> {
+  // The last line may end in a comment.
+  if (isQuery.test(tableOrQuery))
+    return { kind: 'query', from: `(${tableOrQuery.trim().replace(/;$/, '')}\n) AS rows_of_query` };
+  const from = tableOrQuery.split('.').map(identifier).join('.');
+  const { rows } = await client.query('SELECT relkind FROM pg_class WHERE oid = $1::regclass', [from]);
+  return { kind: kinds[String(rows[0]?.relkind)] ?? 'view', from };
+}
+
+/** Scans begin at the first page, in one process of the server. */
 async function begin(client: Client): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await client.query('SET LOCAL synchronize_seqscans = off');
   await client.query('SET LOCAL max_parallel_workers_per_gather = 0');
+}
+
+/** A table in the order of its pages: an index, which VACUUM makes attractive, has another. */
+async function byPages(client: Client): Promise<void> {
+  for (const way of ['indexscan', 'indexonlyscan', 'bitmapscan'])
+    await client.query(`SET LOCAL enable_${way} = off`);
 }
 
 const numbers = ['float4', 'float8', 'numeric'];
@@ -170,7 +188,7 @@ function tableOf(
     async read(wanted, { skip, signal }: ReadControl): Promise<Read> {
       const list = wanted.map(cast).join(', ');
       const query = `COPY (SELECT ${list} FROM ${relation.from}${where}) TO STDOUT (FORMAT binary)`;
-      return { skipped: skip, chunks: retried(server, relation.table, query, wanted, skip, signal) };
+      return { skipped: skip, chunks: retried(server, relation, query, wanted, skip, signal) };
     },
     async distinct(columns) {
       const found: string[][] = [];
@@ -183,7 +201,7 @@ function tableOf(
       }
       return found;
     },
-    ...(relation.table && where === ''
+    ...(relation.kind !== 'query' && where === ''
       ? { shards: (count: number) => shardsOf(server, relation, fields, count) }
       : {}),
     close: () => server.keeper.end().catch(() => undefined),
@@ -197,17 +215,17 @@ async function shardsOf(
   fields: readonly Field[],
   count: number,
 ): Promise<readonly Table[]> {
-  const { rows } = await server.keeper.query(
-    `SELECT relkind, pg_relation_size(oid) / current_setting('block_size')::int AS pages FROM pg_class WHERE oid = $1::regclass`,
-    [relation.from],
-  );
-  const { relkind, pages } = rows[0] as { relkind: string; pages: string };
-  if (relkind !== 'r' && relkind !== 'm') {
+  if (relation.kind !== 'table') {
     throw optionError(
       `postgres: ${relation.from} has no pages of its own to divide by; make a source of each part.`,
     );
   }
-  const at = (i: number): string => `'(${Math.round((i * Number(pages)) / count)},0)'::tid`;
+  const pages = await server.keeper
+    .query(`SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int AS pages`, [
+      relation.from,
+    ])
+    .then(({ rows }) => Number(rows[0]?.pages), lostSnapshot);
+  const at = (i: number): string => `'(${Math.round((i * pages) / count)},0)'::tid`;
   return Array.from({ length: count }, (_, i) => {
     const bounds = [
       ...(i > 0 ? [`ctid >= ${at(i)}`] : []),
@@ -218,9 +236,18 @@ async function shardsOf(
   });
 }
 
+/** Errors: BackendError, for nobody holds the rows of the beginning any more. */
+function lostSnapshot(error: unknown): never {
+  throw backendError(
+    `postgres: the connection that holds the snapshot is gone (${messageOf(error)}); open the source anew.`,
+    { snapshot: 'lost' },
+  );
+}
+
 /** Connections that were cut, or a server that went away or comes back (SQLSTATE classes 08 and 57P). */
 const isCut = (error: unknown): boolean => {
-  const code = codeOf(error);
+  // Of one that could not even be made, the details have it.
+  const code = codeOf(error) ?? codeOf((error as { readonly details?: unknown } | null)?.details);
   if (code !== undefined && /^(08|57P)/.test(code)) return true;
   return (
     error instanceof Cut ||
@@ -232,19 +259,33 @@ const isCut = (error: unknown): boolean => {
 /** The bytes ended before the rows did. */
 class Cut extends Error {}
 
+/** Milliseconds before the first retry; four times as many before each that follows. */
+const firstPause = 50;
+
+const pause = (milliseconds: number, signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    const stop = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+
 /** Chunks behind the first `skip` rows; each row once, however often the connection is cut. */
 async function* retried(
   server: Server,
-  repeatable: boolean,
+  relation: Relation,
   query: string,
   wanted: readonly Wanted[],
   skip: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Chunk> {
   let given = skip;
-  for (let left = repeatable ? server.retries : 0; ; left--) {
+  const retries = isRepeatable(relation) ? server.retries : 0;
+  for (let tried = 0; ; tried++) {
     try {
-      for await (const chunk of copied(server, query, wanted, given, signal)) {
+      for await (const chunk of copied(server, relation, query, wanted, given, signal)) {
         given += chunk.rows;
         yield chunk;
       }
@@ -258,10 +299,14 @@ async function* retried(
           row: given,
         });
       }
-      if (left > 0) continue;
-      const remedy = repeatable
-        ? `${server.retries} retries did not help`
-        : 'a query is not retried: name a table, or resume from a checkpoint';
+      if (tried < retries) {
+        await pause(firstPause * 4 ** tried, signal);
+        signal?.throwIfAborted();
+        continue;
+      }
+      const remedy = isRepeatable(relation)
+        ? `${retries} retries did not help`
+        : `a ${relation.kind} is not retried: name a table, or resume from a checkpoint`;
       throw backendError(
         `postgres: the connection was cut behind row ${given} (${messageOf(error)}); ${remedy}.`,
         {
@@ -275,6 +320,7 @@ async function* retried(
 
 async function* copied(
   server: Server,
+  relation: Relation,
   query: string,
   wanted: readonly Wanted[],
   drop: number,
@@ -288,7 +334,10 @@ async function* copied(
   signal?.addEventListener('abort', cut);
   try {
     await begin(client);
-    await client.query(`SET TRANSACTION SNAPSHOT '${server.snapshot}'`);
+    await client
+      .query(`SET TRANSACTION SNAPSHOT '${server.snapshot}'`)
+      .catch((error) => (isCut(error) ? Promise.reject(error) : lostSnapshot(error)));
+    if (isRepeatable(relation)) await byPages(client);
     const reader = new CopyReader(wanted, drop);
     for await (const bytes of server.copy(client, query)) yield* reader.push(bytes);
     if (!reader.ended) throw new Cut('the rows end without their trailer');
