@@ -83,7 +83,7 @@ const f32 = (...shape: number[]): { shape: Shape; dtype: 'float32' } => ({ shape
 const draw = (seed: string, shape: Shape, values = uniform(-1, 1)): NdArray =>
   ndarray(values(sizeOf(shape), seeded(seed)), shape);
 
-/** Either tenths, or about half way between them: |x − p| of the two stays away from its kink, and no distances tie. */
+/** Either tenths, or about half way between them: |x − p| of the two stays away from its kink, and distances to different numbers do not tie. */
 const tenths =
   (between: boolean): Domain =>
   (size, random) => {
@@ -129,46 +129,66 @@ const unknowns: readonly CompositeCase[] = [5, 0, 1].flatMap((rows) => [
   },
 ]);
 
-/** The searches over prototypes, by every distance, plain and with mask and weights. */
+/** What a search has beside rows and prototypes, and whether prototypes come again and again. */
+interface Variant {
+  readonly title: string;
+  readonly rows: number;
+  readonly masked?: boolean;
+  readonly weighted?: boolean;
+  readonly repeated?: boolean;
+}
+
+const variants: readonly Variant[] = [
+  { title: '' },
+  { title: ' masked', masked: true },
+  { title: ' weighted', weighted: true },
+  { title: ' masked weighted', masked: true, weighted: true },
+].flatMap(({ title, ...operands }) => [
+  ...[5, 0, 1].map((rows) => ({ title, rows, ...operands })),
+  { title: `${title} repeated`, rows: 5, ...operands, repeated: true },
+]);
+
+/** Prototypes of which each comes again after 23 others: the most similar ones are three equals and the first of the next. */
+const repeating = (prototypes: NdArray, columns: number): NdArray =>
+  ndarray(
+    Array.from(prototypes.data, (_, i) => prototypes.data[i % (23 * columns)] as number),
+    prototypes.shape,
+  );
+
+/** The searches over prototypes, by every distance, with and without mask and weights; the first of equals wins. */
 const searches: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as const).flatMap((distance) =>
-  [false, true].flatMap((masked) =>
-    [5, 0, 1].flatMap((rows): CompositeCase[] => {
-      const [d, k] = [3, 70];
-      const specs = {
-        x: f32(BATCH, d),
-        prototypes: f32(k, d),
-        ...(masked ? { mask: f32(BATCH, d), weights: f32(1, d) } : {}),
-      };
-      const inputs = [
-        draw('search x', [rows, d], tenths(false)),
-        draw('search prototypes', [k, d], tenths(true)),
-        ...(masked
-          ? [draw('search mask', [rows, d], uniform(0.2, 1)), draw('search weights', [1, d], uniform(0.2, 1))]
-          : []),
-      ];
-      const key = (name: string): string => `${name} ${distance}${masked ? ' masked' : ''} B=${rows}`;
-      type Ports = { x: Tensor; prototypes: Tensor; mask?: Tensor; weights?: Tensor };
-      const search = (
-        name: string,
-        build: (t: Ports) => Record<string, Tensor>,
-        wrt?: readonly string[],
-      ) => ({
-        key: key(name),
-        graph: trace(name, specs, (t) => build(t as Ports)),
-        inputs,
-        ...(wrt ? { wrt } : {}),
-        scale: 16,
-      });
-      return [
-        search('pairwiseSimilarity', (t) => ({ out: pairwiseSimilarity({ distance, ...t }) }), [
-          'x',
-          'prototypes',
-        ]),
-        search('nearest', (t) => ({ ...nearest({ distance, ...t }) })),
-        search('topKSimilar', (t) => ({ ...topKSimilar({ distance, ...t }, 4) }), ['prototypes']),
-      ];
-    }),
-  ),
+  variants.flatMap(({ title, rows, masked, weighted, repeated }): CompositeCase[] => {
+    const [d, k] = [3, 70];
+    const specs = {
+      x: f32(BATCH, d),
+      prototypes: f32(k, d),
+      ...(masked ? { mask: f32(BATCH, d) } : {}),
+      ...(weighted ? { weights: f32(1, d) } : {}),
+    };
+    const prototypes = draw('search prototypes', [k, d], tenths(true));
+    const inputs = [
+      draw('search x', [rows, d], tenths(false)),
+      repeated ? repeating(prototypes, d) : prototypes,
+      ...(masked ? [draw('search mask', [rows, d], uniform(0.2, 1))] : []),
+      ...(weighted ? [draw('search weights', [1, d], uniform(0.2, 1))] : []),
+    ];
+    type Ports = { x: Tensor; prototypes: Tensor; mask?: Tensor; weights?: Tensor };
+    const search = (name: string, build: (t: Ports) => Record<string, Tensor>, wrt?: readonly string[]) => ({
+      key: `${name} ${distance}${title} B=${rows}`,
+      graph: trace(name, specs, (t) => build(t as Ports)),
+      inputs,
+      ...(wrt ? { wrt } : {}),
+      scale: 16,
+    });
+    return [
+      search('pairwiseSimilarity', (t) => ({ out: pairwiseSimilarity({ distance, ...t }) }), [
+        'x',
+        'prototypes',
+      ]),
+      search('nearest', (t) => ({ ...nearest({ distance, ...t }) })),
+      search('topKSimilar', (t) => ({ ...topKSimilar({ distance, ...t }, 4) }), ['prototypes']),
+    ];
+  }),
 );
 
 /** Rows added up by the prototype they chose, some of which nobody chose, and their weights. */
