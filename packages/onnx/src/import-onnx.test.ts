@@ -297,6 +297,27 @@ describe('a file', () => {
     );
   });
 
+  it('whose labels share one that owns all prototypes is refused before it is exported to be compared', async () => {
+    const count = 2100;
+    const model = new FastMultiLabelKMeansClassifier({
+      backend,
+      softType: 'hard',
+      initMode: {
+        prototypes: Array.from({ length: count }, (_, k) => [k]),
+        owners: new Array<string>(count).fill('0'),
+      },
+    });
+    await model.fitBatch([[1]], [['0']]);
+    const proto = readOnnx(exportOnnx(model));
+    for (const entry of proto.metadataProps) {
+      if (entry.key === 'fkm.classes')
+        entry.value = JSON.stringify(Array.from({ length: count }, (_, c) => `${c}`));
+      if (entry.key === 'fkm.state')
+        entry.value = JSON.stringify({ ...JSON.parse(entry.value), outputs: count });
+    }
+    expect(await refusal(toBinary(ModelProtoSchema, proto))).toContain('make a table of 4410000 cells');
+  });
+
   it('of another version of the package counts by its weights, whatever its graph', async () => {
     const again = await back(
       await changed((model) => {

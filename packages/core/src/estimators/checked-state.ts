@@ -3,6 +3,7 @@
 
 import type { DType, NdArray } from '../dtype.js';
 import type { HeadFamily } from '../heads/head.js';
+import { excessOf, readsMembers } from '../heads/members.js';
 import { momentSize } from '../method/moments.js';
 import { encodedWidth, isEncoding } from '../model/encoding.js';
 import type { Resolved } from '../model/options.js';
@@ -53,7 +54,8 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     if (encoded !== rawColumns) return `the encoding gives ${encoded} columns, the rows have ${rawColumns}`;
   }
   const carries = arrays.targets !== undefined;
-  const { routes, start, task } = family.head(options, carries);
+  const head = family.head(options, carries);
+  const { routes, start, task } = head;
   if (task === 'clusterer' && outputs > 0) return `clusters have no outputs, the file says ${outputs}`;
   const owned = start === 'owners';
   if (owned && classes.length !== outputs) return `${classes.length} classes are not ${outputs} outputs`;
@@ -133,6 +135,9 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (points?.some((j) => j < 0 || j >= rawColumns)) return 'scaler.columns points outside of the rows';
 
   if (arrays.owners?.data.some((owner) => owner < 0 || owner >= outputs)) return 'an owner is no class';
+  const excess =
+    arrays.owners && readsMembers(head, joint) ? excessOf(arrays.owners.data, outputs, heads) : null;
+  if (excess !== null) return excess;
 
   const { ages, spread, coordinateAges = null, moments = null, variances = null } = wide;
   if (ages?.length !== prototypes)

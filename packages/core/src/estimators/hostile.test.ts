@@ -304,6 +304,28 @@ describe('a file', () => {
     await refused(bytes, 'not written by fkm');
   });
 
+  it('whose labels share one that owns all prototypes, which is a table as large as both multiplied', async () => {
+    const { make, load: open } = estimators.multiLabel;
+    const count = 2100;
+    const model = make({
+      softType: 'hard',
+      initMode: {
+        prototypes: Array.from({ length: count }, (_, k) => [k]),
+        owners: new Array<string>(count).fill('0'),
+      },
+    });
+    await model.fitBatch([[1]], [['0']]);
+    const names = Array.from({ length: count }, (_, c) => `${c}`);
+    const bytes = changed(await model.save(), (parts) => {
+      inText('state', 'classes', JSON.stringify(names))(parts);
+      inText('state', 'outputs', `${count}`)(parts);
+    });
+    await expectError(() => open(bytes), {
+      kind: 'format',
+      says: ['load: 2100 prototypes of one label', '4410000 cells, 4194304 are the most'],
+    });
+  });
+
   it('of a newer minor version is read, unless it holds what is new', async () => {
     const bytes = changed(await bytesOf(), ({ metadata }) => {
       metadata.version = '1.7';

@@ -1,10 +1,55 @@
 // The prototypes of each label as a table, so that a graph can look at a label's own ones alone.
 
 import { type NdArray, ndarray } from '../dtype.js';
+import { OptionError } from '../errors.js';
+import type { Head } from './head.js';
+
+/** Whether anything looks at the prototypes of a label: answers and losses without targets, and starts that go label by label. */
+export const readsMembers = ({ candidates, code }: Head, joint: boolean): boolean =>
+  candidates === 'labels' && !(joint && code !== null);
+
+/**
+ * Cells that a table may have: every row gathers all of them, so that more is too slow to use. A label may have 64 times what it
+ * has on average; a few labels of a small model, any number.
+ */
+const mostCells = (prototypes: number, labels: number): number =>
+  Math.max(2 ** 22, 64 * (prototypes + labels));
+
+/** Prototypes that each label has in each head [H, C]. */
+function countsOf(owners: ArrayLike<number>, labels: number, heads: number): Int32Array {
+  const perHead = owners.length / heads;
+  const counts = new Int32Array(heads * labels);
+  for (let k = 0; k < owners.length; k++) {
+    const cell = Math.floor(k / perHead) * labels + (owners[k] as number);
+    counts[cell] = (counts[cell] as number) + 1;
+  }
+  return counts;
+}
+
+const largest = (counts: Int32Array): number => counts.reduce((a, b) => Math.max(a, b), 1);
+
+/** What is wrong with the table of such owners, which grows with the label that owns the most; null where nothing is. */
+export function excessOf(owners: ArrayLike<number>, labels: number, heads: number): string | null {
+  const limit = mostCells(owners.length, labels);
+  const most = heads * labels > limit ? 1 : largest(countsOf(owners, labels, heads));
+  const cells = heads * labels * most;
+  if (cells <= limit) return null;
+  return `${most} prototypes of one label, beside ${labels} labels in ${heads} heads, make a table of ${cells} cells, ${limit} are the most`;
+}
+
+/** M, the most prototypes that a label has in a head, at least 1. Errors: OptionError for a table too large to be used. */
+export function mostMembers(owners: ArrayLike<number>, labels: number, heads: number): number {
+  const excess = excessOf(owners, labels, heads);
+  if (excess === null) return largest(countsOf(owners, labels, heads));
+  throw new OptionError(
+    `owners: ${excess}; set kInit or nPrototypes lower, or give labels more even numbers of prototypes in initMode.`,
+    { option: 'kInit', labels, heads },
+  );
+}
 
 /**
  * `members` [H, C, M]: of each head the prototypes of each label, counted from the head's first one, filled up with K/H,
- * which is behind its last one; `positions` [K]: where in its row each prototype stands.
+ * which is behind its last one; `positions` [K]: where in its row each prototype stands. Errors: those of `mostMembers`.
  */
 export function membersOf(
   owners: ArrayLike<number>,
@@ -12,18 +57,17 @@ export function membersOf(
   heads: number,
 ): { members: NdArray; positions: NdArray } {
   const perHead = owners.length / heads;
+  const most = mostMembers(owners, outputs, heads);
   const positions = new Int32Array(owners.length);
-  const counts = new Int32Array(heads * outputs);
-  for (let k = 0; k < owners.length; k++) {
-    const cell = Math.floor(k / perHead) * outputs + (owners[k] as number);
-    positions[k] = counts[cell] as number;
-    counts[cell] = (counts[cell] as number) + 1;
-  }
-  const most = counts.reduce((a, b) => Math.max(a, b), 1);
+  const filled = new Int32Array(heads * outputs);
   const members = new Int32Array(heads * outputs * most).fill(perHead);
   for (let k = 0; k < owners.length; k++) {
     const head = Math.floor(k / perHead);
-    members[(head * outputs + (owners[k] as number)) * most + (positions[k] as number)] = k - head * perHead;
+    const cell = head * outputs + (owners[k] as number);
+    const position = filled[cell] as number;
+    positions[k] = position;
+    filled[cell] = position + 1;
+    members[cell * most + position] = k - head * perHead;
   }
   return {
     members: ndarray(members, [heads, outputs, most], 'int32'),

@@ -5,7 +5,7 @@ import { denseRows, type Features, isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import type { Head, HeadFamily } from '../heads/head.js';
-import { membersOf } from '../heads/members.js';
+import { membersOf, mostMembers, readsMembers } from '../heads/members.js';
 import type { Batch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
@@ -63,7 +63,7 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
     joint: state.joint,
     linear: options.prototypeModel === 'linear',
     repels: options.repulsionFactor > 0 && head.candidates !== 'all',
-    members: membersOfState(head, state)?.members.shape[2] ?? 0,
+    members: ofMembers(head, state, mostMembers) ?? 0,
     l2Reg: options.l2Reg,
     diversityReg: options.diversityReg,
     trainable: [
@@ -94,15 +94,20 @@ function paceOf({ options }: Context, { spread }: ModelState): NdArray {
 /** Rows that coincide with their prototypes still move them. */
 const leastPace = 1e-3;
 
-const membersOfState = (head: Head, { arrays, outputs }: ModelState): ReturnType<typeof membersOf> | null =>
-  head.candidates === 'labels' && arrays.owners
-    ? membersOf(arrays.owners.data, outputs, arrays.featureWeights?.shape[0] ?? 1)
+/** What `make` says of the owners and labels of a state, or null where nothing reads them by label. */
+const ofMembers = <R>(
+  head: Head,
+  { arrays, outputs, joint }: ModelState,
+  make: (owners: ArrayLike<number>, labels: number, heads: number) => R,
+): R | null =>
+  readsMembers(head, joint) && arrays.owners
+    ? make(arrays.owners.data, outputs, arrays.featureWeights?.shape[0] ?? 1)
     : null;
 
 /** The arrays of a state with what graphs read besides. */
 export const arraysOf = (context: Context, state: ModelState): Readonly<Record<string, NdArray>> => ({
   ...state.arrays,
-  ...membersOfState(headOf(context, state), state),
+  ...ofMembers(headOf(context, state), state, membersOf),
   ...(isPaced(context, headOf(context, state)) ? { pace: paceOf(context, state) } : {}),
 });
 
