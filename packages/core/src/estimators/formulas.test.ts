@@ -2,6 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import type { NdArray } from '../dtype.js';
+import { jsBackend } from '../reference/js-backend.js';
+import { FastKMeansClusterer } from './clusterer.js';
 import type { FastKMeansRegressor } from './regressor.js';
 import { given, rows, type Settings, small } from './testing.js';
 
@@ -100,6 +102,55 @@ describe('featureWeights', () => {
     );
     expect(list(model.grid.featureWeights)).not.toEqual([signal, noise]);
     expect(Math.max(...list(model.grid.featureWeights))).toBeLessThanOrEqual(1);
+  });
+
+  it('compare directions with cosine, however long the rows are', async () => {
+    // Two directions in the first two columns, and one that both share in the third.
+    const rows = Array.from({ length: 80 }, (_, i) => {
+      const length = 1 + (i % 5);
+      return [i % 2 ? 3 : 0.2, i % 2 ? 0.2 : 3, 1 + 0.01 * ((i * 7) % 11)].map((v) => length * v);
+    });
+    const weightsOf = async (X: number[][]): Promise<number[]> => {
+      const model = new FastKMeansClusterer({
+        backend: jsBackend(),
+        distance: 'cosine',
+        kInit: 2,
+        autoFeatureWeights: true,
+      });
+      await model.fit(X);
+      expect(new Set(model.labels).size).toBe(2);
+      return list(model.grid.featureWeights);
+    };
+    const [first, second, shared] = (await weightsOf(rows)) as [number, number, number];
+    expect(Math.min(first, second)).toBeGreaterThan(0.9);
+    expect(shared).toBeLessThan(0.1);
+    const unit = rows.map((x) => x.map((v) => v / Math.hypot(...x)));
+    (await weightsOf(unit)).forEach((weight, j) => {
+      expect(weight).toBeCloseTo([first, second, shared][j] as number, 2);
+    });
+  });
+
+  it('stay where no prototype lies among the rows yet: all features at 0 would make all rows alike', async () => {
+    const model = given({
+      autoFeatureWeights: true,
+      initMode: {
+        prototypes: [
+          [90, 90],
+          [91, 91],
+        ],
+        targets: [0, 1],
+      },
+    });
+    await model.fitBatch(
+      [
+        [0, 1],
+        [1, 0],
+        [2, 3],
+        [4, 1],
+      ],
+      [0, 1, 0, 1],
+    );
+    expect(list(model.grid.featureWeights)).toEqual([1, 1]);
   });
 });
 

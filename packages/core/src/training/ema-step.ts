@@ -93,10 +93,13 @@ export async function emaStep(
   if (options.autoFeatureWeights) {
     variances = await blendVariances(context, spec, state, batch, assignment);
     const weights = importance(variances);
-    next.featureWeights = ndarray(Array.from({ length: spec.heads }, () => [...weights]).flat(), [
-      spec.heads,
-      spec.columns,
-    ]);
+    // Prototypes that lie among no rows yet explain no feature, and without any all rows would be alike: what was said before stays.
+    if (weights.some((weight) => weight > 0)) {
+      next.featureWeights = ndarray(Array.from({ length: spec.heads }, () => [...weights]).flat(), [
+        spec.heads,
+        spec.columns,
+      ]);
+    }
   }
   let { moments } = state;
   if (spec.linear) {

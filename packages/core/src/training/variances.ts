@@ -2,9 +2,9 @@
 
 import { blockRowsOf } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { clamp, expandDims, square } from '../graph/functions.js';
+import { clamp, expandDims, norm, square } from '../graph/functions.js';
 import { BATCH, type Graph } from '../graph/ir.js';
-import { broadcast, constantLike, gather, lt, mul, select, sub, sum } from '../graph/ops.js';
+import { broadcast, constantLike, div, gather, lt, mul, select, sqrt, sub, sum } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
@@ -16,7 +16,10 @@ import { f32, type GridSpec, rowSpecs, specKey } from './spec.js';
 /** Share of the past in each blend. */
 const memory = 0.9;
 
-/** Σ w·m·(x − p)² to the own prototypes, Σ w·m·(x − c)² to the center, and Σ w·m, a feature. */
+/**
+ * Σ w·m·(x − p)² to the own prototypes, Σ w·m·(x − c)² and Σ w·m·(x − c) around a center, and Σ w·m, a feature. With 'cosine', which
+ * compares directions, x and p have unit length over what the mask shows.
+ */
 const varianceGraph = (spec: GridSpec): Graph =>
   trace(
     'variances',
@@ -32,10 +35,17 @@ const varianceGraph = (spec: GridSpec): Graph =>
       const x = mask ? select(lt(0, mask), t.x as Tensor, 0) : (t.x as Tensor);
       const w = expandDims(t.sampleWeight as Tensor, 1);
       const weights = mul(mask ?? broadcast(constantLike(w, 1), x.shape, x), w);
-      const own = gather(t.prototypes as Tensor, t.index as Tensor);
+      const compared = (rows: Tensor): Tensor =>
+        spec.distance === 'cosine' ? div(rows, norm(mask ? mul(rows, sqrt(mask)) : rows)) : rows;
+      const row = compared(x);
+      const around = sub(row, t.center as Tensor);
       return {
-        within: sum(mul(weights, square(sub(x, own))), 0),
-        total: sum(mul(weights, square(sub(x, t.center as Tensor))), 0),
+        within: sum(
+          mul(weights, square(sub(row, compared(gather(t.prototypes as Tensor, t.index as Tensor))))),
+          0,
+        ),
+        total: sum(mul(weights, square(around)), 0),
+        offset: sum(mul(weights, around), 0),
         weight: sum(weights, 0),
       };
     },
@@ -50,24 +60,14 @@ export async function blendVariances(
   { index, sums }: Assignment,
 ): Promise<Float64Array> {
   const { columns, heads, prototypes } = spec;
-  const center = new Float64Array(columns);
-  for (let j = 0; j < columns; j++) {
-    let [sum, weight] = [0, 0];
-    for (let k = 0; k < prototypes / heads; k++) {
-      sum += sums.sums[k * columns + j] as number;
-      weight += (
-        sums.coordinateWeights ? sums.coordinateWeights[k * columns + j] : sums.weights[k]
-      ) as number;
-    }
-    center[j] = weight > 0 ? sum / weight : 0;
-  }
+  const center = centerOf(spec, state.arrays.prototypes as NdArray, sums);
   const program = await programs.get(`variances ${specKey(spec)}`, () => varianceGraph(spec));
   const fixed = {
     prototypes: programs.upload(state.arrays.prototypes as NdArray),
     center: programs.upload(ndarray(center, [columns])),
   };
   const totals: Record<string, Float64Array> = Object.fromEntries(
-    ['within', 'total', 'weight'].map((name) => [name, new Float64Array(columns)]),
+    ['within', 'total', 'offset', 'weight'].map((name) => [name, new Float64Array(columns)]),
   );
   const size = blockRowsOf(batch.x, blockRows);
   try {
@@ -95,18 +95,39 @@ export async function blendVariances(
   } finally {
     disposeAll(fixed);
   }
-  const [within, total, weight] = [totals.within, totals.total, totals.weight] as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
   const past = state.variances;
+  const [within, total, offset, weight] = ['within', 'total', 'offset', 'weight'].map(
+    (name) => totals[name],
+  ) as [Float64Array, Float64Array, Float64Array, Float64Array];
   return Float64Array.from({ length: 2 * columns }, (_, i) => {
     const j = i % columns;
     const w = weight[j] as number;
-    const now = w > 0 ? ((i < columns ? within : total)[j] as number) / w : 0;
+    const off = offset[j] as number;
+    // The center need not be the mean: what it is off by comes off.
+    const sum = i < columns ? (within[j] as number) : (total[j] as number) - (off * off) / w;
+    const now = w > 0 ? sum / w : 0;
     return past ? memory * (past[i] as number) + (1 - memory) * now : now;
   });
+}
+
+/** Near the mean of the rows that were added up: of the directions of their prototypes with 'cosine', whose sums have lengths. */
+function centerOf(
+  { columns, heads, prototypes, distance }: GridSpec,
+  { data }: NdArray,
+  { sums, weights, coordinateWeights }: Assignment['sums'],
+): Float64Array {
+  const center = new Float64Array(columns);
+  for (let j = 0; j < columns; j++) {
+    let [sum, weight] = [0, 0];
+    for (let k = 0; k < prototypes / heads; k++) {
+      const i = k * columns + j;
+      const counted = (coordinateWeights ? coordinateWeights[i] : weights[k]) as number;
+      sum += distance === 'cosine' ? counted * (data[i] as number) : (sums[i] as number);
+      weight += counted;
+    }
+    center[j] = weight > 0 ? sum / weight : 0;
+  }
+  return center;
 }
 
 /** clamp(1 − within/total, 0, 1) */
