@@ -127,7 +127,7 @@ const elsewhere: { readonly [N in OptionName]?: string } = {
   dtype: 'estimators/dtype.test.ts',
   negativeSampling: 'training/sampling',
   thresholdMetric: 'fitting/thresholds',
-  algorithm: 'training/lloyd',
+  algorithm: 'fitting/lloyd',
 };
 /** Options that one estimator accepts without an effect, for the sake of the original's signature, and why. */
 const idle: Readonly<Record<Task, { readonly [N in OptionName]?: string }>> = {

@@ -28,7 +28,7 @@ export interface EstimatorOptions {
   readonly initMode?: 'joint' | 'kmeans++' | 'random' | InitialGrid;
   /** How the nearest prototypes share the answer. Default 'gaussian'. */
   readonly softType?: SoftType;
-  /** Divides the similarities of 'softmax_scaled' routing and target assignment. Default 1. */
+  /** Divides the similarities of 'softmax_scaled' routing and target assignment; labels of a multi-label classifier take the highest one, undivided. Default 1. */
   readonly temperature?: number;
   /** How many prototypes share the answer; −1 all. Default −1 with 'gaussian', else 5. */
   readonly topK?: number;
@@ -38,7 +38,7 @@ export interface EstimatorOptions {
    * so that stored values have a mean square of 1, and not at all with 'none'; they refuse the others, which would fill them.
    */
   readonly scaling?: Scaling;
-  /** Weights of the features [D] in [0, 1]; with 'gaussian' the start of what phase 2 trains. Needs scaling 'none' or 'standard'. */
+  /** Weights of the features [D] in [0, 1]; with 'gaussian' the start of what phase 2 trains, but of a clusterer. Needs scaling 'none' or 'standard'. */
   readonly featureWeights?: Vector;
   /** Learns featureWeights from variances in phase 1, and trains them in phase 2. Default false. */
   readonly autoFeatureWeights?: boolean;
@@ -90,7 +90,7 @@ export interface SupervisedOptions extends EstimatorOptions {
   readonly heads?: number;
   /** Prototypes in all. Default min(400, rows/4), unless the options below say how many a class or a stratum gets. */
   readonly nPrototypes?: number;
-  /** 'slopes' weighs features by how fast the target changes along them; 'auto' keeps that where held-out rows say so. Default 'auto' with 'joint', else 'none'; 'none' of a multi-label classifier. */
+  /** 'slopes' weighs features by how fast the target changes along them; 'auto' keeps that where held-out rows say so; fewer than 100 rows have none. Default 'auto' with 'joint', else 'none'; 'none' of a multi-label classifier. */
   readonly metric?: 'none' | 'slopes' | 'auto';
   /** Share of prototypes that each gradient step leaves out. Default 0.05 with 'gaussian' over all classes, else 0. */
   readonly prototypeDropout?: number;
