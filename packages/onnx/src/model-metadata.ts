@@ -1,7 +1,7 @@
 // What of a model is no initialiser, as metadata of the file: texts, and small tensors as base64. Written by `exportOnnx`,
 // read by `importOnnx`.
 
-import type { Checkpoint, Deployment } from '@fkm/core/deploy';
+import { boundedJson, type Checkpoint, type Deployment } from '@fkm/core/deploy';
 import { type ExportOptions, prefix } from './export-options.js';
 
 /** How a file was exported: what `exportOnnx` needs to write its graph again. */
@@ -34,9 +34,9 @@ export function metadataOf(
 export function readMetadata(
   texts: ReadonlyMap<string, string>,
 ): { readonly rest: Checkpoint; readonly written: Written } | string {
-  const state = parsed(texts.get(`${prefix}state`));
-  const [classes, written] = [parsed(texts.get(own.classes)), parsed(texts.get(own.written))];
-  const list = parsed(texts.get(own.tensors));
+  const state = boundedJson(texts.get(`${prefix}state`));
+  const [classes, written] = [boundedJson(texts.get(own.classes)), boundedJson(texts.get(own.written))];
+  const list = boundedJson(texts.get(own.tensors));
   if (!isObject(state) || !Array.isArray(classes)) return 'the state in its metadata is damaged';
   if (!isObject(written)) return 'the options of the export in its metadata are damaged';
   const tensors = Array.isArray(list) ? list.map(tensorOf) : [null];
@@ -58,14 +58,6 @@ export const isForInferenceOnly = (texts: ReadonlyMap<string, string>): boolean 
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
-}
 
 function tensorOf(entry: unknown): Checkpoint['tensors'][number] | null {
   const [name, dtype, shape, text] = Array.isArray(entry) ? (entry as unknown[]) : [];

@@ -3,6 +3,7 @@
 
 import { isFloat, type NdArray, ndarray } from '../dtype.js';
 import { codes } from '../estimators/checkpoint.js';
+import { boundedJson } from '../model/bounded-json.js';
 import { halvedNames, widened } from '../model/storage.js';
 import { parameterNames, readingNames, scalerNames } from '../training/graphs.js';
 
@@ -93,15 +94,10 @@ export function toCheckpoint(
   return bytes;
 }
 
-/** What the options say of prototypes and targets, which a file may have in other numbers. */
+/** What the options say of prototypes and targets, which a file may have in other numbers; `load` says what is wrong with them. */
 function dtypeOf({ options }: Checkpoint['metadata']): 'float32' | 'float16' | 'bfloat16' {
-  try {
-    const { dtype } = JSON.parse(options as string) as { dtype?: unknown };
-    if (dtype === 'float16' || dtype === 'bfloat16') return dtype;
-  } catch {
-    // `load` says what is wrong with them.
-  }
-  return 'float32';
+  const { dtype } = (boundedJson(options) ?? {}) as { readonly dtype?: unknown };
+  return dtype === 'float16' || dtype === 'bfloat16' ? dtype : 'float32';
 }
 
 function inStoredNumbers(

@@ -4,6 +4,7 @@
 import { allocate, bytesPerElement, type DType, type NdArray, sizeOf, type TypedArray } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import type { HeadFamily } from '../heads/head.js';
+import { marksOf, mostMarks } from '../model/bounded-json.js';
 import { encodingText } from '../model/encoding.js';
 import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
@@ -228,22 +229,8 @@ function metadataOf({ __metadata__: metadata }: Record<string, unknown>): Readon
   return texts as Readonly<Record<string, string>>;
 }
 
-/** Far beyond a header of ours: each one is an object or a key, of up to a hundred bytes a byte of text. */
-const mostMarks = 4096;
-/** The same of an encoding, with an object for each of as many columns as a wide table has. */
+/** Of an encoding, with an object for each of as many columns as a wide table has. */
 const mostMarksOfColumns = 2 ** 18;
-
-/** Brackets and colons outside of strings: how many objects, lists and keys JSON holds. */
-function marksOf(json: string, most: number): number {
-  let [marks, quoted] = [0, false];
-  for (let i = 0; i < json.length && marks <= most; i++) {
-    const c = json[i] as string;
-    if (c === '"') quoted = !quoted;
-    else if (quoted) i += Number(c === '\\');
-    else marks += Number('{}[]:'.includes(c));
-  }
-  return marks;
-}
 
 /** Errors: FormatError where the text is not the JSON of an object. */
 function parse(
