@@ -57,7 +57,7 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'backend-tfjs: own code': {
     source: `export { tfjsBackend } from '@fkm/backend-tfjs';`,
-    ceiling: 10_400,
+    ceiling: 10_550,
     external: ['@fkm/core', '@fkm/webgpu', ...runtimes],
   },
   'webgpu: every kernel': {

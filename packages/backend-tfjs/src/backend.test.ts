@@ -142,6 +142,7 @@ describe.each(devices)('memory of %s', (device) => {
 describe('options', () => {
   afterEach(() => {
     vi.doUnmock('@tensorflow/tfjs-backend-wasm');
+    vi.doUnmock('@tensorflow/tfjs-node-gpu');
     vi.resetModules();
   });
 
@@ -217,6 +218,33 @@ describe('options', () => {
     );
     const failing: TfjsCore = { ...tf, setBackend: async () => false };
     await expect(tfjsBackend({ device: 'wasm', tf: failing })).rejects.toThrow(BackendError);
+  });
+
+  it('webgl outside of a browser says that it needs one', async () => {
+    await expect(tfjsBackend({ device: 'webgl' })).rejects.toThrow(
+      "[fkm/backend-tfjs] @tensorflow/tfjs-core knows no backend 'webgl': it needs a browser; use 'wasm' or 'webgpu' elsewhere.",
+    );
+  });
+
+  it('name the packages that there are for node', async () => {
+    // The packages are not installed here: one that loads and registers nothing, and a backend without kernels.
+    const driverless: TfjsCore = { ...tf, findBackendFactory: () => null };
+    const drivers = '@tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node';
+    vi.doMock('@tensorflow/tfjs-node-gpu', () => ({ ...driverless }));
+    await expect(tfjsBackend({ device: 'node', tf: driverless })).rejects.toThrow(
+      `the tfjs that was handed in knows no backend 'tensorflow': import ${drivers} where it resolves`,
+    );
+    const bare: TfjsCore = {
+      ...tf,
+      findBackendFactory: () => ({}),
+      setBackend: async () => true,
+      getBackend: () => 'tensorflow',
+      findBackend: () => tf.findBackend('cpu'),
+      getKernel: () => undefined,
+    };
+    await expect(tfjsBackend({ device: 'node', tf: bare })).rejects.toThrow(
+      /tfjs 'node' has no kernel \w+; install @tensorflow\/tfjs-node-gpu@4\.22\.0 or @tensorflow\/tfjs-node@4\.22\.0\.$/,
+    );
   });
 
   it('start one device at a time, since tfjs drops a start that another one overtakes', async () => {

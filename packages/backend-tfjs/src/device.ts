@@ -3,6 +3,7 @@
 
 import { BackendError, type Shape, sizeOf, type TypedArray } from '@fkm/core/graph';
 import type { GpuKernels } from './gpu-kernels.js';
+import { versionsOf } from './packages.js';
 import type { Attributes, KernelFunc, TensorInfo, TfjsCore, TfjsStorage } from './tfjs.js';
 
 /** Dtypes that tfjs knows. */
@@ -74,7 +75,7 @@ export class Device {
     const kernel = this.tf.getKernel(name, this.backend);
     if (!kernel) {
       throw new BackendError(
-        `tfjs '${this.name}' has no kernel ${name}; install @tensorflow/tfjs-backend-${this.name}@4.22.0.`,
+        `tfjs '${this.name}' has no kernel ${name}; install ${versionsOf(this.name)}.`,
         { kernel: name, device: this.name },
         'backend-tfjs',
       );

@@ -3,6 +3,7 @@
 import { BackendError } from '@fkm/core/graph';
 import { Device, type Quirks } from './device.js';
 import type { GpuKernels } from './gpu-kernels.js';
+import { packagesOf, versionsOf } from './packages.js';
 import type { TfjsCore, TfjsStorage } from './tfjs.js';
 import { requireAdapter } from './web-gpu.js';
 
@@ -38,7 +39,7 @@ async function load<M>(name: string, device: DeviceName, importer: () => Promise
     const reason = error instanceof Error ? error.message : String(error);
     throw new BackendError(
       `device '${device}' needs ${name}, which did not load (${reason}). Install it: ` +
-        `npm install @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-${device}@4.22.0`,
+        `npm install @tensorflow/tfjs-core@4.22.0 ${versionsOf(device)}`,
       { package: name, device },
       scope,
     );
@@ -142,7 +143,7 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
 /** tfjs-node-gpu where it is installed, else tfjs-node: their installers download libtensorflow, so neither is ours. */
 async function loadTfjsNode(): Promise<TfjsCore> {
   const reasons: string[] = [];
-  for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node']) {
+  for (const name of packagesOf('node')) {
     try {
       return (await import(/* @vite-ignore */ name)) as TfjsCore;
     } catch (error) {
@@ -166,6 +167,15 @@ export function start(name: DeviceName, options: DriverOptions): Promise<Device>
   return started;
 }
 
+/** What to do where no package has registered the backend. */
+function unregistered(name: DeviceName, backend: string, handedIn: boolean): string {
+  const remedy =
+    name === 'webgl' && !handedIn
+      ? "it needs a browser; use 'wasm' or 'webgpu' elsewhere."
+      : `import ${packagesOf(name).join(' or ')} where it resolves the same @tensorflow/tfjs-core.`;
+  return `${handedIn ? 'the tfjs that was handed in' : '@tensorflow/tfjs-core'} knows no backend '${backend}': ${remedy}`;
+}
+
 async function startNow(name: DeviceName, options: DriverOptions): Promise<Device> {
   const driver = drivers[name];
   const backend = driver.backend ?? name;
@@ -177,12 +187,7 @@ async function startNow(name: DeviceName, options: DriverOptions): Promise<Devic
     brought ??
     (await load('@tensorflow/tfjs-core', name, () => import('@tensorflow/tfjs-core')));
   if (!tf.findBackendFactory(backend)) {
-    throw new BackendError(
-      `the tfjs that was handed in knows no backend '${backend}': import '@tensorflow/tfjs-backend-${name}' ` +
-        'where it resolves the same @tensorflow/tfjs-core.',
-      { device: name },
-      scope,
-    );
+    throw new BackendError(unregistered(name, backend, options.tf !== undefined), { device: name }, scope);
   }
   // Only activation starts a backend; whatever was active before is so again afterwards.
   const before = tf.getBackend();
