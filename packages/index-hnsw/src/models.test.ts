@@ -6,7 +6,6 @@ import { hnswIndex } from './hnsw-index.js';
 import { somePoints } from './testing.js';
 
 const backend = jsBackend();
-// Above the size from which on 'auto' searches.
 const [count, columns] = [4500, 8];
 const prototypes = somePoints('clustered', count, columns, 3);
 // Rows of the same clusters, none of them a prototype.
@@ -21,7 +20,7 @@ const share = (a: ArrayLike<unknown>, b: ArrayLike<unknown>): number =>
 describe.each(['euclidean', 'cosine', 'l1'] as const)('%s', (distance) => {
   it('finds the clusters of rows, of a stream that moves them too', async () => {
     const options = { backend, distance, initMode: { prototypes } };
-    const model = new FastKMeansClusterer({ ...options, index: hnswIndex });
+    const model = new FastKMeansClusterer({ ...options, index: hnswIndex, useIndex: true });
     for (let step = 0; step < 3; step++) {
       const whole = await FastKMeansClusterer.load(await model.save(), { backend, useIndex: false });
       expect(share((await model.predict(X)).data, (await whole.predict(X)).data)).toBeGreaterThan(0.99);
@@ -35,7 +34,7 @@ it('finds the classes of prototypes that own one, and what others say', async ()
   const regressor = { backend, initMode: { prototypes, targets }, softType: 'scaled', topK: 3 } as const;
   const index: typeof hnswIndex = (options) => hnswIndex({ ...options, ef: 100 });
   const [found, wanted] = await Promise.all(
-    [{ index }, {}].map(async (search) => [
+    [{ index, useIndex: true }, {}].map(async (search) => [
       (await new FastKMeansClassifier({ ...classifier, ...search }).predict(X)).data,
       (await new FastKMeansRegressor({ ...regressor, ...search }).predict(X)).data,
     ]),

@@ -61,9 +61,10 @@ export interface EstimatorOptions {
   /** Graphs are always compiled. Default true. */
   readonly useCompile?: true;
   /**
-   * Search by `index` in place of comparing rows with all prototypes: true wherever it can be, 'auto' where a head has 4,096 of
-   * them or more, with 'gaussian' 16,384, which is where it begins to pay. The index proposes candidates, and their exact
-   * similarity decides, so an answer is the exact one whenever the neighbours were found. 'gaussian' weighs all prototypes: where
+   * Search by `index` in place of comparing rows with all prototypes: true wherever it can be, 'auto' where it begins to pay, which
+   * the prototypes of a head and the rows of the call decide alone: up to 16 rows from 4,096 on, with 'gaussian' from 16,384;
+   * more rows from 10,000 on, of clusters and with 'gaussian' from 40,000; phase 1 from 40,000; hard negatives from 4,096. With an
+   * index that lacks the distance, 'auto' stays exact. The index proposes candidates, and their exact similarity decides, so an answer is the exact one whenever the neighbours were found. 'gaussian' weighs all prototypes: where
    * a sample tells that others than the nearest have more than 1e-4 of the weight (for a label by owners: enough to change it),
    * a row is compared with all; measured, probabilities were within 2e-4. `predict`, `score` and probabilities use it,
    * phase 1 of a clusterer, or of a regressor that does not start 'joint', and with `negativeSampling` the choice of hard

@@ -110,10 +110,15 @@ describe('phase 1 looks at all prototypes', () => {
     expect(calls).toEqual([]);
   });
 
-  it("below the crossover with 'auto'", async () => {
-    const { index, calls } = exactIndex();
-    const model = estimators.clusterer.make({ initMode: { prototypes }, index });
-    await model.fit(X, undefined, { maxIters: 2 });
-    expect(calls).toEqual([]);
+  it("below the crossover with 'auto', however few rows there are", async () => {
+    for (const [size, searches] of [
+      [39_999, 0],
+      [40_000, 1],
+    ] as const) {
+      const { index, calls } = exactIndex();
+      const model = estimators.clusterer.make({ initMode: { prototypes: uniform(size) }, index });
+      await model.fitBatch(X.slice(0, 3), undefined);
+      expect(calls.filter((call) => call === 'search 3').length).toBe(searches);
+    }
   });
 });

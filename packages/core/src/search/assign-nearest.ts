@@ -37,7 +37,7 @@ async function assignNearest(
   const { x, mask } = batch;
   const { heads, columns } = spec;
   const perHead = spec.prototypes / heads;
-  const keeper = keeperFor(context, perHead);
+  const keeper = keeperFor(context, 'start', perHead, x.rows);
   if (!keeper || !canSearch(x, mask) || !summedByIndex(spec) || spec.joint || perHead <= fewest) return null;
   // The index goes on referring to these arrays.
   context.ownership?.share();

@@ -28,7 +28,7 @@ export class NearRivals {
 
   /** Null where the options do not search a grid of this size, or no class is another's rival. */
   static async create(context: Context, spec: GridSpec, arrays: Arrays): Promise<NearRivals | null> {
-    const keeper = keeperFor(context, spec.prototypes);
+    const keeper = keeperFor(context, 'rivals', spec.prototypes);
     const { index: factory } = context.options;
     if (!keeper || !factory || !spec.head.rival || spec.heads > 1 || spec.masked) return null;
     const { data } = arrays.prototypes as NdArray;

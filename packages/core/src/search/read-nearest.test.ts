@@ -322,21 +322,30 @@ describe('without the index are', () => {
     expect(calls).toEqual([]);
   });
 
-  it("grids below the crossover with 'auto', and not those above", async () => {
-    for (const [size, searches] of [
-      [4095, 0],
-      [4096, 1],
-    ] as const) {
-      const index = exactIndex();
-      const grid = { prototypes: uniform(size, 2) };
-      const { index: factory, calls } = index;
-      const model = estimators.clusterer.make({ initMode: grid, index: factory });
-      const whole = estimators.clusterer.make({ initMode: grid });
-      const x = uniform(5, 2);
-      expect((await model.predict(x)).data).toEqual((await whole.predict(x)).data);
-      expect(calls.filter((call) => call === 'search 5').length).toBe(searches);
-    }
-  });
+  it.each([
+    ['clusterer', 16, 4096],
+    ['clusterer', 17, 40_000],
+    ['classifier', 16, 4096],
+    ['classifier', 17, 10_000],
+  ] as const)(
+    "with 'auto' grids below the crossover: a %s, %i rows, %i prototypes",
+    async (task, rows, size) => {
+      const x = uniform(rows, 2);
+      for (const [count, searches] of [
+        [size - 1, 0],
+        [size, 1],
+      ] as const) {
+        const { index, calls } = exactIndex();
+        const owners = Array.from({ length: count }, (_, k) => `c${k % 5}`);
+        const grid = { prototypes: uniform(count, 2), ...(task === 'classifier' ? { owners } : {}) };
+        const options = { initMode: grid, softType: 'scaled', scaling: 'none' };
+        const model = estimators[task].make({ ...options, index });
+        const whole = estimators[task].make(options);
+        expect((await model.predict(x)).data).toEqual((await whole.predict(x)).data);
+        expect(calls.filter((call) => call === `search ${rows}`).length).toBe(searches);
+      }
+    },
+  );
 
   it("softmaxes over a few thousand prototypes with 'auto'", async () => {
     const { index, calls } = exactIndex();

@@ -41,7 +41,7 @@ export async function readNearest(
   if (!context.search || !canSearch(x, mask)) return null;
   const spec = specOf(context, state, false);
   const need = needOf(spec, name);
-  const keeper = need && keeperFor(context, spec.prototypes / spec.heads, need.shared !== undefined);
+  const keeper = need && keeperFor(context, need.purpose, spec.prototypes / spec.heads, x.rows);
   if (!need || !keeper) return null;
   const size = Math.max(1, Math.min(blockRows, Math.floor(blockCandidates / need.count)));
   const out = new Answers(x.rows);

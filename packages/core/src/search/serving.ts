@@ -8,13 +8,27 @@ import type { Context } from '../training/context.js';
 import type { GridSpec } from '../training/spec.js';
 import type { IndexKeeper } from './keeper.js';
 
+/** What prototypes are searched for. */
+export type Purpose = 'cluster' | 'routing' | 'softmax' | 'start' | 'rivals';
+
+/** Rows of a call up to which it is small. */
+const fewRows = 16;
 /**
- * Prototypes of a head from which on 'auto' searches by the index. On onnxruntime, D = 64, one row pays from about 1,000 on, and
- * batches of rows for answers by routing from about 5,000; batches for the nearest cluster alone, one product, from about 30,000.
+ * Prototypes of a head from which on 'auto' searches by the index, for a small call and for a larger one: where the index begins to
+ * be as fast as a comparison with all of them, whose work rows share. Measured on onnxruntime, D = 32 and 64.
  */
-export const crossover = 4096;
-/** The same of 'gaussian': rows that are compared with all prototypes after all have searched in vain, which has to be little beside. */
-const softCrossover = 4 * crossover;
+const crossovers: Readonly<Record<Purpose, readonly [few: number, many: number]>> = {
+  /** The nearest cluster alone: one product for all rows. */
+  cluster: [4096, 40_000],
+  /** Answers of the nearest few. */
+  routing: [4096, 10_000],
+  /** 'gaussian': more neighbours, and rows that are compared with all prototypes after all have searched in vain. */
+  softmax: [16_384, 40_000],
+  /** Phase 1: the index follows what every batch moves. */
+  start: [40_000, 40_000],
+  /** Hard negatives, which nothing else finds. */
+  rivals: [4096, 4096],
+};
 
 /** Neighbours that are looked at for each one that is wanted, and at least. */
 const oversample = 4;
@@ -30,6 +44,7 @@ const aboutAll = ['probabilities', 'distances'];
 
 /** What a read asks of the index. */
 export interface Need {
+  readonly purpose: Purpose;
   /** Neighbours in each head. */
   readonly count: number;
   /** Without so many of them there is no answer. */
@@ -41,25 +56,31 @@ export interface Need {
 /** What a read needs, or null where it needs all prototypes. */
 export function needOf({ head, routing, heads, prototypes }: GridSpec, name: string): Need | null {
   const { softType, topK } = routing;
-  const nearest = { count: fewest, least: 1 };
+  const nearest: Need = {
+    purpose: head.task === 'clusterer' ? 'cluster' : 'routing',
+    count: fewest,
+    least: 1,
+  };
   let need: Need | null;
   if (head.task === 'clusterer') need = aboutAll.includes(name) ? null : nearest;
   else if (head.routes && softType === 'hard') need = nearest;
   else if (head.routes && softType === 'gaussian') {
     const least = Math.max(1, topK);
-    need = { count: Math.max(softest, oversample * least), least, shared: topK };
-  } else need = topK < 0 ? null : { count: Math.max(fewest, oversample * topK), least: topK };
+    need = { purpose: 'softmax', count: Math.max(softest, oversample * least), least, shared: topK };
+  } else need = topK < 0 ? null : { ...nearest, count: Math.max(fewest, oversample * topK), least: topK };
   return need && need.count < prototypes / heads ? need : null;
 }
 
-/** The keeper of the model's indices where it searches grids of so many prototypes a head. */
+/** The keeper of the model's indices where it searches grids of so many prototypes a head for so many rows of a call. */
 export function keeperFor(
   { search, options }: Pick<Context, 'search' | 'options'>,
+  purpose: Purpose,
   perHead: number,
-  softmax = false,
+  rows: number = Number.POSITIVE_INFINITY,
 ): IndexKeeper | undefined {
   if (!search || search.refused || options.useIndex === false) return undefined;
-  return options.useIndex === true || perHead >= (softmax ? softCrossover : crossover) ? search : undefined;
+  const [few, many] = crossovers[purpose];
+  return options.useIndex === true || perHead >= (rows > fewRows ? many : few) ? search : undefined;
 }
 
 /** Rows that an index can take: dense ones without a mask, for what is missing lies nowhere. */
