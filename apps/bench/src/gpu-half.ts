@@ -11,18 +11,37 @@ const dawn = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
 
 const [rows, prototypes] = [256, 1024] as const;
 
-/** δ in float64: 2(1 − cos), Σ (x − p)² or Σ |x − p|. */
-const deltas: Readonly<Record<SearchSpec['distance'], (x: Float32Array, p: Float32Array) => number>> = {
-  euclidean: (x, p) => x.reduce((sum, value, d) => sum + (value - (p[d] as number)) ** 2, 0),
-  l1: (x, p) => x.reduce((sum, value, d) => sum + Math.abs(value - (p[d] as number)), 0),
-  cosine: (x, p) => {
-    const dot = (a: Float32Array, b: Float32Array): number =>
-      a.reduce((sum, value, d) => sum + value * (b[d] as number), 0);
-    return 2 * (1 - dot(x, p) / Math.sqrt(dot(x, x) * dot(p, p)));
-  },
-};
+type Distance = SearchSpec['distance'];
 
-/** The largest relative error of δ to the prototype that was found, and how much nearer the nearest one is, of all rows. */
+/** δ in float64 of a row to a prototype whose columns have these shares, D in all: Σ s(x − p)², Σ s|x − p| or 2(1 − cos). */
+function deltaOf(distance: Distance, x: Float32Array, p: Float32Array, shares: Float64Array): number {
+  let [sum, xx, pp] = [0, 0, 0];
+  for (let d = 0; d < x.length; d++) {
+    const [a, b, share] = [x[d] as number, p[d] as number, shares[d] as number];
+    if (distance === 'cosine') {
+      sum += share * a * b;
+      xx += share * a * a;
+      pp += share * b * b;
+    } else sum += share * (distance === 'l1' ? Math.abs(a - b) : (a - b) ** 2);
+  }
+  return distance === 'cosine' ? 2 * (1 - sum / Math.sqrt(xx * pp)) : sum;
+}
+
+/** What a search gives beside the place: δ, or the similarity where it looks for several. */
+const figureOf = (distance: Distance, k: number, delta: number): number =>
+  k === 0 ? delta : distance === 'cosine' ? 1 - delta / 2 : 1 / (1 + delta);
+
+/** By how much each column of a row counts: mask times weight, D in all. */
+function sharesOf(mask: Float32Array | undefined, weights: Float32Array | undefined, columns: number) {
+  const shares = Float64Array.from({ length: columns }, (_, d) => (mask?.[d] ?? 1) * (weights?.[d] ?? 1));
+  const scale = columns / shares.reduce((sum, share) => sum + share, 0);
+  return shares.map((share) => share * scale);
+}
+
+/**
+ * The largest relative error of δ (of the similarity, for the most similar ones) to what was found, and how much nearer the one of
+ * that rank is, of all rows.
+ */
 export async function halfSearches(report: (result: Result) => void): Promise<void> {
   const { device } = await openDevice({ dawn });
   if (!device.features.has('shader-f16')) {
@@ -37,48 +56,65 @@ export async function halfSearches(report: (result: Result) => void): Promise<vo
       return [half, decodeHalf(half, 'float16')];
     };
     const [[x, X], [p, P]] = [halves(rows * columns), halves(prototypes * columns)];
+    // A tenth of the numbers is missing.
+    const mask = uniformArray(rows * columns, uniform).map((m) => (m < -0.8 ? 0 : Math.abs(m)));
+    const weights = uniformArray(columns, uniform).map(Math.abs);
+    const part = (all: Float32Array, row: number): Float32Array =>
+      all.subarray(row * columns, (row + 1) * columns);
+    const most = 4;
     const buffers = {
       x: bufferOf(device, x),
       prototypes: bufferOf(device, p),
-      index: bufferOf(device, 4 * rows),
-      value: bufferOf(device, 4 * rows),
+      mask: bufferOf(device, mask),
+      weights: bufferOf(device, weights),
+      index: bufferOf(device, 4 * rows * most),
+      value: bufferOf(device, 4 * rows * most),
     };
-    for (const distance of ['euclidean', 'cosine', 'l1'] as const) {
-      const searching = search(device, {
-        distance,
-        columns,
-        prototypes,
-        masked: false,
-        weighted: false,
-        rowType: 'float16',
-        prototypeType: 'float16',
-        k: 0,
+    const variants = (['euclidean', 'cosine', 'l1'] as const).flatMap((distance) =>
+      [false, true].flatMap((masked) => [false, true].map((weighted) => ({ distance, masked, weighted }))),
+    );
+    for (const variant of variants) {
+      const { distance, masked, weighted } = variant;
+      const deltas = Array.from({ length: rows }, (_, row) => {
+        const shares = sharesOf(
+          masked ? part(mask, row) : undefined,
+          weighted ? weights : undefined,
+          columns,
+        );
+        return Float64Array.from({ length: prototypes }, (_, k) =>
+          deltaOf(distance, part(X, row), part(P, k), shares),
+        );
       });
-      const encoder = device.createCommandEncoder();
-      searching.encode(encoder, rows, buffers);
-      device.queue.submit([encoder.finish()]);
-      const index = new Int32Array(await readBack(device, buffers.index, 4 * rows));
-      const value = new Float32Array(await readBack(device, buffers.value, 4 * rows));
-      let [error, missed] = [0, 0];
-      for (let row = 0; row < rows; row++) {
-        const own = X.subarray(row * columns, (row + 1) * columns);
-        const to = (k: number): number => deltas[distance](own, P.subarray(k * columns, (k + 1) * columns));
-        const found = to(index[row] as number);
-        error = Math.max(error, Math.abs((value[row] as number) - found) / found);
-        let best = found;
-        for (let k = 0; k < prototypes; k++) best = Math.min(best, to(k));
-        missed = Math.max(missed, (found - best) / best);
+      const sorted = deltas.map((of) => of.slice().sort());
+      for (const k of [0, most]) {
+        const types = { rowType: 'float16', prototypeType: 'float16' } as const;
+        const searching = search(device, { ...variant, ...types, columns, prototypes, k });
+        const encoder = device.createCommandEncoder();
+        searching.encode(encoder, rows, buffers);
+        device.queue.submit([encoder.finish()]);
+        const width = Math.max(1, k);
+        const index = new Int32Array(await readBack(device, buffers.index, 4 * rows * width));
+        const value = new Float32Array(await readBack(device, buffers.value, 4 * rows * width));
+        let [error, missed] = [0, 0];
+        for (let i = 0; i < rows * width; i++) {
+          const [row, rank] = [Math.floor(i / width), i % width];
+          const found = deltas[row]?.[index[i] as number] as number;
+          const best = sorted[row]?.[rank] as number;
+          const wanted = figureOf(distance, k, found);
+          error = Math.max(error, Math.abs(((value[i] as number) - wanted) / wanted));
+          missed = Math.max(missed, (found - best) / best);
+        }
+        report({
+          what: `float16 ${k === 0 ? 'nearest' : `${k} most similar`} ${distance}${masked ? ' masked' : ''}${weighted ? ' weighted' : ''} against float64`,
+          rows,
+          columns,
+          prototypes,
+          value: Number(error.toExponential(2)),
+          unit: `relative error of ${k === 0 ? 'δ' : 'the similarity'}`,
+          missed: Number(missed.toExponential(2)),
+        });
+        searching.dispose();
       }
-      report({
-        what: `float16 nearest ${distance} against float64`,
-        rows,
-        columns,
-        prototypes,
-        value: Number(error.toExponential(2)),
-        unit: 'relative error of δ',
-        missed: Number(missed.toExponential(2)),
-      });
-      searching.dispose();
     }
     for (const buffer of Object.values(buffers)) buffer.destroy();
   }

@@ -18,7 +18,7 @@ const data = process.env.FKM_DATA ?? join(here, 'data');
 /** Each part: seconds that it may take, and what it runs. */
 const parts: Readonly<Record<string, { seconds: number; run?: (report: Report) => Promise<void> }>> = {
   fused: { seconds: 120, run: fusedSearches },
-  float16: { seconds: 60, run: halfSearches },
+  float16: { seconds: 120, run: halfSearches },
   'torch-nearest': { seconds: 90 },
   'unfused tfjs-webgpu': { seconds: 90, run: (report) => graphSearches('tfjs-webgpu', report) },
   'unfused onnx-webgpu': { seconds: 90, run: (report) => graphSearches('onnx-webgpu', report) },
