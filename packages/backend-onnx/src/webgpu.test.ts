@@ -9,6 +9,15 @@ useSwiftShader();
 
 describeBackend('onnx webgpu', () => onnxBackend({ device: 'webgpu' }), { knownGaps: onWebGpu });
 
+it('refuses float16 for what WebGPU asks of it', async () => {
+  const backend = await onnxBackend({ device: 'webgpu' });
+  const half = trace('half', { x: { shape: [2], dtype: 'float16' } }, ({ x }) => ({ y: neg(x) }));
+  await expect(backend.compile(half)).rejects.toThrow(
+    '[fkm/backend-onnx] half: neg: float16 on WebGPU needs shader-f16, which not every GPU has; cast to float32.',
+  );
+  await backend.dispose();
+});
+
 describe('tensors on the GPU', () => {
   const graph = trace('negate', { x: { shape: [BATCH, 2], dtype: 'float32' } }, ({ x }) => ({ y: neg(x) }));
   const two = ndarray([1, 2, 3, 4], [2, 2]);
