@@ -37,6 +37,8 @@ export interface CompositeCase {
   readonly inputs: readonly NdArray[];
   /** Inputs with a derivative; the first output is what is differentiated. */
   readonly wrt?: readonly string[];
+  /** The first output has a kink where the inputs are; default false. */
+  readonly kinked?: boolean;
   readonly scale?: number;
 }
 
@@ -174,6 +176,8 @@ const searches: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as con
     ];
     type Ports = { x: Tensor; prototypes: Tensor; mask?: Tensor; weights?: Tensor };
     const search = (name: string, build: (t: Ports) => Record<string, Tensor>, wrt?: readonly string[]) => ({
+      // The least change of one of equals takes it in, or out.
+      kinked: name === 'topKSimilar' && repeated === true,
       key: `${name} ${distance}${title} B=${rows}`,
       graph: trace(name, specs, (t) => build(t as Ports)),
       inputs,

@@ -18,8 +18,8 @@ describe('the derivative of every op', () => {
 });
 
 describe('the derivative of composites', () => {
-  for (const { key, graph, inputs, wrt } of compositeCases()) {
-    if (!wrt) continue;
+  for (const { key, graph, inputs, wrt, kinked } of compositeCases()) {
+    if (!wrt || kinked) continue;
     it(key, () => {
       const specs = Object.fromEntries(graph.inputs.map((port) => [port.name, port.variable]));
       const loss = trace('loss', specs, (x) => ({
