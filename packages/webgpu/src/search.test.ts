@@ -303,46 +303,52 @@ describe('errors', () => {
   });
 });
 
-const halves = device.features.has('shader-f16');
+function withHalves(): void {
+  const rounded = (values: Float32Array): Float32Array =>
+    Float32Array.from(decodeHalf(encodeHalf(values, 'float16'), 'float16'));
+  /** Rows and prototypes on the grid of the types that the search reads. */
+  const onGrid = (spec: Case, { x, prototypes, ...others }: Arrays): Arrays => ({
+    ...others,
+    x: spec.rowType === 'float16' ? rounded(x) : x,
+    prototypes: spec.prototypeType === 'float16' ? rounded(prototypes) : prototypes,
+  });
+  const half: Case = { ...base, rowType: 'float16', prototypeType: 'float16' };
 
-describe.skipIf(!halves)(
-  "float16, which needs shader-f16: Mesa's lavapipe has it, SwiftShader does not",
-  () => {
-    const rounded = (values: Float32Array): Float32Array =>
-      Float32Array.from(decodeHalf(encodeHalf(values, 'float16'), 'float16'));
-    /** Rows and prototypes on the grid of the types that the search reads. */
-    const onGrid = (spec: Case, { x, prototypes, ...others }: Arrays): Arrays => ({
-      ...others,
-      x: spec.rowType === 'float16' ? rounded(x) : x,
-      prototypes: spec.prototypeType === 'float16' ? rounded(prototypes) : prototypes,
-    });
-    const half: Case = { ...base, rowType: 'float16', prototypeType: 'float16' };
+  it.each(variants)('nearest: $distance, masked $masked, weighted $weighted', async (variant) => {
+    const spec = { ...half, ...variant, rows: 130, columns: 5, prototypes: 70 };
+    await expectBody(spec, onGrid(spec, arraysOf(spec)));
+  });
 
-    it.each(variants)('nearest: $distance, masked $masked, weighted $weighted', async (variant) => {
-      const spec = { ...half, ...variant, rows: 130, columns: 5, prototypes: 70 };
-      await expectBody(spec, onGrid(spec, arraysOf(spec)));
-    });
+  it.each(variants)('the most similar: $distance, masked $masked, weighted $weighted', async (variant) => {
+    const spec = { ...half, ...variant, rows: 38, columns: 8, prototypes: 71, k: 5 };
+    await expectBody(spec, onGrid(spec, arraysOf(spec)));
+  });
 
-    it.each(variants)('the most similar: $distance, masked $masked, weighted $weighted', async (variant) => {
-      const spec = { ...half, ...variant, rows: 38, columns: 8, prototypes: 71, k: 5 };
-      await expectBody(spec, onGrid(spec, arraysOf(spec)));
-    });
+  it.each([
+    ['float16', 'float32'],
+    ['float32', 'float16'],
+  ] as const)('rows of %s, prototypes of %s', async (rowType, prototypeType) => {
+    const spec = { ...base, rowType, prototypeType };
+    await expectBody(spec, onGrid(spec, arraysOf(spec)));
+  });
 
-    it.each([
-      ['float16', 'float32'],
-      ['float32', 'float16'],
-    ] as const)('rows of %s, prototypes of %s', async (rowType, prototypeType) => {
-      const spec = { ...base, rowType, prototypeType };
-      await expectBody(spec, onGrid(spec, arraysOf(spec)));
-    });
+  it('sums are float32', async () => {
+    // Σ |x − 0| of 301 columns of 4 and one of 0.25 is 1204.25, and halves beyond 1024 are whole.
+    const spec = { ...half, distance: 'l1', rows: 2, columns: 302, prototypes: 1 } as const;
+    const x = new Float32Array(604).fill(4);
+    x[301] = x[603] = 0.25;
+    const arrays = { ...arraysOf(spec), x, prototypes: new Float32Array(302) };
+    expect(Array.from((await run(spec, arrays)).value)).toEqual([1204.25, 1204.25]);
+  });
+}
 
-    it('sums are float32', async () => {
-      // Σ |x − 0| of 301 columns of 4 and one of 0.25 is 1204.25, and halves beyond 1024 are whole.
-      const spec = { ...half, distance: 'l1', rows: 2, columns: 302, prototypes: 1 } as const;
-      const x = new Float32Array(604).fill(4);
-      x[301] = x[603] = 0.25;
-      const arrays = { ...arraysOf(spec), x, prototypes: new Float32Array(302) };
-      expect(Array.from((await run(spec, arrays)).value)).toEqual([1204.25, 1204.25]);
-    });
-  },
-);
+function withoutHalves(): void {
+  for (const half of [{ rowType: 'float16' }, { prototypeType: 'float16' }] as const)
+    expect(() => search(device, { ...base, ...half })).toThrow(
+      'float16 rows need a device with the feature shader-f16',
+    );
+}
+
+// Mesa's lavapipe has the feature, SwiftShader does not.
+if (device.features.has('shader-f16')) describe('float16', withHalves);
+else it('float16 without shader-f16 is an error that names it', withoutHalves);
