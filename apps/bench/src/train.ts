@@ -115,10 +115,10 @@ async function train(
   name: string,
   backend: Backend,
   { train: rows, test }: Parts,
-  { options, fit = {}, finetune = {} }: Run,
+  { options = {}, fit = {}, finetune = {} }: Run,
 ): Promise<{ round: Round; score: number }> {
   const task = taskOf(describeSet(name).task);
-  const model = task.create({ backend, seed: 0, ...(options ? { options } : {}) });
+  const model = task.create({ backend, seed: 0, options });
   const taken: Partial<Record<Job, Round[Job]>> = {};
   const timed = async <T>(job: Job, work: () => Promise<T>): Promise<T> => {
     const timer = new LateTimer();

@@ -66,10 +66,7 @@ function withCuda(): void {
 }
 
 async function withoutCuda(): Promise<void> {
-  const error = await make().then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const error = await make().catch((error: unknown) => error);
   expect(error).toBeInstanceOf(BackendError);
   expect(error).toMatchObject({
     kind: 'backend',

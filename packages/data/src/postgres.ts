@@ -240,7 +240,7 @@ async function shardsOf(
 function lostSnapshot(error: unknown): never {
   throw backendError(
     `postgres: the connection that holds the snapshot is gone (${messageOf(error)}); open the source anew.`,
-    { snapshot: 'lost' },
+    { code: codeOf(error) },
   );
 }
 

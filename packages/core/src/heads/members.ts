@@ -26,23 +26,28 @@ function countsOf(owners: ArrayLike<number>, labels: number, heads: number): Int
   return counts;
 }
 
-const largest = (counts: Int32Array): number => counts.reduce((a, b) => Math.max(a, b), 1);
-
-/** What is wrong with the table of such owners, which grows with the label that owns the most; null where nothing is. */
-export function excessOf(owners: ArrayLike<number>, labels: number, heads: number): string | null {
+/** M, the most prototypes that a label has in a head, at least 1; or what is wrong with the table of such owners, which grows with it. */
+function measured(owners: ArrayLike<number>, labels: number, heads: number): number | string {
   const limit = mostCells(owners.length, labels);
-  const most = heads * labels > limit ? 1 : largest(countsOf(owners, labels, heads));
+  const most =
+    heads * labels > limit ? 1 : countsOf(owners, labels, heads).reduce((a, b) => Math.max(a, b), 1);
   const cells = heads * labels * most;
-  if (cells <= limit) return null;
+  if (cells <= limit) return most;
   return `${most} prototypes of one label, beside ${labels} labels in ${heads} heads, make a table of ${cells} cells, ${limit} are the most`;
+}
+
+/** What is wrong with the table of such owners; null where nothing is. */
+export function excessOf(owners: ArrayLike<number>, labels: number, heads: number): string | null {
+  const found = measured(owners, labels, heads);
+  return typeof found === 'string' ? found : null;
 }
 
 /** M, the most prototypes that a label has in a head, at least 1. Errors: OptionError for a table too large to be used. */
 export function mostMembers(owners: ArrayLike<number>, labels: number, heads: number): number {
-  const excess = excessOf(owners, labels, heads);
-  if (excess === null) return largest(countsOf(owners, labels, heads));
+  const found = measured(owners, labels, heads);
+  if (typeof found === 'number') return found;
   throw new OptionError(
-    `owners: ${excess}; set kInit or nPrototypes lower, or give labels more even numbers of prototypes in initMode.`,
+    `owners: ${found}; set kInit or nPrototypes lower, or give labels more even numbers of prototypes in initMode.`,
     { option: 'kInit', labels, heads },
   );
 }

@@ -38,12 +38,10 @@ const varianceGraph = (spec: GridSpec): Graph =>
       const compared = (rows: Tensor): Tensor =>
         spec.distance === 'cosine' ? div(rows, norm(mask ? mul(rows, sqrt(mask)) : rows)) : rows;
       const row = compared(x);
+      const own = compared(gather(t.prototypes as Tensor, t.index as Tensor));
       const around = sub(row, t.center as Tensor);
       return {
-        within: sum(
-          mul(weights, square(sub(row, compared(gather(t.prototypes as Tensor, t.index as Tensor))))),
-          0,
-        ),
+        within: sum(mul(weights, square(sub(row, own))), 0),
         total: sum(mul(weights, square(around)), 0),
         offset: sum(mul(weights, around), 0),
         weight: sum(weights, 0),
