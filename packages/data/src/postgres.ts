@@ -262,16 +262,6 @@ class Cut extends Error {}
 /** Milliseconds before the first retry; four times as many before each that follows. */
 const firstPause = 50;
 
-const pause = (milliseconds: number, signal: AbortSignal | undefined): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    const stop = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal?.addEventListener('abort', stop, { once: true });
-  });
-
 /** Chunks behind the first `skip` rows; each row once, however often the connection is cut. */
 async function* retried(
   server: Server,
@@ -300,7 +290,8 @@ async function* retried(
         });
       }
       if (tried < retries) {
-        await pause(firstPause * 4 ** tried, signal);
+        const timers = await ofNode<typeof import('node:timers/promises')>('node:timers/promises');
+        await timers.setTimeout(firstPause * 4 ** tried, undefined, { signal }).catch(() => undefined);
         signal?.throwIfAborted();
         continue;
       }

@@ -28,7 +28,10 @@ export interface EstimatorOptions {
   readonly initMode?: 'joint' | 'kmeans++' | 'random' | InitialGrid;
   /** How the nearest prototypes share the answer. Default 'gaussian'. */
   readonly softType?: SoftType;
-  /** Divides the similarities of 'softmax_scaled' routing and target assignment; labels of a multi-label classifier take the highest one, undivided. Default 1. */
+  /**
+   * Divides the similarities of 'softmax_scaled' routing and target assignment; labels of a multi-label classifier take the highest
+   * one, undivided. Default 1.
+   */
   readonly temperature?: number;
   /** How many prototypes share the answer; −1 all. Default −1 with 'gaussian', else 5. */
   readonly topK?: number;
@@ -38,7 +41,10 @@ export interface EstimatorOptions {
    * so that stored values have a mean square of 1, and not at all with 'none'; they refuse the others, which would fill them.
    */
   readonly scaling?: Scaling;
-  /** Weights of the features [D] in [0, 1]; with 'gaussian' the start of what phase 2 trains, but of a clusterer. Needs scaling 'none' or 'standard'. */
+  /**
+   * Weights of the features [D] in [0, 1]; with 'gaussian' the start of what phase 2 trains, but of a clusterer. Needs scaling 'none'
+   * or 'standard'.
+   */
   readonly featureWeights?: Vector;
   /** Learns featureWeights from variances in phase 1, and trains them in phase 2. Default false. */
   readonly autoFeatureWeights?: boolean;
@@ -64,9 +70,10 @@ export interface EstimatorOptions {
    * Search by `index` in place of comparing rows with all prototypes: true wherever it can be, 'auto' where it begins to pay, which
    * the prototypes of a head and the rows of the call decide alone: up to 16 rows from 4,096 on, with 'gaussian' from 16,384;
    * more rows from 10,000 on, of clusters and with 'gaussian' from 40,000; phase 1 from 40,000; hard negatives from 4,096. With an
-   * index that lacks the distance, 'auto' stays exact. The index proposes candidates, and their exact similarity decides, so an answer is the exact one whenever the neighbours were found. 'gaussian' weighs all prototypes: where
-   * a sample tells that others than the nearest have more than 1e-4 of the weight (for a label by owners: enough to change it),
-   * a row is compared with all; measured, probabilities were within 2e-4. `predict`, `score` and probabilities use it,
+   * index that lacks the distance, 'auto' stays exact. The index proposes candidates, and their exact similarity decides, so an
+   * answer is the exact one whenever the neighbours were found. 'gaussian' weighs all prototypes: where a sample tells that others
+   * than the nearest have more than 1e-4 of the weight (for a label by owners: enough to change it), a row is compared with all;
+   * measured, probabilities were within 2e-4. `predict`, `score` and probabilities use it,
    * phase 1 of a clusterer, or of a regressor that does not start 'joint', and with `negativeSampling` the choice of hard
    * negatives in `finetune`. Exact in any case, for lack of an order that an index could follow: rows with a feature mask, sparse
    * rows, `transform`, probabilities of clusters, evaluation, 'lloyd'. Default 'auto' with an `index`, else false.
