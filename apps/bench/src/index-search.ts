@@ -1,12 +1,14 @@
 // `bench speed --case index`: the 5 nearest of K prototypes for rows near to them, by an index and by looking at all; queries a
 // second, recall, seconds of a build, bytes. Against usearch, and at equal recall against
-// hnswlib-node where HNSWLIB_NODE is the folder of one.
+// hnswlib-node and, in Chromium, hnswlib-wasm where HNSWLIB_NODE and HNSWLIB_WASM are the folders of one.
 
 import { createRequire } from 'node:module';
 import type { Backend, Points, Value } from '@fkm/core';
 import { BATCH, ndarray, simplify, topKSimilar, trace } from '@fkm/core/graph';
 import { hnswIndex } from '@fkm/index-hnsw';
 import { type BackendName, openBackend } from './backends.ts';
+import { type Contender, leastEf, neighbours, type Outcome, recall } from './equal-recall.ts';
+import { hnswlibWasm } from './index-browser.ts';
 import { interleave, type Side, type Times } from './interleave.ts';
 import { seeded } from './random.ts';
 import { formatTable, printResults, type Result, rounded } from './report.ts';
@@ -17,13 +19,10 @@ export interface IndexOptions {
 }
 
 const rows = 1000;
-const neighbours = 5;
 /** Prototypes in a cluster, on average. */
 const perCluster = 100;
 /** Of a column: clusters lie 1 apart, prototypes .5 in a cluster, rows .25 from a prototype. */
 const [spread, away] = [0.5, 0.25];
-/** At which our time and hnswlib's are compared. */
-const equalRecall = 0.99;
 /** Similarities of a block of the exact search, 64 MB. */
 const blockCells = 1 << 24;
 /** Rows that the exact search is timed with: it takes the same a row whatever their number. */
@@ -78,21 +77,6 @@ export async function benchIndex(
 
 const head = ['D', 'K', 'side', 'min µs', 'median µs', 'queries/s', 'recall@5', 'build s', ''];
 
-interface Contender {
-  readonly name: string;
-  readonly note: string;
-  /** Seconds. */
-  readonly build: number | undefined;
-  /** Places [n, 5] of the nearest of the first n rows. */
-  readonly find: (rows: Points, ef?: number) => Promise<ArrayLike<number>>;
-  readonly rows: number;
-}
-
-interface Outcome extends Contender {
-  readonly times: Times;
-  readonly recall: number;
-}
-
 async function benchOne(backend: Backend, count: number, width: number, rounds: number): Promise<Outcome[]> {
   const grid = prototypesOf(count, width);
   const queries = rowsNear(grid);
@@ -126,7 +110,7 @@ async function benchOne(backend: Backend, count: number, width: number, rounds: 
     for (const [i, contender] of contenders.entries()) {
       outcomes.push({ ...contender, times: times[i] as Times, recall: await recallOf(contender) });
     }
-    return outcomes;
+    return [...outcomes, ...(await hnswlibWasm(grid, queries, truth, rounds))];
   } finally {
     exact.dispose();
   }
@@ -171,15 +155,6 @@ function rowsNear({ data, shape: [count, width] }: Points): Points {
     for (let j = 0; j < width; j++) out[i * width + j] = (data[near + j] as number) + away * normal();
   }
   return { data: out, shape: [rows, width] };
-}
-
-function recall(found: ArrayLike<number>, truth: ArrayLike<number>): number {
-  let hits = 0;
-  for (let begin = 0; begin < truth.length; begin += neighbours) {
-    const own = new Set(Array.from({ length: neighbours }, (_, i) => found[begin + i]));
-    for (let i = begin; i < begin + neighbours; i++) if (own.has(truth[i] as number)) hits++;
-  }
-  return hits / truth.length;
 }
 
 /** What core does without an index: similarities to all, and the largest of them, block by block. */
@@ -261,17 +236,6 @@ interface Hnswlib {
     setEf(ef: number): void;
     searchKnn(row: number[], count: number): { readonly neighbors: number[] };
   };
-}
-
-const efs = [8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 192, 256, 384, 512];
-
-/** With the least ef that finds `equalRecall`. */
-async function leastEf(contender: Contender, queries: Points, truth: ArrayLike<number>): Promise<Contender> {
-  for (const ef of efs) {
-    if (ef < 512 && recall(await contender.find(queries, ef), truth) < equalRecall) continue;
-    return { ...contender, note: `ef ${ef}`, build: undefined, find: (X) => contender.find(X, ef) };
-  }
-  return contender;
 }
 
 async function hnswlib(grid: Points, queries: Points, truth: ArrayLike<number>): Promise<Contender | null> {
