@@ -13,6 +13,7 @@ interface Files {
 }
 interface Os {
   tmpdir(): string;
+  availableParallelism(): number;
 }
 interface Paths {
   join(...parts: string[]): string;
@@ -32,6 +33,9 @@ function builtIn<M>(name: string): M {
     scope,
   );
 }
+
+/** Threads that can run at once. */
+export const machineThreads = (): number => builtIn<Os>('node:os').availableParallelism();
 
 /** use(path of a file in a folder of its own), after which the folder is removed. */
 async function withFile<T>(use: (path: string, files: Files) => Promise<T>): Promise<T> {

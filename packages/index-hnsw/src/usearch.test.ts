@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import * as usearch from 'usearch';
 import { describe, expect, it, vi } from 'vitest';
 import { describeEngine } from './conformance.js';
@@ -19,9 +19,20 @@ describe('usearch', () => {
     await four.build(all);
     expect((await four.search(rows, 3)).indices).toEqual((await one.search(rows, 3)).indices);
     expect([one.engine, one.kernel]).toEqual(['usearch', 'native']);
-    const again = hnswIndex({ engine: 'usearch', usearch, threads: 4 });
-    await again.load(await four.save());
-    expect(await again.search(rows, 3)).toEqual(await four.search(rows, 3));
+  });
+
+  it('loads with more threads than the machine has', async () => {
+    const threads = 4 * availableParallelism();
+    const many = somePoints('clustered', 3000, 6, 1);
+    const built = hnswIndex({ engine: 'usearch', threads });
+    await built.build(many);
+    const loaded = hnswIndex({ engine: 'usearch', threads });
+    await loaded.load(await built.save());
+    expect(await loaded.search(many, 3)).toEqual(await built.search(many, 3));
+    const places = Array.from({ length: 1000 }, (_, place) => place);
+    await loaded.update(places, { data: many.data.slice(-6000), shape: [1000, 6] });
+    await loaded.refresh();
+    expect((await loaded.search(many, 1)).distances.subarray(1000)).toEqual(new Float32Array(2000));
   });
 
   it.each(['euclidean', 'cosine'] as const)(

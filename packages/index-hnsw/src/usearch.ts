@@ -1,12 +1,12 @@
 // The engine on usearch: native code for Node, threads. What is particular: a search fails with other threads than points were
-// added with, so one number serves both; ef is fixed when an index is made; moving a point is taking it out and adding it.
+// added with, or than its process can run where it was loaded, so one number an index serves both; ef is fixed when an index is made; moving a point is taking it out and adding it.
 
 import { BackendError, type Distance, type Neighbours, OptionError, type Points } from '@fkm/core';
 import { expectSealed, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
 import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt, scope } from './check.js';
 import type { HnswIndex, SearchOptions } from './hnsw-index.js';
 import { defaultEf, maxEf, maxLinks, type Settings } from './options.js';
-import { loadBytes, savedBytes } from './usearch-files.js';
+import { loadBytes, machineThreads, savedBytes } from './usearch-files.js';
 import type { UsearchConfig, UsearchIndexLike, UsearchModule } from './usearch-module.js';
 
 const magic = 'fkm-usea';
@@ -23,6 +23,7 @@ interface Native {
   readonly m: number;
   readonly efConstruction: number;
   readonly ef: number;
+  readonly threads: number;
   /** 1 where a place can be found [K]. */
   readonly live: Uint8Array;
   /** As usearch measures them [K, D]: it does not give them back, and a refresh needs them. */
@@ -64,7 +65,7 @@ export class UsearchIndex implements HnswIndex {
   }
 
   async search(rows: Points, count: number, options: SearchOptions = {}): Promise<Neighbours> {
-    const { index, columns, ef } = this.built('search');
+    const { index, columns, ef, threads } = this.built('search');
     checkPoints('search', 'rows', rows, columns);
     checkWhole('search', 'count', count, 1, maxEf);
     if (options.ef !== undefined && checkWhole('search', 'ef', options.ef, 1, maxEf) !== ef) {
@@ -80,7 +81,7 @@ export class UsearchIndex implements HnswIndex {
     const found = new Float32Array(n * count).fill(Number.POSITIVE_INFINITY);
     const wanted = Math.min(count, index.size());
     if (n > 0 && wanted > 0) {
-      const matches = index.search(this.measured(rows), wanted, this.settings.threads);
+      const matches = index.search(this.measured(rows), wanted, threads);
       for (let row = 0; row < n; row++) {
         const hits = matches.counts ? Number(matches.counts[row]) : matches.keys.length;
         for (let i = 0; i < hits; i++) {
@@ -113,7 +114,7 @@ export class UsearchIndex implements HnswIndex {
     const moved = [...rowOf.keys()];
     const old = moved.filter((place) => live[place]);
     if (old.length > 0) index.remove(keysOf(old));
-    this.add(index, moved, { data: rows, shape: [moved.length, columns] });
+    this.add(native, moved, { data: rows, shape: [moved.length, columns] });
     for (const place of moved) live[place] = 1;
     native.changed = true;
   }
@@ -177,7 +178,9 @@ export class UsearchIndex implements HnswIndex {
         efConstruction,
       });
     }
-    const native = await this.open(count, columns, m, efConstruction);
+    // usearch reserves for the machine's threads when it loads, and more of them at once are an error of its own.
+    const threads = Math.min(this.settings.threads, machineThreads());
+    const native = await this.open(count, columns, m, efConstruction, threads);
     native.live.set(bytes.subarray(headBytes, vectorsAt));
     native.changed = changed !== 0;
     readWords(bytes, vectorsAt, native.vectors);
@@ -211,7 +214,13 @@ export class UsearchIndex implements HnswIndex {
     return out;
   }
 
-  private async open(count: number, columns: number, m: number, efConstruction: number): Promise<Native> {
+  private async open(
+    count: number,
+    columns: number,
+    m: number,
+    efConstruction: number,
+    threads = this.settings.threads,
+  ): Promise<Native> {
     this.module ??= await importUsearch();
     const ef = this.settings.ef ?? defaultEf(count);
     const config: UsearchConfig = {
@@ -225,30 +234,32 @@ export class UsearchIndex implements HnswIndex {
     };
     const index = new this.module.Index(config as never) as UsearchIndexLike;
     const vectors = new Float32Array(count * columns);
-    return { index, columns, m, efConstruction, ef, live: new Uint8Array(count), vectors, changed: false };
+    const live = new Uint8Array(count);
+    return { index, columns, m, efConstruction, ef, threads, live, vectors, changed: false };
   }
 
-  private addLive({ index, live, vectors, columns }: Native): void {
+  private addLive(native: Native): void {
+    const { live, vectors, columns } = native;
     const places = Array.from(live.keys()).filter((place) => live[place]);
     if (places.length === 0) return;
     const rows = new Float32Array(places.length * columns);
     places.forEach((place, i) => {
       rows.set(vectors.subarray(place * columns, (place + 1) * columns), i * columns);
     });
-    this.add(index, places, { data: rows, shape: [places.length, columns] });
+    this.add(native, places, { data: rows, shape: [places.length, columns] });
   }
 
   /**
    * Adds rows as they are measured. Threads that add side by side leave some points, up to one in fifty of a small index, without a
    * link to them, where no walk arrives: who does not find itself goes in again, alone, until all do, or as many as can.
    */
-  private add(index: UsearchIndexLike, places: readonly number[], rows: Points): void {
-    const { threads } = this.settings;
+  private add(native: Native, places: readonly number[], rows: Points): void {
+    const { index, threads } = native;
     index.add(keysOf(places), rows.data, threads);
     if (threads === 1 || places.length === 1) return;
     const columns = rows.shape[1];
     for (let round = 0; round < mostRounds; round++) {
-      const lost = this.lost(index, places, rows);
+      const lost = this.lost(native, places, rows);
       for (const i of lost) {
         const key = keysOf([places[i] as number]);
         index.remove(key);
@@ -260,11 +271,11 @@ export class UsearchIndex implements HnswIndex {
 
   /** Of rows at these places, those whose own place, or an equal one, a search for them does not find. */
   private lost(
-    index: UsearchIndexLike,
+    { index, threads }: Native,
     places: readonly number[],
     { data, shape: [, columns] }: Points,
   ): number[] {
-    const { keys, distances, counts } = index.search(data, 1, this.settings.threads);
+    const { keys, distances, counts } = index.search(data, 1, threads);
     return [...places.keys()].filter((i) => {
       const row = data.subarray(i * columns, (i + 1) * columns);
       const found =
