@@ -61,7 +61,6 @@ export async function benchLloyd(backendName: BackendName, rounds: number): Prom
     const X = uniformArray(rows * columns, seeded(7));
     await writeFile(rowFile, X);
     for (const python of pythons) await python.ask({ rows: rowFile, columns });
-    const points = toPoints(X, columns);
     for (const clusters of clusterCounts) {
       const centers = X.slice(0, clusters * columns);
       await writeFile(centerFile, centers);
@@ -83,7 +82,7 @@ export async function benchLloyd(backendName: BackendName, rounds: number): Prom
           },
         }));
         const versus = await measure(ours, opponents, rounds);
-        const rest = algorithm === 'lloyd' ? onePass(points, clusters) : [];
+        const rest = algorithm === 'lloyd' ? onePass(toPoints(X, columns), clusters) : [];
         const labels = { case: 'lloyd', backend: backendName, rows, columns, clusters, algorithm };
         results.push(...compare(versus, { ...labels, passes }, passes));
         results.push(...rest.map(({ name, milliseconds }) => ratioTo(versus, name, milliseconds, labels)));
