@@ -9,7 +9,7 @@ const dtypes: readonly DType[] = ['float32', 'float16', 'int32', 'bool'];
 
 export const cpu: Driver = {
   name: 'onnx cpu',
-  flags: { dtypes, fused: [], memory: 'host', precision: 'float32' },
+  flags: { dtypes, fused: ['takeAlong'], memory: 'host', precision: 'float32' },
   load: loadNode,
   session: ({ threads }) => ({
     executionProviders: ['cpu'],

@@ -14,7 +14,7 @@ const dtypes: readonly DType[] = ['float32', 'float16', 'int32', 'bool'];
 
 export const wasm: Driver = {
   name: 'onnx wasm',
-  flags: { dtypes, fused: [], memory: 'host', precision: 'float32' },
+  flags: { dtypes, fused: ['takeAlong'], memory: 'host', precision: 'float32' },
   async load({ wasmPaths, threads }) {
     const ort = await loadWasm();
     const own = (ort as WithSettings).env?.wasm;

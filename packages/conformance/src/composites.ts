@@ -22,6 +22,7 @@ import {
   sum,
   sumsByIndex,
   type Tensor,
+  takeAlong,
   topK,
   topKSimilar,
   trace,
@@ -216,6 +217,23 @@ const sums: readonly CompositeCase[] = [0, 1, 5, 300].flatMap((rows) => {
   };
 });
 
+/** One number of each row. */
+const taken: readonly CompositeCase[] = [0, 1, 5, 300].map((rows) => ({
+  key: `takeAlong B=${rows}`,
+  graph: trace('taken', { x: f32(BATCH, 7), index: { shape: [BATCH], dtype: 'int32' } }, ({ x, index }) => ({
+    taken: takeAlong(x, index),
+  })),
+  inputs: [
+    draw('taken x', [rows, 7]),
+    ndarray(
+      Array.from({ length: rows }, (_, i) => (i * i) % 7),
+      [rows],
+      'int32',
+    ),
+  ],
+  wrt: ['x'],
+}));
+
 /** A pass of k-means: every row to its nearest prototype, masked and weighed, and the sums of what is there. */
 const passes: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as const).map((distance) => ({
   key: `nearest, then sumsByIndex ${distance} masked`,
@@ -241,7 +259,13 @@ const passes: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as const
 }));
 
 /** Every composite case. */
-export const compositeCases = (): readonly CompositeCase[] => [...unknowns, ...searches, ...sums, ...passes];
+export const compositeCases = (): readonly CompositeCase[] => [
+  ...unknowns,
+  ...searches,
+  ...sums,
+  ...taken,
+  ...passes,
+];
 
 /** Values of the composite, of its body written out, and its derivative. */
 export const compositeChecks = (): Check[] =>

@@ -12,4 +12,11 @@ export const fused: Readonly<Record<string, (ctx: Context, equation: Equation<'c
     const shares = ctx.write.node('Softmax', ctx.operands(equation), { axis: -1 });
     ctx.emit(equation, 'Max', [shares, ctx.write.constant(ndarray([leastShare], [], dtype))]);
   },
+  takeAlong: (ctx, equation) => {
+    const { write } = ctx;
+    const [x, index] = ctx.operands(equation) as [string, string];
+    const column = write.node('Reshape', [index, write.int64([-1, 1])]);
+    const taken = write.node('GatherElements', [x, column], { axis: 1 });
+    ctx.emit(equation, 'Reshape', [taken, write.int64([-1])]);
+  },
 };

@@ -5,7 +5,7 @@ import type { NdArray } from '../dtype.js';
 import { ShapeError, StateError } from '../errors.js';
 import type { LearningRateCurve } from '../fitting/finder.js';
 import { fitPasses } from '../fitting/fit.js';
-import { lloydPasses, lloydPassesAtMost } from '../fitting/lloyd.js';
+import { type Located, lloydPasses, lloydPassesAtMost } from '../fitting/lloyd.js';
 import type { FitResult } from '../fitting/passes.js';
 import { clustererHeads } from '../heads/clusterer.js';
 import type { Batch } from '../model/batch.js';
@@ -136,13 +136,13 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
       async (context, start, rows, order, run, evaluation) => {
         const learned = lloyd
           ? await lloydPasses(context, start, rows, run, evaluation)
-          : { ...(await fitPasses(context, start, rows, order, run, evaluation)), index: undefined };
+          : { ...(await fitPasses(context, start, rows, order, run, evaluation)), located: undefined };
         const { dtype } = this.options;
         const seen = stored(learned.state, dtype, 'fit');
         // Rows that evaluate are rows of X too; and halves may lie nearer to others.
         const whole = given.evalFraction ? await this.scaled('fit', seen, X, given) : rows;
-        const index = whole === rows && dtype === 'float32' ? learned.index : undefined;
-        fitted = await this.judged(context, seen, whole, index);
+        const known = whole === rows && dtype === 'float32' ? learned.located : undefined;
+        fitted = await this.judged(context, seen, whole, known);
         return learned;
       },
       lloyd || (given.shuffle ?? true) ? Number.POSITIVE_INFINITY : 0,
@@ -275,18 +275,14 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
   }
 
   /** Where scaled rows belong, which may be known, and Σ w·δ of that in float64. */
-  private async judged(
-    context: Context,
-    state: ModelState,
-    rows: Batch,
-    known?: Int32Array,
-  ): Promise<Fitted> {
+  private async judged(context: Context, state: ModelState, rows: Batch, known?: Located): Promise<Fitted> {
     const seen = trainable(withoutMasters(state));
     const spec = specOf(context, seen, rows.mask !== undefined);
     const { programs, options, signal } = context;
     const labels =
-      known ?? (await assignRows(programs, spec, seen.arrays, rows, options.targetAssignment, signal)).index;
-    return { labels, inertia: inertiaOf(options.distance, seen.arrays, rows, labels) };
+      known?.index ??
+      (await assignRows(programs, spec, seen.arrays, rows, options.targetAssignment, signal)).index;
+    return { labels, inertia: known?.inertia ?? inertiaOf(options.distance, seen.arrays, rows, labels) };
   }
 
   private lastFit(name: string): NonNullable<FastKMeansClusterer['fittedTo']> {

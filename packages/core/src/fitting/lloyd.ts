@@ -5,12 +5,12 @@ import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
+import { CenteredRows, canCenter } from '../training/centered-rows.js';
 import { type Context, specOf } from '../training/context.js';
 import { type Assign, assigner, emaStep, prune } from '../training/ema-step.js';
-import { addRows, type IndexSums, moveRows } from '../training/host-sums.js';
+import { addRows } from '../training/host-sums.js';
 import { inertiaOf, squaredDistances } from '../training/inertia.js';
 import type { Assignment } from '../training/phase1.js';
-import { canPrepare, PreparedRows } from '../training/prepared-rows.js';
 import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
 import { type FitRun, lossOf } from './fit.js';
@@ -29,7 +29,7 @@ export async function lloydPasses(
   rows: Batch,
   run: FitRun,
   evaluation: Batch | undefined,
-): Promise<{ state: ModelState; result: FitResult; index: Int32Array | undefined }> {
+): Promise<{ state: ModelState; result: FitResult; located: Located | undefined }> {
   const { minWeight, distance } = context.options;
   const masked = rows.mask !== undefined;
   // Rows of unit length vary by 1 in all.
@@ -63,7 +63,7 @@ export async function lloydPasses(
   return {
     state,
     result,
-    index: same ? index : await places.locate?.(state.arrays.prototypes as NdArray),
+    located: same ? index && { index } : await places.locate?.(state.arrays.prototypes as NdArray),
   };
 }
 
@@ -77,10 +77,16 @@ function equal(a: Int32Array, b: Int32Array): boolean {
 export interface Places {
   readonly assign: Assign;
   /** The index alone, where that takes less. */
-  readonly locate?: (prototypes: NdArray) => Promise<Int32Array>;
+  readonly locate?: (prototypes: NdArray) => Promise<Located>;
 }
 
-/** Dense rows are prepared for many searches around a center, and only those that moved are added up anew. */
+/** The prototype of each row [N], and Σ w·δ to them where it is known. */
+export interface Located {
+  readonly index: Int32Array;
+  readonly inertia?: number | undefined;
+}
+
+/** Dense rows are searched around a center, and only those that moved are searched in full and added up anew. */
 export function placesOf(
   context: Context,
   state: ModelState,
@@ -90,27 +96,25 @@ export function placesOf(
   const { programs, signal } = context;
   const { x, sampleWeight } = rows;
   const spec = specOf(context, state, rows.mask !== undefined);
-  if (!canPrepare(spec, state.arrays, rows) || isSparse(x)) return { assign: assigner(context, rows) };
-  const prepared = new PreparedRows(programs, x.data, sampleWeight, center);
-  let total = 0;
-  for (const w of sampleWeight) total += w;
-  let known: { readonly index: Int32Array; readonly sums: IndexSums } | undefined;
+  if (!canCenter(spec, state.arrays, rows) || isSparse(x)) return { assign: assigner(context, rows) };
+  const centered = new CenteredRows(programs, x, sampleWeight, center);
   return {
-    locate: (prototypes) => prepared.search(prototypes, signal),
-    assign: async (spec, arrays) => {
+    locate: async (prototypes) => {
+      const { index, sums } = await centered.place(prototypes, signal);
+      return { index, inertia: centered.inertia(prototypes, sums) };
+    },
+    assign: async (_, arrays) => {
       const prototypes = arrays.prototypes as NdArray;
-      const index = await prepared.search(prototypes, signal);
-      const sums: IndexSums =
-        known?.sums.weights.length === spec.prototypes
-          ? moveRows(known.sums, rows, known.index, index)
-          : addRows(spec, rows, index);
-      known = { index, sums };
+      const { index, sums } = await centered.place(prototypes, signal);
       // Only repairs ask what a row alone costs.
       const empty = sums.weights.includes(0);
       return {
         index,
         cost: empty ? squaredDistances(x.data, prototypes, index) : new Float32Array(0),
-        spread: Float64Array.of(prepared.cost(prototypes, sums), total),
+        spread: Float64Array.of(
+          centered.cost(prototypes, sums),
+          sums.weights.reduce((total, weight) => total + weight, 0),
+        ),
         sums: { ...sums, means: new Float64Array(0) },
       };
     },
@@ -161,7 +165,7 @@ function meanOf(rows: Batch): Float64Array {
 }
 
 /** Rows that tell where all of them lie. */
-const fewRows = 4096;
+const fewRows = 1024;
 
 /** A place among the rows [D]: the mean of some of them, spread over all. */
 export function centerOf(rows: Batch): Float64Array {

@@ -3,7 +3,7 @@
 export type { Backend, BackendFlags, Executable, Value } from '../backend.js';
 export * from '../dtype.js';
 export * from '../errors.js';
-export { nearest, pairwiseSimilarity, sumsByIndex, topKSimilar } from '../method/composites.js';
+export { nearest, pairwiseSimilarity, sumsByIndex, takeAlong, topKSimilar } from '../method/composites.js';
 export { type RoutingOptions, routingWeights, type SoftType } from '../method/routing.js';
 export { type Comparison, compare, type Distance, pairwise } from '../method/similarity.js';
 export { bindRows, evaluateEquation, evaluateGraph, type Precision } from '../reference/evaluate.js';

@@ -8,6 +8,8 @@ import {
   composite,
   concat,
   constantLike,
+  eq,
+  iota,
   matmul,
   mul,
   neg,
@@ -90,6 +92,15 @@ export function topKSimilar(comparison: Comparison, k: number): { similarity: Te
     return { similarity: values, index: indices };
   });
   return { similarity: results.similarity as Tensor, index: results.index as Tensor };
+}
+
+/** x[i, index[i]] [B] of rows x [B, K]. */
+export function takeAlong(x: Tensor, index: Tensor): Tensor {
+  const results = composite('takeAlong', { x, index }, (t) => {
+    const own = eq(expandDims(t.index as Tensor, 1), iota(t.x as Tensor, x.dim(1)));
+    return { taken: sum(select(own, t.x as Tensor, 0), -1) };
+  });
+  return results.taken as Tensor;
 }
 
 /** Σ w·v [K, ·] over the rows of each of `count` prototypes, of rows v [B, ·] at index [B] with weight [B]; without v Σ w [K, 1]. */

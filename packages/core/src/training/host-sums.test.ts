@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { toRows } from '../data/matrix.js';
 import { toFeatures } from '../data/sparse.js';
 import { Random } from '../random.js';
-import { addRows, type HostSums, type IndexSums, moveRows, spreadOf, summedByIndex } from './host-sums.js';
+import { addRows, type HostSums, spreadOf, summedByIndex } from './host-sums.js';
 import type { GridSpec } from './spec.js';
 
 const place = { call: 'test', argument: 'X' };
@@ -126,46 +126,6 @@ describe('summedByIndex', () => {
     expect(summedByIndex({ ...spec, candidates: 'labels', joint: true })).toBe(true);
     for (const other of [{ candidates: 'class' as const }, { repels: true }]) {
       expect(summedByIndex({ ...spec, ...other })).toBe(false);
-    }
-  });
-});
-
-describe('moveRows', () => {
-  it('gives what adding all rows anew gives, and exactly nothing where all rows have left', () => {
-    const random = new Random(3);
-    const X = Array.from({ length: 50 }, () =>
-      Array.from({ length: 5 }, () => Math.fround(random.uniform())),
-    );
-    const weights = X.map(() => 0.1 + random.uniform());
-    const csr = {
-      indptr: X.map((_, i) => 5 * i).concat(250),
-      indices: X.flatMap((x) => x.map((_, j) => j)),
-      values: X.flat(),
-      shape: [50, 5] as const,
-    };
-    for (const matrix of [X, csr]) {
-      const x = toFeatures(matrix, place);
-      const batch = {
-        x,
-        y: { data: new Float32Array(0), rows: 50, columns: 0 },
-        sampleWeight: Float32Array.from(weights),
-      };
-      let index = Int32Array.from(X, () => random.below(4));
-      let sums: IndexSums = sumsOf(matrix, weights, [...index], 1, 4);
-      for (let pass = 0; pass < 20; pass++) {
-        // The last one is left by all in the end.
-        const next = index.map((k) =>
-          random.uniform() < 0.3 || (pass === 19 && k === 3) ? random.below(3) : k,
-        );
-        sums = moveRows(sums, batch, index, next);
-        index = next;
-      }
-      const anew = sumsOf(matrix, weights, [...index], 1, 4);
-      sums.sums.forEach((sum, i) => {
-        expect(sum).toBeCloseTo(anew.sums[i] as number, 12);
-      });
-      expect(sums.weights[3]).toBe(0);
-      expect([...sums.sums.subarray(15)]).toEqual([0, 0, 0, 0, 0]);
     }
   });
 });

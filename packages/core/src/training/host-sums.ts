@@ -40,7 +40,7 @@ export function addRows(
       const w = sampleWeight[row] as number;
       const k = head * perHead + (index[row * heads + head] as number);
       weights[k] = (weights[k] as number) + w;
-      add(row, k * columns, 1);
+      add(row, k * columns);
     }
   }
   return { weights, sums, coordinateWeights };
@@ -66,106 +66,44 @@ export function spreadOf(
 }
 
 /**
- * The sums of one head where rows moved from one index to another: what they left is taken off and what they joined grows, so
- * that late passes, in which few rows move, add little. `before` is what `addRows` or this gave for the first index.
- */
-export function moveRows(before: IndexSums, batch: Batch, from: Int32Array, to: Int32Array): IndexSums {
-  const weights = before.weights.slice();
-  const sums = before.sums.slice();
-  const { sampleWeight, x } = batch;
-  const { columns } = x;
-  const move = mover(batch, sums);
-  const members = new Uint32Array(weights.length);
-  for (let row = 0; row < to.length; row++) {
-    const old = from[row] as number;
-    const k = to[row] as number;
-    const w = sampleWeight[row] as number;
-    if (w > 0) members[k] = (members[k] as number) + 1;
-    if (old === k) continue;
-    move(row, old * columns, k * columns);
-    weights[old] = (weights[old] as number) - w;
-    weights[k] = (weights[k] as number) + w;
-  }
-  // What is left of sums that all rows have left is rounding.
-  members.forEach((count, k) => {
-    if (count > 0) return;
-    weights[k] = 0;
-    sums.fill(0, k * columns, (k + 1) * columns);
-  });
-  return { weights, sums };
-}
-
-/**
- * Adds sign·w·x of a row to the sums from `at` on. The weight is read where it is needed: a number that is handed through
+ * Adds w·x of a row to the sums from `at` on. The weight is read where it is needed: a number that is handed through
  * calls is an object each time.
  */
-type Add = (row: number, at: number, sign: 1 | -1) => void;
+type Add = (row: number, at: number) => void;
 
 const plain = ({ x, sampleWeight }: Batch, sums: Float64Array): Add => {
   if (isSparse(x)) {
-    return (row, at, sign) => addRow(x, row, sign * (sampleWeight[row] as number), sums, at);
+    return (row, at) => addRow(x, row, sampleWeight[row] as number, sums, at);
   }
   const { data, columns } = x;
-  // Four at a time, which takes half as long.
-  return (row, at, sign) => {
-    const w = sign * (sampleWeight[row] as number);
-    // Two running positions: pairs taken apart by destructuring cost more than the sums.
-    let to = at;
-    let from = row * columns;
-    const end = from + columns;
-    for (; from + 3 < end; to += 4, from += 4) {
-      sums[to] = (sums[to] as number) + w * (data[from] as number);
-      sums[to + 1] = (sums[to + 1] as number) + w * (data[from + 1] as number);
-      sums[to + 2] = (sums[to + 2] as number) + w * (data[from + 2] as number);
-      sums[to + 3] = (sums[to + 3] as number) + w * (data[from + 3] as number);
-    }
-    for (; from < end; to++, from++) sums[to] = (sums[to] as number) + w * (data[from] as number);
-  };
+  return (row, at) => addScaled(data, row * columns, sampleWeight[row] as number, sums, at, columns);
 };
 
-/** Takes w·x of a row off the sums from `from` on, and adds it to those from `to` on: read once, four at a time. */
-const mover = (batch: Batch, sums: Float64Array): ((row: number, from: number, to: number) => void) => {
-  const { x, sampleWeight } = batch;
-  if (isSparse(x)) {
-    const add = plain(batch, sums);
-    return (row, from, to) => {
-      add(row, from, -1);
-      add(row, to, 1);
-    };
+/** sums[at …] += w·x of `size` numbers from `from` on; four at a time, which takes half as long. */
+export function addScaled(
+  x: Float32Array,
+  from: number,
+  w: number,
+  sums: Float64Array,
+  at: number,
+  size: number,
+): void {
+  // Running positions: pairs taken apart by destructuring cost more than the sums.
+  let i = from;
+  let to = at;
+  for (const end = from + size; i + 3 < end; i += 4, to += 4) {
+    sums[to] = (sums[to] as number) + w * (x[i] as number);
+    sums[to + 1] = (sums[to + 1] as number) + w * (x[i + 1] as number);
+    sums[to + 2] = (sums[to + 2] as number) + w * (x[i + 2] as number);
+    sums[to + 3] = (sums[to + 3] as number) + w * (x[i + 3] as number);
   }
-  const { data, columns } = x;
-  return (row, from, to) => {
-    const w = sampleWeight[row] as number;
-    let a = from;
-    let b = to;
-    let i = row * columns;
-    const end = i + columns;
-    for (; i + 3 < end; i += 4, a += 4, b += 4) {
-      const v0 = w * (data[i] as number);
-      const v1 = w * (data[i + 1] as number);
-      const v2 = w * (data[i + 2] as number);
-      const v3 = w * (data[i + 3] as number);
-      sums[a] = (sums[a] as number) - v0;
-      sums[a + 1] = (sums[a + 1] as number) - v1;
-      sums[a + 2] = (sums[a + 2] as number) - v2;
-      sums[a + 3] = (sums[a + 3] as number) - v3;
-      sums[b] = (sums[b] as number) + v0;
-      sums[b + 1] = (sums[b + 1] as number) + v1;
-      sums[b + 2] = (sums[b + 2] as number) + v2;
-      sums[b + 3] = (sums[b + 3] as number) + v3;
-    }
-    for (; i < end; i++, a++, b++) {
-      const value = w * (data[i] as number);
-      sums[a] = (sums[a] as number) - value;
-      sums[b] = (sums[b] as number) + value;
-    }
-  };
-};
+  for (const end = from + size; i < end; i++, to++) sums[to] = (sums[to] as number) + w * (x[i] as number);
+}
 
 const masked = ({ x, sampleWeight }: Batch, mask: Rows, sums: Float64Array, weights: Float64Array): Add => {
   const { columns } = x;
-  return (row, at, sign) => {
-    const w = sign * (sampleWeight[row] as number);
+  return (row, at) => {
+    const w = sampleWeight[row] as number;
     const from = mask.rows === 1 ? 0 : row * columns;
     const active = (j: number): number => Math.min(1, Math.max(0, mask.data[from + j] as number));
     for (let j = 0; j < columns; j++) weights[at + j] = (weights[at + j] as number) + w * active(j);

@@ -1,0 +1,274 @@
+// Rows that are searched again and again, around a center: one that was found before is asked first whether any prototype lies
+// nearer than its own, which takes a maximum where a search takes an index as well.
+
+import type { Value } from '../backend.js';
+import type { Rows } from '../data/matrix.js';
+import { isSparse } from '../data/sparse.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import { BATCH } from '../graph/ir.js';
+import { argMax, concat, matmul, reduceMax, sub } from '../graph/ops.js';
+import { type Tensor, trace } from '../graph/trace.js';
+import { takeAlong } from '../method/composites.js';
+import type { Batch } from '../model/batch.js';
+import type { IndexSums } from './host-sums.js';
+import { Movers, MovingSums, type OwnedRows } from './moving-sums.js';
+import { disposeAll, rowsThatFit, searchedRows } from './phase1.js';
+import { type Program, type Programs, runOnce, take, uploadRows } from './program.js';
+import { breathe } from './progress.js';
+import { f32, type GridSpec } from './spec.js';
+
+/** The largest ‖x − p‖² of float32, of four times the largest ‖x − c‖² at most. */
+const mostSquared = 3.4e38;
+/** Rows of a search at most: their products with some hundred prototypes stay in the caches. */
+const mostRows = 8192;
+const ones = new Float32Array(mostRows).fill(1);
+/** Share of rows that move up to which asking first takes less time than a search. */
+const fewMove = 0.2;
+
+/** Whether rows can be searched around a center: all their columns count, alike, by squares. */
+export const canCenter = (
+  { distance, heads, masked }: GridSpec,
+  arrays: Readonly<Record<string, NdArray>>,
+  { x }: Batch,
+): boolean => distance === 'euclidean' && heads === 1 && !masked && !arrays.featureWeights && !isSparse(x);
+
+/** Share of the scatter above which a cost, of which float64 has fifteen digits less what cancels, is good for nine. */
+const leftover = 1e-4;
+
+/** ‖c‖² in mean ‖x − c‖² up to which c in the rows takes one of the 24 bits of a product, not more. */
+const nearby = 4;
+
+/** The graphs: `index` [B] of the nearest prototype, or by how much it leads the `own` one [B]. */
+type Question = 'index' | 'lead';
+
+/** Where rows are: the nearest prototype of each [N], and what they add up to there. */
+export interface Placed {
+  readonly index: Int32Array;
+  readonly sums: IndexSums;
+}
+
+interface Known {
+  readonly count: number;
+  readonly sums: MovingSums;
+  /** Rows that wait for a search. */
+  readonly movers: Movers;
+  /** Share of the rows of the last block that moved. */
+  share: number;
+}
+
+/**
+ * Rows as [x − c, 1] around a center c: with prototypes as [2(p − c), −‖p − c‖²] one product is what `nearest` computes,
+ * ‖x − c‖² − δ. Where c is near to 0, rows stay as they are, and the last column of the prototypes makes up for it.
+ */
+export class CenteredRows {
+  private readonly programs: Programs;
+  private readonly x: Rows;
+  private readonly sampleWeight: Float32Array;
+  private readonly center: Float32Array;
+  /** Whether rows are used as they are. */
+  private readonly plain: boolean;
+  /** Σ w·‖x − c‖²; Infinity where a search would overflow float32 */
+  private readonly scatter: number;
+  /** The prototype of each row [N], −1 before the first search. */
+  private readonly index: Int32Array;
+  /** Where rows were among so many prototypes. */
+  private known: Known | undefined;
+
+  /** `center` [D] lies among the rows, so that what they share takes none of the digits. */
+  constructor(programs: Programs, x: Rows, sampleWeight: Float32Array, center: ArrayLike<number>) {
+    this.programs = programs;
+    this.x = x;
+    this.sampleWeight = sampleWeight;
+    this.center = Float32Array.from(center);
+    const { scatter, weight } = scatterOf(x, sampleWeight, Float64Array.from(this.center));
+    this.scatter = scatter;
+    this.plain = weight * this.center.reduce((sum, c) => sum + c * c, 0) <= nearby * scatter;
+    this.index = new Int32Array(x.rows);
+  }
+
+  /**
+   * Every row at its nearest of prototypes [K, D]: the first of equals, or the one where it was before among as many, if that is
+   * one of them.
+   */
+  async place(prototypes: NdArray, signal?: AbortSignal): Promise<Placed> {
+    const { x, programs, center, index, plain } = this;
+    const count = prototypes.shape[0] as number;
+    const size = rowsThatFit(x, count, Math.min(mostRows, searchedRows(count)));
+    const known = this.knownAmong(count, size);
+    const { sums, movers } = known;
+    // Where a backend takes one number a row by a pass over all of them, a search is no slower.
+    const asks = programs.backend.flags.fused.includes('takeAlong');
+    const grid = {
+      ...(plain ? {} : { center: programs.upload(ndarray(center, [1, center.length])) }),
+      prototypes: programs.upload(this.beside(prototypes)),
+    };
+    const searchMovers = async (): Promise<void> => {
+      const found = await this.ask('index', grid, movers);
+      sums.move(movers, found);
+      movers.leave(found, index);
+    };
+    try {
+      for (let begin = 0; begin < x.rows; begin += size) {
+        await breathe(signal);
+        const block = this.block(begin, size);
+        let moved: number;
+        if (asks && known.share <= fewMove) {
+          const leads = await this.ask('lead', grid, block);
+          moved = -movers.count;
+          for (let i = movers.add(block, leads, begin, 0); i < leads.length; ) {
+            moved += movers.count;
+            await searchMovers();
+            i = movers.add(block, leads, begin, i);
+          }
+          moved += movers.count;
+        } else {
+          const found = await this.ask('index', grid, block);
+          moved = sums.move(block, found);
+          index.set(found, begin);
+        }
+        known.share = moved / block.rows.rows;
+      }
+      if (movers.count > 0) await searchMovers();
+    } finally {
+      disposeAll(grid);
+    }
+    return { index: index.slice(), sums: sums.read() };
+  }
+
+  /** Rows from `begin` on, `size` at most, without a copy. */
+  private block(begin: number, size: number): OwnedRows {
+    const { data, rows, columns } = this.x;
+    const end = Math.min(rows, begin + size);
+    return {
+      rows: { data: data.subarray(begin * columns, end * columns), rows: end - begin, columns },
+      weights: this.sampleWeight.subarray(begin, end),
+      own: this.index.subarray(begin, end),
+    };
+  }
+
+  private knownAmong(count: number, size: number): Known {
+    const { columns } = this.x;
+    if (this.known?.count !== count) {
+      this.known = {
+        count,
+        sums: new MovingSums(count, columns),
+        movers: new Movers(columns, Math.min(size, this.x.rows)),
+        share: 1,
+      };
+      this.index.fill(-1);
+    }
+    return this.known;
+  }
+
+  private program(question: Question, count: number): Promise<Program> {
+    const columns = this.center.length;
+    return this.programs.get(`${question} ${count} ${columns} ${this.plain}`, () => {
+      const specs = {
+        x: f32(BATCH, columns),
+        // Fed, for a column that a graph makes as long as the batch takes a tenth of the search.
+        ones: f32(BATCH, 1),
+        ...(this.plain ? {} : { center: f32(1, columns) }),
+        prototypes: f32(count, columns + 1),
+        ...(question === 'lead' ? { own: { shape: [BATCH], dtype: 'int32' as const } } : {}),
+      };
+      return trace(question, specs, (t: Readonly<Record<string, Tensor>>) => {
+        const around = concat(
+          [t.center ? sub(t.x as Tensor, t.center) : (t.x as Tensor), t.ones as Tensor],
+          1,
+        );
+        const score = matmul(around, t.prototypes as Tensor, { transposeB: true });
+        return { answer: t.own ? sub(reduceMax(score, -1), takeAlong(score, t.own)) : argMax(score) };
+      });
+    });
+  }
+
+  /** What a graph says of rows. */
+  private async ask(
+    question: Question,
+    grid: Readonly<{ prototypes: Value; center?: Value }>,
+    { rows, own }: OwnedRows,
+  ): Promise<ArrayLike<number>> {
+    const { programs } = this;
+    const { rows: n } = rows;
+    const program = await this.program(question, grid.prototypes.shape[0] as number);
+    const { answer } = await runOnce(program, grid, {
+      x: uploadRows(programs, rows),
+      ones: programs.upload({ data: ones.subarray(0, n), shape: [n, 1], dtype: 'float32' }),
+      ...(question === 'lead' ? { own: programs.upload({ data: own, shape: [n], dtype: 'int32' }) } : {}),
+    });
+    return (await take(answer as Value)).data;
+  }
+
+  /** Prototypes as [2(p − c), −‖p − c‖²] [K, D + 1], less 2c·(p − c) beside plain rows; once a search: blocks of rows are many. */
+  private beside({ data, shape }: NdArray): NdArray {
+    const { center, plain } = this;
+    const columns = center.length;
+    const count = shape[0] as number;
+    const prepared = new Float32Array(count * (columns + 1));
+    let to = 0;
+    for (let k = 0; k < count; k++) {
+      let last = 0;
+      for (let j = 0; j < columns; j++) {
+        const c = center[j] as number;
+        const value = (data[k * columns + j] as number) - c;
+        prepared[to++] = 2 * value;
+        last += plain ? value * (value + 2 * c) : value * value;
+      }
+      prepared[to++] = -last;
+    }
+    return ndarray(prepared, [count, columns + 1]);
+  }
+
+  /**
+   * Σ w·‖x − p‖² of rows that were added up by their prototypes, without a look at any of them:
+   * Σ w·‖x − c‖² + Σ_k (p_k − c)·(W_k (p_k − c) − 2 Σ w (x − c)).
+   */
+  cost({ data }: NdArray, { weights, sums }: IndexSums): number {
+    const { center } = this;
+    let cost = this.scatter;
+    weights.forEach((weight, k) => {
+      center.forEach((c, j) => {
+        const i = k * center.length + j;
+        const p = (data[i] as number) - c;
+        cost += p * (weight * p - 2 * ((sums[i] as number) - weight * c));
+      });
+    });
+    return Math.max(0, cost);
+  }
+
+  /** The cost, where what cancels in it leaves nine digits. */
+  inertia(prototypes: NdArray, sums: IndexSums): number | undefined {
+    const cost = this.cost(prototypes, sums);
+    return cost > leftover * this.scatter ? cost : undefined;
+  }
+}
+
+function scatterOf(
+  { data, rows, columns }: Rows,
+  sampleWeight: Float32Array,
+  center: Float64Array,
+): { scatter: number; weight: number } {
+  let [scatter, largest, weight] = [0, 0, 0];
+  let from = 0;
+  for (let i = 0; i < rows; i++) {
+    // Two sums side by side, for neither waits for the other.
+    let even = 0;
+    let odd = 0;
+    let j = 0;
+    for (; j + 3 < columns; j += 4, from += 4) {
+      const a = (data[from] as number) - (center[j] as number);
+      const b = (data[from + 1] as number) - (center[j + 1] as number);
+      const c = (data[from + 2] as number) - (center[j + 2] as number);
+      const d = (data[from + 3] as number) - (center[j + 3] as number);
+      even += a * a + c * c;
+      odd += b * b + d * d;
+    }
+    for (; j < columns; j++, from++) even += ((data[from] as number) - (center[j] as number)) ** 2;
+    const sum = even + odd;
+    const w = sampleWeight[i] as number;
+    weight += w;
+    scatter += w * sum;
+    if (sum > largest) largest = sum;
+  }
+  return { scatter: 4 * largest > mostSquared ? Number.POSITIVE_INFINITY : scatter, weight };
+}
