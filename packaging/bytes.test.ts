@@ -53,7 +53,7 @@ const stories: Readonly<Record<string, Story>> = {
   'backend-onnx: own code': {
     source: `export { onnxBackend } from '@fkm/backend-onnx';`,
     ceiling: 3_520,
-    external: ['@fkm/core', '@fkm/onnx', ...runtimes],
+    external: ['@fkm/core', '@fkm/onnx', '@fkm/webgpu', ...runtimes],
   },
   'backend-tfjs: own code': {
     source: `export { tfjsBackend } from '@fkm/backend-tfjs';`,

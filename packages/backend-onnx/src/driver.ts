@@ -8,6 +8,10 @@ export interface OrtTensor {
   readonly type: string;
   readonly location?: string;
   readonly dims: readonly number[];
+  /** Of tensors on the host. */
+  readonly data?: unknown;
+  /** Of tensors in WebGPU's memory. */
+  readonly gpuBuffer?: unknown;
   getData(): Promise<unknown>;
   dispose(): void;
 }
@@ -25,11 +29,13 @@ export interface OrtSession {
  * the declarations of this package need neither of the two.
  */
 export interface OrtModule {
-  readonly Tensor: new (
-    type: 'float32' | 'float16' | 'int32' | 'bool',
-    data: never,
-    dims: readonly number[],
-  ) => OrtTensor;
+  readonly Tensor: {
+    new (type: 'float32' | 'float16' | 'int32' | 'bool', data: never, dims: readonly number[]): OrtTensor;
+    fromGpuBuffer(
+      buffer: never,
+      options: { dataType: 'float32' | 'int32'; dims: readonly number[]; dispose: () => void },
+    ): OrtTensor;
+  };
   readonly InferenceSession: {
     create(model: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OrtSession>;
   };
@@ -41,6 +47,8 @@ export type WasmPaths = string | { readonly mjs?: string; readonly wasm?: string
 export interface DriverOptions {
   readonly threads?: number;
   readonly wasmPaths?: WasmPaths;
+  /** A GPUDevice that sessions shall run on. */
+  readonly device?: object;
 }
 
 export type SessionOptions = Readonly<Record<string, unknown>>;
@@ -56,7 +64,9 @@ export interface Driver {
   /** The module takes one call at a time: what comes meanwhile waits. */
   readonly exclusive?: boolean;
   /** For sessions that bring tensors to the host, where outputs stay on the device. */
-  download?(): SessionOptions;
+  download?(options: DriverOptions): SessionOptions;
+  /** Sessions in browsers run on a GPUDevice of ours, beside kernels of ours. */
+  readonly shares?: boolean;
   unsupported(equation: Equation): string | null;
   /** What a device that does not start wants; where it is there, starting is tried when the backend is made. */
   explain?(cause: Error): BackendError;

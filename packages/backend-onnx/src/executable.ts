@@ -31,17 +31,14 @@ export class OnnxExecutable implements Executable {
 
   async run(inputs: readonly Value[]): Promise<Value[]> {
     const { graph, session } = this;
-    if (!session)
-      throw new StateError(
-        `${graph.name}: this executable was disposed; compile it again.`,
-        {},
-        'backend-onnx',
-      );
+    if (!session) throw wasDisposed(graph);
     const rows = bindRows(graph, inputs);
-    if (rows === 0 && this.batched) return this.empty(inputs);
+    if (rows === 0 && this.batched) return runWithoutRows(this.runtime, graph, inputs);
     const feeds: Record<string, OrtTensor> = {};
     const names = session.inputNames;
-    for (let i = 0; i < names.length; i++) feeds[names[i] as string] = this.tensorOf(inputs[i] as Value, i);
+    for (let i = 0; i < names.length; i++) {
+      feeds[names[i] as string] = tensorOf(this.runtime, graph, inputs[i] as Value, graph.inputs[i]?.name);
+    }
     try {
       const results = await this.runtime.run(session, feeds);
       return session.outputNames.map((name) => new OnnxValue(this.runtime, results[name] as OrtTensor));
@@ -55,17 +52,6 @@ export class OnnxExecutable implements Executable {
     }
   }
 
-  /**
-   * A batch of no rows runs on core's reference kernels: onnxruntime's FusedMatMul refuses to broadcast 0 rows, and its
-   * TopK divides by them, which ends the process. Nothing is computed for rows that are not there, so it is no slower.
-   */
-  private async empty(inputs: readonly Value[]): Promise<Value[]> {
-    const arrays = await Promise.all(
-      inputs.map(async (value) => ({ data: await value.read(), shape: value.shape, dtype: value.dtype })),
-    );
-    return evaluateGraph(this.graph, arrays).map((array) => upload(this.runtime, array));
-  }
-
   dispose(): void {
     const { session } = this;
     this.session = null;
@@ -73,14 +59,32 @@ export class OnnxExecutable implements Executable {
     this.onDispose();
     void this.runtime.release(session);
   }
+}
 
-  private tensorOf(value: Value, i: number): OrtTensor {
-    if (value instanceof OnnxValue) return value.on(this.runtime);
-    const { name, inputs } = this.graph;
-    throw new BackendError(
-      `${name}: input ${inputs[i]?.name} is a value of another backend; upload it to this one.`,
-      {},
-      'backend-onnx',
-    );
-  }
+/** The tensor of a value for an input of a graph. Errors: BackendError where it is none of onnxruntime's, or on another device. */
+export function tensorOf(runtime: Runtime, graph: Graph, value: Value, input: string | undefined): OrtTensor {
+  if (value instanceof OnnxValue) return value.on(runtime);
+  throw new BackendError(
+    `${graph.name}: input ${input} is a value of another backend; upload it to this one.`,
+    {},
+    'backend-onnx',
+  );
+}
+
+export const wasDisposed = ({ name }: Graph): StateError =>
+  new StateError(`${name}: this executable was disposed; compile it again.`, {}, 'backend-onnx');
+
+/**
+ * A batch of no rows runs on core's reference kernels: onnxruntime's FusedMatMul refuses to broadcast 0 rows, and its TopK divides
+ * by them, which ends the process. Nothing is computed for rows that are not there, so it is no slower.
+ */
+export async function runWithoutRows(
+  runtime: Runtime,
+  graph: Graph,
+  inputs: readonly Value[],
+): Promise<Value[]> {
+  const arrays = await Promise.all(
+    inputs.map(async (value) => ({ data: await value.read(), shape: value.shape, dtype: value.dtype })),
+  );
+  return evaluateGraph(graph, arrays).map((array) => upload(runtime, array));
 }

@@ -1,7 +1,7 @@
 // GPUs through onnxruntime: WebGPU in browsers and in Node, CUDA in Node.
 
 import { BackendError, type DType } from '@fkm/core/graph';
-import type { Driver } from './driver.js';
+import type { Driver, DriverOptions, SessionOptions } from './driver.js';
 import { withDtypes } from './dtypes.js';
 import { inNode, loadNode, loadWebGpu } from './load.js';
 
@@ -17,6 +17,11 @@ function inFullFloat32(): void {
   process.env.NVIDIA_TF32_OVERRIDE ??= '0';
 }
 
+const onWebGpu = ({ device }: DriverOptions): SessionOptions => ({
+  ...quiet,
+  executionProviders: [device ? { name: 'webgpu', device } : 'webgpu'],
+});
+
 export const webgpu: Driver = {
   name: 'onnx webgpu',
   flags: { dtypes, fused: [], memory: 'device', precision: 'float32' },
@@ -26,8 +31,9 @@ export const webgpu: Driver = {
   // Its scatter adds with atomics, in another order each time.
   lowering: { scatter: 'product' },
   // A preferred location holds for all outputs; preallocated ones are then ignored.
-  session: () => ({ ...quiet, executionProviders: ['webgpu'], preferredOutputLocation: 'gpu-buffer' }),
-  download: () => ({ ...quiet, executionProviders: ['webgpu'] }),
+  session: (options) => ({ ...onWebGpu(options), preferredOutputLocation: 'gpu-buffer' }),
+  download: onWebGpu,
+  shares: true,
   unsupported: withDtypes(dtypes),
   explain: (cause) =>
     new BackendError(

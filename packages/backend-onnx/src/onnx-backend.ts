@@ -15,12 +15,15 @@ import {
   trace,
 } from '@fkm/core/graph';
 import { cpu } from './cpu.js';
+import { CutExecutable } from './cut-executable.js';
 import type { Driver, DriverOptions, OrtModule, WasmPaths } from './driver.js';
 import { OnnxExecutable } from './executable.js';
 import { cuda, webgpu } from './gpu.js';
+import { inNode } from './load.js';
 import { Runtime } from './runtime.js';
 import { upload } from './value.js';
 import { wasm } from './wasm.js';
+import { sharedGpu } from './web-gpu.js';
 
 /** Where graphs run. */
 export type OnnxDevice = 'cpu' | 'cuda' | 'webgpu' | 'wasm';
@@ -65,17 +68,19 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
     ...(wasmPaths === undefined ? {} : { wasmPaths }),
   };
   const ort = options.ort ?? (await driver.load(own));
-  const runtime = new Runtime(ort, driver, own);
+  const gpu = driver.shares && !inNode() ? await sharedGpu(ort) : undefined;
+  const runtime = new Runtime(ort, driver, gpu ? { ...own, device: gpu.device } : own);
   if (driver.explain) await start(runtime, driver.explain);
-  const compiled = new Map<string, Promise<OnnxExecutable>>();
+  const compiled = new Map<string, Promise<Executable>>();
   let disposed = false;
 
-  const build = async (graph: Graph, key: string): Promise<OnnxExecutable> => {
+  const build = async (graph: Graph, key: string): Promise<Executable> => {
     const reason = firstUnsupported(driver, graph);
     if (reason !== null) throw new BackendError(`${graph.name}: ${reason}`, {}, 'backend-onnx');
     try {
-      const session = await runtime.session(graph);
-      return new OnnxExecutable(runtime, graph, session, () => compiled.delete(key));
+      const forget = (): unknown => compiled.delete(key);
+      const cut = gpu && (await CutExecutable.of(runtime, gpu, graph, forget));
+      return cut ?? new OnnxExecutable(runtime, graph, await runtime.session(graph), forget);
     } catch (cause) {
       if (!(cause instanceof Error) || 'kind' in cause) throw cause;
       throw new BackendError(
@@ -88,7 +93,7 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
 
   return {
     name: driver.name,
-    flags: driver.flags,
+    flags: gpu ? { ...driver.flags, fused: gpu.names } : driver.flags,
     unsupported: (equation) => driver.unsupported(equation),
     upload: (array) => upload(runtime, array),
     compile(graph): Promise<Executable> {

@@ -62,7 +62,7 @@ export class Runtime {
     let session = this.readers.get(key);
     if (!session) {
       const graph = trace('read', { x: { shape, dtype } }, ({ x }) => ({ y: x }));
-      session = this.session(graph, this.driver.download?.());
+      session = this.session(graph, this.driver.download?.(this.options));
       this.readers.set(key, session);
       session.catch(() => this.readers.delete(key));
     }

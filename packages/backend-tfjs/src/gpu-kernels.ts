@@ -1,12 +1,21 @@
 // Kernels of our own on the GPUDevice of tfjs' webgpu backend, in place of composites and of what tfjs does one by one.
 
 import { type Equation, type Graph, type TypedArray, trace, transpose } from '@fkm/core/graph';
-import { type ArgMax, argMax, fuseLoops, type LoopKernel, Loops, loopName } from '@fkm/webgpu';
+import {
+  type ArgMax,
+  argMax,
+  compositeNames,
+  fuseLoops,
+  hasKernel,
+  type LoopKernel,
+  Loops,
+  loopName,
+} from '@fkm/webgpu';
 import type { Call, TfjsDType } from './device.js';
 import { bufferOf, encodeKernel, encoderOf, type WebGpuStorage, write } from './gpu-storage.js';
 import { lowerLoop } from './loops.js';
 import type { Run } from './lower.js';
-import { lowerSearch, lowerSums, searchNames, specOf } from './searches.js';
+import { lowerComposite } from './searches.js';
 import type { TensorInfo, TfjsStorage } from './tfjs.js';
 
 /** A composite as a kernel. */
@@ -28,26 +37,15 @@ export interface GpuKernels {
   write(values: TypedArray, shape: number[], dtype: string): object;
 }
 
-const sumsName = 'sumsByIndex';
-
 export function gpuKernelsOn(storage: TfjsStorage): GpuKernels {
   const gpu = storage as WebGpuStorage;
   const { device } = gpu;
   const loops = new Loops(device);
   return {
-    names: [...searchNames, sumsName],
-    fuse: (graph) =>
-      fuseLoops(
-        graph,
-        device.limits.maxStorageBuffersPerShaderStage,
-        (one) => one.attrs.name === sumsName || specOf(one) !== undefined,
-      ),
-    lower(equation) {
-      if (equation.attrs.name === loopName) return lowerLoop(gpu, loops, equation);
-      if (equation.attrs.name === sumsName) return lowerSums(gpu, equation);
-      const spec = specOf(equation);
-      return spec && lowerSearch(gpu, equation, spec);
-    },
+    names: compositeNames,
+    fuse: (graph) => fuseLoops(graph, device.limits.maxStorageBuffersPerShaderStage, hasKernel),
+    lower: (equation) =>
+      equation.attrs.name === loopName ? lowerLoop(gpu, loops, equation) : lowerComposite(gpu, equation),
     kernels: { ArgMax: argMaxOn(gpu), Transpose: transposeOn(gpu, loops) },
     write: (values, shape, dtype) => write(gpu, values as Float32Array, shape, dtype),
   };

@@ -1,6 +1,7 @@
 // `@fkm/webgpu`: searches over prototypes and sums by prototype as WebGPU compute passes over a GPUDevice and its buffers.
 
 export { type ArgMax, argMax } from './arg-max.js';
+export { type CompositeKernel, compositeKernel, compositeNames, hasKernel } from './composites.js';
 export { findGpu, noAdapter, type Opened, type OpenOptions, openDevice } from './device.js';
 export { type GpuBuffer, type GpuCommandEncoder, type GpuComputePass, type GpuDevice, usage } from './gpu.js';
 export { fuseLoops, loopName } from './loops/fuse.js';

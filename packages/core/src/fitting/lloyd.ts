@@ -96,7 +96,8 @@ export function placesOf(
   const { programs, signal } = context;
   const { x, sampleWeight } = rows;
   const spec = specOf(context, state, rows.mask !== undefined);
-  if (!canCenter(spec, state.arrays, rows) || isSparse(x)) return { assign: assigner(context, rows) };
+  if (!canCenter(programs.backend, spec, state.arrays, rows) || isSparse(x))
+    return { assign: assigner(context, rows) };
   const centered = new CenteredRows(programs, x, sampleWeight, center);
   return {
     locate: async (prototypes) => {

@@ -142,10 +142,14 @@ describe('canCenter', () => {
   const y = { data: new Float32Array(0), rows: 2, columns: 0 };
   const batch = { x: toRows([[1], [2]], place), y, sampleWeight: Float32Array.of(1, 1) };
 
+  const js = jsBackend();
+
   it('is true where every column counts alike, by squares', () => {
-    expect(canCenter(spec, {}, batch)).toBe(true);
-    expect(canCenter({ ...spec, distance: 'cosine' }, {}, batch)).toBe(false);
-    expect(canCenter({ ...spec, masked: true }, {}, batch)).toBe(false);
-    expect(canCenter(spec, { featureWeights: ndarray([0.5], [1, 1]) }, batch)).toBe(false);
+    expect(canCenter(js, spec, {}, batch)).toBe(true);
+    expect(canCenter(js, { ...spec, distance: 'cosine' }, {}, batch)).toBe(false);
+    expect(canCenter(js, { ...spec, masked: true }, {}, batch)).toBe(false);
+    expect(canCenter(js, spec, { featureWeights: ndarray([0.5], [1, 1]) }, batch)).toBe(false);
+    const searches = { flags: { ...js.flags, fused: ['nearest.euclidean'] } };
+    expect(canCenter(searches, spec, {}, batch)).toBe(false);
   });
 });

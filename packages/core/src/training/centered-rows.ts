@@ -1,7 +1,7 @@
 // Rows that are searched again and again, around a center: one that was found before is asked first whether any prototype lies
 // nearer than its own, which takes a maximum where a search takes an index as well.
 
-import type { Value } from '../backend.js';
+import type { Backend, Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -25,12 +25,22 @@ const ones = new Float32Array(mostRows).fill(1);
 /** Share of rows that move up to which asking first takes less time than a search. */
 const fewMove = 0.2;
 
-/** Whether rows can be searched around a center: all their columns count, alike, by squares. */
+/**
+ * Whether rows are searched around a center: all their columns count, alike, by squares, and the backend has no kernel that
+ * searches them as they are.
+ */
 export const canCenter = (
+  { flags }: Pick<Backend, 'flags'>,
   { distance, heads, masked }: GridSpec,
   arrays: Readonly<Record<string, NdArray>>,
   { x }: Batch,
-): boolean => distance === 'euclidean' && heads === 1 && !masked && !arrays.featureWeights && !isSparse(x);
+): boolean =>
+  distance === 'euclidean' &&
+  heads === 1 &&
+  !masked &&
+  !arrays.featureWeights &&
+  !isSparse(x) &&
+  !flags.fused.includes('nearest.euclidean');
 
 /** Share of the scatter above which a cost, of which float64 has fifteen digits less what cancels, is good for nine. */
 const leftover = 1e-4;

@@ -1,0 +1,154 @@
+// A graph as sessions of onnxruntime with kernels of ours between them, on one GPUDevice: no value leaves it in between.
+
+import {
+  BATCH,
+  bindRows,
+  type Equation,
+  type Executable,
+  type Graph,
+  type Value,
+  type Var,
+} from '@fkm/core/graph';
+import type { CompositeKernel } from '@fkm/webgpu';
+import { OnnxExecutable, runWithoutRows, tensorOf, wasDisposed } from './executable.js';
+import { partition } from './partition.js';
+import type { Runtime } from './runtime.js';
+import { OnnxValue } from './value.js';
+import { bufferOf, makeTensor, type SharedGpu } from './web-gpu.js';
+
+interface Kernel {
+  readonly equation: Equation<'composite'>;
+  readonly kernel: CompositeKernel;
+}
+
+interface Step {
+  readonly graph: Graph;
+  /** None where nothing comes before the kernels. */
+  readonly session: OnnxExecutable | undefined;
+  readonly kernels: readonly Kernel[];
+}
+
+export class CutExecutable implements Executable {
+  private readonly runtime: Runtime;
+  private readonly gpu: SharedGpu;
+  private readonly graph: Graph;
+  private steps: readonly Step[] | null;
+  private readonly onDispose: () => void;
+
+  private constructor(
+    runtime: Runtime,
+    gpu: SharedGpu,
+    graph: Graph,
+    steps: readonly Step[],
+    onDispose: () => void,
+  ) {
+    this.runtime = runtime;
+    this.gpu = gpu;
+    this.graph = graph;
+    this.steps = steps;
+    this.onDispose = onDispose;
+  }
+
+  /** The graph in steps, or null where it has no composite with a kernel. */
+  static async of(
+    runtime: Runtime,
+    gpu: SharedGpu,
+    graph: Graph,
+    onDispose: () => void,
+  ): Promise<CutExecutable | null> {
+    const parts = partition(graph, gpu.hasKernel);
+    if (!parts) return null;
+    const steps: Step[] = [];
+    const cut = new CutExecutable(runtime, gpu, graph, steps, onDispose);
+    try {
+      for (const { graph: part, kernels } of parts) {
+        const session =
+          part.outputs.length > 0
+            ? new OnnxExecutable(runtime, part, await runtime.session(part), () => undefined)
+            : undefined;
+        const own = kernels.map((equation) => ({ equation, kernel: gpu.kernel(equation) }));
+        steps.push({ graph: part, session, kernels: own });
+      }
+      return cut;
+    } catch (error) {
+      cut.dispose();
+      throw error;
+    }
+  }
+
+  async run(inputs: readonly Value[]): Promise<Value[]> {
+    const { graph, runtime, steps } = this;
+    if (!steps) throw wasDisposed(graph);
+    const rows = bindRows(graph, inputs);
+    if (rows === 0 && graph.inputs.some((port) => port.variable.shape.includes(BATCH))) {
+      return runWithoutRows(runtime, graph, inputs);
+    }
+    const values = new Map(graph.inputs.map((port, i) => [port.variable.id, inputs[i] as Value]));
+    const own = new Map<number, Value>();
+    const keep = (v: Var, value: Value): void => {
+      values.set(v.id, value);
+      own.set(v.id, value);
+    };
+    try {
+      for (const { graph: part, session, kernels } of steps) {
+        const given = part.inputs.map((port) => values.get(port.variable.id) as Value);
+        const made = (await session?.run(given)) ?? [];
+        made.forEach((value, i) => {
+          keep((part.outputs[i] as Graph['outputs'][number]).variable, value);
+        });
+        this.encode(kernels, values, keep);
+      }
+      const results = graph.outputs.map((port) => values.get(port.variable.id) as Value);
+      for (const port of graph.outputs) own.delete(port.variable.id);
+      return results;
+    } finally {
+      for (const value of own.values()) value.dispose();
+    }
+  }
+
+  dispose(): void {
+    const { steps } = this;
+    this.steps = null;
+    if (!steps) return;
+    this.onDispose();
+    for (const { session, kernels } of steps) {
+      session?.dispose();
+      for (const { kernel } of kernels) kernel.dispose();
+    }
+  }
+
+  private encode(
+    kernels: readonly Kernel[],
+    values: ReadonlyMap<number, Value>,
+    keep: (v: Var, value: Value) => void,
+  ): void {
+    if (kernels.length === 0) return;
+    const { runtime, gpu, graph } = this;
+    const { device } = gpu;
+    const encoder = device.createCommandEncoder();
+    const copies: (() => void)[] = [];
+    for (const { equation, kernel } of kernels) {
+      const tensors = equation.inputs.map((v) =>
+        tensorOf(runtime, graph, values.get(v.id) as Value, nameOf(graph, v)),
+      );
+      const rows = tensors[0]?.dims[0] as number;
+      const from = tensors.map((tensor) => {
+        const { buffer, free } = bufferOf(device, tensor);
+        if (free) copies.push(free);
+        return buffer;
+      });
+      const to = equation.outputs.map((v) => {
+        const dims = v.shape.map((dim) => (dim === BATCH ? rows : dim));
+        const { tensor, buffer } = makeTensor(runtime.ort, device, v.dtype as 'float32' | 'int32', dims);
+        keep(v, new OnnxValue(runtime, tensor));
+        return buffer;
+      });
+      kernel.encode(encoder, rows, from, to);
+    }
+    device.queue.submit([encoder.finish()]);
+    for (const free of copies) free();
+  }
+}
+
+const nameOf = (graph: Graph, v: Var): string | undefined =>
+  graph.inputs.find((port) => port.variable.id === v.id)?.name;

@@ -1,0 +1,71 @@
+// The GPUDevice that sessions of onnxruntime-web share with kernels of ours, and what goes between the two.
+
+import type { Equation, Shape } from '@fkm/core/graph';
+import type { CompositeKernel, GpuBuffer, GpuDevice } from '@fkm/webgpu';
+import type { OrtModule, OrtTensor } from './driver.js';
+
+/** A device, and the composites that have a kernel there. */
+export interface SharedGpu {
+  readonly device: GpuDevice;
+  readonly names: readonly string[];
+  hasKernel(equation: Equation<'composite'>): boolean;
+  kernel(equation: Equation<'composite'>): CompositeKernel;
+}
+
+/** One device for all backends on a module, which keeps what it made for each device. */
+const opened = new WeakMap<OrtModule, Promise<SharedGpu>>();
+
+/** The device of a module, opened at the first call. Errors: BackendError where there is none. */
+export function sharedGpu(ort: OrtModule): Promise<SharedGpu> {
+  let gpu = opened.get(ort);
+  if (!gpu) {
+    gpu = open();
+    opened.set(ort, gpu);
+    const forget = (): void => {
+      opened.delete(ort);
+    };
+    gpu.then(({ device }) => device.lost.then(forget), forget);
+  }
+  return gpu;
+}
+
+async function open(): Promise<SharedGpu> {
+  const { compositeKernel, compositeNames, hasKernel, openDevice } = await import('@fkm/webgpu');
+  const { device } = await openDevice();
+  return {
+    device,
+    names: compositeNames,
+    hasKernel,
+    kernel: (equation) => compositeKernel(device, equation) as CompositeKernel,
+  };
+}
+
+/** Usage of a buffer that kernels read and write, and that is copied from and to. */
+const storage = 0x80 | 0x04 | 0x08;
+
+/** A new tensor on the device; disposing of it frees its memory. */
+export function makeTensor(
+  ort: OrtModule,
+  device: GpuDevice,
+  dataType: 'float32' | 'int32',
+  dims: Shape,
+): { tensor: OrtTensor; buffer: GpuBuffer } {
+  const bytes = 4 * dims.reduce((a, b) => a * b, 1);
+  // In steps of 16 bytes, as onnxruntime's own, whose kernels read four numbers at a time.
+  const buffer = device.createBuffer({ size: 16 * Math.max(1, Math.ceil(bytes / 16)), usage: storage });
+  const tensor = ort.Tensor.fromGpuBuffer(buffer as never, {
+    dataType,
+    dims,
+    dispose: () => buffer.destroy(),
+  });
+  return { tensor, buffer };
+}
+
+/** The memory of a tensor on the device, or a copy of one on the host, which `free` frees. */
+export function bufferOf(device: GpuDevice, tensor: OrtTensor): { buffer: GpuBuffer; free?: () => void } {
+  if (tensor.location === 'gpu-buffer') return { buffer: tensor.gpuBuffer as GpuBuffer };
+  const data = tensor.data as ArrayBufferView;
+  const buffer = device.createBuffer({ size: Math.max(4, data.byteLength), usage: storage });
+  device.queue.writeBuffer(buffer, 0, data);
+  return { buffer, free: () => buffer.destroy() };
+}
