@@ -81,8 +81,8 @@ export function disposeAll(values: Readonly<Record<string, Value>>): void {
   for (const value of Object.values(values)) value.dispose();
 }
 
-/** What is added up over the blocks, as the graph names it, with the width of a row. */
-function totalsOf(spec: GridSpec): Record<string, Float64Array> {
+/** What graphs add up and blocks are summed over, as they name it, with the width of a row; less what the host adds up. */
+function totalsOf(spec: GridSpec, onHost: boolean): Record<string, Float64Array> {
   const { prototypes: k, columns, outputs, heads } = spec;
   const sums = (prefix: string): [string, number][] => {
     const name = (what: string): string =>
@@ -94,8 +94,7 @@ function totalsOf(spec: GridSpec): Record<string, Float64Array> {
     ];
   };
   const sizes: [string, number][] = [
-    ['spread', 2 * heads],
-    ...sums(''),
+    ...(onHost ? [] : ([['spread', 2 * heads], ...sums('')] as [string, number][])),
     ...(spec.head.code
       ? ([
           ['targetWeights', k],
@@ -125,7 +124,7 @@ export async function assignRows(
   );
   const { heads } = spec;
   const n = batch.x.rows;
-  const sums = totalsOf(spec);
+  const sums = totalsOf(spec, onHost);
   const index = new Int32Array(n * heads);
   const nearest = spec.linear && spec.joint ? new Int32Array(n * heads) : undefined;
   const similarity = new Float32Array(n * heads);
