@@ -4,13 +4,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root: string = fileURLToPath(new URL('..', import.meta.url));
+/** The folder of the repository. */
+export const root: string = fileURLToPath(new URL('..', import.meta.url));
 
 export interface Package {
   readonly name: string;
   readonly folder: string;
   readonly private?: boolean;
   readonly exports: Readonly<Record<string, unknown>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
 }
 
 export const published: readonly Package[] = readdirSync(join(root, 'packages'))

@@ -8,7 +8,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pack, published } from './packages.ts';
+import { pack, published, root } from './packages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fkm-packaging-'));
 const tarballs = new Map<string, string>();
@@ -83,4 +83,17 @@ describe('a Node project with nothing but the tarballs', () => {
     const { stdout } = spawnSync(process.execPath, [tsc], { cwd: folder, encoding: 'utf8' });
     expect(stdout).toBe('');
   }, 30_000);
+});
+
+it("the README's command installs every package that those it names depend on", () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const command = readme.split('\n').find((line) => line.includes('npm install /tmp/fkm/')) ?? '';
+  const named = published.filter(({ name }) =>
+    command.includes(`/tmp/fkm/${name.replace('@fkm/', 'fkm-')}-*.tgz`),
+  );
+  expect(named.length).toBeGreaterThan(0);
+  const wanted = named.flatMap(({ dependencies = {} }) =>
+    Object.keys(dependencies).filter((name) => name.startsWith('@fkm/')),
+  );
+  expect(named.map(({ name }) => name)).toEqual(expect.arrayContaining(wanted));
 });
