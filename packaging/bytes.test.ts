@@ -52,7 +52,7 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'backend-onnx: own code': {
     source: `export { onnxBackend } from '@fkm/backend-onnx';`,
-    ceiling: 5_100,
+    ceiling: 5_150,
     external: ['@fkm/core', '@fkm/onnx', '@fkm/webgpu', ...runtimes],
   },
   'backend-tfjs: own code': {

@@ -10,7 +10,7 @@ import {
   type Var,
 } from '@fkm/core/graph';
 import type { CompositeKernel } from '@fkm/webgpu';
-import { OnnxExecutable, runWithoutRows, tensorOf, wasDisposed } from './executable.js';
+import { isBatched, OnnxExecutable, runWithoutRows, tensorOf, wasDisposed } from './executable.js';
 import { partition } from './partition.js';
 import type { Runtime } from './runtime.js';
 import { OnnxValue } from './value.js';
@@ -32,6 +32,7 @@ export class CutExecutable implements Executable {
   private readonly runtime: Runtime;
   private readonly gpu: SharedGpu;
   private readonly graph: Graph;
+  private readonly batched: boolean;
   private steps: readonly Step[] | null;
   private readonly onDispose: () => void;
 
@@ -45,6 +46,7 @@ export class CutExecutable implements Executable {
     this.runtime = runtime;
     this.gpu = gpu;
     this.graph = graph;
+    this.batched = isBatched(graph);
     this.steps = steps;
     this.onDispose = onDispose;
   }
@@ -80,9 +82,7 @@ export class CutExecutable implements Executable {
     const { graph, runtime, steps } = this;
     if (!steps) throw wasDisposed(graph);
     const rows = bindRows(graph, inputs);
-    if (rows === 0 && graph.inputs.some((port) => port.variable.shape.includes(BATCH))) {
-      return runWithoutRows(runtime, graph, inputs);
-    }
+    if (rows === 0 && this.batched) return runWithoutRows(runtime, graph, inputs);
     const values = new Map(graph.inputs.map((port, i) => [port.variable.id, inputs[i] as Value]));
     const own = new Map<number, Value>();
     const keep = (v: Var, value: Value): void => {
@@ -133,13 +133,13 @@ export class CutExecutable implements Executable {
       );
       const rows = tensors[0]?.dims[0] as number;
       const from = tensors.map((tensor) => {
-        const { buffer, free } = bufferOf(device, tensor);
+        const { buffer, free } = bufferOf(gpu, tensor);
         if (free) copies.push(free);
         return buffer;
       });
       const to = equation.outputs.map((v) => {
         const dims = v.shape.map((dim) => (dim === BATCH ? rows : dim));
-        const { tensor, buffer } = makeTensor(runtime.ort, device, v.dtype as 'float32' | 'int32', dims);
+        const { tensor, buffer } = makeTensor(runtime.ort, gpu, v.dtype as 'float32' | 'int32', dims);
         keep(v, new OnnxValue(runtime, tensor));
         return buffer;
       });

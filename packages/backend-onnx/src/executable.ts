@@ -24,7 +24,7 @@ export class OnnxExecutable implements Executable {
   constructor(runtime: Runtime, graph: Graph, session: OrtSession, onDispose: () => void) {
     this.runtime = runtime;
     this.graph = graph;
-    this.batched = graph.inputs.some((port) => port.variable.shape.includes(BATCH));
+    this.batched = isBatched(graph);
     this.session = session;
     this.onDispose = onDispose;
   }
@@ -60,6 +60,10 @@ export class OnnxExecutable implements Executable {
     void this.runtime.release(session);
   }
 }
+
+/** Whether the inputs of a graph say how many rows it has. */
+export const isBatched = ({ inputs }: Graph): boolean =>
+  inputs.some((port) => port.variable.shape.includes(BATCH));
 
 /** The tensor of a value for an input of a graph. Errors: BackendError where it is none of onnxruntime's, or on another device. */
 export function tensorOf(runtime: Runtime, graph: Graph, value: Value, input: string | undefined): OrtTensor {

@@ -7,6 +7,8 @@ import type { OrtModule, OrtTensor } from './driver.js';
 /** A device, and the composites that have a kernel there. */
 export interface SharedGpu {
   readonly device: GpuDevice;
+  /** Usage of a buffer that kernels read and write, and that is copied from and to. */
+  readonly storage: number;
   readonly names: readonly string[];
   hasKernel(equation: Equation<'composite'>): boolean;
   kernel(equation: Equation<'composite'>): CompositeKernel;
@@ -30,23 +32,21 @@ export function sharedGpu(ort: OrtModule): Promise<SharedGpu> {
 }
 
 async function open(): Promise<SharedGpu> {
-  const { compositeKernel, compositeNames, hasKernel, openDevice } = await import('@fkm/webgpu');
+  const { compositeKernel, compositeNames, hasKernel, openDevice, usage } = await import('@fkm/webgpu');
   const { device } = await openDevice();
   return {
     device,
+    storage: usage.storage | usage.copySource | usage.copyDestination,
     names: compositeNames,
     hasKernel,
     kernel: (equation) => compositeKernel(device, equation) as CompositeKernel,
   };
 }
 
-/** Usage of a buffer that kernels read and write, and that is copied from and to. */
-const storage = 0x80 | 0x04 | 0x08;
-
 /** A new tensor on the device; disposing of it frees its memory. */
 export function makeTensor(
   ort: OrtModule,
-  device: GpuDevice,
+  { device, storage }: SharedGpu,
   dataType: 'float32' | 'int32',
   dims: Shape,
 ): { tensor: OrtTensor; buffer: GpuBuffer } {
@@ -62,7 +62,10 @@ export function makeTensor(
 }
 
 /** The memory of a tensor on the device, or a copy of one on the host, which `free` frees. */
-export function bufferOf(device: GpuDevice, tensor: OrtTensor): { buffer: GpuBuffer; free?: () => void } {
+export function bufferOf(
+  { device, storage }: SharedGpu,
+  tensor: OrtTensor,
+): { buffer: GpuBuffer; free?: () => void } {
   if (tensor.location === 'gpu-buffer') return { buffer: tensor.gpuBuffer as GpuBuffer };
   const data = tensor.data as ArrayBufferView;
   const buffer = device.createBuffer({ size: Math.max(4, data.byteLength), usage: storage });

@@ -1,6 +1,7 @@
 // What is used of tfjs' WebGPUBackend 4.22.0 beyond its storage: its buffers, its command encoder and its pass, so that kernels
 // of ours come between its own, and order and memory stay its business.
 
+import type { Equation } from '@fkm/core/graph';
 import {
   type GpuBuffer,
   type GpuCommandEncoder,
@@ -8,6 +9,8 @@ import {
   type GpuDevice,
   usage,
 } from '@fkm/webgpu';
+import { bindShape, perRows } from './layout.js';
+import type { Run } from './lower.js';
 import type { TensorInfo, TfjsStorage } from './tfjs.js';
 
 /** The memory of a tensor as tfjs keeps it. */
@@ -56,6 +59,23 @@ export function encodeKernel(gpu: WebGpuStorage, encode: (pass: GpuComputePass) 
   gpu.computePassEncoder ??= (gpu.commandEncoder as GpuCommandEncoder).beginComputePass();
   encode(gpu.computePassEncoder);
   if (++gpu.dispatchCountInPass >= mostKernels) submit(gpu);
+}
+
+/** Runs a kernel over the memory of tensors: its results are new ones, of the shapes of the equation. */
+export function runOf(
+  gpu: WebGpuStorage,
+  { outputs }: Equation,
+  encode: (rows: number, from: readonly GpuBuffer[], to: readonly GpuBuffer[]) => void,
+): Run {
+  const shapes = outputs.map(({ shape }) => perRows([shape], (rows) => bindShape(shape, rows)));
+  return (tensors, rows) => {
+    const results = outputs.map(({ dtype }, i) =>
+      gpu.makeTensorInfo([...(shapes[i] as (rows: number) => number[])(rows)], dtype),
+    );
+    const buffers = (list: readonly TensorInfo[]): GpuBuffer[] => list.map((tensor) => bufferOf(gpu, tensor));
+    encode(rows, buffers(tensors), buffers(results));
+    return results;
+  };
 }
 
 /** Submits the commands so far, if there are any. */

@@ -3,24 +3,16 @@
 import type { Equation } from '@fkm/core/graph';
 import { compositeKernel } from '@fkm/webgpu';
 import type { Lowered } from './gpu-kernels.js';
-import { bufferOf, encoderOf, submit, type WebGpuStorage } from './gpu-storage.js';
-import { bindShape, perRows } from './layout.js';
+import { encoderOf, runOf, submit, type WebGpuStorage } from './gpu-storage.js';
 
 /** A composite, or undefined where it has no kernel. */
 export function lowerComposite(gpu: WebGpuStorage, equation: Equation<'composite'>): Lowered | undefined {
   const kernel = compositeKernel(gpu.device, equation);
   if (!kernel) return undefined;
-  const shapes = equation.outputs.map(({ shape }) => perRows([shape], (rows) => bindShape(shape, rows)));
+  const run = runOf(gpu, equation, (rows, from, to) => kernel.encode(encoderOf(gpu), rows, from, to));
   return {
-    run: (tensors) => {
-      const rows = tensors[0]?.shape[0] as number;
-      const results = equation.outputs.map(({ dtype }, i) =>
-        gpu.makeTensorInfo([...(shapes[i] as (rows: number) => number[])(rows)], dtype),
-      );
-      const [from, to] = [tensors, results].map((list) => list.map((tensor) => bufferOf(gpu, tensor)));
-      kernel.encode(encoderOf(gpu), rows, from as NonNullable<typeof from>, to as NonNullable<typeof to>);
-      return results;
-    },
+    // Rows of its own: those of a graph are its batch's, which it need not search.
+    run: (tensors) => run(tensors, tensors[0]?.shape[0] as number),
     dispose: () => {
       // Commands that use its memory may wait to be submitted.
       submit(gpu);

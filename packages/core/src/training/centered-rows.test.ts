@@ -10,7 +10,10 @@ import { Programs } from './program.js';
 import type { GridSpec } from './spec.js';
 
 const place = { call: 'test', argument: 'X' };
-const programs = new Programs(jsBackend());
+const js = jsBackend();
+const programs = new Programs(js);
+/** On a backend that takes one number a row by a kernel of its own. */
+const asking = new Programs({ ...js, flags: { ...js.flags, fused: ['takeAlong'] } });
 
 describe('CenteredRows', () => {
   it('finds the nearest prototypes and what all rows cost, far from 0 as near to it', async () => {
@@ -84,8 +87,6 @@ describe('CenteredRows', () => {
         before.data.map((value) => value + drift * (random.uniform() - 0.5)),
         [30, 2],
       );
-      const js = jsBackend();
-      const asking = new Programs({ ...js, flags: { ...js.flags, fused: ['takeAlong'] } });
       const batch = {
         x,
         y: { data: new Float32Array(0), rows: 20_000, columns: 0 },
@@ -112,8 +113,6 @@ describe('CenteredRows', () => {
   );
 
   it('leaves a row where another prototype is only as near, and starts anew among others', async () => {
-    const js = jsBackend();
-    const asking = new Programs({ ...js, flags: { ...js.flags, fused: ['takeAlong'] } });
     const x = toRows([[0], [1], [0], [5]], place);
     const centered = new CenteredRows(asking, x, Float32Array.of(1, 1, 1, 1), [0]);
     const places = async (...prototypes: number[]): Promise<number[]> => [
@@ -141,8 +140,6 @@ describe('canCenter', () => {
   const spec = { distance: 'euclidean', heads: 1, masked: false } as GridSpec;
   const y = { data: new Float32Array(0), rows: 2, columns: 0 };
   const batch = { x: toRows([[1], [2]], place), y, sampleWeight: Float32Array.of(1, 1) };
-
-  const js = jsBackend();
 
   it('is true where every column counts alike, by squares', () => {
     expect(canCenter(js, spec, {}, batch)).toBe(true);

@@ -21,7 +21,6 @@ import { f32, type GridSpec } from './spec.js';
 const mostSquared = 3.4e38;
 /** Rows of a search at most: their products with some hundred prototypes stay in the caches. */
 const mostRows = 8192;
-const ones = new Float32Array(mostRows).fill(1);
 /** Share of rows that move up to which asking first takes less time than a search. */
 const fewMove = 0.2;
 
@@ -62,6 +61,8 @@ interface Known {
   readonly sums: MovingSums;
   /** Rows that wait for a search. */
   readonly movers: Movers;
+  /** As many as a block has rows. */
+  readonly ones: Float32Array;
   /** Share of the rows of the last block that moved. */
   share: number;
 }
@@ -157,12 +158,14 @@ export class CenteredRows {
   }
 
   private knownAmong(count: number, size: number): Known {
-    const { columns } = this.x;
+    const { columns, rows } = this.x;
     if (this.known?.count !== count) {
+      const most = Math.min(size, rows);
       this.known = {
         count,
         sums: new MovingSums(count, columns),
-        movers: new Movers(columns, Math.min(size, this.x.rows)),
+        movers: new Movers(columns, most),
+        ones: new Float32Array(most).fill(1),
         share: 1,
       };
       this.index.fill(-1);
@@ -199,6 +202,7 @@ export class CenteredRows {
     { rows, own }: OwnedRows,
   ): Promise<ArrayLike<number>> {
     const { programs } = this;
+    const { ones } = this.known as Known;
     const { rows: n } = rows;
     const program = await this.program(question, grid.prototypes.shape[0] as number);
     const { answer } = await runOnce(program, grid, {
