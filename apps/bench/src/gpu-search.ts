@@ -179,6 +179,31 @@ export async function graphSearches(name: string, report: (result: Result) => vo
       executable.dispose();
     }
     for (const value of [x, given, p]) value.dispose();
+    if (name === 'tfjs-webgpu') await byOperations([rows, columns, prototypes], report);
   }
   await backend.dispose();
+}
+
+/** The same by the operations of tfjs that its users would write, with none of our kernels among them. */
+async function byOperations(size: Size, report: (result: Result) => void): Promise<void> {
+  const tf = await import('@tensorflow/tfjs-core');
+  const [rows, columns, prototypes] = size;
+  const uniform = seeded(7);
+  const x = tf.tensor2d(uniformArray(rows * columns, uniform), [rows, columns]);
+  const p = tf.tensor2d(uniformArray(prototypes * columns, uniform), [prototypes, columns]);
+  const search = () =>
+    tf.tidy(() => {
+      const products = tf.matMul(x, p, false, true);
+      return tf.argMin(tf.sub(tf.sum(tf.square(p), 1), tf.mul(products, 2)), 1);
+    });
+  const milliseconds = await least(async (count) => {
+    const start = performance.now();
+    for (let i = 1; i < count; i++) search().dispose();
+    const last = search();
+    await last.data();
+    last.dispose();
+    return performance.now() - start;
+  });
+  report(speedOf('nearest, the operations of tfjs on its webgpu', size, milliseconds));
+  tf.dispose([x, p]);
 }
