@@ -273,17 +273,19 @@ export function takeRows(
   end: number,
   into?: Float32Array,
 ): Rows {
-  const { columns } = x;
+  const { columns, data: source } = x;
   const data = into?.subarray(0, (end - begin) * columns) ?? new Float32Array((end - begin) * columns);
   // Rows that follow one another go in one copy.
-  for (let i = begin; i < end; ) {
+  for (let i = begin, to = 0; i < end; ) {
     const first = order[i] as number;
-    let to = (i - begin) * columns;
     let last = first;
     while (++i < end && order[i] === last + 1) last++;
+    let from = first * columns;
     const stop = (last + 1) * columns;
-    if (stop - first * columns > fewNumbers) data.set(x.data.subarray(first * columns, stop), to);
-    else for (let from = first * columns; from < stop; from++) data[to++] = x.data[from] as number;
+    if (stop - from > fewNumbers) {
+      data.set(source.subarray(from, stop), to);
+      to += stop - from;
+    } else while (from < stop) data[to++] = source[from++] as number;
   }
   return { data, rows: end - begin, columns };
 }

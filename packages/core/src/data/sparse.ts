@@ -241,7 +241,7 @@ export function beside(a: Features, b: Features, scale: number): Features {
   }
   const data = new Float32Array(rows * columns);
   for (let i = 0; i < rows; i++) {
-    data.set(a.data.subarray(i * a.columns, (i + 1) * a.columns), i * columns);
+    for (let j = 0; j < a.columns; j++) data[i * columns + j] = a.data[i * a.columns + j] as number;
     visitRow(b, i, (j, value) => {
       data[i * columns + a.columns + j] = scale * value;
     });

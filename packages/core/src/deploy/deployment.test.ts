@@ -89,32 +89,25 @@ it('is the formulas and no more', () => {
         %3: f32[B,2] = min(%1, %2)
         %4: bool[B,2] = lt(%0, %3)
         %5: f32[B,2] = select(%4, x, %0)
-        %6: f32[B,2] = mul(%5, %3)
-        %7: f32[B,2] = mul(%6, %5)
-        %8: f32[1,2] = mul(prototypes, prototypes)
-        %9: f32[B,1] = sum(%3) keepDims=true axes=[1]
-        %10: f32[B,1] = sum(%7) keepDims=true axes=[1]
-        %11: f32[B,1] = matmul(%3, %8) transposeB=true
-        %12: f32[] = constant() {9.999999960041972e-13}
-        %13: f32[B,1] = max(%9, %12)
-        %14: f32[] = constant() {2}
-        %15: f32[B,1] = div(%14, %13)
-        %16: f32[B,1,2] = reshape(%5) shape=[-1,1,2]
-        %17: f32[B,1,2] = reshape(%3) shape=[-1,1,2]
-        %18: f32[1,2] = slice(prototypes) axis=0 begin=0 end=1
-        %19: f32[B,1,2] = sub(%16, %18)
-        %20: f32[B,1,2] = abs(%19)
-        %21: f32[B,1,2] = mul(%20, %17)
-        %22: f32[B,1] = sum(%21) axes=[2]
-        %23: f32[B,1] = mul(%22, %15)
-        %24: f32[B,1] = add(%23, %2)
-        %25: f32[B,1] = div(%2, %24)
-        %26: f32[B,1] = max(%23, %0)
-        %27: f32[B,1] = neg(%26)
-        %28: i32[B] = argMax(%27) axis=1
-        %29: f32[B] = reduceMax(%27) axes=[1]
-        %30: f32[B] = neg(%29)
-        return index=%28, delta=%30
+        %6: f32[B,1] = sum(%3) keepDims=true axes=[1]
+        %7: f32[] = constant() {9.999999960041972e-13}
+        %8: f32[B,1] = max(%6, %7)
+        %9: f32[] = constant() {2}
+        %10: f32[B,1] = div(%9, %8)
+        %11: f32[B,1,2] = reshape(%5) shape=[-1,1,2]
+        %12: f32[B,1,2] = reshape(%3) shape=[-1,1,2]
+        %13: f32[1,2] = slice(prototypes) axis=0 begin=0 end=1
+        %14: f32[B,1,2] = sub(%11, %13)
+        %15: f32[B,1,2] = abs(%14)
+        %16: f32[B,1,2] = mul(%15, %12)
+        %17: f32[B,1] = sum(%16) axes=[2]
+        %18: f32[B,1] = mul(%17, %10)
+        %19: f32[B,1] = max(%18, %0)
+        %20: f32[B,1] = neg(%19)
+        %21: i32[B] = argMax(%20) axis=1
+        %22: f32[B] = reduceMax(%20) axes=[1]
+        %23: f32[B] = neg(%22)
+        return index=%21, delta=%23
       }
       return label=%22, scores=%21
     }"

@@ -6,7 +6,7 @@ import type { NdArray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
 import { type FinetuneRun, finetuneEpochs, gradientStep, stepsOver } from '../fitting/finetune.js';
-import { drawnOrder, fitPasses, runLength } from '../fitting/fit.js';
+import { drawnOrder, firstCounting, fitPasses, runLength } from '../fitting/fit.js';
 import type { FitResult } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { givenSplit, type Split, splitRows, withMeanWeight } from '../fitting/split.js';
@@ -15,7 +15,7 @@ import { coverClasses, growClasses } from '../init/cover.js';
 import { answeringMean } from '../init/given.js';
 import { initialise, type Outputs } from '../init/initialise.js';
 import { refusesGradients } from '../method/routing.js';
-import { type Batch, takeBatch } from '../model/batch.js';
+import { type Batch, takePicked } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable } from '../model/storage.js';
 import { Random } from '../random.js';
@@ -174,11 +174,13 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const all = startRows === Number.POSITIVE_INFINITY;
       const together = all ? runLength(batchSize) : 1;
       const order = shuffle ? drawnOrder(random, n, together) : new Uint32Array(n).map((_, i) => i);
-      const counting = all ? order : order.filter((row) => (training.sampleWeight[row] as number) > 0);
-      const wanted = Math.max(batchSize, startRows, startRowsPerClass * raw.classes.length);
-      const first = Math.min(counting.length, shuffle ? wanted : batchSize);
+      const wanted = shuffle
+        ? Math.max(batchSize, startRows, startRowsPerClass * raw.classes.length)
+        : batchSize;
+      const first = (): Batch =>
+        takePicked({ rows: training, order: firstCounting(order, training.sampleWeight, wanted) });
       const context = this.context(signal);
-      const sample = { ...raw, batch: all ? training : takeBatch(training, counting, 0, first) };
+      const sample = { ...raw, batch: all ? training : first() };
       const { state: begun } = await this.ready(before, sample, 'fit', signal);
       const start = withTargetRange(context, begun, training, 'fit');
       const { state, result } = await passes(

@@ -57,6 +57,17 @@ export function drawnOrder(random: Random, n: number, size: number): Uint32Array
   return order;
 }
 
+/** The first rows of an order whose weight is not 0, at most so many. */
+export function firstCounting(order: Uint32Array, sampleWeight: Float32Array, most: number): Uint32Array {
+  const first = new Uint32Array(Math.min(most, order.length));
+  let count = 0;
+  for (let i = 0; i < order.length && count < first.length; i++) {
+    const row = order[i] as number;
+    if ((sampleWeight[row] as number) > 0) first[count++] = row;
+  }
+  return first.subarray(0, count);
+}
+
 /** Passes over scaled rows until nothing moves by more than tol. `order` fixes the first pass. */
 export async function fitPasses(
   context: Context,

@@ -49,6 +49,8 @@ export function givenSplit(training: Batch, evaluation: Batch, call: string): Sp
 /** Weights of mean 1: Adam's ε would swallow the gradients of tiny ones. */
 export function withMeanWeight(batch: Batch): Batch {
   const { sampleWeight } = batch;
-  const mean = sampleWeight.reduce((a, b) => a + b, 0) / sampleWeight.length;
+  let total = 0;
+  for (const w of sampleWeight) total += w;
+  const mean = total / sampleWeight.length;
   return mean === 1 ? batch : { ...batch, sampleWeight: sampleWeight.map((w) => w / mean) };
 }

@@ -35,7 +35,7 @@ export function simplify(graph: Graph): Graph {
         equations.push({ op: 'constant', inputs: [], attrs: { value }, outputs: [v] });
       });
     } else {
-      equations.push(equation);
+      equations.push(isOp(equation, 'composite') ? withSimpleBody(equation) : equation);
       if (equation.op === 'broadcast')
         repeated.set((equation.outputs[0] as Var).id, equation.inputs[0] as Var);
     }
@@ -50,6 +50,11 @@ export function simplify(graph: Graph): Graph {
     outputs,
   });
 }
+
+const withSimpleBody = (equation: Equation<'composite'>): Equation => ({
+  ...equation,
+  attrs: { ...equation.attrs, body: simplify(equation.attrs.body) },
+});
 
 const elementwise: ReadonlySet<string> = new Set([
   'add',

@@ -2,7 +2,7 @@
 
 import type { Random } from '../random.js';
 
-/** Distances of all n rows to the given rows, [n, rows.length] row-major. */
+/** Distances of all n rows to the given rows, [n, rows.length] row-major, or with further columns that say nothing. */
 export type DistanceTo = (rows: readonly number[]) => Promise<ArrayLike<number>>;
 
 /** Candidates per round: one pass over the rows serves this many draws. */
@@ -28,16 +28,19 @@ export async function kMeansPlusPlus(
   const centers = [random.weighted(weights, sum(weights))];
   const nearest = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
   // Rounding can take a distance below 0, which is no probability.
-  const lower = (distances: ArrayLike<number>, column: number, stride: number): void => {
+  const lower = (distances: ArrayLike<number>, column: number): void => {
+    const stride = distances.length / n;
     for (let i = 0; i < n; i++) {
       nearest[i] = Math.max(0, Math.min(nearest[i] as number, distances[i * stride + column] as number));
     }
   };
-  lower(await distanceTo(centers), 0, 1);
+  lower(await distanceTo(centers), 0);
+  const before = new Float64Array(n);
+  const mass = new Float64Array(n);
   while (centers.length < k) {
-    const before = nearest.slice();
-    const mass = before.map((d, i) => d * (weights[i] as number));
-    const total = sum(mass);
+    before.set(nearest);
+    let total = 0;
+    for (let i = 0; i < n; i++) total += mass[i] = (nearest[i] as number) * (weights[i] as number);
     const drawn = Array.from({ length: candidatesPerRound }, () =>
       total > 0 && total < Number.POSITIVE_INFINITY
         ? random.weighted(mass, total)
@@ -53,7 +56,7 @@ export async function kMeansPlusPlus(
         random.uniform() * (before[row] as number) < (nearest[row] as number);
       if (!accepted) continue;
       centers.push(row);
-      lower(distances, c, drawn.length);
+      lower(distances, c);
     }
   }
   return centers;

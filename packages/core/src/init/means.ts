@@ -178,22 +178,23 @@ async function spreadOut(programs: Programs, problem: MeansProblem, random: Rand
       candidates.set(presentRow(problem, row), i * columns);
     });
     const upload = { candidates: programs.upload(ndarray(candidates, [candidatesPerRound, columns])) };
-    const kept = new Float64Array(n * chosen.length);
+    let distances = new Float32Array(0);
     try {
       for (let begin = 0; begin < n; begin += size) {
         const end = Math.min(n, begin + size);
         const part = isSparse(rows) ? block(begin, end) : {};
         const { delta } = await runOnce(program, { ...fixed, ...upload }, part);
-        const all = (await take(delta as Value)).data;
-        for (let i = begin; i < end; i++) {
-          for (let c = 0; c < chosen.length; c++)
-            kept[i * chosen.length + c] = all[(i - begin) * candidatesPerRound + c] as number;
+        const measured = (await take(delta as Value)).data as Float32Array<ArrayBuffer>;
+        if (size >= n) distances = measured;
+        else {
+          if (begin === 0) distances = new Float32Array(n * candidatesPerRound);
+          distances.set(measured, begin * candidatesPerRound);
         }
       }
     } finally {
       disposeAll(upload);
     }
-    return kept;
+    return distances;
   };
   try {
     return await kMeansPlusPlus(distanceTo, problem.sampleWeight, problem.k, random);

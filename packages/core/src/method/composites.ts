@@ -1,16 +1,18 @@
 // The named composites: searches over prototypes and sums by prototype, which a backend may replace by a fused kernel.
 
 import { ndarray } from '../dtype.js';
-import { expandDims, square } from '../graph/functions.js';
+import { expandDims, relu, square } from '../graph/functions.js';
 import {
   argMax,
   broadcast,
   composite,
   concat,
   constantLike,
+  div,
   eq,
   iota,
   matmul,
+  max,
   mul,
   neg,
   reduceMax,
@@ -51,10 +53,11 @@ export function pairwiseSimilarity(comparison: Comparison): Tensor {
 export function nearest(comparison: Comparison, present?: Tensor): { index: Tensor; delta: Tensor } {
   if (present) return nearestOf(select(present, neg(compare(comparison).delta), -far));
   const results = composite(`nearest.${comparison.distance}`, operands(comparison), (t) => {
-    const plain = comparison.distance === 'euclidean' && !comparison.mask && !comparison.weights;
-    return plain
-      ? nearestByProduct(centered(again(comparison, t)))
-      : nearestOf(neg(compare(again(comparison, t)).delta));
+    const given = again(comparison, t);
+    const { distance, mask, weights } = given;
+    return distance === 'euclidean' && !mask && (weights?.dim(0) ?? 1) === 1
+      ? nearestByProduct(given)
+      : nearestOf(neg(compare(given).delta));
   });
   return { index: results.index as Tensor, delta: results.delta as Tensor };
 }
@@ -68,21 +71,23 @@ const nearestOf = (score: Tensor): { index: Tensor; delta: Tensor } => ({
 });
 
 /**
- * ‖x − p‖² = ‖x‖² − (2x·p − ‖p‖²): the search needs no ‖x‖², and is one matmul of [x, 1] and [2p, −‖p‖²], which costs a column
- * where a bias would cost another pass over [B, K].
+ * ‖x − p‖² = ‖x‖² − (2x·p − ‖p‖²), both weighted by the metric of the one head: the search needs no ‖x‖², and is one matmul of
+ * [x, 1] and [2w∘p, −‖p‖²], which costs a column where a bias would cost another pass over [B, K].
  */
-function nearestByProduct({ x, prototypes }: { x: Tensor; prototypes: Tensor }): {
-  index: Tensor;
-  delta: Tensor;
-} {
-  const squares = sum(square(x), -1);
-  const column = expandDims(squares, 1);
-  const ones = broadcast(constantLike(x, ndarray(Float32Array.of(1), [1, 1])), column.shape, column);
-  const lengths = sum(square(prototypes), -1, { keepDims: true });
-  const score = matmul(concat([x, ones], 1), concat([mul(prototypes, 2), neg(lengths)], 1), {
+function nearestByProduct(comparison: Comparison): { index: Tensor; delta: Tensor } {
+  const { x, prototypes } = centered(comparison);
+  const weights = comparison.weights && relu(comparison.weights);
+  const overFeatures = (squares: Tensor): Tensor =>
+    weights ? matmul(squares, weights, { transposeB: true }) : sum(squares, -1, { keepDims: true });
+  const squares = overFeatures(square(x));
+  const ones = broadcast(constantLike(x, ndarray(Float32Array.of(1), [1, 1])), squares.shape, squares);
+  const twice = mul(weights ? mul(prototypes, weights) : prototypes, 2);
+  const score = matmul(concat([x, ones], 1), concat([twice, neg(overFeatures(square(prototypes)))], 1), {
     transposeB: true,
   });
-  return { index: argMax(score), delta: sub(squares, reduceMax(score, -1)) };
+  const delta = sub(sum(squares, -1), reduceMax(score, -1));
+  const scale = weights && div(x.dim(1), max(sum(weights), 1e-12));
+  return { index: argMax(score), delta: scale ? relu(mul(delta, scale)) : delta };
 }
 
 /** The k most similar prototypes [B, k], most similar first, the lowest of equals first. */

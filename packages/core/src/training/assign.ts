@@ -18,7 +18,6 @@ import {
   oneHot,
   select,
   slice,
-  sqrt,
   sub,
   sum,
 } from '../graph/ops.js';
@@ -66,16 +65,9 @@ interface FoundByHead {
 
 /** Rows may choose any prototype of a head by what the host adds up: then each head is a search, and no [B, K] is looked at twice. */
 const searchesByHead = (spec: GridSpec, targetAssignment: TargetAssignment): boolean =>
-  spec.distance === 'euclidean' &&
-  summedByIndex(spec) &&
-  !spec.masked &&
-  !(spec.linear && spec.joint) &&
-  targetAssignment === 'mean';
+  spec.distance === 'euclidean' && summedByIndex(spec) && !spec.masked && targetAssignment === 'mean';
 
-/**
- * The nearest prototype of head h, found among rows and prototypes multiplied by the roots of its weights, whose distances are plain
- * ones. δ by features is what the coordinates of the target leave of it.
- */
+/** The nearest prototype of head h. δ by features is what the coordinates of the target leave of it. */
 function searchHead(
   spec: GridSpec,
   searched: Comparison,
@@ -85,21 +77,15 @@ function searchHead(
   const perHead = spec.prototypes / spec.heads;
   const ofHead = (all: Tensor): Tensor => slice(all, 0, h * perHead, (h + 1) * perHead);
   const weights = searched.weights && relu(slice(searched.weights, 0, h, h + 1));
-  const roots = weights && sqrt(weights);
-  const plain = (rows: Tensor): Tensor => (roots ? mul(rows, roots) : rows);
-  const found = nearest({
-    distance: spec.distance,
-    x: plain(searched.x),
-    prototypes: plain(ofHead(searched.prototypes)),
-  });
-  const within = (squares: Tensor, columns: number, all: Tensor | undefined): Tensor =>
-    relu(all ? mul(squares, div(columns, max(sum(all), 1e-12))) : squares);
-  const cost = within(found.delta, searched.x.dim(1), weights);
-  if (!target) return { index: found.index, delta: cost, cost };
-  const gaps = sub(target.coordinates, gather(ofHead(target.means), found.index));
+  const { index, delta } = nearest({ ...searched, prototypes: ofHead(searched.prototypes), weights });
+  const cost = relu(delta);
+  if (!target) return { index, delta: cost, cost };
+  /** Columns that are compared over the weights that they have. */
+  const scaleOf = (all: Tensor): Tensor => div(all.dim(1), max(sum(all), 1e-12));
   const features = weights && slice(weights, 1, 0, spec.columns);
-  const delta = within(sub(found.delta, sum(square(gaps), -1)), spec.columns, features);
-  return { index: found.index, delta, cost };
+  const gaps = sum(square(sub(target.coordinates, gather(ofHead(target.means), index))), -1);
+  const rest = relu(sub(weights ? div(cost, scaleOf(weights)) : cost, gaps));
+  return { index, delta: features ? mul(rest, scaleOf(features)) : rest, cost };
 }
 
 /** Arrays that the assignment reads; `means` [K, outputs] is what the rows of each prototype say, for the joint space. */
@@ -181,7 +167,12 @@ export function assignGraph(
         const delta = found?.delta ?? sum(mul(own(features.delta), at), 1);
         collect('index', expandDims(choice.index, 1));
         collect('delta', expandDims(delta, 1));
-        if (spec.linear && spec.joint) collect('nearest', expandDims(argMax(neg(own(features.delta))), 1));
+        if (spec.linear && spec.joint) {
+          const { index } = byHead
+            ? searchHead(spec, comparison, head)
+            : { index: argMax(neg(own(features.delta))) };
+          collect('nearest', expandDims(index, 1));
+        }
         if (spec.joint) {
           const cost = found && 'cost' in found ? found.cost : sum(mul(own(searched), at), 1);
           collect('cost', expandDims(cost, 1));

@@ -165,9 +165,11 @@ export function scaleTargets(state: Pick<ModelState, 'arrays'>, y: Features): Fe
   const [mean, deviation] = [state.arrays['target.mean']?.data, state.arrays['target.deviation']?.data];
   if (!mean || !deviation) return y;
   const { columns, rows, data } = denseRows(y);
-  const scaled = data.map(
-    (value, i) => (value - (mean[i % columns] as number)) / (deviation[i % columns] as number),
-  );
+  const scaled = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    const t = i % columns;
+    scaled[i] = ((data[i] as number) - (mean[t] as number)) / (deviation[t] as number);
+  }
   return { data: scaled, rows, columns };
 }
 

@@ -38,12 +38,15 @@ export function withTargetRange(
   const low = before('target.low', Number.POSITIVE_INFINITY);
   const high = before('target.high', Number.NEGATIVE_INFINITY);
   // Numbers come dense, whatever form the features have.
-  (y as Rows).data.forEach((value, i) => {
-    const t = i % y.columns;
-    if (sampleWeight[(i - t) / y.columns] === 0) return;
-    low[t] = Math.min(low[t] as number, value);
-    high[t] = Math.max(high[t] as number, value);
-  });
+  const { data } = y as Rows;
+  for (let row = 0, i = 0; row < y.rows; row++) {
+    const counts = sampleWeight[row] !== 0;
+    for (let t = 0; t < y.columns; t++, i++) {
+      if (!counts) continue;
+      low[t] = Math.min(low[t] as number, data[i] as number);
+      high[t] = Math.max(high[t] as number, data[i] as number);
+    }
+  }
   if (!low.every(Number.isFinite)) return state;
   const range = { 'target.low': ndarray(low, [y.columns]), 'target.high': ndarray(high, [y.columns]) };
   return { ...state, arrays: { ...state.arrays, ...range } };
