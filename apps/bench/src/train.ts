@@ -42,14 +42,14 @@ const contests: Readonly<Record<string, Contest>> = {
     short: {
       options: {
         prototypeModel: 'linear',
-        nPrototypes: 80,
+        nPrototypes: 128,
         heads: 1,
         scaling: 'standard',
         metric: 'slopes',
         batchSize: 2048,
       },
       fit: { maxIters: 1 },
-      finetune: { epochs: 3, lr: 0.05 },
+      finetune: { epochs: 2, lr: 0.03 },
     },
   },
   covertype_93k: {

@@ -4,10 +4,11 @@ import type { Rows } from '../data/matrix.js';
 import { takeRows } from '../data/matrix.js';
 import { ndarray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
-import { neg, topK } from '../graph/ops.js';
+import { topK } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { cholesky, solve } from '../method/cholesky.js';
-import { compare, type Distance } from '../method/similarity.js';
+import { nearness } from '../method/composites.js';
+import type { Distance } from '../method/similarity.js';
 import type { DenseBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 import { disposeAll } from '../training/phase1.js';
@@ -53,14 +54,14 @@ export async function nearestRows(
         ...(problem.mask ? { mask: f32(BATCH, columns) } : {}),
       },
       (t: Readonly<Record<string, Tensor>>) => {
-        const { delta } = compare({
+        const near = nearness({
           distance,
           x: t.x as Tensor,
           prototypes: t.among as Tensor,
           weights: t.weights,
           mask: t.mask,
         });
-        return { index: topK(neg(delta), k).indices };
+        return { index: topK(near, k).indices };
       },
     ),
   );

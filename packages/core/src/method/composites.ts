@@ -54,10 +54,10 @@ export function nearest(comparison: Comparison, present?: Tensor): { index: Tens
   if (present) return nearestOf(select(present, neg(compare(comparison).delta), -far));
   const results = composite(`nearest.${comparison.distance}`, operands(comparison), (t) => {
     const given = again(comparison, t);
-    const { distance, mask, weights } = given;
-    return distance === 'euclidean' && !mask && (weights?.dim(0) ?? 1) === 1
-      ? nearestByProduct(given)
-      : nearestOf(neg(compare(given).delta));
+    const product = productOf(given);
+    if (!product) return nearestOf(neg(compare(given).delta));
+    const { score, deltaOf } = product;
+    return { index: argMax(score), delta: deltaOf(reduceMax(score, -1)) };
   });
   return { index: results.index as Tensor, delta: results.delta as Tensor };
 }
@@ -71,24 +71,34 @@ const nearestOf = (score: Tensor): { index: Tensor; delta: Tensor } => ({
 });
 
 /**
- * ‖x − p‖² = ‖x‖² − (2x·p − ‖p‖²), both weighted by the metric of the one head: the search needs no ‖x‖², and is one matmul of
- * [x, 1] and [2w∘p, −‖p‖²], which costs a column where a bias would cost another pass over [B, K].
+ * ‖x − p‖² = ‖x‖² − (2x·p − ‖p‖²), both weighted by the metric of the one head: what is in brackets, [B, K], says which is nearer and
+ * needs no ‖x‖². It is one matmul of [x, 1] and [2w∘p, −‖p‖²], which costs a column where a bias would cost another pass. With
+ * `deltaOf` of a score [B] and its row; nothing for other distances, masks and heads.
  */
-function nearestByProduct(comparison: Comparison): { index: Tensor; delta: Tensor } {
+function productOf(
+  comparison: Comparison,
+): { score: Tensor; deltaOf: (score: Tensor) => Tensor } | undefined {
+  const { distance, mask } = comparison;
+  if (distance !== 'euclidean' || mask || (comparison.weights?.dim(0) ?? 1) > 1) return undefined;
   const { x, prototypes } = centered(comparison);
   const weights = comparison.weights && relu(comparison.weights);
   const overFeatures = (squares: Tensor): Tensor =>
     weights ? matmul(squares, weights, { transposeB: true }) : sum(squares, -1, { keepDims: true });
-  const squares = overFeatures(square(x));
+  const [squares, lengths] = [overFeatures(square(x)), overFeatures(square(prototypes))];
   const ones = broadcast(constantLike(x, ndarray(Float32Array.of(1), [1, 1])), squares.shape, squares);
   const twice = mul(weights ? mul(prototypes, weights) : prototypes, 2);
-  const score = matmul(concat([x, ones], 1), concat([twice, neg(overFeatures(square(prototypes)))], 1), {
-    transposeB: true,
-  });
-  const delta = sub(sum(squares, -1), reduceMax(score, -1));
-  const scale = weights && div(x.dim(1), max(sum(weights), 1e-12));
-  return { index: argMax(score), delta: scale ? relu(mul(delta, scale)) : delta };
+  return {
+    score: matmul(concat([x, ones], 1), concat([twice, neg(lengths)], 1), { transposeB: true }),
+    deltaOf: (score) => {
+      const delta = sub(sum(squares, -1), score);
+      return weights ? relu(mul(delta, div(x.dim(1), max(sum(weights), 1e-12)))) : delta;
+    },
+  };
 }
+
+/** Numbers [B, K] of one head that are the larger the nearer a prototype is, by the least that has to be computed. */
+export const nearness = (comparison: Comparison): Tensor =>
+  productOf(comparison)?.score ?? neg(compare(comparison).delta);
 
 /** The k most similar prototypes [B, k], most similar first, the lowest of equals first. */
 export function topKSimilar(comparison: Comparison, k: number): { similarity: Tensor; index: Tensor } {
