@@ -41,7 +41,7 @@ export class OnnxExecutable implements Executable {
     }
     try {
       const results = await this.runtime.run(session, feeds);
-      return session.outputNames.map((name) => new OnnxValue(this.runtime, results[name] as OrtTensor));
+      return session.outputNames.map((name) => new OnnxValue(this.runtime, results[name] as OrtTensor, true));
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new BackendError(

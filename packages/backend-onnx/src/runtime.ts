@@ -48,10 +48,10 @@ export class Runtime {
    * in Node, asking such a tensor for its data ends the process.
    */
   async read(tensor: OrtTensor): Promise<TypedArray> {
-    if (tensor.location !== 'gpu-buffer') return copyOf(await tensor.getData());
+    if (isOnHost(tensor)) return (await elementsOf(tensor)).slice();
     const session = await this.reader(tensor.type as DType, tensor.dims);
     const { y } = (await this.run(session, { x: tensor })) as { y: OrtTensor };
-    const data = copyOf(await y.getData());
+    const data = (await elementsOf(y)).slice();
     y.dispose();
     return data;
   }
@@ -77,9 +77,12 @@ export class Runtime {
   }
 }
 
-/** A copy, with the bits of halves where the host has a Float16Array for them. */
-function copyOf(data: unknown): TypedArray {
+export const isOnHost = ({ location }: OrtTensor): boolean => location !== 'gpu-buffer';
+
+/** The elements of a tensor on the host, with the bits of halves where the host has a Float16Array for them. */
+export async function elementsOf(tensor: OrtTensor): Promise<TypedArray> {
+  const data: unknown = await tensor.getData();
   const { Float16Array: Halves } = globalThis as { Float16Array?: new () => Uint16Array };
-  if (!Halves || !(data instanceof Halves)) return (data as TypedArray).slice();
-  return new Uint16Array(data.buffer, data.byteOffset, data.length).slice();
+  if (!Halves || !(data instanceof Halves)) return data as TypedArray;
+  return new Uint16Array(data.buffer, data.byteOffset, data.length);
 }

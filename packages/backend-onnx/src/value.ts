@@ -11,7 +11,7 @@ import {
   type TypedArray,
 } from '@fkm/core/graph';
 import type { OrtTensor } from './driver.js';
-import type { Runtime } from './runtime.js';
+import { elementsOf, isOnHost, type Runtime } from './runtime.js';
 
 type OrtType = 'float32' | 'float16' | 'int32' | 'bool';
 
@@ -22,10 +22,13 @@ export class OnnxValue {
   readonly shape: Shape;
   readonly dtype: DType;
   private readonly runtime: Runtime;
+  private readonly result: boolean;
   private held: OrtTensor | null;
 
-  constructor(runtime: Runtime, tensor: OrtTensor) {
+  /** `result`: a run made the tensor, and nobody else has its elements. */
+  constructor(runtime: Runtime, tensor: OrtTensor, result = false) {
     this.runtime = runtime;
+    this.result = result;
     this.held = tensor;
     this.shape = tensor.dims;
     this.dtype = tensor.type as OrtType;
@@ -49,6 +52,13 @@ export class OnnxValue {
 
   async read(): Promise<TypedArray> {
     return this.runtime.read(this.on(this.runtime));
+  }
+
+  async take(): Promise<TypedArray> {
+    const tensor = this.on(this.runtime);
+    const data = await (this.result && isOnHost(tensor) ? elementsOf(tensor) : this.read());
+    this.dispose();
+    return data;
   }
 
   dispose(): void {

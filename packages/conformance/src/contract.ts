@@ -282,6 +282,33 @@ const memory: readonly Check[] = [
     },
   },
   {
+    key: 'what is taken is what would be read, belongs to the one who took it, and is gone',
+    run: async (backend) => {
+      const graph = trace('taken', { x: f32(BATCH, 2) }, ({ x }) => {
+        const z = neg(x);
+        return { same: x, z, again: z, constant: constantLike(x, ndarray([1, 2, 3], [3])) };
+      });
+      const executable = await backend.compile(graph);
+      const array = random('taken', 3, 2);
+      const values = upload(backend, [array]);
+      const first = await executable.run(values);
+      const wanted = await readAll(first);
+      const given = await readAll(values);
+      for (const [i, value] of first.entries()) {
+        const taken = await (value.take?.() ?? value.read());
+        value.dispose();
+        expect(taken).toEqual(wanted[i]);
+        taken.fill(77);
+        await failure(value.read());
+      }
+      expect(await readAll(values)).toEqual(given);
+      expect(await readAll(await executable.run(values))).toEqual(wanted);
+      const [uploaded] = values as [Value];
+      (await (uploaded.take?.() ?? uploaded.read())).fill(77);
+      expect(Array.from(array.data)).not.toContain(77);
+    },
+  },
+  {
     key: 'one value can be two inputs',
     run: async (backend, precision) => {
       const graph = trace('twice', { x: f32(BATCH, 3), y: f32(BATCH, 3) }, ({ x, y }) => ({

@@ -21,6 +21,8 @@ export interface Value {
   readonly dtype: DType;
   /** Copies to the host. float16 and bfloat16 come as bits in a Uint16Array. */
   read(): Promise<TypedArray>;
+  /** As `read` and then `dispose`; there where that saves the copy. */
+  take?(): Promise<TypedArray>;
   /** Frees the memory; a second call does nothing. */
   dispose(): void;
 }
