@@ -44,10 +44,10 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   readonly lr?: number | undefined;
   /** Default 'oneCycle'. */
   readonly schedule?: Schedule | undefined;
-  /** Epochs without a lower evaluation loss after which to stop. Default: none. */
+  /** Epochs without a lower evaluation loss after which to stop; a tenth of the rows evaluates unless said otherwise. Default: none. */
   readonly earlyStoppingRounds?: number | undefined;
   readonly evalSet?: EvalSet<Y> | undefined;
-  /** Share of the rows that evaluates. Default 0.1, of the multi-label classifier 0; with evalSet 0. */
+  /** Share of the rows that evaluates; the epoch of the lowest loss is kept. Default 0: all rows train, and the last epoch stays. */
   readonly evalFraction?: number | undefined;
 }
 

@@ -198,8 +198,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
 
   /**
    * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean,
-   * the state of the lowest loss on the evaluation rows kept; a tenth of the rows evaluates unless said otherwise, none of a
-   * multi-label classifier's. Gives one entry an epoch. Errors: as `fitBatch`; the signal's reason where aborted.
+   * the state of the lowest loss on evaluation rows kept where there are any. Gives one entry an epoch. Errors: as `fitBatch`; the
+   * signal's reason where aborted.
    */
   finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
     return this.inTurn(async () => {
@@ -208,7 +208,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       this.checkGradients('finetune');
       const raw = this.checkBatch(X, y, options, 'finetune');
       const random = new Random(this.options.randomState + 1);
-      const { training, evaluation } = this.split(raw, options, this.family.heldOut, random, 'finetune');
+      const { training, evaluation } = this.split(raw, options, stoppingShare(options), random, 'finetune');
       checkStopping(options.earlyStoppingRounds, evaluation);
       const ready = await this.ready(this.state, { ...raw, batch: training }, 'finetune', options.signal);
       const { context, state: start, batch } = ready;
@@ -312,6 +312,13 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     return givenSplit(raw.batch, batch, call);
   }
 }
+
+/** Share of the rows that evaluates where a run is to stop by rows that nobody named. */
+export const stoppingShare = ({
+  earlyStoppingRounds,
+}: {
+  earlyStoppingRounds?: number | undefined;
+}): number => (earlyStoppingRounds === undefined ? 0 : 0.1);
 
 /** Errors: OptionError where a run should stop by rows that there are none of. */
 export function checkStopping(rounds: number | undefined, evaluation: Batch | undefined): void {

@@ -127,11 +127,12 @@ describe('finetune', () => {
     expect(cosine[9]).toBeLessThan(1e-5);
   });
 
-  it('evaluates on a tenth of the rows by default, on none where told so', async () => {
-    const first = await (await start()).finetune(X, y, { epochs: 1 });
-    expect(first[0]?.evalLoss).toBeGreaterThan(0);
-    const none = await (await start()).finetune(X, y, { epochs: 2, evalFraction: 0 });
-    expect(none[0]?.evalLoss).toBeUndefined();
-    expect(none.length).toBe(2);
+  it('trains on all rows unless told so, on nine tenths where it is to stop early', async () => {
+    const all = await (await start()).finetune(X, y, { epochs: 2 });
+    expect(all.map(({ evalLoss }) => evalLoss)).toEqual([undefined, undefined]);
+    const stopping = await (await start()).finetune(X, y, { epochs: 1, earlyStoppingRounds: 1 });
+    expect(stopping[0]?.evalLoss).toBeGreaterThan(0);
+    const drawn = await (await start()).finetune(X, y, { epochs: 1, evalFraction: 0.1 });
+    expect(stopping).toEqual(drawn);
   });
 });

@@ -127,7 +127,6 @@ const owners: Head = {
 
 export const classifierHeads: HeadFamily = {
   task: 'classifier',
-  heldOut: 0.1,
   carries: ({ softType, prototypeTargets, negativeSampling }, outputs) =>
     softType === 'gaussian' &&
     (prototypeTargets ??

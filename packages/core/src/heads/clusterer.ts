@@ -38,7 +38,6 @@ export const clustererHead: Head = {
 
 export const clustererHeads: HeadFamily = {
   task: 'clusterer',
-  heldOut: 0.1,
   carries: () => false,
   head: () => clustererHead,
 };

@@ -61,8 +61,6 @@ export interface Head {
 /** The heads of one estimator: which of them serves depends on the options and on how many outputs there are. */
 export interface HeadFamily {
   readonly task: Task;
-  /** Share of the rows that finetune holds out to keep its best epoch by, unless said otherwise. */
-  readonly heldOut: number;
   /** Whether prototypes carry targets for so many outputs. */
   carries(options: Resolved, outputs: number): boolean;
   head(options: Resolved, carries: boolean): Head;

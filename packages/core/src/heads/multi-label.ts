@@ -87,7 +87,6 @@ const lossOptions = ({ aslGammaNeg, aslGammaPos, aslClip, aslVariant }: Resolved
 export const multiLabelHeads: HeadFamily = {
   task: 'multiLabel',
   // The asymmetric loss of a few rows rises while F1 still does: the last epoch of one that all rows trained is better.
-  heldOut: 0,
   carries: ({ softType, negativeSampling }) => softType === 'gaussian' && negativeSampling === undefined,
   head: (options, carries) =>
     carries

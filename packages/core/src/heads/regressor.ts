@@ -59,7 +59,6 @@ const head = (standardised: boolean): Head => ({
 
 export const regressorHeads: HeadFamily = {
   task: 'regressor',
-  heldOut: 0.1,
   carries: () => true,
   head: ({ softType }) => head(softType === 'gaussian'),
 };

@@ -110,7 +110,7 @@ describe('finetune of a source', () => {
     const before = await model.score(X, y);
     const history = await model.finetune(source, { epochs: 12 });
     expect(history).toHaveLength(12);
-    expect(history.every(({ evalLoss }) => evalLoss !== undefined)).toBe(true);
+    expect(history.every(({ evalLoss }) => evalLoss === undefined)).toBe(true);
     // One cycle: the rate has fallen to nearly nothing by the last of the steps that were counted.
     expect(history[11]?.learningRate).toBeLessThan(1e-4);
     expect(await model.score(X, y)).toBeGreaterThan(Math.max(0.9, before));

@@ -10,7 +10,7 @@ import {
   type PredictOptions,
   type RowOptions,
 } from '../estimators/calls.js';
-import { fitRows, PrototypeModel, type Raw } from '../estimators/model.js';
+import { fitRows, PrototypeModel, type Raw, stoppingShare } from '../estimators/model.js';
 import type { FitResult } from '../fitting/passes.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
@@ -127,10 +127,9 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   }
 
   /**
-   * `finetune` over a source: an epoch is one iteration, whose minibatches are drawn from a pool of 10,240 rows. A tenth of the
-   * first 10,240 rows evaluates and does not train unless said otherwise, weights are taken relative to the mean of those rows,
-   * and all classes have to be known or come among them. A source without `rowCount` is counted first, by one more iteration.
-   * Errors: as `finetune`, those of the source.
+   * `finetune` over a source: an epoch is one iteration, whose minibatches are drawn from a pool of 10,240 rows. Rows that
+   * evaluate are drawn from the first 10,240, weights are taken relative to the mean of those rows, and all classes have to be
+   * known or come among them. A source without `rowCount` is counted first, by one more iteration. Errors: as `finetune`, those of the source.
    */
   override finetune(source: Source, options?: SourceFinetuneOptions<Y>): Promise<readonly Progress[]>;
   override finetune(X: Matrix, y: Y, options?: FinetuneOptions<Y>): Promise<readonly Progress[]>;
@@ -152,7 +151,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
         {
           ...this.finetuneRun(given),
           held: (first) =>
-            this.held(first, given, this.family.heldOut, this.options.randomState + 1, 'finetune'),
+            this.held(first, given, stoppingShare(given), this.options.randomState + 1, 'finetune'),
         },
       );
       await this.keep(state, 'finetune', evaluation);
