@@ -3,6 +3,7 @@
 import type { Equation, Shape } from '@fkm/core/graph';
 import type { CompositeKernel, GpuBuffer, GpuDevice } from '@fkm/webgpu';
 import type { OrtModule, OrtTensor } from './driver.js';
+import { isOnHost } from './runtime.js';
 
 /** A device, and the composites that have a kernel there. */
 export interface SharedGpu {
@@ -66,7 +67,7 @@ export function bufferOf(
   { device, storage }: SharedGpu,
   tensor: OrtTensor,
 ): { buffer: GpuBuffer; free?: () => void } {
-  if (tensor.location === 'gpu-buffer') return { buffer: tensor.gpuBuffer as GpuBuffer };
+  if (!isOnHost(tensor)) return { buffer: tensor.gpuBuffer as GpuBuffer };
   const data = tensor.data as ArrayBufferView;
   const buffer = device.createBuffer({ size: Math.max(4, data.byteLength), usage: storage });
   device.queue.writeBuffer(buffer, 0, data);

@@ -10,23 +10,31 @@ import {
   exp,
   type Graph,
   GraphError,
-  isFkmError,
   matmul,
   mul,
   type NdArray,
   ndarray,
   neg,
   simplify,
-  sizeOf,
   sub,
   sum,
-  type TypedArray,
   trace,
   type Value,
 } from '@fkm/core/graph';
 import { expect } from 'vitest';
 import { expectValue, type Precision } from './compare.js';
-import { seeded, uniform } from './random.js';
+import {
+  bytesOf,
+  expectOutputs,
+  f32,
+  failure,
+  layer,
+  layerInputs,
+  negate,
+  random,
+  readAll,
+  upload,
+} from './contract-graphs.js';
 
 /** One thing that every backend should do. */
 export interface Check {
@@ -37,55 +45,6 @@ export interface Check {
   /** `make` gives another backend of the same kind, which the check disposes of. */
   readonly run: (backend: Backend, precision: Precision, make: () => Promise<Backend>) => Promise<void>;
 }
-
-const f32 = (...shape: number[]): { shape: number[]; dtype: 'float32' } => ({ shape, dtype: 'float32' });
-
-/** features·weights and its exponential. Traced anew at each call. */
-const layer = (): Graph =>
-  trace('layer', { features: f32(BATCH, 3), weights: f32(3, 4) }, ({ features, weights }) => {
-    const product = matmul(features, weights);
-    return { product, powers: exp(product) };
-  });
-
-const negate = (): Graph => trace('negate', { x: f32(BATCH, 4) }, ({ x }) => ({ y: neg(x) }));
-
-const random = (seed: string, ...shape: number[]): NdArray =>
-  ndarray(uniform(-1, 1)(sizeOf(shape), seeded(seed)), shape);
-const layerInputs = (rows: number): NdArray[] => [
-  random(`features ${rows}`, rows, 3),
-  random('weights', 3, 4),
-];
-
-const upload = (backend: Backend, arrays: readonly NdArray[]): Value[] =>
-  arrays.map((array) => backend.upload(array));
-
-async function expectOutputs(
-  backend: Backend,
-  graph: Graph,
-  inputs: readonly NdArray[],
-  outputs: readonly Value[],
-  precision: Precision,
-): Promise<void> {
-  const wanted = evaluateGraph(graph, inputs, 'float64');
-  expect(outputs.length).toBe(wanted.length);
-  for (const [i, port] of graph.outputs.entries()) {
-    await expectValue(backend, outputs[i], wanted[i] as NdArray, port, { precision, scale: 4 });
-  }
-}
-
-async function failure(promise: Promise<unknown>): Promise<Error> {
-  const error = await promise.then(
-    () => new Error('nothing was thrown'),
-    (caught: unknown) => caught,
-  );
-  expect(isFkmError(error), `a typed error, got: ${error}`).toBe(true);
-  return error as Error;
-}
-
-const bytesOf = (data: TypedArray): Uint8Array =>
-  new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-const readAll = (values: readonly Value[]): Promise<TypedArray[]> =>
-  Promise.all(values.map((value) => value.read()));
 
 const caching: readonly Check[] = [
   {

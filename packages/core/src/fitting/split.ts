@@ -46,11 +46,13 @@ export function givenSplit(training: Batch, evaluation: Batch, call: string): Sp
   return { training, evaluation: { ...evaluation, mask } };
 }
 
-/** Weights of mean 1: Adam's ε would swallow the gradients of tiny ones. */
-export function withMeanWeight(batch: Batch): Batch {
-  const { sampleWeight } = batch;
+export function meanWeight({ sampleWeight }: Batch): number {
   let total = 0;
   for (const w of sampleWeight) total += w;
-  const mean = total / sampleWeight.length;
-  return mean === 1 ? batch : { ...batch, sampleWeight: sampleWeight.map((w) => w / mean) };
+  return total / sampleWeight.length;
+}
+
+/** Weights over their mean, or over that of other rows: Adam's ε would swallow the gradients of tiny ones. */
+export function withMeanWeight(batch: Batch, mean: number = meanWeight(batch)): Batch {
+  return mean === 1 ? batch : { ...batch, sampleWeight: batch.sampleWeight.map((w) => w / mean) };
 }

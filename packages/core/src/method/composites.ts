@@ -8,11 +8,9 @@ import {
   composite,
   concat,
   constantLike,
-  div,
   eq,
   iota,
   matmul,
-  max,
   mul,
   neg,
   reduceMax,
@@ -23,7 +21,7 @@ import {
   topK,
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import { type Comparison, centered, compare, pairwise } from './similarity.js';
+import { type Comparison, centered, compare, pairwise, rescaling } from './similarity.js';
 
 /** Operands that are present, by the names of a comparison. */
 const operands = ({ x, prototypes, mask, weights }: Comparison): Record<string, Tensor> => ({
@@ -91,7 +89,7 @@ function productOf(
     score: matmul(concat([x, ones], 1), concat([twice, neg(lengths)], 1), { transposeB: true }),
     deltaOf: (score) => {
       const delta = sub(sum(squares, -1), score);
-      return weights ? relu(mul(delta, div(x.dim(1), max(sum(weights), 1e-12)))) : delta;
+      return weights ? relu(mul(delta, rescaling(x.dim(1), sum(weights)))) : delta;
     },
   };
 }

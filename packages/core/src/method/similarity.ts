@@ -95,6 +95,9 @@ export function centered({ distance, x, prototypes }: Comparison): { x: Tensor; 
   return { x: sub(x, center), prototypes: sub(prototypes, center) };
 }
 
+/** D / ΣM, by which a distance over weighed columns is one over D. */
+export const rescaling = (columns: number, active: Tensor): Tensor => div(columns, max(active, 1e-12));
+
 function terms(comparison: Comparison): Terms {
   const mask = comparison.mask && clamp(comparison.mask, 0, 1);
   const weights = comparison.weights && relu(comparison.weights);
@@ -123,7 +126,7 @@ function terms(comparison: Comparison): Terms {
       const scaled = slopes ? mul(weighted, expandDims(mul(slopes, factor), 1)) : mul(weighted, factor);
       return matmul(masked, factor === 1 && !slopes ? weighted : scaled, { transposeB: true });
     },
-    rescale: active && div(columns, max(active, 1e-12)),
+    rescale: active && rescaling(columns, active),
   };
 }
 

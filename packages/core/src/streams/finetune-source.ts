@@ -4,6 +4,7 @@
 import { DataError, OptionError } from '../errors.js';
 import { checkStopping } from '../estimators/model.js';
 import { type FinetuneRun, finetuneEpochs } from '../fitting/finetune.js';
+import { meanWeight, withMeanWeight } from '../fitting/split.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
@@ -36,8 +37,7 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const held = run.held(first);
   checkStopping(run.earlyStoppingRounds, held.evaluation);
   const { context, state } = await learner.ready(before, { ...first, batch: held.training }, run.signal);
-  const weights = held.training.sampleWeight;
-  const mean = weights.reduce((a, b) => a + b, 0) / weights.length;
+  const mean = meanWeight(held.training);
   const all = source.rowCount ?? (await countRows(source, call, run.signal));
   const rows = all - held.count;
   const batchSize = Math.max(1, Math.min(run.batchSize, rows));
@@ -57,8 +57,7 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
       const kept = held.without(batch, begin);
       begin += batch.x.rows;
       if (!kept) continue;
-      const relative = mean === 1 ? kept : { ...kept, sampleWeight: kept.sampleWeight.map((w) => w / mean) };
-      yield await scaleBatch(context, state, relative);
+      yield await scaleBatch(context, state, withMeanWeight(kept, mean));
     }
     checkAgain(all, begin, call);
   }

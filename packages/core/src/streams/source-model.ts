@@ -129,7 +129,8 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   /**
    * `finetune` over a source: an epoch is one iteration, whose minibatches are drawn from a pool of 10,240 rows. Rows that
    * evaluate are drawn from the first 10,240, weights are taken relative to the mean of those rows, and all classes have to be
-   * known or come among them. A source without `rowCount` is counted first, by one more iteration. Errors: as `finetune`, those of the source.
+   * known or come among them. A source without `rowCount` is counted first, by one more iteration. Errors: as `finetune`, those
+   * of the source.
    */
   override finetune(source: Source, options?: SourceFinetuneOptions<Y>): Promise<readonly Progress[]>;
   override finetune(X: Matrix, y: Y, options?: FinetuneOptions<Y>): Promise<readonly Progress[]>;

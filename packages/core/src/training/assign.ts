@@ -12,7 +12,6 @@ import {
   exp,
   gather,
   lt,
-  max,
   mul,
   neg,
   oneHot,
@@ -23,7 +22,7 @@ import {
 } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { nearest } from '../method/composites.js';
-import { type Comparison, compare } from '../method/similarity.js';
+import { type Comparison, compare, rescaling } from '../method/similarity.js';
 import type { TargetAssignment } from '../model/options.js';
 import { type Choice, choose, totals, wrongNearest } from './choice.js';
 import { summedByIndex } from './host-sums.js';
@@ -80,8 +79,7 @@ function searchHead(
   const { index, delta } = nearest({ ...searched, prototypes: ofHead(searched.prototypes), weights });
   const cost = relu(delta);
   if (!target) return { index, delta: cost, cost };
-  /** Columns that are compared over the weights that they have. */
-  const scaleOf = (all: Tensor): Tensor => div(all.dim(1), max(sum(all), 1e-12));
+  const scaleOf = (all: Tensor): Tensor => rescaling(all.dim(1), sum(all));
   const features = weights && slice(weights, 1, 0, spec.columns);
   const gaps = sum(square(sub(target.coordinates, gather(ofHead(target.means), index))), -1);
   const rest = relu(sub(weights ? div(cost, scaleOf(weights)) : cost, gaps));
