@@ -153,16 +153,16 @@ export function checkFinite(x: Rows, place: Place, mask?: Rows): void {
   }
 }
 
-/** Whether all are finite: x − x is 0 for finite numbers alone. Four at a time, which takes a third of the time. */
-function allFinite(data: Float32Array): boolean {
+/** Whether all are finite: x − x is 0 for finite numbers alone, and their sum in float64 is finite. Eight at a time, for speed. */
+export function allFinite(data: ArrayLike<number>): boolean {
   const { length } = data;
   let i = 0;
-  for (; i + 3 < length; i += 4) {
-    const a = data[i] as number;
-    const b = data[i + 1] as number;
-    const c = data[i + 2] as number;
-    const d = data[i + 3] as number;
-    if (a - a + (b - b) + (c - c) + (d - d) !== 0) return false;
+  for (; i + 7 < length; i += 8) {
+    const first =
+      (data[i] as number) + (data[i + 1] as number) + (data[i + 2] as number) + (data[i + 3] as number);
+    const last =
+      (data[i + 4] as number) + (data[i + 5] as number) + (data[i + 6] as number) + (data[i + 7] as number);
+    if (first + last - (first + last) !== 0) return false;
   }
   for (; i < length; i++) if ((data[i] as number) - (data[i] as number) !== 0) return false;
   return true;

@@ -45,9 +45,9 @@ export class FastKMeansClassifier extends SourceModel<ClassLabels> {
     return readWhole(path, 'loadFile', (bytes) => FastKMeansClassifier.load(bytes, options));
   }
 
-  /** The classes in the order of the columns of `predictProba`. Errors: StateError. */
+  /** The classes in the order of the columns of `predictProba`, a copy. Errors: StateError. */
   get classes(): readonly Label[] {
-    return this.fitted('classes').classes;
+    return this.fitted('classes').classes.slice();
   }
 
   /** The class of the largest probability of each row [N]; of a source those of every batch. Errors: ShapeError, DataError, StateError. */

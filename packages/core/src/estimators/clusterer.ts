@@ -207,10 +207,10 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return super.lossAndGradients(X, undefined, second('lossAndGradients', y, options));
   }
 
-  /** The cluster of each row of the last `fit` [N]. Errors: StateError. */
+  /** The cluster of each row of the last `fit` [N], a copy. Errors: StateError. */
   get labels(): Int32Array {
     const { labels } = this.lastFit('labels');
-    if (labels) return labels;
+    if (labels) return labels.slice();
     throw new StateError('labels: a fit of a source keeps none; call predict(source).');
   }
 

@@ -64,9 +64,9 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
     return readWhole(path, 'loadFile', (bytes) => FastMultiLabelKMeansClassifier.load(bytes, options));
   }
 
-  /** The labels in the order of the columns. Errors: StateError. */
+  /** The labels in the order of the columns, a copy. Errors: StateError. */
   get classes(): readonly Label[] {
-    return this.fitted('classes').classes;
+    return this.fitted('classes').classes.slice();
   }
 
   /** 1 where a row gets the label [N, C]; of a source those of every batch. Errors: ShapeError, DataError, StateError; OptionError for a strategy without its k. */

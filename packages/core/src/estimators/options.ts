@@ -180,6 +180,8 @@ function refuseCombinations(given: AnyOptions, options: Resolved, owner: string,
   if (!drawn && (kTargets === 'auto' || kFeatures === 'auto')) {
     refuse(kTargets === 'auto' ? 'kTargets' : 'kFeatures', "needs initMode 'kmeans++' or 'random'.");
   }
+  if (!drawn && options.targetDistance !== 'euclidean')
+    refuse('targetDistance', "is between strata of the target; set initMode 'kmeans++' or 'random'.");
   if (!drawn && options.kInit === 'auto') refuse('kInit', "needs initMode 'kmeans++' or 'random'.");
   if (isGrid && options.kInit !== undefined && task === 'clusterer')
     refuse('kInit', 'is what a given grid says.');
@@ -190,6 +192,8 @@ function refuseCombinations(given: AnyOptions, options: Resolved, owner: string,
       refuse('negativeSampling', "needs prototypeTargets 'owners': vectors speak on every class.");
     if ((options.heads ?? 1) > 1)
       refuse('negativeSampling', 'samples the classes of one head; set heads: 1.');
+    if (task === 'multiLabel' && options.prototypeDropout > 0)
+      refuse('prototypeDropout', 'leaves prototypes out of the routing, and labels that are sampled have none.');
   }
   if (options.useIndex === true) {
     if (!options.index) refuse('useIndex', "needs an index; pass index: hnswIndex of '@fkm/index-hnsw'.");
@@ -198,6 +202,8 @@ function refuseCombinations(given: AnyOptions, options: Resolved, owner: string,
     if (task !== 'clusterer' && options.topK < 0 && options.softType !== 'hard' && !softmax)
       refuse('useIndex', 'finds the nearest prototypes, and topK −1 asks all of them; set topK.');
   }
+  if (options.featureWeights && options.autoFeatureWeights)
+    refuse('featureWeights', 'are learned with autoFeatureWeights; set one of the two.');
   if (options.featureWeights && (options.scaling === 'dual' || options.scaling === 'quantile')) {
     refuse('featureWeights', "weigh raw columns; set scaling 'none' or 'standard'.");
   }

@@ -21,10 +21,11 @@ describe('fit', () => {
   });
 
   it('keeps the pass of the lowest loss on the evaluation rows', async () => {
-    // A half-life of one row forgets: passes are noisy, and the last one is not the best. Without 'gaussian' the loss is
-    // in the units of y.
+    // A half-life of one row forgets: passes are noisy, and the last one is not the best. Without 'gaussian' and scaling the
+    // loss is in the units of y.
     const strata = {
       softType: 'scaled',
+      scaling: 'none',
       nPrototypes: undefined,
       heads: undefined,
       kTargets: 3,

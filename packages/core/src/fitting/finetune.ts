@@ -97,7 +97,7 @@ export async function finetuneEpochs(
       const isBest = evalLoss !== undefined && evalLoss < bestLoss;
       if (isBest) {
         [bestLoss, bestEpoch] = [evalLoss, epoch + 1];
-        best = merged(fresh, await trainer.read(), trainer.steps);
+        best = merged(fresh, await trainer.read('finetune'), trainer.steps);
       }
       const progress: Progress = {
         phase: 'finetune',
@@ -114,7 +114,7 @@ export async function finetuneEpochs(
         evaluation !== undefined &&
         epoch + 1 - bestEpoch >= run.earlyStoppingRounds;
     }
-    const last = best ?? merged(fresh, await trainer.read(), trainer.steps);
+    const last = best ?? merged(fresh, await trainer.read('finetune'), trainer.steps);
     return { state: { ...last, random: random.save() }, history };
   } finally {
     trainer.dispose();
@@ -153,7 +153,7 @@ export async function gradientStep(
     const value = await trainer.step(batch, options.learningRate, random, options.prototypeDropout);
     const loss = (await take(value)).data[0] as number;
     checkLoss('fitBatch', loss, options.learningRate);
-    const state = merged(before, await trainer.read(), trainer.steps);
+    const state = merged(before, await trainer.read('fitBatch'), trainer.steps);
     return { state: { ...state, random: random.save(), batches: before.batches + 1 }, loss };
   } finally {
     trainer.dispose();

@@ -1,6 +1,6 @@
 // Prototypes that stand for themselves.
 
-import { div, mul, reduceMax, sqrt, sub } from '../graph/ops.js';
+import { mul, neg, reduceMax, sqrt, sub } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
 import { nearest } from '../method/composites.js';
 import { compare, type Distance } from '../method/similarity.js';
@@ -23,11 +23,11 @@ export const clustererHead: Head = {
   start: 'rows',
   jointScale: () => 0,
   ...asTheyAre,
-  // at the nearest prototype: 1 − s for cosine; 1/s − 1 otherwise, which is δ
-  loss: ({ similarity, comparison }) => {
-    const best = reduceMax(similarity, -1);
-    return comparison.distance === 'cosine' ? sub(1, best) : sub(div(1, best), 1);
-  },
+  // at the nearest prototype: 1 − s for cosine; 1/s − 1 otherwise, which is δ, whose derivative does not overflow
+  loss: ({ similarity, comparison }) =>
+    comparison.distance === 'cosine'
+      ? sub(1, reduceMax(similarity, -1))
+      : neg(reduceMax(neg(compare(comparison).delta), -1)),
   reads: {
     label: ({ comparison, present }) => nearest(comparison, present).index,
     distance: ({ comparison, present }) => nearest(comparison, present).delta,

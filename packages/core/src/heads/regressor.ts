@@ -60,5 +60,6 @@ const head = (standardised: boolean): Head => ({
 export const regressorHeads: HeadFamily = {
   task: 'regressor',
   carries: () => true,
-  head: ({ softType }) => head(softType === 'gaussian'),
+  // A step of Adam is as long in any unit, so that targets in units of their own are for grids and features that are left as they are.
+  head: ({ softType, scaling }) => head(softType === 'gaussian' || scaling !== 'none'),
 };

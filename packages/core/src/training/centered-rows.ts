@@ -11,6 +11,7 @@ import { type Tensor, trace } from '../graph/trace.js';
 import { takeAlong } from '../method/composites.js';
 import type { Batch } from '../model/batch.js';
 import type { IndexSums } from './host-sums.js';
+import { squared } from './inertia.js';
 import { Movers, MovingSums, type OwnedRows } from './moving-sums.js';
 import { disposeAll, rowsThatFit, searchedRows } from './phase1.js';
 import { type Program, type Programs, runOnce, take, uploadRows } from './program.js';
@@ -91,7 +92,7 @@ export class CenteredRows {
     this.x = x;
     this.sampleWeight = sampleWeight;
     this.center = Float32Array.from(center);
-    const { scatter, weight } = scatterOf(x, sampleWeight, Float64Array.from(this.center));
+    const { scatter, weight } = scatterOf(x, sampleWeight, this.center);
     this.scatter = scatter;
     this.plain = weight * this.center.reduce((sum, c) => sum + c * c, 0) <= nearby * scatter;
     this.index = new Int32Array(x.rows);
@@ -260,29 +261,15 @@ export class CenteredRows {
 function scatterOf(
   { data, rows, columns }: Rows,
   sampleWeight: Float32Array,
-  center: Float64Array,
+  center: Float32Array,
 ): { scatter: number; weight: number } {
   let [scatter, largest, weight] = [0, 0, 0];
-  let from = 0;
   for (let i = 0; i < rows; i++) {
-    // Two sums side by side, for neither waits for the other.
-    let even = 0;
-    let odd = 0;
-    let j = 0;
-    for (; j + 3 < columns; j += 4, from += 4) {
-      const a = (data[from] as number) - (center[j] as number);
-      const b = (data[from + 1] as number) - (center[j + 1] as number);
-      const c = (data[from + 2] as number) - (center[j + 2] as number);
-      const d = (data[from + 3] as number) - (center[j + 3] as number);
-      even += a * a + c * c;
-      odd += b * b + d * d;
-    }
-    for (; j < columns; j++, from++) even += ((data[from] as number) - (center[j] as number)) ** 2;
-    const sum = even + odd;
+    const length = squared(data, i * columns, center, 0, columns);
     const w = sampleWeight[i] as number;
     weight += w;
-    scatter += w * sum;
-    if (sum > largest) largest = sum;
+    scatter += w * length;
+    if (length > largest) largest = length;
   }
   return { scatter: 4 * largest > mostSquared ? Number.POSITIVE_INFINITY : scatter, weight };
 }

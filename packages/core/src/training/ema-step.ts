@@ -93,8 +93,9 @@ export async function emaStep(
   if (options.autoFeatureWeights) {
     variances = await blendVariances(context, spec, state, batch, assignment);
     const weights = importance(variances);
-    // Prototypes that lie among no rows yet explain no feature, and without any all rows would be alike: what was said before stays.
-    if (weights.some((weight) => weight > 0)) {
+    // What gradients have tuned stays. Prototypes that lie among no rows yet explain no feature, and without any all rows would be
+    // alike: what was said before stays then, too.
+    if (!state.trained && weights.some((weight) => weight > 0)) {
       next.featureWeights = ndarray(Array.from({ length: spec.heads }, () => [...weights]).flat(), [
         spec.heads,
         spec.columns,

@@ -256,7 +256,7 @@ function activity(name: string, parameter: Tensor, active: Tensor | undefined): 
   return parameter.shape.length === 1 ? active : reshape(active, [parameter.dim(0), 1]);
 }
 
-/** featureWeights stay in [0, 1], with heads at or above 0. */
+/** featureWeights stay in [0, 1], those of 'gaussian' routing at or above 0: there they are a metric. */
 function constrain(spec: GridSpec, name: string, parameter: Tensor): Tensor {
   if (name !== 'featureWeights') return parameter;
   return spec.routing.softType === 'gaussian' ? relu(parameter) : clamp(parameter, 0, 1);

@@ -91,7 +91,7 @@ const maskRow = (mask: Rows, i: number): Float32Array =>
   mask.data.subarray(...(mask.rows === 1 ? [0, mask.columns] : [i * mask.columns, (i + 1) * mask.columns]));
 
 /** ‖x − p‖² of `size` numbers from `i` and from `k` on; two sums side by side, for neither waits for the other. */
-function squared(x: Float32Array, i: number, p: ArrayLike<number>, k: number, size: number): number {
+export function squared(x: Float32Array, i: number, p: ArrayLike<number>, k: number, size: number): number {
   let even = 0;
   let odd = 0;
   let j = 0;

@@ -1,7 +1,9 @@
 // Phase 2: gradient steps. Parameters and moments stay where the backend computes; a run reads them once, at its end.
 
 import type { Value } from '../backend.js';
+import { allFinite } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { DataError } from '../errors.js';
 import { adamCorrections } from '../method/adam.js';
 import { type Batch, isPicked, type Picked, takePicked } from '../model/batch.js';
 import type { Random } from '../random.js';
@@ -17,6 +19,12 @@ type Arrays = Readonly<Record<string, NdArray>>;
 /** Added to the logit of a prototype that a step leaves out. */
 export const leftOut = -1e9;
 
+const leftNumbers = (call: string, name: string): DataError =>
+  new DataError(
+    `${call}: a gradient step left ${name} with values that are no numbers; lower the learning rate, or scale X and y.`,
+    { name },
+  );
+
 /** Moves the trainable state of a model by gradient steps. */
 export interface GradientTrainer {
   /** Gradient steps taken: Adam's t. */
@@ -25,8 +33,8 @@ export interface GradientTrainer {
   step(batch: Batch | Picked, learningRate: number, random: Random, dropout: number): Promise<Value>;
   /** Weighted mean loss of rows that do not train, in float64. */
   evaluate(batch: Batch): Promise<number>;
-  /** Parameters and moments on the host; the trainer goes on. */
-  read(): Promise<Record<string, NdArray>>;
+  /** Parameters and moments on the host, for `call`; the trainer goes on. Errors: DataError where a step left the numbers. */
+  read(call: string): Promise<Record<string, NdArray>>;
   dispose(): void;
 }
 
@@ -128,11 +136,14 @@ export class Trainer implements GradientTrainer {
     return evaluateLoss(this.programs, this.spec, this.arrays, this.values, batch, this.evaluated);
   }
 
-  async read(): Promise<Record<string, NdArray>> {
+  async read(call: string): Promise<Record<string, NdArray>> {
     const names = this.spec.trainable.flatMap((name) => [name, ...momentNames(name)]);
     const entries = names.map(async (name) => {
       const value = this.values[name] as Value;
-      return [name, { data: await value.read(), shape: value.shape, dtype: value.dtype }] as const;
+      const data = await value.read();
+      // A loss of finite numbers can have derivatives, or squares of them, that are none.
+      if (!allFinite(data)) throw leftNumbers(call, name);
+      return [name, { data, shape: value.shape, dtype: value.dtype }] as const;
     });
     return Object.fromEntries(await Promise.all(entries));
   }

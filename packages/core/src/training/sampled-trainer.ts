@@ -2,9 +2,9 @@
 // prototypes through the ordinary step graph of a smaller grid. Nothing of the size of the whole grid is read or copied in a step.
 
 import type { Value } from '../backend.js';
-import type { Rows } from '../data/matrix.js';
+import { allFinite, type Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
-import type { NdArray, TypedArray } from '../dtype.js';
+import { type NdArray, ndarray, type TypedArray } from '../dtype.js';
 import { type Batch, isPicked, type Picked, takePicked } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
@@ -139,13 +139,15 @@ class SampledTrainer implements GradientTrainer {
     if (rival) this.noteRivals((await take(rival)).data, y, prototypes);
     const rows: [string, TypedArray][] = [];
     for (const [name, value] of Object.entries(moved)) rows.push([name, (await take(value)).data]);
-    // All at once or nothing: no other call sees half a step, and a loss that is no number moves nothing.
-    if (Number.isFinite((await (loss as Value).read())[0])) {
+    const total = (await take(loss as Value)).data[0] as number;
+    // All at once or nothing: no other call sees half a step, and one that leaves the numbers moves nothing and costs NaN.
+    const whole = Number.isFinite(total) && rows.every(([, data]) => allFinite(data));
+    if (whole) {
       for (const [name, data] of rows) this.write(name, data, prototypes);
       const points = rows.find(([name]) => name === 'prototypes');
       if (points) await this.near?.follow(prototypes, points[1] as Float32Array);
     }
-    return loss as Value;
+    return programs.upload(ndarray([whole ? total : Number.NaN], []));
   }
 
   async evaluate(batch: Batch): Promise<number> {
