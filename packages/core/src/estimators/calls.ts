@@ -47,7 +47,11 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   /** Epochs without a lower evaluation loss after which to stop; a tenth of the rows evaluates unless said otherwise. Default: none. */
   readonly earlyStoppingRounds?: number | undefined;
   readonly evalSet?: EvalSet<Y> | undefined;
-  /** Share of the rows that evaluates; the epoch of the lowest loss is kept. Default 0: all rows train, and the last epoch stays. */
+  /**
+   * Share of the rows that evaluates; the epoch of the lowest loss is kept. Default: of 500 rows on a tenth, 2,000 at most, waits for
+   * the first 40 % of 13 epochs or more. Where the run has lost on them more than 15 % of its advantage over a constant answer, the
+   * target is mostly noise, and the run ends with its best epoch; else they join. 0: all rows train from the start.
+   */
   readonly evalFraction?: number | undefined;
 }
 

@@ -11,6 +11,7 @@ import type { FitResult } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { givenSplit, type Split, splitRows, withMeanWeight } from '../fitting/split.js';
 import { withThresholds } from '../fitting/thresholds.js';
+import { Trial } from '../fitting/trial.js';
 import { coverClasses, growClasses } from '../init/cover.js';
 import { answeringMean } from '../init/given.js';
 import { initialise, type Outputs } from '../init/initialise.js';
@@ -198,7 +199,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
 
   /**
    * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean,
-   * the state of the lowest loss on evaluation rows kept where there are any. Gives one entry an epoch. Errors: as `fitBatch`; the
+   * the state of the lowest loss on evaluation rows kept where there are any, and of noise (see `evalFraction`). Gives one entry an epoch. Errors: as `fitBatch`; the
    * signal's reason where aborted.
    */
   finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
@@ -213,12 +214,16 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const ready = await this.ready(this.state, { ...raw, batch: training }, 'finetune', options.signal);
       const { context, state: start, batch } = ready;
       const run = this.finetuneRun(options);
+      const rows = withMeanWeight(await batch());
+      const free = !evaluation && options.evalFraction === undefined;
+      const trial = free ? await Trial.create(context, start, rows, run.epochs, random) : undefined;
       const { state, history } = await finetuneEpochs(
         context,
         start,
-        stepsOver(withMeanWeight(await batch()), run.batchSize),
+        stepsOver(rows, run.batchSize, trial),
         evaluation && (await scaleBatch(context, start, evaluation)),
         run,
+        trial,
       );
       await this.keep(state, 'finetune', evaluation);
       return history;

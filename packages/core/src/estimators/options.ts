@@ -193,7 +193,10 @@ function refuseCombinations(given: AnyOptions, options: Resolved, owner: string,
     if ((options.heads ?? 1) > 1)
       refuse('negativeSampling', 'samples the classes of one head; set heads: 1.');
     if (task === 'multiLabel' && options.prototypeDropout > 0)
-      refuse('prototypeDropout', 'leaves prototypes out of the routing, and labels that are sampled have none.');
+      refuse(
+        'prototypeDropout',
+        'leaves prototypes out of the routing, and labels that are sampled have none.',
+      );
   }
   if (options.useIndex === true) {
     if (!options.index) refuse('useIndex', "needs an index; pass index: hnswIndex of '@fkm/index-hnsw'.");

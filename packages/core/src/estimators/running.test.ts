@@ -1,6 +1,11 @@
 // Long calls: what they report, how they stop, and which state they keep.
 
 import { describe, expect, it } from 'vitest';
+import { toRows } from '../data/matrix.js';
+import { stepsOver } from '../fitting/finetune.js';
+import type { Picked } from '../model/batch.js';
+import { Random } from '../random.js';
+import type { Progress } from '../training/progress.js';
 import type { FastKMeansRegressor } from './regressor.js';
 import { given, rows, small } from './testing.js';
 
@@ -128,7 +133,57 @@ describe('finetune', () => {
     expect(cosine[9]).toBeLessThan(1e-5);
   });
 
-  it('trains on all rows unless told so, on nine tenths where it is to stop early', async () => {
+  describe('lets a tenth of the rows wait for the first part of a run', () => {
+    const waiting = 10;
+    /** R² on rows that were not seen, and the run. */
+    const learn = async (
+      noise: number,
+      evalFraction?: number,
+    ): Promise<{ epochs: Progress[]; score: number }> => {
+      const [train, test] = [rows(600, 3, 1), rows(300, 3, 2)];
+      const random = new Random(5);
+      const targets = ({ y }: typeof train): number[] =>
+        y.map((value) => (1 - noise) * value + noise * Math.sqrt(-2 * Math.log(1 - random.uniform())));
+      const model = small({ nPrototypes: 60, batchSize: 32 });
+      const y = targets(train);
+      await model.fit(train.X, y);
+      const epochs = await model.finetune(train.X, y, { epochs: 25, evalFraction });
+      return { epochs: [...epochs], score: await model.score(test.X, targets(test)) };
+    };
+
+    it('and ends with the best epoch of it where the target is noise, which it would learn by heart', async () => {
+      const [{ epochs, score }, all] = [await learn(1), await learn(1, 0)];
+      expect(epochs.length).toBe(waiting);
+      expect(epochs.every(({ evalLoss }) => (evalLoss as number) > 0)).toBe(true);
+      expect(all.epochs.length).toBe(25);
+      expect(score).toBeGreaterThan(-0.1);
+      expect(all.score).toBeLessThan(score - 0.1);
+    });
+
+    it('and trains on with all where they teach something', async () => {
+      const [{ epochs, score }, all] = [await learn(0), await learn(0, 0)];
+      expect(epochs.length).toBe(25);
+      expect(epochs.filter(({ evalLoss }) => evalLoss !== undefined).length).toBe(waiting);
+      expect(score).toBeGreaterThan(all.score - 0.01);
+    });
+
+    it('which join all batches then', () => {
+      const batch = {
+        x: toRows(rows(100).X, { call: 'test', argument: 'X' }),
+        y: { data: new Float32Array(0), rows: 100, columns: 0 },
+        sampleWeight: new Float32Array(100).fill(1),
+      };
+      const trial = { epochs: 1, others: Uint32Array.from({ length: 90 }, (_, i) => i + 10) };
+      const steps = stepsOver(batch, 10, trial);
+      const placesOf = (epoch: number): number[] =>
+        [...(steps.batches(new Random(1), epoch) as Iterable<Picked>)].flatMap(({ order }) => [...order]);
+      expect([steps.perEpoch(0), steps.perEpoch(1)]).toEqual([9, 10]);
+      expect(placesOf(0).sort((a, b) => a - b)).toEqual([...trial.others]);
+      expect(new Set(placesOf(1)).size).toBe(100);
+    });
+  });
+
+  it('trains on all of few rows unless told so, on nine tenths where it is to stop early', async () => {
     const all = await (await start()).finetune(X, y, { epochs: 2 });
     expect(all.map(({ evalLoss }) => evalLoss)).toEqual([undefined, undefined]);
     const stopping = await (await start()).finetune(X, y, { epochs: 1, earlyStoppingRounds: 1 });

@@ -11,6 +11,7 @@ import { take } from '../training/program.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
 import { trainerFor } from '../training/sampled-trainer.js';
 import { type Schedule, scheduleAt } from './schedule.js';
+import type { Trial } from './trial.js';
 
 export interface FinetuneRun extends RunControl {
   readonly epochs: number;
@@ -34,57 +35,66 @@ const merged = (state: ModelState, read: Readonly<Record<string, NdArray>>, step
 export interface Steps {
   readonly masked: boolean;
   /** Steps of an epoch at most. */
-  readonly perEpoch: number;
+  perEpoch(epoch: number): number;
   /** The batches of one epoch. */
-  batches(random: Random): Iterable<Batch | Picked> | AsyncIterable<Batch>;
+  batches(random: Random, epoch: number): Iterable<Batch | Picked> | AsyncIterable<Batch>;
 }
 
-/** Steps over rows that are all there, in another order every epoch. */
-export function stepsOver(rows: Batch, most: number): Steps {
+/** Steps over rows that are all there, in another order every epoch; without those that wait while they do. */
+export function stepsOver(rows: Batch, most: number, trial?: Pick<Trial, 'epochs' | 'others'>): Steps {
   const n = rows.x.rows;
-  const batchSize = Math.min(most, n);
+  const waited = (epoch: number): Uint32Array | undefined =>
+    trial && epoch < trial.epochs ? trial.others : undefined;
+  const batchSize = Math.min(most, waited(0)?.length ?? n);
   // The last, partial batch is dropped: its rows come in another batch of the next epoch.
-  const perEpoch = Math.floor(n / batchSize);
+  const perEpoch = (epoch: number): number => Math.floor((waited(epoch)?.length ?? n) / batchSize);
   return {
     masked: rows.mask !== undefined,
     perEpoch,
-    *batches(random) {
-      const order = random.permutation(n);
-      for (let b = 0; b < perEpoch; b++) {
+    *batches(random, epoch) {
+      const places = waited(epoch);
+      const drawn = random.permutation(places?.length ?? n);
+      const order = places ? drawn.map((i) => places[i] as number) : drawn;
+      for (let b = 0; b < perEpoch(epoch); b++) {
         yield { rows, order: order.subarray(b * batchSize, (b + 1) * batchSize) };
       }
     },
   };
 }
 
-/** Trains; without evaluation rows the last state is kept. */
+/**
+ * Trains; without evaluation rows the last state is kept, but for a trial that fails: there the run ends with the best epoch of it.
+ */
 export async function finetuneEpochs(
   context: Context,
   start: ModelState,
   rows: Steps,
   evaluation: Batch | undefined,
   run: FinetuneRun,
+  trial?: Trial,
 ): Promise<{ state: ModelState; history: readonly Progress[] }> {
   const { options } = context;
   const fresh = withoutMoments(start);
   const trainer = await trainerFor(context, fresh, rows.masked, 0, { mine: true });
   const random = Random.from(start.random);
-  const { perEpoch } = rows;
-  const steps = perEpoch * run.epochs;
+  const perEpochs = Array.from({ length: run.epochs }, (_, epoch) => rows.perEpoch(epoch));
+  const steps = perEpochs.reduce((sum, perEpoch) => sum + perEpoch, 0);
+  let done = 0;
   const history: Progress[] = [];
   let [bestEpoch, stoppedEarly] = [0, false];
   try {
     let bestLoss = evaluation ? await trainer.evaluate(evaluation) : Number.POSITIVE_INFINITY;
     let best: ModelState | undefined = evaluation && fresh;
     for (let epoch = 0; epoch < run.epochs && !stoppedEarly; epoch++) {
+      const perEpoch = perEpochs[epoch] as number;
       let [rate, b] = [0, 0];
       const losses = new LossSum();
       let total: number;
       try {
-        for await (const batch of rows.batches(random)) {
-          if (b === perEpoch) break;
+        for await (const batch of rows.batches(random, epoch)) {
+          if (b++ === perEpoch) break;
           await breathe(run.signal);
-          rate = run.learningRate * scheduleAt(run.schedule, epoch * perEpoch + b++, steps);
+          rate = run.learningRate * scheduleAt(run.schedule, done++, steps);
           await losses.add(await trainer.step(batch, rate, random, options.prototypeDropout));
         }
         total = await losses.total();
@@ -93,8 +103,10 @@ export async function finetuneEpochs(
       }
       // With evaluation rows the best state is kept, however the run went on.
       if (!evaluation) checkLoss('finetune', total, run.learningRate);
-      const evalLoss = evaluation && (await trainer.evaluate(evaluation));
-      const isBest = evalLoss !== undefined && evalLoss < bestLoss;
+      const waiting = trial && epoch < trial.epochs ? trial : undefined;
+      const judges = evaluation ?? waiting?.rows;
+      const evalLoss = judges && (await trainer.evaluate(judges));
+      const isBest = evalLoss !== undefined && (waiting ? waiting.note(evalLoss) : evalLoss < bestLoss);
       if (isBest) {
         [bestLoss, bestEpoch] = [evalLoss, epoch + 1];
         best = merged(fresh, await trainer.read('finetune'), trainer.steps);
@@ -109,6 +121,10 @@ export async function finetuneEpochs(
       };
       history.push(progress);
       run.onProgress?.(progress);
+      if (trial && epoch + 1 === trial.epochs) {
+        if (trial.fails) break;
+        best = undefined;
+      }
       stoppedEarly =
         run.earlyStoppingRounds !== undefined &&
         evaluation !== undefined &&

@@ -67,7 +67,7 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
     state,
     {
       masked,
-      perEpoch: Math.floor(rows / batchSize),
+      perEpoch: () => Math.floor(rows / batchSize),
       batches: (random) => minibatches(training(), batchSize, random, run.signal),
     },
     held.evaluation && (await scaleBatch(context, state, held.evaluation)),

@@ -10,7 +10,7 @@ export interface Progress {
   readonly loss?: number;
   /** Loss on the evaluation rows. */
   readonly evalLoss?: number;
-  /** The evaluation loss is the lowest so far: this is the state that is kept. */
+  /** The evaluation loss is the lowest so far: the state that is kept, unless rows that waited join. */
   readonly best?: boolean;
   /** Largest movement of a prototype in a fit pass. */
   readonly shift?: number;

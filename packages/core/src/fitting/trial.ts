@@ -1,0 +1,98 @@
+// Whether rows teach anything. Of a target that is mostly noise, gradients learn the noise: so some rows wait while a run begins.
+// Where it loses on them what it knew, it ends with its best epoch; elsewhere they join, and all rows train.
+
+import { type NdArray, ndarray } from '../dtype.js';
+import { type Batch, takeBatch } from '../model/batch.js';
+import type { ModelState } from '../model/state.js';
+import type { Random } from '../random.js';
+import { arraysOf, type Context, specOf } from '../training/context.js';
+import { parameterNames } from '../training/graphs.js';
+import { disposeAll, uploadParameters } from '../training/phase1.js';
+import { evaluateLoss } from '../training/phase2.js';
+
+/** Rows that wait: a tenth, of which fewer would judge by chance, and more would take time. */
+const [share, fewest, most] = [0.1, 50, 2000];
+/** Part of the epochs that they wait for, and how many epochs tell something. */
+const [part, leastEpochs] = [0.4, 5];
+/** What has to be left of the best advantage over a constant answer. */
+const kept = 0.85;
+/** Epochs of which the best one says how things stand. */
+const recent = 3;
+/** A bandwidth of which every prototype weighs alike. */
+const flat = -50;
+
+export class Trial {
+  /** The rows that wait. */
+  readonly rows: Batch;
+  /** Places of the others. */
+  readonly others: Uint32Array;
+  readonly epochs: number;
+  /** What a constant answer costs the rows that wait. */
+  private readonly constant: number;
+  private readonly losses: number[] = [];
+
+  private constructor(rows: Batch, others: Uint32Array, epochs: number, constant: number) {
+    this.rows = rows;
+    this.others = others;
+    this.epochs = epochs;
+    this.constant = constant;
+  }
+
+  /** None for prototypes that say nothing of their own, and for few rows or epochs. */
+  static async create(
+    context: Context,
+    state: ModelState,
+    rows: Batch,
+    epochs: number,
+    random: Random,
+  ): Promise<Trial | undefined> {
+    const { targets, logBandwidth } = state.arrays;
+    const n = rows.x.rows;
+    const count = Math.min(most, Math.floor(n * share));
+    const first = Math.floor(epochs * part);
+    if (!targets || !logBandwidth || count < fewest || first < leastEpochs) return undefined;
+    const order = random.permutation(n);
+    const waiting = takeBatch(rows, order, 0, count);
+    const others = order.slice(count);
+    if (!waiting.sampleWeight.some((w) => w > 0) || !others.some((i) => (rows.sampleWeight[i] as number) > 0))
+      return undefined;
+    return new Trial(waiting, others, first, await constantLoss(context, state, waiting, logBandwidth));
+  }
+
+  /** Notes what an epoch costs the rows that wait, and whether none cost less. */
+  note(loss: number): boolean {
+    this.losses.push(loss);
+    return loss === Math.min(...this.losses);
+  }
+
+  /** Whether, at its end, less than most of what the best epoch knew is left. */
+  get fails(): boolean {
+    const advantage = (losses: readonly number[]): number => this.constant - Math.min(...losses);
+    return advantage(this.losses.slice(-recent)) < kept * Math.max(0, advantage(this.losses));
+  }
+}
+
+/** Loss of the answer that all prototypes give together. */
+async function constantLoss(
+  context: Context,
+  state: ModelState,
+  rows: Batch,
+  { data, shape }: NdArray,
+): Promise<number> {
+  const arrays = {
+    ...arraysOf(context, state),
+    logBandwidth: ndarray(new Float32Array(data.length).fill(flat), shape),
+  };
+  const values = uploadParameters(context.programs, arrays, parameterNames);
+  try {
+    return await evaluateLoss(
+      context.programs,
+      specOf(context, state, rows.mask !== undefined),
+      arrays,
+      values,
+      rows,
+    );
+  } finally {
+    disposeAll(values);
+  }
+}
