@@ -5,7 +5,7 @@ import { type NdArray, ndarray } from '../dtype.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
-import { arraysOf, type Context, specOf } from '../training/context.js';
+import { arraysOf, type Context, headOf, specOf } from '../training/context.js';
 import { parameterNames } from '../training/graphs.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';
 import { evaluateLoss } from '../training/phase2.js';
@@ -38,7 +38,7 @@ export class Trial {
     this.constant = constant;
   }
 
-  /** None for prototypes that say nothing of their own, and for few rows or epochs. */
+  /** None for prototypes that say nothing of their own, for labels, whose F1 rises while their loss does, and for few rows or epochs. */
   static async create(
     context: Context,
     state: ModelState,
@@ -50,7 +50,8 @@ export class Trial {
     const n = rows.x.rows;
     const count = Math.min(most, Math.floor(n * share));
     const first = Math.floor(epochs * part);
-    if (!targets || !logBandwidth || count < fewest || first < leastEpochs) return undefined;
+    const says = targets && headOf(context, state).candidates !== 'labels';
+    if (!says || !logBandwidth || count < fewest || first < leastEpochs) return undefined;
     const order = random.permutation(n);
     const waiting = takeBatch(rows, order, 0, count);
     const others = order.slice(count);

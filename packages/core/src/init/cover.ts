@@ -7,6 +7,7 @@ import { type Batch, takeBatch } from '../model/batch.js';
 import type { Label, ModelState } from '../model/state.js';
 import { Random } from '../random.js';
 import { type Context, headOf } from '../training/context.js';
+import { startOfBandwidth } from '../training/ema-step.js';
 import { momentNames } from '../training/graphs.js';
 import { breathe } from '../training/progress.js';
 import { indexClasses } from '../training/sampling.js';
@@ -15,8 +16,6 @@ import { meanTargets } from './joint.js';
 import { clusterRows } from './means.js';
 
 const defaultPerClass = 3;
-/** The start of a bandwidth below which it would overflow. */
-const leastSpread = 1e-6;
 
 /** Prototypes of one class: what is appended to every head. */
 interface Newcomers {
@@ -187,7 +186,7 @@ function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], 
       new Float64Array(m * width).fill(value(h));
   const bandwidth = (h: number): number => {
     const [sum = 0, weight = 0] = spread.subarray(2 * h, 2 * h + 2);
-    return weight > 0 ? -Math.log(Math.max(sum / weight, leastSpread)) : 0;
+    return weight > 0 ? startOfBandwidth(sum, weight) : 0;
   };
   const next: Record<string, NdArray> = { ...arrays };
   const put = (

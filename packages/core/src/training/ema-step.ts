@@ -21,7 +21,11 @@ export interface EmaStep {
 }
 
 /** Below this mean δ a bandwidth would overflow: rows that coincide with their prototypes. */
-const leastSpread = 1e-6;
+const leastSpread = 1e-12;
+
+/** Where a bandwidth starts, as its logarithm: at 1 / mean δ, of Σ w·δ and Σ w. */
+export const startOfBandwidth = (spread: number, weight: number): number =>
+  -Math.log(Math.max(spread / weight, leastSpread));
 
 const host = (array: NdArray): Float64Array => new Float64Array(array.data);
 
@@ -188,7 +192,7 @@ function bandwidths(spread: Float64Array, { shape, data }: NdArray, frozen: Arra
     const head = Math.floor(k / perHead);
     const weight = spread[2 * head + 1] as number;
     if (frozen[k] === 1 || weight <= 0) return old;
-    return -Math.log(Math.max((spread[2 * head] as number) / weight, leastSpread));
+    return startOfBandwidth(spread[2 * head] as number, weight);
   });
   return ndarray(logs, shape);
 }
