@@ -7,6 +7,8 @@ import { kMeansPlusPlus } from '../init/kmeanspp.js';
 import { nearest } from '../method/composites.js';
 import { Random } from '../random.js';
 import { evaluateGraph } from '../reference/evaluate.js';
+import { FastKMeansClassifier } from './classifier.js';
+import { FastKMeansClusterer } from './clusterer.js';
 import { FastKMeansRegressor } from './regressor.js';
 import { backend, rows, small } from './testing.js';
 
@@ -47,6 +49,16 @@ describe('the start', () => {
 });
 
 describe('a trained model', () => {
+  it('keeps weights of features that gradients tuned', async () => {
+    const model = small({ autoFeatureWeights: true });
+    await model.fit(X, y);
+    await model.finetune(X, y, { epochs: 2 });
+    const tuned = model.grid.featureWeights;
+    await model.fitBatch(X.slice(0, 1), y.slice(0, 1));
+    expect(model.grid.featureWeights).toEqual(tuned);
+    expect(tuned?.data.length).toBe(6);
+  });
+
   it('keeps its bandwidths in phase 1, with and without moments', async () => {
     const model = small();
     await model.fit(X, y);
@@ -57,6 +69,73 @@ describe('a trained model', () => {
       await again.fitBatch(X, y);
       expect(again.grid.logBandwidth).toEqual(trained);
     }
+  });
+});
+
+describe('a gradient step', () => {
+  it('of clusters brings in rows from far away', async () => {
+    const model = new FastKMeansClusterer({ backend, kInit: 3 });
+    await model.fit(X);
+    expect(await model.fitBatch([[1e11, 0, 0]], { gradientStep: true })).toBeCloseTo(1e22, -17);
+    expect(model.grid.prototypes.data.every(Number.isFinite)).toBe(true);
+    expect(await model.score(X)).toBeLessThan(0);
+  });
+
+  it('that leaves the numbers is an error, and the model as it was', async () => {
+    const model = small({ distance: 'cosine', scaling: 'none' });
+    await model.fit(X, y);
+    const before = await model.save();
+    const far = [[1e25, 0, 0]];
+    const error = {
+      kind: 'data',
+      message: expect.stringMatching(/gradient step left \w+ with values that are no numbers/),
+    };
+    await expect(model.fitBatch(far, [1], { gradientStep: true })).rejects.toMatchObject(error);
+    await expect(model.finetune(far, [1], { epochs: 1 })).rejects.toMatchObject(error);
+    expect(await model.save()).toEqual(before);
+  });
+
+  it('is as good in any unit of the target', async () => {
+    const scores = [];
+    for (const unit of [1, 1e-5]) {
+      const targets = y.map((value) => unit * value);
+      const model = small({ softType: 'scaled', nPrototypes: undefined, kTargets: 6, kFeatures: 5 });
+      await model.fit(X, targets);
+      await model.finetune(X, targets, { epochs: 5 });
+      scores.push(await model.score(X, targets));
+    }
+    expect(scores[1]).toBeCloseTo(scores[0] as number, 3);
+    expect(scores[0]).toBeGreaterThan(0.5);
+  });
+});
+
+describe('answers', () => {
+  it('are copies', async () => {
+    const classes = X.map(([a]) => ((a as number) > 0 ? 'b' : 'a'));
+    const classifier = new FastKMeansClassifier({ backend });
+    await classifier.fit(X, classes);
+    const said = (await classifier.predict(X)).data;
+    (classifier.classes as string[]).reverse();
+    expect((await classifier.predict(X)).data).toEqual(said);
+    const clusterer = new FastKMeansClusterer({ backend, kInit: 3 });
+    await clusterer.fit(X);
+    const before = clusterer.labels.slice();
+    clusterer.labels.fill(99);
+    expect(clusterer.labels).toEqual(before);
+  });
+
+  it('of clusters are as sure of places close together', async () => {
+    const near = X.map((row, i) => row.map((v, j) => 1e-5 * v + (j === i % 3 ? 1e-3 : 0)));
+    const sure = async (unit: number): Promise<number[]> => {
+      const model = new FastKMeansClusterer({ backend, kInit: 3 });
+      const scaled = near.map((row) => row.map((v) => unit * v));
+      await model.fit(scaled);
+      return Array.from(
+        (await model.predictProba(scaled.slice(0, 30))).data,
+        (p) => Math.round(100 * p) / 100,
+      );
+    };
+    expect(await sure(1)).toEqual(await sure(1000));
   });
 });
 
