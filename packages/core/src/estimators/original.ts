@@ -40,7 +40,8 @@ export interface OriginalDefaults {
 
 /**
  * What the original implementation does where nothing is said: `new FastKMeansClassifier({ backend, ...originalDefaults })`.
- * Works with every estimator; each takes the options that it has.
+ * Works with every estimator; each takes the options that it has. Features and targets stay in their own units, so that a step of
+ * `finetune` is as long for a target of thousandths as for one of thousands: scale them, or set another `lr`.
  */
 export const originalDefaults: OriginalDefaults = /* @__PURE__ */ Object.freeze({
   [mark]: true,
