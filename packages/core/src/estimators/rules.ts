@@ -31,7 +31,10 @@ const count = number('a positive integer', (v) => Number.isInteger(v) && v > 0);
 const countOrZero = number('an integer of at least 0', (v) => Number.isInteger(v) && v >= 0);
 const notNegative = number('a finite number of at least 0', (v) => v >= 0 && v < Number.POSITIVE_INFINITY);
 const positive = number('a positive number', (v) => v > 0);
-const positiveFinite = number('a positive finite number', (v) => v > 0 && v < Number.POSITIVE_INFINITY);
+const positiveFinite = number(
+  'a positive finite number of float32',
+  (v) => Math.fround(v) > 0 && Math.fround(v) < Number.POSITIVE_INFINITY,
+);
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const distance = oneOf('cosine', 'euclidean', 'l1');
