@@ -48,9 +48,9 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   readonly earlyStoppingRounds?: number | undefined;
   readonly evalSet?: EvalSet<Y> | undefined;
   /**
-   * Share of the rows that evaluates; the epoch of the lowest loss is kept. Default, but for labels: of 500 rows on a tenth, 2,000 at most, waits for
-   * the first 40 % of 13 epochs or more. Where the run has lost on them more than 15 % of its advantage over a constant answer, the
-   * target is mostly noise, and the run ends with its best epoch; else they join. 0: all rows train from the start.
+   * Share of the rows that evaluates; the epoch of the lowest loss is kept. Default, but for labels: of 500 rows on a tenth, 2,000 at
+   * most, waits for the first 40 % of 13 epochs or more. Where the run has lost on them more than 15 % of its best lead over a constant
+   * answer, the target is mostly noise, and the run ends with its best epoch; else they join. 0: all rows train from the start.
    */
   readonly evalFraction?: number | undefined;
 }

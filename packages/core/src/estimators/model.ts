@@ -199,8 +199,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
 
   /**
    * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean,
-   * the state of the lowest loss on evaluation rows kept where there are any, and of noise (see `evalFraction`). Gives one entry an epoch. Errors: as `fitBatch`; the
-   * signal's reason where aborted.
+   * the state of the lowest loss on evaluation rows kept where there are any, and of noise (see `evalFraction`). Gives one entry an
+   * epoch. Errors: as `fitBatch`; the signal's reason where aborted.
    */
   finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
     return this.inTurn(async () => {

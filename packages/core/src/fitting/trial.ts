@@ -14,13 +14,14 @@ import { evaluateLoss } from '../training/phase2.js';
 const [share, fewest, most] = [0.1, 50, 2000];
 /** Part of the epochs that they wait for, and how many epochs tell something. */
 const [part, leastEpochs] = [0.4, 5];
-/** What has to be left of the best advantage over a constant answer. */
+/** What has to be left of the best lead over a constant answer. */
 const kept = 0.85;
 /** Epochs of which the best one says how things stand. */
 const recent = 3;
 /** A bandwidth of which every prototype weighs alike. */
 const flat = -50;
 
+/** Rows that wait, what they cost epoch by epoch, and whether the run goes on with them. */
 export class Trial {
   /** The rows that wait. */
   readonly rows: Batch;
@@ -38,7 +39,10 @@ export class Trial {
     this.constant = constant;
   }
 
-  /** None for prototypes that say nothing of their own, for labels, whose F1 rises while their loss does, and for few rows or epochs. */
+  /**
+   * None for prototypes that say nothing of their own, for labels, whose F1 rises while their loss does, and for few rows or epochs.
+   * `rows` are scaled; `random` draws those that wait.
+   */
   static async create(
     context: Context,
     state: ModelState,
@@ -50,8 +54,8 @@ export class Trial {
     const n = rows.x.rows;
     const count = Math.min(most, Math.floor(n * share));
     const first = Math.floor(epochs * part);
-    const says = targets && headOf(context, state).candidates !== 'labels';
-    if (!says || !logBandwidth || count < fewest || first < leastEpochs) return undefined;
+    const learns = targets && headOf(context, state).candidates !== 'labels';
+    if (!learns || !logBandwidth || count < fewest || first < leastEpochs) return undefined;
     const order = random.permutation(n);
     const waiting = takeBatch(rows, order, 0, count);
     const others = order.slice(count);
@@ -68,8 +72,8 @@ export class Trial {
 
   /** Whether, at its end, less than most of what the best epoch knew is left. */
   get fails(): boolean {
-    const advantage = (losses: readonly number[]): number => this.constant - Math.min(...losses);
-    return advantage(this.losses.slice(-recent)) < kept * Math.max(0, advantage(this.losses));
+    const lead = (losses: readonly number[]): number => this.constant - Math.min(...losses);
+    return lead(this.losses.slice(-recent)) < kept * Math.max(0, lead(this.losses));
   }
 }
 
