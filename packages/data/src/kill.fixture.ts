@@ -1,6 +1,5 @@
 // A process that trains over a file with checkpoints, for the test that kills it: argv is rows, checkpoint, model, gradients.
 
-import { writeFileSync } from 'node:fs';
 import { FastKMeansClassifier, jsBackend } from '@fkm/core';
 import { parquet } from './index.ts';
 
@@ -19,4 +18,5 @@ await classifier.fitStream(source, {
   checkpoint: { path, everyBatches: 2 },
   onProgress: ({ batches }) => process.stdout.write(`${batches}\n`),
 });
-writeFileSync(model, await classifier.save());
+// Whole or not at all: a kill may come now as well.
+await classifier.saveFile(model);
