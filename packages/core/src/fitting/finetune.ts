@@ -106,7 +106,8 @@ export async function finetuneEpochs(
       const waiting = trial && epoch < trial.epochs ? trial : undefined;
       const judges = evaluation ?? waiting?.rows;
       const evalLoss = judges && (await trainer.evaluate(judges));
-      const isBest = evalLoss !== undefined && (waiting ? waiting.note(evalLoss) : evalLoss < bestLoss);
+      if (evalLoss !== undefined) waiting?.note(evalLoss);
+      const isBest = evalLoss !== undefined && evalLoss < bestLoss;
       if (isBest) {
         [bestLoss, bestEpoch] = [evalLoss, epoch + 1];
         best = merged(fresh, await trainer.read('finetune'), trainer.steps);

@@ -1,14 +1,12 @@
 // Whether rows teach anything. Of a target that is mostly noise, gradients learn the noise: so some rows wait while a run begins.
 // Where it loses on them what it knew, it ends with its best epoch; elsewhere they join, and all rows train.
 
-import { type NdArray, ndarray } from '../dtype.js';
+import { ndarray } from '../dtype.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
-import { arraysOf, type Context, headOf, specOf } from '../training/context.js';
-import { parameterNames } from '../training/graphs.js';
-import { disposeAll, uploadParameters } from '../training/phase1.js';
-import { evaluateLoss } from '../training/phase2.js';
+import { type Context, headOf } from '../training/context.js';
+import { lossOf } from './fit.js';
 
 /** Rows that wait: a tenth, of which fewer would judge by chance, and more would take time. */
 const [share, fewest, most] = [0.1, 50, 2000];
@@ -61,43 +59,19 @@ export class Trial {
     const others = order.slice(count);
     if (!waiting.sampleWeight.some((w) => w > 0) || !others.some((i) => (rows.sampleWeight[i] as number) > 0))
       return undefined;
-    return new Trial(waiting, others, first, await constantLoss(context, state, waiting, logBandwidth));
+    const { data, shape } = logBandwidth;
+    const alike = { ...state.arrays, logBandwidth: ndarray(new Float32Array(data.length).fill(flat), shape) };
+    return new Trial(waiting, others, first, await lossOf(context, { ...state, arrays: alike }, waiting));
   }
 
-  /** Notes what an epoch costs the rows that wait, and whether none cost less. */
-  note(loss: number): boolean {
+  /** Notes what an epoch costs the rows that wait. */
+  note(loss: number): void {
     this.losses.push(loss);
-    return loss === Math.min(...this.losses);
   }
 
   /** Whether, at its end, less than most of what the best epoch knew is left. */
   get fails(): boolean {
     const lead = (losses: readonly number[]): number => this.constant - Math.min(...losses);
     return lead(this.losses.slice(-recent)) < kept * Math.max(0, lead(this.losses));
-  }
-}
-
-/** Loss of the answer that all prototypes give together. */
-async function constantLoss(
-  context: Context,
-  state: ModelState,
-  rows: Batch,
-  { data, shape }: NdArray,
-): Promise<number> {
-  const arrays = {
-    ...arraysOf(context, state),
-    logBandwidth: ndarray(new Float32Array(data.length).fill(flat), shape),
-  };
-  const values = uploadParameters(context.programs, arrays, parameterNames);
-  try {
-    return await evaluateLoss(
-      context.programs,
-      specOf(context, state, rows.mask !== undefined),
-      arrays,
-      values,
-      rows,
-    );
-  } finally {
-    disposeAll(values);
   }
 }
