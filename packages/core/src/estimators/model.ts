@@ -9,7 +9,7 @@ import { type FinetuneRun, finetuneEpochs, gradientStep, stepsOver } from '../fi
 import { drawnOrder, firstCounting, fitPasses, runLength } from '../fitting/fit.js';
 import type { FitResult } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
-import { givenSplit, type Split, splitRows, withMeanWeight } from '../fitting/split.js';
+import { drawShare, givenSplit, type Split, withMeanWeight } from '../fitting/split.js';
 import { withThresholds } from '../fitting/thresholds.js';
 import { Trial } from '../fitting/trial.js';
 import { coverClasses, growClasses } from '../init/cover.js';
@@ -303,7 +303,10 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     call: string,
   ): Split {
     const { evalSet, evalFraction } = options;
-    if (!evalSet) return splitRows(raw.batch, evalFraction ?? share, evalFraction ? 1 : 0, random);
+    if (!evalSet) {
+      const drawn = drawShare(raw.batch, evalFraction ?? share, evalFraction ? 1 : 0, random);
+      return drawn ?? { training: raw.batch, evaluation: undefined };
+    }
     if (evalFraction) {
       throw new OptionError(
         `${call}: evalFraction is ${evalFraction} beside an evalSet; pass one of the two.`,

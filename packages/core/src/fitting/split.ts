@@ -9,18 +9,34 @@ export interface Split {
   readonly evaluation: Batch | undefined;
 }
 
-/** A drawn share of the rows evaluates, `least` at least; no share where one side would have no weight. */
-export function splitRows(rows: Batch, fraction: number, least: number, random: Random): Split {
+/** Places of rows that are drawn, and of all others. */
+export interface Drawn {
+  readonly places: Uint32Array;
+  readonly others: Uint32Array;
+}
+
+/** Draws `count` rows; none where one side would have no weight, which has no mean, neither of the loss nor of the target. */
+export function drawRows({ sampleWeight }: Batch, count: number, random: Random): Drawn | undefined {
+  if (count <= 0) return undefined;
+  const order = random.permutation(sampleWeight.length);
+  const sides = [order.subarray(0, count), order.subarray(count)] as const;
+  if (!sides.every((side) => side.some((i) => (sampleWeight[i] as number) > 0))) return undefined;
+  const [places, others] = sides;
+  return { places, others };
+}
+
+/** Draws a share of the rows, `least` at least. */
+export function drawShare(
+  rows: Batch,
+  fraction: number,
+  least: number,
+  random: Random,
+): (Split & Drawn) | undefined {
   const n = rows.x.rows;
-  const held = Math.min(n - 1, Math.max(least, Math.floor(n * fraction)));
-  if (held <= 0) return { training: rows, evaluation: undefined };
-  const order = random.permutation(n);
-  const [evaluation, training] = [takeBatch(rows, order, 0, held), takeBatch(rows, order, held, n)];
-  // Weights of zero everywhere have no mean, neither of the loss nor of the target.
-  const counts = ({ sampleWeight }: Batch): boolean => sampleWeight.some((w) => w > 0);
-  return counts(evaluation) && counts(training)
-    ? { training, evaluation }
-    : { training: rows, evaluation: undefined };
+  const drawn = drawRows(rows, Math.min(n - 1, Math.max(least, Math.floor(n * fraction))), random);
+  if (!drawn) return undefined;
+  const taken = (side: Uint32Array): Batch => takeBatch(rows, side, 0, side.length);
+  return { ...drawn, training: taken(drawn.others), evaluation: taken(drawn.places) };
 }
 
 /** The caller's own evaluation rows, which have to resemble the training rows. Errors: ShapeError, OptionError. */

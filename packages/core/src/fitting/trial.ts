@@ -7,6 +7,7 @@ import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
 import { type Context, headOf } from '../training/context.js';
 import { lossOf } from './fit.js';
+import { drawRows } from './split.js';
 
 /** Rows that wait: a tenth, of which fewer would judge by chance, and more would take time. */
 const [share, fewest, most] = [0.1, 50, 2000];
@@ -54,14 +55,17 @@ export class Trial {
     const first = Math.floor(epochs * part);
     const learns = targets && headOf(context, state).candidates !== 'labels';
     if (!learns || !logBandwidth || count < fewest || first < leastEpochs) return undefined;
-    const order = random.permutation(n);
-    const waiting = takeBatch(rows, order, 0, count);
-    const others = order.slice(count);
-    if (!waiting.sampleWeight.some((w) => w > 0) || !others.some((i) => (rows.sampleWeight[i] as number) > 0))
-      return undefined;
+    const drawn = drawRows(rows, count, random);
+    if (!drawn) return undefined;
+    const waiting = takeBatch(rows, drawn.places, 0, count);
     const { data, shape } = logBandwidth;
     const alike = { ...state.arrays, logBandwidth: ndarray(new Float32Array(data.length).fill(flat), shape) };
-    return new Trial(waiting, others, first, await lossOf(context, { ...state, arrays: alike }, waiting));
+    return new Trial(
+      waiting,
+      drawn.others,
+      first,
+      await lossOf(context, { ...state, arrays: alike }, waiting),
+    );
   }
 
   /** Notes what an epoch costs the rows that wait. */

@@ -1,5 +1,6 @@
 // Rows of a source that evaluate: the caller's, or a drawn share of the first rows, which every pass then leaves out.
 
+import { drawShare } from '../fitting/split.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 
@@ -26,15 +27,10 @@ export class Held {
 
   /** A share of the first rows, `least` at least; none where one side would have no weight. */
   static drawn(first: Batch, fraction: number, least: number, random: Random): Held {
-    const n = first.x.rows;
-    const held = Math.min(n - 1, Math.max(least, Math.floor(n * fraction)));
-    if (held <= 0) return Held.none(first, undefined);
-    const order = random.permutation(n);
-    const rows = new Set(order.subarray(0, held));
-    const [evaluation, training] = [takeBatch(first, order, 0, held), takeBatch(first, order, held, n)];
-    const counts = ({ sampleWeight }: Batch): boolean => sampleWeight.some((w) => w > 0);
-    if (!counts(evaluation) || !counts(training)) return Held.none(first, undefined);
-    return new Held(rows, training, evaluation);
+    const share = drawShare(first, fraction, least, random);
+    return share
+      ? new Held(new Set(share.places), share.training, share.evaluation)
+      : Held.none(first, undefined);
   }
 
   /** The rows of a batch that train, of which the first is row `begin` of the iteration; null where none does. */
