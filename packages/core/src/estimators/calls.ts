@@ -50,7 +50,8 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   /**
    * Share of the rows that evaluates; the epoch of the lowest loss is kept. Default, but for labels: of 500 rows on a tenth, 2,000 at
    * most, waits for the first 40 % of 13 epochs or more. Where the run has lost on them more than 15 % of its best lead over a constant
-   * answer, the target is mostly noise, and the run ends with its best epoch; else they join. 0: all rows train from the start.
+   * answer (of numbers .4 / √n, n rows that wait), it has begun to learn noise, and ends with its best epoch; else they join. 0: all rows
+   * train from the start.
    */
   readonly evalFraction?: number | undefined;
 }

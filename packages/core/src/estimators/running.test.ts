@@ -167,6 +167,13 @@ describe('finetune', () => {
       expect(score).toBeGreaterThan(all.score - 0.01);
     });
 
+    it('and ends of numbers where more is lost than chance explains, and only there', async () => {
+      const [noisy, all] = [await learn(0.76), await learn(0.76, 0)];
+      expect(noisy.epochs.length).toBe(waiting);
+      expect(noisy.score).toBeGreaterThan(all.score + 0.03);
+      expect((await learn(0.6)).epochs.length).toBe(25);
+    });
+
     it('which join all batches then', () => {
       const batch = {
         x: toRows(rows(100).X, { call: 'test', argument: 'X' }),
