@@ -51,7 +51,7 @@ describe('rows that are drawn', () => {
     const { training, evaluation, places, others } =
       drawShare(weighted([1, 2, 3, 4, 5]), 0.4, 1, new Random(3)) ?? expect.fail();
     for (const [side, from] of [
-      [evaluation as Batch, places],
+      [evaluation, places],
       [training, others],
     ] as const) {
       expect([...(side.x as { data: Float32Array }).data]).toEqual([...from]);

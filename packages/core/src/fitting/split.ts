@@ -31,7 +31,7 @@ export function drawShare(
   fraction: number,
   least: number,
   random: Random,
-): (Split & Drawn) | undefined {
+): (Drawn & Readonly<Record<keyof Split, Batch>>) | undefined {
   const n = rows.x.rows;
   const drawn = drawRows(rows, Math.min(n - 1, Math.max(least, Math.floor(n * fraction))), random);
   if (!drawn) return undefined;
