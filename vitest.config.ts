@@ -23,6 +23,10 @@ export default defineConfig({
     ],
   },
   test: {
+    // Ends what hangs. A busy machine makes a test slow, never wrong.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     reporters: ['default', new ClosingLine()],
     projects: [
       ...folders.map((folder) => ({

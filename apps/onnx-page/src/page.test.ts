@@ -17,13 +17,13 @@ beforeAll(async () => {
   model = await learnTea();
   served = await serve({ '/': folder, '/out/model.onnx': exportOnnx(model, { training: false }) });
   browser = await openBrowser();
-}, 60_000);
+});
 afterAll(async () => {
   await browser?.close();
   await served?.close();
 });
 
-describe('the page', { timeout: 60_000 }, () => {
+describe('the page', () => {
   it('holds no code of ours, and is short', () => {
     const page = readFileSync(`${folder}index.html`, 'utf8');
     expect(page).not.toMatch(/fkm/i);

@@ -35,7 +35,7 @@ async function finish(
   return { code, text };
 }
 
-describe('quickstart', { timeout: 60_000 }, () => {
+describe('quickstart', () => {
   it('trains, compares, and writes its files', async () => {
     const { code, text } = await finish(start(500, 3));
     expect(text).toContain('Training on 400 rows, 100 held out.');

@@ -40,7 +40,7 @@ const readmes = [
   'packages/data',
 ];
 
-describe('READMEs', { timeout: 60_000 }, () => {
+describe('READMEs', () => {
   it.each(readmes)('of %s', async (place) => {
     const text = readFileSync(join(root, place, 'README.md'), 'utf8');
     const source = blocks(text, 'ts');

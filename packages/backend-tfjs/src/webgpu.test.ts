@@ -18,8 +18,6 @@ import { tfjsBackend } from './index.js';
 import { onWebGpu } from './known-gaps.js';
 
 useSwiftShader();
-// Kernels are compiled for a processor here, which other tests use as well.
-vi.setConfig({ testTimeout: 60_000 });
 
 describeBackend('tfjs webgpu', () => tfjsBackend({ device: 'webgpu' }), { knownGaps: onWebGpu });
 

@@ -6,12 +6,12 @@ import { type Browser, openBrowser } from './index.js';
 let browser: Browser;
 beforeAll(async () => {
   browser = await openBrowser();
-}, 60_000);
+});
 afterAll(() => browser?.close());
 
 const fixture = (name: string): URL => new URL(`./pages/${name}.ts`, import.meta.url);
 
-describe('a module in Chromium', { timeout: 30_000 }, () => {
+describe('a module in Chromium', () => {
   it('gives its JSON, of its input and of what is served', async () => {
     const routes = {
       '/data/': new URL('./pages', import.meta.url).pathname,

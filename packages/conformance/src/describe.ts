@@ -55,9 +55,6 @@ export function checkGaps(gaps: Readonly<Record<string, string>>, keys: Readonly
   }
 }
 
-/** In milliseconds; it ends what hangs, on machines that compile kernels for a processor and do other things as well. */
-const timeout = 120_000;
-
 /** Declares groups of checks for a backend, less its known gaps. */
 export function declareSuite(
   name: string,
@@ -80,8 +77,8 @@ export function declareSuite(
       describe(group, () => {
         for (const { key, run } of checks) {
           const reason = knownGaps[key];
-          if (reason === undefined) it(key, { timeout }, () => run(backend, precision, make));
-          else it.fails(`${key} (known gap: ${reason})`, { timeout }, () => run(backend, precision, make));
+          if (reason === undefined) it(key, () => run(backend, precision, make));
+          else it.fails(`${key} (known gap: ${reason})`, () => run(backend, precision, make));
         }
       });
     }

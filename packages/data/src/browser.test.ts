@@ -10,7 +10,7 @@ import { duckdb, temporaryFolder } from './testing.js';
 let browser: Browser;
 beforeAll(async () => {
   browser = await openBrowser();
-}, 60_000);
+});
 afterAll(() => browser?.close());
 
 const rows = Array.from({ length: 300 }, (_, i) => ({
@@ -38,7 +38,7 @@ const ipc = tableToIPC(
 const text = ['size,colour,price', ...rows.map((row) => Object.values(row).join())].join('\n');
 const folder = temporaryFolder();
 
-it('trains, scores and answers over what a page fetches', { timeout: 60_000 }, async () => {
+it('trains, scores and answers over what a page fetches', async () => {
   const file = join(folder, 'rows.parquet');
   const csv = new TextEncoder().encode(text);
   await duckdb(

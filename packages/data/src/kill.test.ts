@@ -26,7 +26,7 @@ beforeAll(async () => {
     alias: { '@fkm/core': here('../../core/src/index.ts') },
     logLevel: 'silent',
   });
-}, 60_000);
+});
 
 const start = (checkpoint: string, model: string, gradients: boolean): ChildProcess =>
   spawn(
@@ -60,28 +60,24 @@ async function killed(child: ChildProcess, lines: number, wait: number): Promise
 it.each([
   ['phase 1', false],
   ['gradients', true],
-])(
-  'ends at the bytes of a run that was never killed, %s',
-  async (_, gradients) => {
-    const [whole, path, model] = ['whole', 'run', 'model'].map((name) => `${name}-${gradients}`) as [
-      string,
-      string,
-      string,
-    ];
-    await ended(start(`${whole}.fkm`, `${whole}.model`, gradients));
-    const expected = readFileSync(at(`${whole}.model`));
-    let kills = 0;
-    for (let run = 0; kills < 10; run++) {
-      const [checkpoint, result] = [`${path}${run}.fkm`, `${model}${run}`];
-      // Until one ends by itself: three to five deaths a run.
-      for (let death = 0; !existsSync(at(result)) && kills < 10; death++) {
-        const moment = (kills * 7 + death * 5) % 13;
-        if (await killed(start(checkpoint, result, gradients), 1 + moment, (kills * 3) % 5)) kills++;
-      }
-      if (!existsSync(at(result))) await ended(start(checkpoint, result, gradients));
-      expect(readFileSync(at(result)).equals(expected), `run ${run}, ${kills} kills`).toBe(true);
+])('ends at the bytes of a run that was never killed, %s', async (_, gradients) => {
+  const [whole, path, model] = ['whole', 'run', 'model'].map((name) => `${name}-${gradients}`) as [
+    string,
+    string,
+    string,
+  ];
+  await ended(start(`${whole}.fkm`, `${whole}.model`, gradients));
+  const expected = readFileSync(at(`${whole}.model`));
+  let kills = 0;
+  for (let run = 0; kills < 10; run++) {
+    const [checkpoint, result] = [`${path}${run}.fkm`, `${model}${run}`];
+    // Until one ends by itself: three to five deaths a run.
+    for (let death = 0; !existsSync(at(result)) && kills < 10; death++) {
+      const moment = (kills * 7 + death * 5) % 13;
+      if (await killed(start(checkpoint, result, gradients), 1 + moment, (kills * 3) % 5)) kills++;
     }
-    expect(kills).toBe(10);
-  },
-  120_000,
-);
+    if (!existsSync(at(result))) await ended(start(checkpoint, result, gradients));
+    expect(readFileSync(at(result)).equals(expected), `run ${run}, ${kills} kills`).toBe(true);
+  }
+  expect(kills).toBe(10);
+});

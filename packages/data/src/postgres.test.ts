@@ -18,7 +18,7 @@ beforeAll(async () => {
       CASE WHEN i % 5 = 0 THEN NULL ELSE i::float4 END AS hole,
       (ARRAY['red', 'grün', 'blue'])[i % 3 + 1] AS colour, now() AS stamp
     FROM generate_series(0, ${n - 1}) t(i)`);
-}, 60_000);
+});
 afterAll(() => server?.stop());
 
 const table = (options = {}, relation = 'numbered') => postgres(server.connection, relation, options);

@@ -149,4 +149,4 @@ it('an index beyond what a cache holds finds the same after it was saved and loa
   expect(sameBytes(await again.save(), bytes)).toBe(true);
   const gone = { data: rowOf(points, 6), shape: [1, shape[1]] as const };
   expect([...(await index.search(gone, 5)).indices]).not.toContain(6);
-}, 60_000);
+});

@@ -58,7 +58,7 @@ beforeAll(async () => {
     routes[`/${i}.onnx`] = exportOnnx(model, { ...options, featureMask: masked, training: false });
     jobs.push({ path: `/${i}.onnx`, inputs: masked ? { X: holes.X, feature_mask: holes.mask } : { X } });
   }
-}, 60_000);
+});
 afterAll(() => browser?.close());
 
 describe.each([
@@ -71,7 +71,7 @@ describe.each([
       input: { on, jobs: jobs.slice(0, those.length) },
       routes,
     });
-  }, 120_000);
+  });
 
   it.each(those.map((each, i) => [JSON.stringify(each), i] as const))('%s', async (_, i) => {
     const { options, masked } = cases[i] as Case;

@@ -13,7 +13,7 @@ import {
   topKSimilar,
   trace,
 } from '@fkm/core/graph';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { GpuDevice } from './gpu.js';
 import { openDevice, type SearchSpec, search, type Tile } from './index.js';
 import { bufferOf, readBack, useSwiftShader } from './testing/index.js';
@@ -23,8 +23,6 @@ useSwiftShader();
 // Before tests are declared: what the device lacks is skipped by name.
 const { device } = await openDevice();
 afterAll(() => device.destroy());
-// Drivers that compile for a processor take seconds a kernel.
-vi.setConfig({ testTimeout: 60_000 });
 
 /** Numbers in [-1, 1) that repeat themselves for a seed. */
 function numbers(count: number, seed: number): Float32Array {
@@ -167,7 +165,7 @@ describe('tiles', () => {
     ['of large GPUs', { rows: 128, prototypes: 128, depth: 16, own: [8, 8], across: 8, unrolled: false }],
     ['of phones', { rows: 64, prototypes: 64, depth: 16, own: [4, 4], across: 8, unrolled: false }],
     ['written out', { rows: 32, prototypes: 32, depth: 8, own: [4, 4], across: 8, unrolled: true }],
-  ])('%s give the same', { timeout: 30_000 }, async (_, tile) => {
+  ])('%s give the same', async (_, tile) => {
     const spec = { ...base, rows: 150, columns: 20, prototypes: 150 };
     await expectBody(spec, arraysOf(spec), tile);
   });

@@ -85,7 +85,7 @@ describe('sums by prototype', () => {
       'more prototypes than a workgroup counts',
       { rows: 6000, columns: 2, prototypes: 4500, belongs: (row) => (row * 7) % 4500 },
     ],
-  ])('%s', { timeout: 20_000 }, async (_, of) => {
+  ])('%s', async (_, of) => {
     const [got, want] = [await run(of), wanted(of)];
     for (const name of ['sums', 'weights'] as const) {
       // Up to a few thousand addends around 1, in lanes: float32 keeps 7 digits.
@@ -97,7 +97,7 @@ describe('sums by prototype', () => {
     }
   });
 
-  it('are the same bits each time', { timeout: 20_000 }, async () => {
+  it('are the same bits each time', async () => {
     const of = { rows: 5000, columns: 6, prototypes: 9, belongs: mixed(9) };
     const first = await run(of);
     expect(await run(of)).toEqual(first);

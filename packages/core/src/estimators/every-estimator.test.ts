@@ -104,7 +104,7 @@ describe.each(tasks)('%s', (task) => {
         });
       }
       expect(models).toBeGreaterThan(20);
-    }, 30_000);
+    });
   });
 
   describe.each(Object.entries(long))('%s', (name, call) => {

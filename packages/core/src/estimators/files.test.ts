@@ -231,7 +231,7 @@ describe('a process that is killed', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     // A saver that does not die where it should is ended in another way than it would have died.
-    const late = setTimeout(() => child.kill('SIGTERM'), 10_000);
+    const late = setTimeout(() => child.kill('SIGTERM'), 90_000);
     if (after !== undefined) {
       child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), after));
     }
@@ -257,7 +257,7 @@ describe('a process that is killed', () => {
     // What is left disturbs nobody.
     await (await load(old)).saveFile(path);
     expect(await inFile()).toBe(0);
-  }, 60_000);
+  });
 
   it('at a moment of its own leaves one of the models that it was saving', async () => {
     const random = new Random(12);
@@ -274,5 +274,5 @@ describe('a process that is killed', () => {
     expect(drafts().length).toBeGreaterThan(0);
     await small().saveFile(path);
     expect(await (await load()).save()).toEqual(await small().save());
-  }, 60_000);
+  });
 });

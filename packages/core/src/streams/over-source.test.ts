@@ -62,7 +62,7 @@ describe('fit of a source', () => {
     const source = sourceOf(many, sets, 100);
     await model.fit(source, { maxIters: 2, evalFraction: 0.05 });
     expect(model.classes).toEqual(['even', 'high', 'low', 'middle', 'late']);
-  }, 30_000);
+  });
 
   it('leaves the model as it was when the source fails, and closes it', async () => {
     const model = new FastKMeansRegressor(options);
@@ -161,7 +161,7 @@ describe('finetune of a source', () => {
       kind: 'option',
       says: ['give every batch one'],
     });
-  }, 30_000);
+  });
 });
 
 describe('predict of a source', () => {

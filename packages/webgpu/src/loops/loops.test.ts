@@ -297,7 +297,7 @@ describe('a loop gives what its equations give', () => {
       [[-1, 4]],
     ],
   ];
-  it.each(cases)('%s', { timeout: 20_000 }, async (_, graph, shapes) => {
+  it.each(cases)('%s', async (_, graph, shapes) => {
     for (const rows of [1, 70]) {
       const inputs = shapes.map((shape, i) =>
         draw(
