@@ -6,6 +6,7 @@ import { benchAssign } from './assign.ts';
 import { type BackendName, backendNames } from './backends.ts';
 import { benchClasses, benchManyClasses, type ClassesOptions, type ManyClassesOptions } from './classes.ts';
 import { benchDeploy, type DeployOptions } from './deploy.ts';
+import { benchEstimatorChecks } from './estimator-checks.ts';
 import { Failure } from './failure.ts';
 import { benchIndex, type IndexOptions } from './index-search.ts';
 import { benchInertia, clusteredSets, type InertiaOptions } from './inertia.ts';
@@ -159,6 +160,14 @@ program
   .action(async ({ accuracy, data, ...flags }: ClassesFlags) =>
     accuracy ? benchManyClasses({ ...flags, folder: data }) : benchClasses(flags),
   );
+
+program
+  .command('estimator-checks')
+  .description(
+    "scikit-learn's check_estimator on the clusterer, the classifier and the regressor, over a bridge",
+  )
+  .addOption(new Option('--backend <name>', 'where models run').choices(backendNames).default('onnx'))
+  .action(async ({ backend }: { readonly backend: BackendName }) => benchEstimatorChecks(backend));
 
 program
   .command('inertia')
