@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as errors from './errors.js';
 
-const { FkmError, isFkmError, ShapeError } = errors;
+const { FkmError, isFkmError, ShapeError, shown } = errors;
 
 it('each error is a sentence with its package, its kind and its numbers', () => {
   const error = new ShapeError('fit: X has 7 columns, this model was fitted on 8.', {
@@ -40,4 +40,25 @@ it('isFkmError knows errors of another copy of the package, and nothing else', (
 
 it('the brand is not listed among the fields', () => {
   expect(Object.keys(new ShapeError('x'))).toEqual(['kind', 'details', 'name']);
+});
+
+describe('shown', () => {
+  class Matrix {}
+  it.each([
+    ['a text', "'a text'"],
+    ['x'.repeat(5_000_000), `'${'x'.repeat(200)}…'`],
+    [Number.NaN, 'NaN'],
+    [2n ** 64n, '18446744073709551616'],
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [[1, 2], 'an array'],
+    [{ a: 1 }, 'an object'],
+    [Object.create(null), 'an object'],
+    [new Matrix(), 'a value of type Matrix'],
+    [new ArrayBuffer(8), 'a value of type ArrayBuffer'],
+    [() => 1, 'a function'],
+    [Symbol('s'), 'a symbol'],
+  ])('names a value of any kind in at most 200 characters (%#)', (value, text) => {
+    expect(shown(value)).toBe(text);
+  });
 });

@@ -9,6 +9,26 @@ export type ErrorKind = 'shape' | 'option' | 'data' | 'state' | 'graph' | 'backe
 /** The numbers behind the sentence, for programs: argument, row, column, value, expected … */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
+/** Characters of a text that an error quotes: a message is read, not searched for a file. */
+const quotedLength = 200;
+
+/** A text as an error quotes it: at most 200 characters. */
+export const cut = (text: string): string =>
+  text.length > quotedLength ? `${text.slice(0, quotedLength)}…` : text;
+
+/** A value as an error names it: numbers as they are, texts in quotes and cut, other things by their kind. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${cut(value)}'`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'symbol') return 'a symbol';
+  if (typeof value !== 'object' || value === null) return cut(String(value));
+  if (Array.isArray(value)) return 'an array';
+  const name = Object.getPrototypeOf(value)?.constructor?.name;
+  return typeof name === 'string' && name !== '' && name !== 'Object'
+    ? cut(`a value of type ${name}`)
+    : 'an object';
+}
+
 /** Base of all errors thrown by `@fkm/*`. */
 export class FkmError extends Error {
   readonly kind: ErrorKind;

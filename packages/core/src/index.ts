@@ -2,7 +2,19 @@ export type { Backend, BackendFlags, Executable, Value } from './backend.js';
 export type { DenseMatrix, Matrix, Vector } from './data/matrix.js';
 export type { Csr } from './data/sparse.js';
 export type { DType, NdArray, Shape, TypedArray } from './dtype.js';
-export * from './errors.js';
+export {
+  BackendError,
+  DataError,
+  type ErrorDetails,
+  type ErrorKind,
+  FkmError,
+  FormatError,
+  GraphError,
+  isFkmError,
+  OptionError,
+  ShapeError,
+  StateError,
+} from './errors.js';
 export type {
   EvalSet,
   FinetuneOptions,
