@@ -29,13 +29,20 @@ export function shown(value: unknown): string {
     : 'an object';
 }
 
+/** Longer than any message whose parts were cut one by one. */
+const longest = 1000;
+
+/** Whatever went into a sentence, 200 characters of it are repeated at most: its beginning, and its end with the remedy. */
+const bounded = (message: string): string =>
+  message.length <= longest ? message : `${message.slice(0, 120)} … ${message.slice(-77)}`;
+
 /** Base of all errors thrown by `@fkm/*`. */
 export class FkmError extends Error {
   readonly kind: ErrorKind;
   readonly details: ErrorDetails;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}, scope = 'core') {
-    super(`[fkm/${scope}] ${message}`);
+    super(`[fkm/${scope}] ${bounded(message)}`);
     Object.defineProperty(this, brand, { value: true });
     this.kind = kind;
     this.details = details;

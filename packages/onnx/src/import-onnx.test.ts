@@ -193,10 +193,14 @@ describe('a file', () => {
     ],
     [
       'with ages of another shape',
-      text('fkm.tensors', (v) => v.replace('[12]', '[1e9]')),
+      text('fkm.tensors', (v) => v.replace('"F64",[12]', '"F64",[1e9]')),
       'state.ages does not fill',
     ],
-    ['with a negative shape', text('fkm.tensors', (v) => v.replace('[12]', '[-12]')), 'state.ages'],
+    [
+      'with a negative shape',
+      text('fkm.tensors', (v) => v.replace('"F64",[12]', '"F64",[-12]')),
+      'state.ages',
+    ],
     ['with an export that is none', text('fkm.export', () => '3'), 'the options of the export'],
     ['with an impossible export', text('fkm.export', (v) => v.replace('17', '99')), 'cannot be exported'],
     ['with another export', text('fkm.export', (v) => v.replace('17', '18')), 'its graph is not the one'],

@@ -1,25 +1,11 @@
-// A checkpoint taken apart and put together again, for formats that keep some of its tensors elsewhere. What comes back from
-// a file goes through `load`, which checks it: here nothing is trusted, and nothing judged.
+// Bytes for `load` from the parts of a checkpoint some of whose tensors were kept elsewhere. What comes back from a file goes
+// through `load`, which checks it: here nothing is trusted, and nothing judged.
 
 import { isFloat, type NdArray, ndarray } from '../dtype.js';
-import { codes } from '../estimators/checkpoint.js';
+import { type Checkpoint, codes, writeSafetensors } from '../estimators/safetensors.js';
 import { boundedJson } from '../model/bounded-json.js';
 import { halvedNames, widened } from '../model/storage.js';
 import { parameterNames, readingNames, scalerNames } from '../training/graphs.js';
-
-/** A tensor as safetensors names and stores it, little-endian. */
-export interface StoredTensor {
-  readonly name: string;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly bytes: Uint8Array;
-}
-
-export interface Checkpoint {
-  /** Texts by name: 'format', 'version', 'kind', and 'options', 'state' and maybe 'encoding' as JSON. */
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly tensors: readonly StoredTensor[];
-}
 
 /** Made of others: no part of a checkpoint. */
 const derivedNames = ['members', 'labelWeights'];
@@ -28,32 +14,6 @@ const derivedNames = ['members', 'labelWeights'];
 export const constantNames: readonly string[] = [...scalerNames, ...parameterNames, ...readingNames].filter(
   (name) => !derivedNames.includes(name),
 );
-
-/** The parts of what `save()` gave. */
-export function fromCheckpoint(bytes: Uint8Array): Checkpoint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const body = 8 + Number(view.getBigUint64(0, true));
-  const header: Record<string, unknown> = JSON.parse(new TextDecoder().decode(bytes.subarray(8, body)));
-  const { __metadata__: metadata, ...entries } = header;
-  const tensors = Object.entries(
-    entries as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>,
-  ).map(
-    ([
-      name,
-      {
-        dtype,
-        shape,
-        data_offsets: [begin, end],
-      },
-    ]) => ({
-      name,
-      dtype,
-      shape,
-      bytes: bytes.subarray(body + begin, body + end),
-    }),
-  );
-  return { metadata: metadata as Checkpoint['metadata'], tensors };
-}
 
 /** Bytes for `load`: the parts, with constants of a deployment among the tensors, in the numbers that the model stores. */
 export function toCheckpoint(
@@ -72,26 +32,7 @@ export function toCheckpoint(
         bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       };
     });
-  const all = [...tensors, ...own];
-  let size = 0;
-  const entries = all.map(({ name, dtype, shape, bytes }) => {
-    const begin = size;
-    size += bytes.length;
-    return [name, { dtype, shape, data_offsets: [begin, size] }];
-  });
-  const header = JSON.stringify(Object.fromEntries([...entries, ['__metadata__', metadata]]));
-  const json = new TextEncoder().encode(header);
-  const padded = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + padded + size);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
-  bytes.fill(0x20, 8, 8 + padded);
-  bytes.set(json, 8);
-  let at = 8 + padded;
-  for (const tensor of all) {
-    bytes.set(tensor.bytes, at);
-    at += tensor.bytes.length;
-  }
-  return bytes;
+  return writeSafetensors({ metadata, tensors: [...tensors, ...own] });
 }
 
 /** What the options say of prototypes and targets, which a file may have in other numbers; `load` says what is wrong with them. */

@@ -3,7 +3,8 @@
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
-import { encodeModel } from '../estimators/checkpoint.js';
+import { partsOf } from '../estimators/checkpoint.js';
+import type { Checkpoint } from '../estimators/safetensors.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { Graph } from '../graph/ir.js';
 import { simplify } from '../graph/simplify.js';
@@ -13,7 +14,6 @@ import type { Label, ModelState } from '../model/state.js';
 import { halvedNames, widened, withoutMasters } from '../model/storage.js';
 import { arraysOf, specOf } from '../training/context.js';
 import { readsGraph } from '../training/graphs.js';
-import { type Checkpoint, fromCheckpoint } from './checkpoint-parts.js';
 import { type Estimator, snapshotOf } from './snapshot.js';
 
 export interface DeploymentOptions {
@@ -81,7 +81,7 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
     classes: state.classes,
     graph,
     constants,
-    rest: fromCheckpoint(encodeModel({ kind: task, options: context.options, state: rest })),
+    rest: partsOf({ kind: task, options: context.options, state: rest }),
   };
 }
 

@@ -1,7 +1,8 @@
-// Whether arrays read from a file make a state: names, types and shapes that fit each other, so that damage is found at
-// the door and no graph is ever built on it. Values may be anything but indices, which have to point somewhere.
+// Whether arrays read from a file make a state: names, types and shapes that fit each other, indices that point somewhere, and
+// numbers that a model can have, so that damage is found at the door and no graph is ever built on it.
 
 import type { DType, NdArray } from '../dtype.js';
+import { cut } from '../errors.js';
 import type { HeadFamily } from '../heads/head.js';
 import { excessOf, readsMembers } from '../heads/members.js';
 import { momentSize } from '../method/moments.js';
@@ -10,6 +11,7 @@ import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import { halvedNames, masterName } from '../model/storage.js';
 import type { Scaling } from '../scaling/scaler.js';
+import { wrongNumber } from './checked-values.js';
 
 export interface ReadState {
   readonly arrays: Readonly<Record<string, NdArray>>;
@@ -118,18 +120,18 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     const row = shapeOf(own);
     const isMaster = name === masterName(own);
     if (!row || (isMaster && (storedAs === 'float32' || !halvedNames.includes(own)))) {
-      return `there is no array ${name}`;
+      return `there is no array ${cut(name)}`;
     }
     const wanted = own === name ? row[0] : 'float32';
     if (dtype !== wanted || `${shape}` !== `${row[1]}`) {
-      return `${name} is ${dtype}[${shape}], should be ${wanted}[${row[1]}]`;
+      return `${name} is ${dtype}[${cut(`${shape}`)}], should be ${wanted}[${row[1]}]`;
     }
   }
   for (const [name, [, , required]] of Object.entries(rows)) {
     if (required && !arrays[name]) return `${name} is missing`;
   }
   for (const name of Object.keys(wide)) {
-    if (!wideNames.includes(name)) return `there is no array state.${name}`;
+    if (!wideNames.includes(name)) return `there is no array state.${cut(name)}`;
   }
   const points = arrays['scaler.columns']?.data;
   if (points?.some((j) => j < 0 || j >= rawColumns)) return 'scaler.columns points outside of the rows';
@@ -147,6 +149,8 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (moments && (!linear || moments.length !== prototypes * momentSize(columns, outputs)))
     return 'moments does not fit';
   if (variances && variances.length !== 2 * columns) return 'variances does not fit';
+  const wrong = wrongNumber(arrays, wide);
+  if (wrong !== null) return wrong;
   const counters = { random, step, trained, batches, rawColumns };
   return {
     arrays,

@@ -1,31 +1,31 @@
-// Checkpoints in the safetensors format: 8 bytes of header length, a JSON header with offsets, little-endian tensors.
-// Options and counters travel as JSON in the header's metadata, so that any safetensors reader sees the weights.
+// Models as checkpoints, and back: options and counters are JSON among the metadata, everything else tensors.
 
-import { allocate, bytesPerElement, type DType, type NdArray, sizeOf, type TypedArray } from '../dtype.js';
-import { FormatError } from '../errors.js';
+import { allocate, type DType, type NdArray, sizeOf, type TypedArray } from '../dtype.js';
+import { cut, FormatError } from '../errors.js';
 import type { HeadFamily } from '../heads/head.js';
-import { marksOf, mostMarks } from '../model/bounded-json.js';
 import { encodingText } from '../model/encoding.js';
 import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { checkState } from './checked-state.js';
 import { optionNames } from './rules.js';
+import {
+  type Checkpoint,
+  codes,
+  fail,
+  float64,
+  parse,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from './safetensors.js';
 
 const formatName = 'fkm';
-/** A newer major version is refused; a newer minor one is read where it holds nothing that is new. */
-const version = { major: 1, minor: 0 } as const;
-const headerLimit = 2 ** 26;
-
-/** What safetensors calls ours. */
-export const codes: Readonly<Record<DType, string>> = {
-  float32: 'F32',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  int32: 'I32',
-  bool: 'BOOL',
-};
-/** float64 appears in checkpoints alone: the ages. */
-const float64 = 'F64';
+/**
+ * A newer major version is refused; a newer minor one is read where it holds nothing that is new. 1.0 had no digests, and they
+ * may be missing there alone: one that was lost is damage.
+ */
+const version = { major: 1, minor: 1 } as const;
+const firstWithDigests = 1;
 
 interface Saved {
   readonly kind: Task;
@@ -33,12 +33,6 @@ interface Saved {
   readonly state: ModelState | null;
   /** Where a run over a source stands, as JSON. */
   readonly stream?: string | undefined;
-}
-
-interface Entry {
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly data_offsets: readonly [number, number];
 }
 
 const float64State = ['ages', 'coordinateAges', 'moments', 'spread', 'variances'] as const;
@@ -64,70 +58,56 @@ export const optionsText = (task: Task, options: Resolved): string =>
   );
 
 /** Equal models give equal bytes. */
-export function encodeModel({ kind, options, state, stream }: Saved): Uint8Array {
-  const tensors: { name: string; dtype: string; shape: readonly number[]; data: TypedArray }[] = [];
+export const encodeModel = (saved: Saved): Uint8Array => writeSafetensors(partsOf(saved));
+
+const stored = (
+  name: string,
+  dtype: string,
+  shape: readonly number[],
+  { buffer, byteOffset, byteLength }: TypedArray,
+): StoredTensor => ({ name, dtype, shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) });
+
+/** What a checkpoint holds, in place. */
+export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
+  const tensors: StoredTensor[] = [];
   if (state) {
     for (const name of Object.keys(state.arrays).sort()) {
       const { dtype, shape, data } = state.arrays[name] as NdArray;
-      tensors.push({
-        name,
-        dtype: codes[dtype],
-        shape,
-        data: data instanceof Float64Array ? Float32Array.from(data) : data,
-      });
+      const narrow = data instanceof Float64Array ? Float32Array.from(data) : data;
+      tensors.push(stored(name, codes[dtype], shape, narrow));
     }
     for (const name of float64State) {
       const data = state[name];
-      if (data) tensors.push({ name: `state.${name}`, dtype: float64, shape: [data.length], data });
+      if (data) tensors.push(stored(`state.${name}`, float64, [data.length], data));
     }
   }
   // A given grid can be large: its arrays travel as tensors, and the options name it.
   for (const [name, { data, shape }] of Object.entries(givenGrid(options))) {
-    const wide = data instanceof Float64Array;
-    tensors.push({ name: `${gridPrefix}${name}`, dtype: wide ? float64 : codes.float32, shape, data });
+    const dtype = data instanceof Float64Array ? float64 : codes.float32;
+    tensors.push(stored(`${gridPrefix}${name}`, dtype, shape, data));
   }
-  const header: Record<string, unknown> = {
-    __metadata__: {
-      format: formatName,
-      version: `${version.major}.${version.minor}`,
-      kind,
-      options: optionsText(kind, options),
-      ...(stream === undefined ? {} : { stream }),
-      ...(state?.encoding ? { encoding: encodingText(state.encoding) } : {}),
-      state: JSON.stringify(
-        state && {
-          random: state.random,
-          step: state.step,
-          trained: state.trained,
-          batches: state.batches,
-          rawColumns: state.rawColumns,
-          outputs: state.outputs,
-          classes: state.classes,
-          scaling: state.scaling,
-          joint: state.joint,
-        },
-      ),
-    },
+  const metadata = {
+    format: formatName,
+    version: `${version.major}.${version.minor}`,
+    kind,
+    options: optionsText(kind, options),
+    ...(stream === undefined ? {} : { stream }),
+    ...(state?.encoding ? { encoding: encodingText(state.encoding) } : {}),
+    state: JSON.stringify(
+      state && {
+        random: state.random,
+        step: state.step,
+        trained: state.trained,
+        batches: state.batches,
+        rawColumns: state.rawColumns,
+        outputs: state.outputs,
+        classes: state.classes,
+        scaling: state.scaling,
+        joint: state.joint,
+      },
+    ),
   };
-  // Largest alignment first, so that every tensor can be viewed in place.
-  tensors.sort((a, b) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
-  let offset = 0;
-  for (const { name, dtype, shape, data } of tensors) {
-    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
-  }
-  let text = JSON.stringify(header);
-  text += ' '.repeat((8 - (new TextEncoder().encode(text).length % 8)) % 8);
-  const json = new TextEncoder().encode(text);
-  const bytes = new Uint8Array(8 + json.length + offset);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
-  bytes.set(json, 8);
-  let at = 8 + json.length;
-  for (const { data } of tensors) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  return bytes;
+  return { metadata, tensors };
 }
 
 const gridPrefix = 'initMode.';
@@ -158,10 +138,6 @@ function givenGrid({
   return { ...flat, ...(ages ? { ages: { data: Float64Array.from(ages), shape: [ages.length] } } : {}) };
 }
 
-const fail = (what: string): never => {
-  throw new FormatError(`load: ${what}; pass the bytes of save().`);
-};
-
 /** What a file says, its options not yet checked. */
 interface Decoded {
   readonly options: Omit<AnyOptions, 'backend'>;
@@ -175,20 +151,11 @@ interface Decoded {
 
 /** Reads what `encodeModel` wrote, in memory of a few times the file. Errors: FormatError. */
 export function decodeModel(bytes: Uint8Array, family: HeadFamily): Decoded {
-  if (!(bytes instanceof Uint8Array) || bytes.length < 8) return fail('these are no checkpoint bytes');
-  // A Buffer of Node is a Uint8Array whose slices are no copies.
-  const file = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
-  if (length > headerLimit || length > file.length - 8)
-    return fail(`the header claims ${length} bytes of ${file.length}`);
-  const header = parse(new TextDecoder().decode(file.subarray(8, 8 + length)), 'header');
-  const metadata = metadataOf(header);
-  if (metadata.kind !== family.task)
-    return fail(`the checkpoint holds a ${metadata.kind}, not a ${family.task}`);
+  const { metadata, tensors } = readSafetensors(bytes, (texts) => ({ digests: hasDigests(texts, family) }));
   const options = parse(metadata.options, 'options', (_key, value) =>
     value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
   ) as unknown as Omit<AnyOptions, 'backend'>;
-  const { arrays, wide, grid } = readTensors(header, file.subarray(8 + length));
+  const { arrays, wide, grid } = arraysOf(tensors);
   if ((options.initMode as unknown) === 'given')
     Object.assign(options, { initMode: { ...grid, ...givenOwners(options as Record<string, unknown>) } });
   const scalars = metadata.state === 'null' ? null : parse(metadata.state, 'state');
@@ -203,119 +170,67 @@ export function decodeModel(bytes: Uint8Array, family: HeadFamily): Decoded {
   return { options, state: scalars && read, texts: metadata, damaged };
 }
 
+const minorOf = (written: string): number => Number(written.split('.')[1]);
+
 /** What is unknown here may be what a newer minor version knows. */
 const damage = (what: string, written: string): FormatError =>
-  Number(written.split('.')[1]) > version.minor
+  minorOf(written) > version.minor
     ? new FormatError(
-        `load: ${what}; the checkpoint has version ${written}, this package ${version.major}.${version.minor}: update @fkm/core.`,
+        `load: ${what}; the checkpoint has version ${cut(written)}, this package ${version.major}.${version.minor}: update @fkm/core.`,
         { version: written },
       )
     : new FormatError(`load: ${what}; pass the bytes of save().`);
 
-/** Texts by name, of a version that is read. Errors: FormatError. */
-function metadataOf({ __metadata__: metadata }: Record<string, unknown>): Readonly<Record<string, string>> {
-  const texts = (typeof metadata === 'object' ? metadata : null) ?? {};
-  for (const [name, text] of Object.entries(texts)) {
-    if (typeof text !== 'string') return fail(`the metadata ${name} is no text`);
-  }
-  const { format, version: written } = texts as Readonly<Record<string, string>>;
+/** Whether a file with these texts has to have digests. Errors: FormatError where it is of another version, or holds another model. */
+function hasDigests(
+  { format, version: written, kind }: Checkpoint['metadata'],
+  { task }: HeadFamily,
+): boolean {
   if (format !== formatName) return fail('this safetensors file was not written by fkm');
   if (!/^\d+\.\d+$/.test(`${written}`) || Number.parseInt(`${written}`, 10) !== version.major) {
     throw new FormatError(
-      `load: the checkpoint has version ${written}, this package reads ${version.major}.x; update @fkm/core.`,
+      `load: the checkpoint has version ${cut(`${written}`)}, this package reads ${version.major}.x; update @fkm/core.`,
       { version: written },
     );
   }
-  return texts as Readonly<Record<string, string>>;
+  if (kind !== task) return fail(`the checkpoint holds a ${cut(`${kind}`)}, not a ${task}`);
+  return minorOf(written as string) >= firstWithDigests;
 }
 
 /** Of an encoding, with an object for each of as many columns as a wide table has. */
 const mostMarksOfColumns = 2 ** 18;
 
-/** Errors: FormatError where the text is not the JSON of an object. */
-function parse(
-  text: unknown,
-  what: string,
-  reviver?: (key: string, value: unknown) => unknown,
-  most: number = mostMarks,
-): Record<string, unknown> {
-  if (typeof text !== 'string') return fail(`there is no text of the ${what}`);
-  if (marksOf(text, most) > most) return fail(`the ${what} has more than ${most} brackets and colons`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text, reviver);
-  } catch {
-    return fail(`the ${what} is no JSON`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return fail(`the ${what} is no object`);
-  return value as Record<string, unknown>;
-}
+const dtypes: ReadonlyMap<string, DType> = new Map(
+  Object.entries(codes).map(([dtype, code]) => [code, dtype as DType]),
+);
 
-function readTensors(
-  header: Readonly<Record<string, unknown>>,
-  body: Uint8Array,
-): { arrays: Record<string, NdArray>; wide: Record<string, Float64Array>; grid: Record<string, unknown> } {
+/** Copies, which lie as their elements want. Errors: FormatError. */
+function arraysOf(tensors: readonly StoredTensor[]): {
+  arrays: Record<string, NdArray>;
+  wide: Record<string, Float64Array>;
+  grid: Record<string, unknown>;
+} {
   const arrays: [string, NdArray][] = [];
   const wide: [string, Float64Array][] = [];
   const grid: [string, unknown][] = [];
-  for (const { name, dtype, shape, begin, end } of placesOf(header, body)) {
-    const copy = body.slice(begin, end).buffer;
+  for (const { name, dtype: code, shape, bytes } of tensors) {
     const part = name.startsWith(gridPrefix) ? name.slice(gridPrefix.length) : null;
-    if (dtype === null && part !== null) grid.push([part, new Float64Array(copy)]);
-    else if (dtype === null) wide.push([name.replace(/^state\./, ''), new Float64Array(copy)]);
-    else if (part !== null && dtype !== 'float32') return fail(`tensor ${name} has the type ${codes[dtype]}`);
-    else if (part !== null) grid.push([part, { data: new Float32Array(copy), shape }]);
-    else {
+    const dtype = dtypes.get(code);
+    if (dtype === undefined) {
+      const data = new Float64Array(bytes.slice().buffer);
+      if (part !== null) grid.push([part, data]);
+      else wide.push([name.replace(/^state\./, ''), data]);
+    } else if (part === null) {
       const data = allocate(dtype, sizeOf(shape));
-      new Uint8Array(data.buffer).set(body.subarray(begin, end));
+      new Uint8Array(data.buffer).set(bytes);
       arrays.push([name, { data, shape, dtype }]);
-    }
+    } else if (dtype === 'float32')
+      grid.push([part, { data: new Float32Array(bytes.slice().buffer), shape }]);
+    else return fail(`tensor ${cut(name)} has the type ${code}`);
   }
   return {
     arrays: Object.fromEntries(arrays),
     wide: Object.fromEntries(wide),
     grid: Object.fromEntries(grid),
   };
-}
-
-/** Where a tensor is; dtype null stands for float64. */
-interface Place {
-  readonly name: string;
-  readonly dtype: DType | null;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** The tensors in their order, which fill the body without a gap and share no byte of it: nothing is copied twice. */
-function placesOf(header: Readonly<Record<string, unknown>>, body: Uint8Array): readonly Place[] {
-  const places = Object.entries(header)
-    .filter(([name]) => name !== '__metadata__')
-    .map(([name, entry]) => placeOf(name, entry, body))
-    .sort((a, b) => a.begin - b.begin || a.end - b.end);
-  let filled = 0;
-  for (const { name, begin, end } of places) {
-    if (begin !== filled) return fail(`tensor ${name} begins at ${begin}, the one before ends at ${filled}`);
-    filled = end;
-  }
-  return filled === body.length ? places : fail(`the tensors fill ${filled} bytes of ${body.length}`);
-}
-
-const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-function placeOf(name: string, entry: unknown, body: Uint8Array): Place {
-  const { dtype: code, shape, data_offsets: place } = (entry ?? {}) as Partial<Record<keyof Entry, unknown>>;
-  const dtype = code === float64 ? null : (Object.keys(codes) as DType[]).find((key) => codes[key] === code);
-  if (dtype === undefined)
-    return fail(`tensor ${name} has the type ${typeof code === 'string' ? code : typeof code}`);
-  const [begin, end] = Array.isArray(place) ? (place as unknown[]) : [];
-  if (!whole(begin) || !whole(end) || begin > end || end > body.length) {
-    return fail(`tensor ${name} lies outside of the file`);
-  }
-  const width = dtype === null ? 8 : bytesPerElement[dtype];
-  if (!Array.isArray(shape) || !shape.every(whole) || sizeOf(shape) * width !== end - begin) {
-    return fail(`tensor ${name} does not fill its place`);
-  }
-  return { name, dtype, shape, begin, end };
 }

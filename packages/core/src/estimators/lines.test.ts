@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Csr } from '../data/sparse.js';
 import type { InitialGrid } from '../model/initial-grid.js';
 import { FastKMeansRegressor } from './regressor.js';
-import { backend, expectError, given, rows, type Settings, small } from './testing.js';
+import { backend, expectError, given, rows, type Settings, small, withoutDigests } from './testing.js';
 
 const { X, y } = rows(240);
 const line = ([a, b, c]: readonly number[]): number =>
@@ -309,7 +309,7 @@ describe('a checkpoint', () => {
   it('is refused where moments or slopes do not fit', async () => {
     const model = linear();
     await model.fitBatch(X, y);
-    const bytes = await model.save();
+    const bytes = withoutDigests(await model.save());
     const text = new TextDecoder('latin1').decode(bytes);
     // Without the option prototypes are constant.
     const constant = text.replace(/\\"prototypeModel\\":\\"linear\\",/, (option) =>

@@ -15,6 +15,7 @@ import { FastKMeansClusterer } from './clusterer.js';
 import type { Grid } from './grid.js';
 import { FastMultiLabelKMeansClassifier } from './multi-label.js';
 import { FastKMeansRegressor } from './regressor.js';
+import { type Checkpoint, readSafetensors, writeSafetensors } from './safetensors.js';
 
 export const backend: Backend = jsBackend();
 
@@ -180,3 +181,27 @@ export async function expectError(call: () => unknown, { kind, says }: Expected)
   expect(caught.kind, caught.message).toBe(kind);
   for (const text of says) expect(caught.message).toContain(text);
 }
+
+const partsOf = (bytes: Uint8Array): Checkpoint => readSafetensors(bytes, () => ({ digests: false }));
+
+/** The file as version 1.0 wrote it, without digests: what is changed in it is for deeper checks to find. */
+export function withoutDigests(bytes: Uint8Array): Uint8Array {
+  const { metadata, tensors } = partsOf(bytes);
+  const { digest: _, ...texts } = metadata;
+  const entries = tensors.map(({ name, dtype, shape, bytes: { length } }, i) => {
+    const begin = tensors.slice(0, i).reduce((sum, tensor) => sum + tensor.bytes.length, 0);
+    return [name, { dtype, shape, data_offsets: [begin, begin + length] }] as const;
+  });
+  const header = { __metadata__: { ...texts, version: '1.0' }, ...Object.fromEntries(entries) };
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  return Uint8Array.from(
+    Buffer.concat([
+      new Uint8Array(BigUint64Array.of(BigInt(json.length)).buffer),
+      json,
+      ...tensors.map((tensor) => tensor.bytes),
+    ]),
+  );
+}
+
+/** A file without digests, with its digests. */
+export const withDigests = (bytes: Uint8Array): Uint8Array => writeSafetensors(partsOf(bytes));

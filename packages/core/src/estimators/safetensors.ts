@@ -1,0 +1,175 @@
+// The safetensors format: 8 bytes of header length, a JSON header with offsets, little-endian tensors; any reader of it sees the
+// weights. Texts stand in the header's metadata, among them the digests of all others and of the tensors.
+
+import { bytesPerElement, type DType, sizeOf } from '../dtype.js';
+import { cut, FormatError } from '../errors.js';
+import { marksOf, mostMarks } from '../model/bounded-json.js';
+import { damageOf, digestName, digestText } from '../model/digests.js';
+
+/** A tensor as safetensors names and stores it, little-endian. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/** What a checkpoint holds. */
+export interface Checkpoint {
+  /** Texts by name: 'format', 'version', 'kind', and 'options', 'state' and maybe 'encoding' as JSON. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: readonly StoredTensor[];
+}
+
+/** What safetensors calls ours. */
+export const codes: Readonly<Record<DType, string>> = {
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int32: 'I32',
+  bool: 'BOOL',
+};
+/** float64 appears in checkpoints alone: the ages. */
+export const float64 = 'F64';
+
+const headerLimit = 2 ** 26;
+
+/** Bytes of an element, by what safetensors calls its type. */
+const widths: ReadonlyMap<string, number> = new Map([
+  [float64, 8],
+  ...Object.entries(codes).map(([dtype, code]) => [code, bytesPerElement[dtype as DType]] as const),
+]);
+
+export const fail = (what: string): never => {
+  throw new FormatError(`load: ${what}; pass the bytes of save().`);
+};
+
+/** The parts as a file, with their digests. Equal parts give equal bytes. */
+export function writeSafetensors({
+  metadata: { [digestName]: _, ...metadata },
+  tensors,
+}: Checkpoint): Uint8Array {
+  // Largest alignment first, so that every tensor can be viewed in place.
+  const width = ({ dtype }: StoredTensor): number => widths.get(dtype) ?? 1;
+  const all = [...tensors].sort((a, b) => width(b) - width(a));
+  let size = 0;
+  const entries = all.map(({ name, dtype, shape, bytes }): [string, object] => {
+    const begin = size;
+    size += bytes.length;
+    return [name, { dtype, shape, data_offsets: [begin, size] }];
+  });
+  const texts = { ...metadata, [digestName]: digestText({ metadata, tensors }) };
+  const header = JSON.stringify(Object.fromEntries([['__metadata__', texts], ...entries]));
+  const json = new TextEncoder().encode(header);
+  const padded = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + padded + size);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.fill(0x20, 8, 8 + padded);
+  bytes.set(json, 8);
+  let at = 8 + padded;
+  for (const tensor of all) {
+    bytes.set(tensor.bytes, at);
+    at += tensor.bytes.length;
+  }
+  return bytes;
+}
+
+/**
+ * What `writeSafetensors` wrote, its tensors in place. Nothing is vouched for before `check`, which is handed the metadata, has
+ * said whether the file has to have digests. Errors: FormatError.
+ */
+export function readSafetensors(
+  bytes: Uint8Array,
+  check: (metadata: Checkpoint['metadata']) => { readonly digests: boolean },
+): Checkpoint {
+  if (!(bytes instanceof Uint8Array) || bytes.length < 8) return fail('these are no checkpoint bytes');
+  // A Buffer of Node is a Uint8Array whose slices are no copies.
+  const file = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
+  if (length > headerLimit || length > file.length - 8)
+    return fail(`the header claims ${length} bytes of ${file.length}`);
+  const header = parse(new TextDecoder().decode(file.subarray(8, 8 + length)), 'header');
+  const metadata = textsOf(header);
+  const { digests } = check(metadata);
+  const body = file.subarray(8 + length);
+  const tensors = placesOf(header, body).map(({ begin, end, ...tensor }) => ({
+    ...tensor,
+    bytes: body.subarray(begin, end),
+  }));
+  const text = metadata[digestName];
+  if (text === undefined) {
+    if (digests) return fail('the file is damaged: its metadata has no digests');
+  } else {
+    const damage = damageOf(parse(text, 'digests'), { metadata, tensors });
+    if (damage !== null) return fail(`the file is damaged: ${damage}`);
+  }
+  return { metadata, tensors };
+}
+
+/** The metadata, which are texts by name; none where there are none. Errors: FormatError. */
+function textsOf({ __metadata__: metadata }: Record<string, unknown>): Checkpoint['metadata'] {
+  const texts = (typeof metadata === 'object' ? metadata : null) ?? {};
+  for (const [name, text] of Object.entries(texts)) {
+    if (typeof text !== 'string') return fail(`the metadata ${cut(name)} is no text`);
+  }
+  return texts as Checkpoint['metadata'];
+}
+
+/** Errors: FormatError where the text is not the JSON of an object. */
+export function parse(
+  text: unknown,
+  what: string,
+  reviver?: (key: string, value: unknown) => unknown,
+  most: number = mostMarks,
+): Record<string, unknown> {
+  if (typeof text !== 'string') return fail(`there is no text of the ${what}`);
+  if (marksOf(text, most) > most) return fail(`the ${what} has more than ${most} brackets and colons`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text, reviver);
+  } catch {
+    return fail(`the ${what} is no JSON`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail(`the ${what} is no object`);
+  return value as Record<string, unknown>;
+}
+
+/** Where a tensor is. */
+interface Place extends Omit<StoredTensor, 'bytes'> {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The tensors in their order, which fill the body without a gap and share no byte of it: nothing is copied twice. */
+function placesOf(header: Readonly<Record<string, unknown>>, body: Uint8Array): readonly Place[] {
+  const places = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => placeOf(name, entry, body))
+    .sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let filled = 0;
+  for (const { name, begin, end } of places) {
+    if (begin !== filled)
+      return fail(`tensor ${cut(name)} begins at ${begin}, the one before ends at ${filled}`);
+    filled = end;
+  }
+  return filled === body.length ? places : fail(`the tensors fill ${filled} bytes of ${body.length}`);
+}
+
+const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function placeOf(name: string, entry: unknown, body: Uint8Array): Place {
+  const { dtype, shape, data_offsets: place } = (entry ?? {}) as Partial<Record<string, unknown>>;
+  const width = typeof dtype === 'string' ? widths.get(dtype) : undefined;
+  if (typeof dtype !== 'string' || width === undefined) {
+    return fail(`tensor ${cut(name)} has the type ${typeof dtype === 'string' ? cut(dtype) : typeof dtype}`);
+  }
+  const [begin, end] = Array.isArray(place) ? (place as unknown[]) : [];
+  if (!whole(begin) || !whole(end) || begin > end || end > body.length) {
+    return fail(`tensor ${cut(name)} lies outside of the file`);
+  }
+  if (!Array.isArray(shape) || !shape.every(whole) || sizeOf(shape) * width !== end - begin) {
+    return fail(`tensor ${cut(name)} does not fill its place`);
+  }
+  return { name, dtype, shape, begin, end };
+}

@@ -1,0 +1,60 @@
+// The digests of a file's parts, as one text among its metadata: which part was changed is then what an error can say.
+// The text vouches for itself: another digit in it is another digest, another name a part that is not there.
+
+import { cut } from '../errors.js';
+import { digestOf } from './digest.js';
+
+/** The parts of a file: texts by name, and tensors. */
+export interface Digested {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: readonly {
+    readonly name: string;
+    readonly dtype: string;
+    readonly shape: readonly number[];
+    readonly bytes: Uint8Array;
+  }[];
+}
+
+/** Under this name the text stands among the metadata, and has no digest itself. */
+export const digestName = 'digest';
+
+type Digests = Readonly<Record<'metadata' | 'tensors', Readonly<Record<string, string>>>>;
+
+function digestsOf({ metadata, tensors }: Digested): Digests {
+  const texts = Object.entries(metadata).filter(([name]) => name !== digestName);
+  return {
+    metadata: Object.fromEntries(
+      texts.map(([name, text]) => [name, digestOf(new TextEncoder().encode(text))]),
+    ),
+    tensors: Object.fromEntries(
+      tensors.map(({ name, dtype, shape, bytes }) => [
+        name,
+        digestOf(bytes, `${dtype}${JSON.stringify(shape)}`),
+      ]),
+    ),
+  };
+}
+
+/** The text for parts that are to be written. */
+export const digestText = (parts: Digested): string => JSON.stringify(digestsOf(parts));
+
+const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * What differs between parts that were read and the digests written with them, as half a sentence; null where nothing does.
+ * `digests` is the parsed text. With `added`, texts that no digest names are let be: tools put them in.
+ */
+export function damageOf(digests: unknown, parts: Digested, added = false): string | null {
+  const { metadata, tensors } = (isTable(digests) ? digests : {}) as Partial<Record<string, unknown>>;
+  if (!isTable(metadata) || !isTable(tensors)) return 'the digests in its metadata are damaged';
+  const now = digestsOf(parts);
+  const unlike = (written: Readonly<Record<string, unknown>>, found: Digests['tensors'], free: boolean) =>
+    Object.keys({ ...written, ...found }).find(
+      (name) => written[name] !== found[name] && !(free && !Object.hasOwn(written, name)),
+    );
+  const text = unlike(metadata, now.metadata, added);
+  if (text !== undefined) return `its metadata '${cut(text)}' is not what was written`;
+  const tensor = unlike(tensors, now.tensors, false);
+  return tensor === undefined ? null : `its tensor '${cut(tensor)}' is not what was written`;
+}
