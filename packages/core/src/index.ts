@@ -73,5 +73,11 @@ export type {
   StreamResult,
 } from './streams/fit-stream.js';
 export type { FlatMatrix, Source, SourceBatch, SourceTargets } from './streams/source.js';
-export type { SourceFinetuneOptions, SourceFitOptions, SourceScoreOptions } from './streams/source-model.js';
+export type {
+  SourceFinetuneOptions,
+  SourceFitOptions,
+  SourceReadOptions,
+  SourceScoreOptions,
+} from './streams/source-model.js';
+export { interruptible, unlessAborted } from './streams/waiting.js';
 export type { Progress } from './training/progress.js';

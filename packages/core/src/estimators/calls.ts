@@ -80,7 +80,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   findLearningRate: [...rowOptions, ...control],
   lossAndGradients: rowOptions,
   score: rowOptions,
-  scoreSource: ['signal'],
+  readSource: ['signal'],
   evalSet: rowOptions,
   load: ['backend', 'index', 'useIndex'],
   save: ['optimiser'],

@@ -9,7 +9,12 @@ import { areWhole, indexOfClasses, indexOfLabels, sortedLabels, toLabels } from 
 import type { ClassifierOptions, LoadOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
-import { SourceModel, type SourceScoreOptions, type Tally } from '../streams/source-model.js';
+import {
+  SourceModel,
+  type SourceReadOptions,
+  type SourceScoreOptions,
+  type Tally,
+} from '../streams/source-model.js';
 import type { PredictOptions, RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
@@ -51,12 +56,12 @@ export class FastKMeansClassifier extends SourceModel<ClassLabels> {
   }
 
   /** The class of the largest probability of each row [N]; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
-  predict(source: Source): AsyncGenerator<PredictedLabels, void, void>;
+  predict(source: Source, options?: SourceReadOptions): AsyncGenerator<PredictedLabels, void, void>;
   predict(X: Matrix, options?: PredictOptions): Promise<PredictedLabels>;
-  predict(X: Matrix | Source, options: PredictOptions = {}): Answers<PredictedLabels> {
+  predict(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<PredictedLabels> {
     return isSource(X)
-      ? this.overSource(X, 'predict', (rows, all) => this.named(rows, all))
-      : this.named(X, options);
+      ? this.overSource(X, 'predict', options, (rows, all) => this.named(rows, all))
+      : this.named(X, options as PredictOptions);
   }
 
   private async named(X: Matrix, options: PredictOptions): Promise<PredictedLabels> {
@@ -69,9 +74,15 @@ export class FastKMeansClassifier extends SourceModel<ClassLabels> {
   }
 
   /** Probabilities of the classes [N, C], which add up to 1 where routing weights do; of a source those of every batch. Errors: as `predict`. */
-  predictProba(source: Source): AsyncGenerator<NdArray<Float32Array>, void, void>;
+  predictProba(
+    source: Source,
+    options?: SourceReadOptions,
+  ): AsyncGenerator<NdArray<Float32Array>, void, void>;
   predictProba(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
-  predictProba(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
+  predictProba(
+    X: Matrix | Source,
+    options: PredictOptions | SourceReadOptions = {},
+  ): Answers<NdArray<Float32Array>> {
     return this.probabilities(X, options);
   }
 

@@ -19,6 +19,7 @@ import {
   type SourceFinetuneOptions,
   type SourceFitOptions,
   SourceModel,
+  type SourceReadOptions,
   type SourceScoreOptions,
   type Tally,
 } from '../streams/source-model.js';
@@ -225,12 +226,15 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
   }
 
   /** The nearest prototype of each row [N]; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
-  predict(source: Source): AsyncGenerator<NdArray<Int32Array>, void, void>;
+  predict(source: Source, options?: SourceReadOptions): AsyncGenerator<NdArray<Int32Array>, void, void>;
   predict(X: Matrix, options?: PredictOptions): Promise<NdArray<Int32Array>>;
-  predict(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Int32Array>> {
+  predict(
+    X: Matrix | Source,
+    options: PredictOptions | SourceReadOptions = {},
+  ): Answers<NdArray<Int32Array>> {
     return isSource(X)
-      ? this.overSource(X, 'predict', (rows, all) => this.nearest(rows, all))
-      : this.nearest(X, options);
+      ? this.overSource(X, 'predict', options, (rows, all) => this.nearest(rows, all))
+      : this.nearest(X, options as PredictOptions);
   }
 
   private async nearest(X: Matrix, options: PredictOptions): Promise<NdArray<Int32Array>> {
@@ -238,9 +242,15 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
   }
 
   /** Routing weights of the rows [N, K], by softType; of a source those of every batch. Errors: as `predict`. */
-  predictProba(source: Source): AsyncGenerator<NdArray<Float32Array>, void, void>;
+  predictProba(
+    source: Source,
+    options?: SourceReadOptions,
+  ): AsyncGenerator<NdArray<Float32Array>, void, void>;
   predictProba(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
-  predictProba(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
+  predictProba(
+    X: Matrix | Source,
+    options: PredictOptions | SourceReadOptions = {},
+  ): Answers<NdArray<Float32Array>> {
     return this.probabilities(X, options);
   }
 

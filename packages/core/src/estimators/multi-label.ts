@@ -12,7 +12,12 @@ import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { LoadOptions, MultiLabelOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
-import { SourceModel, type SourceScoreOptions, type Tally } from '../streams/source-model.js';
+import {
+  SourceModel,
+  type SourceReadOptions,
+  type SourceScoreOptions,
+  type Tally,
+} from '../streams/source-model.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
@@ -72,13 +77,18 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
   /** 1 where a row gets the label [N, C]; of a source those of every batch. Errors: ShapeError, DataError, StateError; OptionError for a strategy without its k. */
   predict(
     source: Source,
-    options?: Omit<StrategyOptions, 'featureMask'>,
+    options?: Chosen & SourceReadOptions,
   ): AsyncGenerator<NdArray<Int32Array>, void, void>;
   predict(X: Matrix, options?: StrategyOptions): Promise<NdArray<Int32Array>>;
-  predict(X: Matrix | Source, options: StrategyOptions = {}): Answers<NdArray<Int32Array>> {
-    return isSource(X)
-      ? this.overSource(X, 'predict', (rows, all) => this.chosen(rows, { ...options, ...all }))
-      : this.chosen(X, options);
+  predict(
+    X: Matrix | Source,
+    options: StrategyOptions | (Chosen & SourceReadOptions) = {},
+  ): Answers<NdArray<Int32Array>> {
+    if (!isSource(X)) return this.chosen(X, options as StrategyOptions);
+    const { strategy, k } = options;
+    const how = { ...(strategy ? { strategy } : {}), ...(k === undefined ? {} : { k }) };
+    const answer = (rows: Matrix, all: PredictOptions) => this.chosen(rows, { ...how, ...all });
+    return this.overSource(X, 'predict', options as SourceReadOptions, answer, ['strategy', 'k']);
   }
 
   private async chosen(X: Matrix, options: StrategyOptions): Promise<NdArray<Int32Array>> {
@@ -89,9 +99,15 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
   }
 
   /** Probabilities of the labels [N, C]; of a source those of every batch. Errors: as `predict`. */
-  predictProba(source: Source): AsyncGenerator<NdArray<Float32Array>, void, void>;
+  predictProba(
+    source: Source,
+    options?: SourceReadOptions,
+  ): AsyncGenerator<NdArray<Float32Array>, void, void>;
   predictProba(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
-  predictProba(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
+  predictProba(
+    X: Matrix | Source,
+    options: PredictOptions | SourceReadOptions = {},
+  ): Answers<NdArray<Float32Array>> {
     return this.probabilities(X, options);
   }
 

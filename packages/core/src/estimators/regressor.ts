@@ -15,7 +15,12 @@ import { regressorHeads } from '../heads/regressor.js';
 import { R2Tally } from '../metrics.js';
 import type { LoadOptions, RegressorOptions } from '../model/options.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
-import { SourceModel, type SourceScoreOptions, type Tally } from '../streams/source-model.js';
+import {
+  SourceModel,
+  type SourceReadOptions,
+  type SourceScoreOptions,
+  type Tally,
+} from '../streams/source-model.js';
 import type { PredictOptions, RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
@@ -48,12 +53,15 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   }
 
   /** Predictions [N], or [N, T] for more than one target column; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
-  predict(source: Source): AsyncGenerator<NdArray<Float32Array>, void, void>;
+  predict(source: Source, options?: SourceReadOptions): AsyncGenerator<NdArray<Float32Array>, void, void>;
   predict(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
-  predict(X: Matrix | Source, options: PredictOptions = {}): Answers<NdArray<Float32Array>> {
+  predict(
+    X: Matrix | Source,
+    options: PredictOptions | SourceReadOptions = {},
+  ): Answers<NdArray<Float32Array>> {
     return isSource(X)
-      ? this.overSource(X, 'predict', (rows, all) => this.values(rows, all))
-      : this.values(X, options);
+      ? this.overSource(X, 'predict', options, (rows, all) => this.values(rows, all))
+      : this.values(X, options as PredictOptions);
   }
 
   private async values(X: Matrix, options: PredictOptions): Promise<NdArray<Float32Array>> {

@@ -31,7 +31,7 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const { call } = learner;
   checkSource(source, call);
   const opened = await open(source, startRows, call, run.signal);
-  await opened?.all.return(undefined);
+  await opened?.all.return();
   if (!opened) throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`);
   const first = learner.check(opened.first, before, `${call}, the first batches`);
   const held = run.held(first);
@@ -46,7 +46,7 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   /** The rows of one epoch that train, in the model's space. */
   async function* training(): AsyncGenerator<Batch> {
     let begin = 0;
-    for await (const { number, rows: raw } of batchesFrom(source, 0, call)) {
+    for await (const { number, rows: raw } of batchesFrom(source, 0, call, run.signal)) {
       const { batch } = learner.check(raw, state, `${call}, batch ${number}`, true);
       if (batch.mask && !masked) {
         throw new OptionError(
@@ -78,7 +78,7 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
 
 async function countRows(source: Source, call: string, signal: AbortSignal | undefined): Promise<number> {
   let count = 0;
-  for await (const { rows } of batchesFrom(source, 0, call)) {
+  for await (const { rows } of batchesFrom(source, 0, call, signal)) {
     await breathe(signal);
     count += rows.X.shape[0];
   }

@@ -11,7 +11,7 @@ import { prune } from '../training/ema-step.js';
 import { breathe } from '../training/progress.js';
 import { type Learner, open, startRows } from './learner.js';
 import { type Checkpointed, type Position, readRun, writeRun } from './position.js';
-import { batchesFrom, checkSource, type Source } from './source.js';
+import { batchesFrom, checkSource, type Numbered, type Source } from './source.js';
 
 /** One batch of a stream. */
 export interface StreamProgress {
@@ -97,13 +97,18 @@ export async function fitStream<R extends { readonly batch: Batch }>(
   /** One iteration over the source from the position on. */
   const pass = async (): Promise<void> => {
     const before = learner.state();
-    let batches = batchesFrom(source, position.batch, call);
+    let batches: AsyncIterable<Numbered> = batchesFrom(source, position.batch, call, signal);
     if (!before || !learner.complete(before)) {
       const opened = await open(source, options.startRows ?? startRows, call, signal);
       if (!opened) return;
       batches = opened.all;
-      const rows = learner.check(opened.first, before, `${call}, the first batches`);
-      await learner.keep((await learner.ready(before, rows, signal)).state);
+      try {
+        const rows = learner.check(opened.first, before, `${call}, the first batches`);
+        await learner.keep((await learner.ready(before, rows, signal)).state);
+      } catch (error) {
+        await opened.all.return();
+        throw error;
+      }
     }
     for await (const { number, rows } of batches) {
       await breathe(signal);

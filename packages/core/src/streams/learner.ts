@@ -29,10 +29,15 @@ export interface Learner<R extends { readonly batch: Batch }> {
   complete(state: ModelState): boolean;
 }
 
+/** An iteration that closes what it reads from although nobody has asked it for anything yet: a generator does not. */
+export interface Closable<T> extends AsyncIterableIterator<T> {
+  return(): Promise<IteratorResult<T>>;
+}
+
 /** The first batches of a source, and all its rows from them on. */
 export interface Opened {
   readonly first: SourceBatch;
-  readonly all: AsyncGenerator<Numbered>;
+  readonly all: Closable<Numbered>;
 }
 
 /** Reads batches until they have `least` rows, which the iteration then gives again; null where there are no rows. */
@@ -42,7 +47,7 @@ export async function open(
   call: string,
   signal: AbortSignal | undefined,
 ): Promise<Opened | null> {
-  const rest = batchesFrom(source, 0, call);
+  const rest = batchesFrom(source, 0, call, signal);
   const begun: Numbered[] = [];
   let rows = 0;
   try {
@@ -65,12 +70,19 @@ export async function open(
   }
 }
 
-async function* chained(begun: Numbered[], rest: AsyncGenerator<Numbered>): AsyncGenerator<Numbered> {
-  try {
-    // Taken out one by one: what has been learned need not be held.
-    for (let next = begun.shift(); next; next = begun.shift()) yield next;
-    yield* rest;
-  } finally {
-    await rest.return(undefined);
-  }
+/** Batches that have been read, taken out one by one: what has been learned need not be held. Then those of the rest. */
+function chained(begun: Numbered[], rest: AsyncGenerator<Numbered>): Closable<Numbered> {
+  return {
+    async next() {
+      const value = begun.shift();
+      return value ? { done: false, value } : rest.next();
+    },
+    async return() {
+      begun.length = 0;
+      return rest.return(undefined);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }

@@ -23,7 +23,7 @@ export async function sampleOf(
     wider.set(array);
     return wider;
   };
-  for await (const { rows } of batchesFrom(source, 0, call)) {
+  for await (const { rows } of batchesFrom(source, 0, call, undefined)) {
     const { X, featureMask } = rows;
     const room = Math.min(most, seen + X.shape[0]) * D;
     if (data.length < room) {

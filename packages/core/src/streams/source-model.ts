@@ -38,8 +38,10 @@ export type SourceFitOptions<Y> = Omit<FitOptions<Y>, keyof RowOptions | 'shuffl
 /** Options of `finetune` over a source. */
 export type SourceFinetuneOptions<Y> = Omit<FinetuneOptions<Y>, keyof RowOptions>;
 
-/** Options of `score` over a source, which brings targets, weights and masks. */
-export type SourceScoreOptions = Pick<RunControl, 'signal'>;
+/** Options of calls that read a source, which brings targets, weights and masks. */
+export type SourceReadOptions = Pick<RunControl, 'signal'>;
+/** Options of `score` over a source. */
+export type SourceScoreOptions = SourceReadOptions;
 
 /** A score of rows that come in parts. */
 export interface Tally<Y> {
@@ -189,13 +191,13 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     rows?: number,
   ): Promise<number> {
     const call = 'score';
-    checkCall('scoreSource', options, 'score of a source', more);
+    checkCall('readSource', options, 'score of a source', more);
     const { signal } = options;
     signal?.throwIfAborted();
     const tally = this.tally(options);
     checkSameEncoding(this.fitted(call).encoding, source, call);
     let seen = 0;
-    for await (const { number, rows: batch } of batchesFrom(source, 0, call)) {
+    for await (const { number, rows: batch } of batchesFrom(source, 0, call, signal)) {
       await breathe(signal);
       const { X, y, ...rest } = batch;
       if (y === undefined && this.family.task !== 'clusterer') {
@@ -211,21 +213,30 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   }
 
   /** Probabilities of rows, or of every batch of a source. */
-  protected probabilities(X: Matrix | Source, options: PredictOptions): Answers<NdArray<Float32Array>> {
+  protected probabilities(
+    X: Matrix | Source,
+    options: PredictOptions | SourceReadOptions,
+  ): Answers<NdArray<Float32Array>> {
     const call = 'predictProba';
     const answer = async (rows: Matrix, all: PredictOptions): Promise<NdArray<Float32Array>> =>
       (await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>;
-    return isSource(X) ? this.overSource(X, call, answer) : answer(X, options);
+    return isSource(X) ? this.overSource(X, call, options, answer) : answer(X, options as PredictOptions);
   }
 
-  /** What a call answers about every batch of a source, whose rows were encoded as those that taught. Errors: OptionError. */
+  /**
+   * What a call answers about every batch of a source, whose rows were encoded as those that taught; `more` are names of options
+   * besides. Errors: OptionError; the signal's reason.
+   */
   protected async *overSource<R>(
     source: Source,
     call: string,
+    options: SourceReadOptions,
     answer: (X: FlatMatrix, options: Pick<SourceBatch, 'featureMask'>) => Promise<R>,
+    more: readonly string[] = [],
   ): AsyncGenerator<R, void, void> {
+    checkCall('readSource', options, `${call} of a source`, more);
     checkSameEncoding(this.fitted(call).encoding, source, call);
-    yield* overSource(source, call, answer);
+    yield* overSource(source, call, options.signal, answer);
   }
 
   private learner(call: string, source: Source): Learner<Raw> {

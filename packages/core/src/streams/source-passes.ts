@@ -7,7 +7,7 @@ import type { ModelState } from '../model/state.js';
 import { type Context, scaleBatch } from '../training/context.js';
 import { breathe, type RunControl } from '../training/progress.js';
 import type { Held } from './held.js';
-import { type Learner, open, startRows } from './learner.js';
+import { type Closable, type Learner, open, startRows } from './learner.js';
 import { batchesFrom, checkSource, type Numbered, type Source } from './source.js';
 
 export interface SourceFit<R> extends RunControl, PassRun {
@@ -32,14 +32,14 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
   private readonly source: Source;
   private readonly signal: AbortSignal | undefined;
   /** The iteration whose first rows were looked at: it serves the first pass. */
-  private opened: AsyncGenerator<Numbered> | undefined;
+  private opened: Closable<Numbered> | undefined;
   private count: number | undefined;
 
   private constructor(
     learner: Learner<R>,
     source: Source,
     signal: AbortSignal | undefined,
-    opened: AsyncGenerator<Numbered>,
+    opened: Closable<Numbered>,
     begun: Begun,
   ) {
     this.learner = learner;
@@ -67,7 +67,7 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
       const evaluation = held.evaluation && (await scaleBatch(context, state, held.evaluation));
       return new SourcePasses(learner, source, run.signal, opened.all, { context, state, held, evaluation });
     } catch (error) {
-      await opened.all.return(undefined);
+      await opened.all.return();
       throw error;
     }
   }
@@ -79,7 +79,7 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
   async *pass(state: () => ModelState): AsyncGenerator<{ readonly rows: R; readonly begin: number }> {
     const { learner, signal } = this;
     const { call } = learner;
-    const batches = this.opened ?? batchesFrom(this.source, 0, call);
+    const batches = this.opened ?? batchesFrom(this.source, 0, call, signal);
     this.opened = undefined;
     let count = 0;
     for await (const { number, rows } of batches) {
@@ -101,7 +101,7 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
 
   /** Closes the iteration that no pass has taken up. */
   async close(): Promise<void> {
-    await this.opened?.return(undefined);
+    await this.opened?.return();
   }
 }
 

@@ -4,6 +4,7 @@
 import type { Vector } from '../data/matrix.js';
 import { OptionError, ShapeError } from '../errors.js';
 import { type Encoding, encodingDifference } from '../model/encoding.js';
+import { interruptible } from './waiting.js';
 
 /** Row-major [rows, columns]. */
 export interface FlatMatrix {
@@ -97,11 +98,20 @@ export interface Numbered {
   readonly rows: SourceBatch;
 }
 
-/** The batches from number `first` on, checked; those without rows are left out. Errors: ShapeError, the source's own. */
-export async function* batchesFrom(source: Source, first: number, call: string): AsyncGenerator<Numbered> {
+/**
+ * The batches from number `first` on, checked; those without rows are left out.
+ * Errors: ShapeError, the source's own; the signal's reason, for which the source is not waited.
+ */
+export async function* batchesFrom(
+  source: Source,
+  first: number,
+  call: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Numbered> {
   const seeks = first > 0 && source.from !== undefined;
   let number = seeks ? first : 0;
-  for await (const batch of seeks ? (source.from as NonNullable<Source['from']>)(first) : source) {
+  const batches = seeks ? (source.from as NonNullable<Source['from']>)(first) : source;
+  for await (const batch of interruptible(batches, signal)) {
     if (number >= first && batch.X?.shape?.[0] !== 0) {
       yield { number, rows: checkedBatch(source, batch, `${call}, batch ${number}`) };
     }
@@ -116,9 +126,10 @@ export type Answers<R> = Promise<R> | AsyncGenerator<R, void, void>;
 export async function* overSource<R>(
   source: Source,
   call: string,
+  signal: AbortSignal | undefined,
   answer: (X: FlatMatrix, options: Pick<SourceBatch, 'featureMask'>) => Promise<R>,
 ): AsyncGenerator<R, void, void> {
-  for await (const { rows } of batchesFrom(source, 0, call)) {
+  for await (const { rows } of batchesFrom(source, 0, call, signal)) {
     const { X, featureMask } = rows;
     yield await answer(X, featureMask ? { featureMask } : {});
   }
