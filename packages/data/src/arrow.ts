@@ -2,7 +2,8 @@
 
 import type { RecordBatch, RecordBatchReader, Vector } from 'apache-arrow';
 import { dataError, formatError, messageOf, optionError, runtime } from './errors.js';
-import { bytesOf } from './input.js';
+import { type ByteStream, bytesOf } from './input.js';
+import { endWith } from './iterations.js';
 import { checkOptions, type SourceOptions } from './options.js';
 import { typed } from './rows-table.js';
 import type { Chunk, Column, Field, Read, Table, Wanted } from './table.js';
@@ -28,36 +29,50 @@ export async function arrow(input: ArrowInput, options: SourceOptions = {}): Pro
   checkOptions(options, call);
   const { RecordBatchReader: Reader } = await runtime(() => import('apache-arrow'), 'apache-arrow', call);
   const bytes = bytesOf(input, call);
-  const open = async (): Promise<RecordBatchReader> => {
+  const open = async (signal: AbortSignal | undefined): Promise<Opened> => {
+    const stream = await bytes.open(signal);
     try {
-      const reader = await Reader.from(await bytes.open());
-      return (await reader.open()) as RecordBatchReader;
+      const reader = await Reader.from(stream);
+      return { stream, reader: (await reader.open()) as RecordBatchReader };
     } catch (error) {
+      await stream.return();
+      signal?.throwIfAborted();
       if ((error as { kind?: string }).kind !== undefined) throw error;
       throw formatError(`${call}: these bytes cannot be read as Arrow IPC: ${messageOf(error)}.`);
     }
   };
-  let begun: RecordBatchReader | undefined = await open();
-  const { fields } = begun.schema ?? {};
-  if (!fields) throw formatError(`${call}: these bytes have no schema of Arrow IPC.`);
-  if (bytes.again) {
-    await begun.cancel();
+  let begun: Opened | undefined = await open(options.signal);
+  const { fields } = begun.reader.schema ?? {};
+  if (bytes.again || !fields) {
+    await close(begun);
     begun = undefined;
   }
+  if (!fields) throw formatError(`${call}: these bytes have no schema of Arrow IPC.`);
   const table: Table = {
     name: call,
     fields: fields.map(({ name, type }): Field => ({ name, type: String(type), kind: kindOf(String(type)) })),
     ordered: bytes.again,
-    async read(wanted): Promise<Read> {
-      const reader = begun ?? (await open());
+    async read(wanted, { signal }): Promise<Read> {
+      const opened = begun ?? (await open(signal));
       begun = undefined;
-      return { skipped: 0, chunks: chunksOf(reader, wanted, call) };
+      return { skipped: 0, chunks: chunksOf(opened, wanted, call, signal) };
     },
     close: async () => {
-      await begun?.cancel();
+      if (begun) await close(begun);
     },
   };
   return sourceOf(table, options);
+}
+
+interface Opened {
+  readonly stream: ByteStream;
+  readonly reader: RecordBatchReader;
+}
+
+/** A reader that has been cancelled leaves its stream open unless it was reading it. */
+async function close({ stream, reader }: Opened): Promise<void> {
+  await stream.return();
+  await reader.cancel();
 }
 
 function kindOf(type: string): Field['kind'] {
@@ -67,22 +82,25 @@ function kindOf(type: string): Field['kind'] {
 }
 
 async function* chunksOf(
-  reader: RecordBatchReader,
+  opened: Opened,
   wanted: readonly Wanted[],
   call: string,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Chunk> {
+  endWith(opened.stream, signal);
   try {
     let first = 0;
-    for await (const batch of reader as AsyncIterable<RecordBatch>) {
+    for await (const batch of opened.reader as AsyncIterable<RecordBatch>) {
       const begin = first;
       first += batch.numRows;
       yield { rows: batch.numRows, column: (at) => valuesOf(batch, wanted[at] as Wanted, call, begin) };
     }
   } catch (error) {
+    signal?.throwIfAborted();
     if ((error as { kind?: string }).kind !== undefined) throw error;
     throw dataError(`${call}: the stream broke off: ${messageOf(error)}.`);
   } finally {
-    await reader.cancel();
+    await close(opened);
   }
 }
 

@@ -23,16 +23,15 @@ export async function* batchesOf(
   plan: Plan,
   size: number,
   skip: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): AsyncGenerator<SourceBatch> {
-  signal?.throwIfAborted();
   const D = columnsOf(plan.encoding).length;
   const { skipped, chunks }: Read = await table.read(plan.wanted, { skip, signal });
   let [number, left, filled] = [skip, skip - skipped, 0];
   let draft = draftOf(plan, size, D);
   const write = writerOf(table.name, plan, D, () => draft);
   for await (const chunk of chunks) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     let from = Math.min(left, chunk.rows);
     left -= from;
     while (from < chunk.rows) {
@@ -47,6 +46,8 @@ export async function* batchesOf(
       filled = 0;
     }
   }
+  // A stream that was closed ends as one that is over.
+  signal.throwIfAborted();
   if (filled > 0) yield finished(draft, plan, filled, D);
 }
 

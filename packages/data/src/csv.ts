@@ -5,6 +5,7 @@ import { CsvParser, kindOfCells } from './csv-parser.js';
 import { type CsvOptions, duckCsv } from './duckdb.js';
 import { dataError } from './errors.js';
 import { type ByteStream, bytesOf, isUrl } from './input.js';
+import { endWith } from './iterations.js';
 import { checkOptions } from './options.js';
 import { rowsOfKinds, typed } from './rows-table.js';
 import type { Chunk, Column, Read, Table, Wanted } from './table.js';
@@ -27,8 +28,12 @@ export async function csv(input: CsvInput, options: CsvOptions = {}): Promise<Ta
   checkOptions(options, call, ['delimiter', 'header', 'nulls']);
   const { delimiter = ',', header = true, nulls = [''] } = options;
   const bytes = bytesOf(input, call);
-  const parsed = async (): Promise<AsyncGenerator<string[]>> => rowsOf(await bytes.open(), delimiter, call);
-  let rows: AsyncGenerator<string[]> | undefined = await parsed();
+  let stream: ByteStream | undefined;
+  const parsed = async (signal: AbortSignal | undefined): Promise<AsyncGenerator<string[]>> => {
+    stream = await bytes.open(signal);
+    return rowsOf(stream, delimiter, call);
+  };
+  let rows: AsyncGenerator<string[]> | undefined = await parsed(options.signal);
   const looked: string[][] = [];
   while (looked.length <= rowsOfKinds) {
     const { value, done } = await rows.next();
@@ -53,10 +58,11 @@ export async function csv(input: CsvInput, options: CsvOptions = {}): Promise<Ta
     name: call,
     fields,
     ordered: bytes.again,
-    async read(wanted): Promise<Read> {
+    async read(wanted, { signal }): Promise<Read> {
       const begun = rows;
+      if (begun && stream) endWith(stream, signal);
       rows = undefined;
-      const all = begun ? again(looked, begun) : await parsed();
+      const all = begun ? again(looked, begun) : await parsed(signal);
       if (header) await all.next();
       return { skipped: 0, chunks: chunksOf(all, names, wanted, missing, call) };
     },

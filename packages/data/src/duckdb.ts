@@ -121,27 +121,46 @@ async function open(
   }
   let table: Table;
   try {
-    table = await describe(name, relation, db, how.counted ?? false);
+    table = await describe(name, relation, db, how.counted ?? false, options.signal);
   } catch (error) {
     db.closeSync();
+    options.signal?.throwIfAborted();
     throw optionError(`${name}: DuckDB cannot read this: ${messageOf(error)}.`);
   }
   return sourceOf(table, options);
 }
 
-async function describe(
+const describe = (
   name: string,
   relation: string,
   db: DuckDBInstance,
   counted: boolean,
-): Promise<Table> {
-  const connection = await db.connect();
-  try {
+  signal: AbortSignal | undefined,
+): Promise<Table> =>
+  connected(db, signal, async (connection) => {
     const columns = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${relation}`);
     const fields = columns.getRows().map(([column, type]): Field => fieldOf(String(column), String(type)));
     const count = counted ? await connection.runAndReadAll(`SELECT count(*) FROM ${relation}`) : undefined;
     return tableOf(name, relation, db, fields, count && Number(count.getRows()[0]?.[0]));
+  });
+
+/** What queries of a connection of their own give; the signal interrupts them. */
+async function connected<T>(
+  db: DuckDBInstance,
+  signal: AbortSignal | undefined,
+  ask: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const connection = await db.connect();
+  const interrupt = (): void => connection.interrupt();
+  signal?.addEventListener('abort', interrupt);
+  try {
+    return await ask(connection);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   } finally {
+    signal?.removeEventListener('abort', interrupt);
     connection.closeSync();
   }
 }
@@ -179,22 +198,20 @@ function tableOf(
       const list = wanted.map(({ name, as }) => casts[as](identifier(name)));
       return { skipped: 0, chunks: chunksOf(name, db, `SELECT ${list.join(', ')} FROM ${relation}`, signal) };
     },
-    async distinct(columns) {
-      const connection = await db.connect();
-      try {
-        const found: string[][] = [];
+    async distinct(columns, signal) {
+      const found: string[][] = [];
+      await connected(db, signal, async (connection) => {
         for (const column of columns) {
           const it = identifier(column);
           const query = `SELECT DISTINCT ${it}::VARCHAR FROM ${relation} WHERE ${it} IS NOT NULL`;
           const reader = await connection.runAndReadAll(`${query} LIMIT ${mostCategories + 1}`);
           found.push((reader.getColumns()[0] ?? []).map(String));
         }
-        return found;
-      } catch (error) {
+      }).catch((error: unknown) => {
+        signal?.throwIfAborted();
         throw dataError(`${name}: DuckDB stopped: ${messageOf(error)}.`);
-      } finally {
-        connection.closeSync();
-      }
+      });
+      return found;
     },
     ...(rowCount === undefined
       ? {}
@@ -221,10 +238,9 @@ async function* chunksOf(
   query: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Chunk> {
-  let connection: DuckDBConnection | undefined;
-  const interrupt = (): void => connection?.interrupt();
+  const connection = await db.connect();
+  const interrupt = (): void => connection.interrupt();
   try {
-    connection = await db.connect();
     signal?.addEventListener('abort', interrupt);
     const result = await connection.stream(query);
     for (;;) {
@@ -237,7 +253,9 @@ async function* chunksOf(
     throw dataError(`${name}: DuckDB stopped: ${messageOf(error)}.`);
   } finally {
     signal?.removeEventListener('abort', interrupt);
-    connection?.closeSync();
+    // A result that has not been read to its end holds its files until it is collected; another query ends it.
+    await connection.run('SELECT 1').catch(() => undefined);
+    connection.closeSync();
   }
 }
 

@@ -1,6 +1,14 @@
 // Errors of this package: those of core, which say that they come from here.
 
-import { BackendError, DataError, type ErrorDetails, FormatError, OptionError, ShapeError } from '@fkm/core';
+import {
+  BackendError,
+  DataError,
+  type ErrorDetails,
+  FormatError,
+  OptionError,
+  ShapeError,
+  StateError,
+} from '@fkm/core';
 
 const scope = 'data';
 
@@ -10,6 +18,8 @@ export const dataError = (message: string, details: ErrorDetails = {}): DataErro
   new DataError(message, details, scope);
 export const shapeError = (message: string, details: ErrorDetails = {}): ShapeError =>
   new ShapeError(message, details, scope);
+export const stateError = (message: string, details: ErrorDetails = {}): StateError =>
+  new StateError(message, details, scope);
 export const formatError = (message: string, details: ErrorDetails = {}): FormatError =>
   new FormatError(message, details, scope);
 export const backendError = (message: string, details: ErrorDetails = {}): BackendError =>

@@ -1,7 +1,8 @@
 // Rows that a program makes: objects with the columns as their keys, or batches that are whole already.
 
-import type { FlatMatrix, Source, SourceBatch } from '@fkm/core';
+import { interruptible, type Source, type SourceBatch } from '@fkm/core';
 import { optionError } from './errors.js';
+import { endWith } from './iterations.js';
 import { checkOptions, type SourceOptions } from './options.js';
 import { chunkOf, kindOf, rowsOfKinds } from './rows-table.js';
 import type { Chunk, Read, Table, Wanted } from './table.js';
@@ -55,18 +56,14 @@ export async function fromIterable(rows: Records, options: SourceOptions = {}): 
   const call = 'fromIterable';
   checkOptions(options, call);
   const open = reopened(rows, call);
+  const { signal } = options;
   // What was looked at is given again, so that a generator serves one iteration.
   const begun = open();
   const single = typeof rows !== 'function' && (begun as unknown) === iteratorOf(begun);
-  const iterator = iteratorOf(begun);
-  const looked: Row[] = [];
-  let over = false;
-  while (looked.length < rowsOfKinds && !over) {
-    const { value, done } = await iterator.next();
-    if (done) over = true;
-    else looked.push(value);
-  }
-  if (!single) await iterator.return?.(undefined);
+  const all = blocksOf(begun, signal);
+  const { value: first = [] } = await all.next();
+  if (!single) await all.return();
+  const looked = first.slice(0, rowsOfKinds);
   const names = [...new Set(looked.flatMap((row) => Object.keys(row)))];
   let fresh = single;
   const table: Table = {
@@ -74,11 +71,15 @@ export async function fromIterable(rows: Records, options: SourceOptions = {}): 
     fields: names.map((name) => ({ name, ...kindOf(looked.map((row) => row[name])) })),
     rowCount: Array.isArray(rows) ? rows.length : undefined,
     ordered: !single,
-    async read(wanted): Promise<Read> {
-      if (!single) return { skipped: 0, chunks: chunksOf(open(), wanted, call) };
-      if (!fresh) open();
+    async read(wanted, { signal }): Promise<Read> {
+      if (single && !fresh) open();
       fresh = false;
-      return { skipped: 0, chunks: chunksOf(resumed(looked, iterator), wanted, call) };
+      if (single) endWith(all, signal);
+      const blocks = single ? resumed(first, all) : blocksOf(open(), signal);
+      return { skipped: 0, chunks: chunksOf(blocks, wanted, call) };
+    },
+    close: async () => {
+      if (single) await all.return();
     },
   };
   return sourceOf(table, options);
@@ -87,36 +88,54 @@ export async function fromIterable(rows: Records, options: SourceOptions = {}): 
 const iteratorOf = <T>(items: Items<T>): Iterator<T> | AsyncIterator<T> =>
   Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
 
-async function* resumed(
-  looked: readonly Row[],
-  rest: Iterator<Row> | AsyncIterator<Row>,
-): AsyncGenerator<Row> {
-  try {
-    yield* looked;
-    for (;;) {
-      const { value, done } = await rest.next();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await rest.return?.(undefined);
-  }
+type Blocks<T> = AsyncGenerator<readonly T[], void, void>;
+
+/** Items in blocks, whose wait ends with the signal and with `return`: at once, whatever the items do. */
+function blocksOf<T>(items: Items<T>, signal?: AbortSignal): Blocks<T> {
+  const iterator = iteratorOf(items);
+  const waits = Symbol.asyncIterator in items;
+  let ended = false;
+  const blocks: AsyncIterator<readonly T[]> = {
+    async next() {
+      const block: T[] = [];
+      while (block.length < rowsOfChunk && !ended) {
+        const next = iterator.next() as IteratorResult<T>;
+        const { value, done } = waits ? await next : next;
+        if (done) ended = true;
+        else block.push(value);
+      }
+      return block.length === 0 ? { done: true, value: undefined } : { done: false, value: block };
+    },
+    async return() {
+      ended = true;
+      await iterator.return?.(undefined);
+      return { done: true, value: undefined };
+    },
+  };
+  return interruptible({ [Symbol.asyncIterator]: () => blocks }, signal);
 }
 
-async function* chunksOf(rows: Items<Row>, wanted: readonly Wanted[], call: string): AsyncGenerator<Chunk> {
-  let [some, first] = [[] as Row[], 0];
-  const chunk = (): Chunk => {
-    const block = some;
-    return chunkOf(block.length, ({ name }) => block.map((row) => row[name]), wanted, call, first);
+/** A block that was looked at, then the rest of its iteration, which closes although nobody has asked it for more. */
+function resumed(first: readonly Row[], rest: Blocks<Row>): AsyncIterable<readonly Row[]> {
+  let given = first.length === 0;
+  const next = async (): Promise<IteratorResult<readonly Row[]>> => {
+    if (given) return rest.next();
+    given = true;
+    return { done: false, value: first };
   };
-  for await (const row of rows) {
-    some.push(row);
-    if (some.length < rowsOfChunk) continue;
-    yield chunk();
-    first += some.length;
-    some = [];
+  return { [Symbol.asyncIterator]: () => ({ next, return: () => rest.return() }) };
+}
+
+async function* chunksOf(
+  blocks: AsyncIterable<readonly Row[]>,
+  wanted: readonly Wanted[],
+  call: string,
+): AsyncGenerator<Chunk> {
+  let first = 0;
+  for await (const block of blocks) {
+    yield chunkOf(block.length, ({ name }) => block.map((row) => row[name]), wanted, call, first);
+    first += block.length;
   }
-  if (some.length > 0) yield chunk();
 }
 
 /**
@@ -134,8 +153,13 @@ export function fromBatches(
   return {
     columns,
     rowCount,
-    async *[Symbol.asyncIterator]() {
-      for await (const batch of open()) yield batch as SourceBatch & { readonly X: FlatMatrix };
+    [Symbol.asyncIterator]() {
+      const iterator = iteratorOf(open());
+      const batches: AsyncIterator<SourceBatch> = {
+        next: async () => iterator.next(),
+        return: async () => (await iterator.return?.(undefined)) ?? { done: true, value: undefined },
+      };
+      return interruptible({ [Symbol.asyncIterator]: () => batches });
     },
   };
 }

@@ -1,12 +1,17 @@
 // Bytes from wherever they are: files of Node, URLs, blobs, responses, streams; opened anew where that is possible.
 
+import { interruptible } from '@fkm/core';
 import type { ArrowInput } from './arrow.js';
 import { backendError, dataError, messageOf, optionError } from './errors.js';
 
-export type ByteStream = AsyncIterable<Uint8Array>;
+/** Bytes in pieces; `return` closes what they come from, also where a wait for them is running. */
+export type ByteStream = AsyncGenerator<Uint8Array, void, void>;
+
+type Stream = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 export interface Bytes {
-  open(): Promise<ByteStream>;
+  /** The signal ends a wait for bytes, and closes what they come from. */
+  open(signal?: AbortSignal): Promise<ByteStream>;
   /** They can be opened more than once. */
   readonly again: boolean;
 }
@@ -16,11 +21,11 @@ export const isUrl = (input: unknown): boolean =>
 
 /** Errors: OptionError for what holds no bytes. */
 export function bytesOf(input: ArrowInput, call: string): Bytes {
-  if (typeof input === 'function') return { again: true, open: async () => iterated(input()) };
-  if (isUrl(input)) return { again: true, open: () => fetched(String(input), call) };
-  if (typeof input === 'string') return { again: true, open: () => opened(input, call) };
+  if (typeof input === 'function') return { again: true, open: async (signal) => iterated(input(), signal) };
+  if (isUrl(input)) return { again: true, open: (signal) => fetched(String(input), call, signal) };
+  if (typeof input === 'string') return { again: true, open: (signal) => opened(input, call, signal) };
   if (input instanceof Uint8Array) return { again: true, open: async () => single(input) };
-  if (input instanceof Blob) return { again: true, open: async () => iterated(input.stream()) };
+  if (input instanceof Blob) return { again: true, open: async (signal) => iterated(input.stream(), signal) };
   const stream = input instanceof Response ? input.body : input;
   if (
     typeof stream !== 'object' ||
@@ -37,7 +42,7 @@ export function bytesOf(input: ArrowInput, call: string): Bytes {
   let used = false;
   return {
     again: false,
-    async open() {
+    async open(signal) {
       if (used)
         throw optionError(
           `${call}: this stream has been read; pass a URL, or a function that opens it anew.`,
@@ -46,53 +51,82 @@ export function bytesOf(input: ArrowInput, call: string): Bytes {
           },
         );
       used = true;
-      return iterated(stream);
+      return iterated(stream, signal);
     },
   };
 }
 
-async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+/** Bytes of a file that are read at a time. */
+const piece = 2 ** 20;
+
+async function* single(bytes: Uint8Array): ByteStream {
   yield bytes;
 }
 
-/** Not every browser iterates its streams. */
-async function* iterated(stream: ReadableStream<Uint8Array> | ByteStream): AsyncGenerator<Uint8Array> {
-  if (!('getReader' in stream)) {
-    yield* stream;
-    return;
+/** Bytes until the signal is aborted, which closes the stream also while it is silent. */
+const iterated = (stream: Stream, signal: AbortSignal | undefined): ByteStream =>
+  interruptible({ [Symbol.asyncIterator]: () => closable(stream) }, signal);
+
+/** An iterator whose `return` closes the stream at once: those of streams themselves wait for bytes first, and not every browser has one. */
+function closable(stream: Stream): AsyncIterator<Uint8Array> {
+  if ('getReader' in stream) {
+    const reader = stream.getReader();
+    return {
+      next: async () => {
+        const { value, done } = await reader.read();
+        return done ? { done, value: undefined } : { done, value };
+      },
+      return: async () => {
+        await reader.cancel().catch(() => undefined);
+        return { done: true, value: undefined };
+      },
+    };
   }
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined);
-  }
+  const iterator = stream[Symbol.asyncIterator]();
+  return {
+    next: () => iterator.next(),
+    return: async () => {
+      // A stream of Node.
+      (stream as { destroy?: () => void }).destroy?.();
+      await iterator.return?.();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
-async function fetched(url: string, call: string): Promise<ByteStream> {
-  const response = await fetch(url).catch((error: unknown) => {
+async function fetched(url: string, call: string, signal: AbortSignal | undefined): Promise<ByteStream> {
+  const response = await fetch(url, { signal: signal ?? null }).catch((error: unknown) => {
+    signal?.throwIfAborted();
     throw dataError(`${call}: '${url}' cannot be fetched: ${messageOf(error)}.`, { url });
   });
-  if (response.ok && response.body) return iterated(response.body);
+  if (response.ok && response.body) return iterated(response.body, signal);
   throw dataError(`${call}: '${url}' answered ${response.status} ${response.statusText}.`, {
     url,
     status: response.status,
   });
 }
 
-async function opened(path: string, call: string): Promise<ByteStream> {
+async function opened(path: string, call: string, signal: AbortSignal | undefined): Promise<ByteStream> {
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const fs = process?.getBuiltinModule?.('node:fs') as typeof import('node:fs') | undefined;
   if (!fs) throw backendError(`${call}: this runtime has no files; pass a URL, a Blob, or a stream.`);
-  const handle = await fs.promises.open(path).catch((error: unknown) => {
+  const unreadable = (error: unknown): never => {
     throw optionError(`${call}: '${path}' cannot be read: ${messageOf(error)}.`, {
       option: 'input',
       value: path,
     });
-  });
-  return handle.createReadStream({ highWaterMark: 1 << 20 });
+  };
+  const handle = await fs.promises.open(path).catch(unreadable);
+  const closed = async (): Promise<IteratorReturnResult<undefined>> => {
+    await handle.close();
+    return { done: true, value: undefined };
+  };
+  const pieces: AsyncIterator<Uint8Array> = {
+    async next() {
+      const { bytesRead, buffer } = await handle.read(new Uint8Array(piece)).catch(unreadable);
+      return bytesRead === 0 ? closed() : { done: false, value: buffer.subarray(0, bytesRead) };
+    },
+    return: closed,
+  };
+  return interruptible({ [Symbol.asyncIterator]: () => pieces }, signal);
 }

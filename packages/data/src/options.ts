@@ -26,7 +26,7 @@ export interface SourceOptions {
   readonly shuffle?: { readonly rows: number; readonly seed?: number | undefined } | undefined;
   /** Batches read ahead while others train. Default 2. */
   readonly prefetch?: number | undefined;
-  /** Stops reading with the signal's reason. */
+  /** Stops opening and reading with the signal's reason, at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -140,6 +140,7 @@ export async function planOf(table: Table, options: SourceOptions): Promise<Plan
           (name) => find('features', name, ['number', 'integer', 'text']),
         ),
         text,
+        options.signal,
       );
   for (const { column, kind } of encoding.features)
     find('encoding', column, kind === 'number' ? ['number', 'integer'] : ['text', 'integer', 'number']);
@@ -170,6 +171,7 @@ async function learnEncoding(
   table: Table,
   fields: readonly Field[],
   text: NonNullable<SourceOptions['text']>,
+  signal: AbortSignal | undefined,
 ): Promise<Encoding> {
   const { name: call } = table;
   if (fields.length === 0)
@@ -184,7 +186,7 @@ async function learnEncoding(
       },
     );
   }
-  const distinct = texts.length > 0 ? await categoriesOf(table, texts) : [];
+  const distinct = texts.length > 0 ? await categoriesOf(table, texts, signal) : [];
   const features = fields.map(({ name, kind }): FeatureEncoding => {
     if (kind !== 'text' || text === 'error') return { column: name, kind: 'number' };
     const categories = [...(distinct[texts.indexOf(name)] as readonly string[])].sort();
@@ -200,7 +202,11 @@ async function learnEncoding(
 /** More categories than this are names or ids, not categories. */
 export const mostCategories = 10_000;
 
-async function categoriesOf(table: Table, texts: readonly string[]): Promise<readonly (readonly string[])[]> {
+async function categoriesOf(
+  table: Table,
+  texts: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<readonly (readonly string[])[]> {
   const tooMany = (name: string): never => {
     throw optionError(
       `${table.name}: column '${name}' has more than ${mostCategories} different texts; leave it out of features.`,
@@ -208,14 +214,14 @@ async function categoriesOf(table: Table, texts: readonly string[]): Promise<rea
     );
   };
   if (table.distinct) {
-    const found = await table.distinct(texts);
+    const found = await table.distinct(texts, signal);
     for (const [i, list] of found.entries()) if (list.length > mostCategories) tooMany(texts[i] as string);
     return found;
   }
   const seen = texts.map(() => new Set<string>());
   const { chunks } = await table.read(
     texts.map((name) => ({ name, as: 'text' })),
-    { skip: 0 },
+    { skip: 0, signal },
   );
   for await (const chunk of chunks) {
     for (const [at, set] of seen.entries()) {

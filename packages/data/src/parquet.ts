@@ -1,5 +1,6 @@
 // Parquet: files through DuckDB in Node; URLs and blobs through hyparquet, which asks for the ranges of bytes that it needs.
 
+import { unlessAborted } from '@fkm/core';
 import type { AsyncBuffer, FileMetaData, SchemaElement } from 'hyparquet';
 import { type DuckDbOptions, duckParquet } from './duckdb.js';
 import { dataError, formatError, messageOf, optionError, runtime } from './errors.js';
@@ -38,14 +39,19 @@ export async function parquet(
     file =
       files instanceof Blob
         ? { byteLength: files.size, slice: (begin, end) => files.slice(begin, end).arrayBuffer() }
-        : await asyncBufferFromUrl({ url: String(files) });
-    metadata = await parquetMetadataAsync(file);
+        : await unlessAborted(asyncBufferFromUrl({ url: String(files) }), options.signal);
+    metadata = await unlessAborted(parquetMetadataAsync(file), options.signal);
   } catch (error) {
+    options.signal?.throwIfAborted();
     throw formatError(`${call}: this cannot be read as Parquet: ${messageOf(error)}.`);
   }
   const fields = parquetSchema(metadata).children.map(({ element }) => fieldOf(element));
 
-  async function* groups(wanted: readonly Wanted[], skip: number): AsyncGenerator<Chunk> {
+  async function* groups(
+    wanted: readonly Wanted[],
+    skip: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Chunk> {
     let first = 0;
     for (const group of metadata.row_groups) {
       const [begin, rows] = [first, Number(group.num_rows)];
@@ -53,7 +59,7 @@ export async function parquet(
       if (first <= skip) continue;
       const parts = new Map<string, ArrayLike<unknown>[]>();
       try {
-        await parquetRead({
+        const group = parquetRead({
           file,
           metadata,
           columns: wanted.map(({ name }) => name),
@@ -63,7 +69,9 @@ export async function parquet(
             parts.set(columnName, [...(parts.get(columnName) ?? []), columnData as ArrayLike<unknown>]);
           },
         });
+        await unlessAborted(group, signal);
       } catch (error) {
+        signal?.throwIfAborted();
         throw dataError(`${call}: reading stopped at row ${begin}: ${messageOf(error)}.`, { row: begin });
       }
       yield chunkOf(rows, ({ name }) => joined(parts.get(name) ?? [], rows), wanted, call, begin);
@@ -75,13 +83,13 @@ export async function parquet(
     fields,
     rowCount: Number(metadata.num_rows),
     ordered: true,
-    async read(wanted, { skip }): Promise<Read> {
+    async read(wanted, { skip, signal }): Promise<Read> {
       let skipped = 0;
       for (const { num_rows } of metadata.row_groups) {
         if (skipped + Number(num_rows) > skip) break;
         skipped += Number(num_rows);
       }
-      return { skipped, chunks: groups(wanted, skip) };
+      return { skipped, chunks: groups(wanted, skip, signal) };
     },
   };
   return sourceOf(table, options);

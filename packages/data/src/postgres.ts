@@ -1,9 +1,11 @@
 // Tables and queries of PostgreSQL by binary COPY, all of one snapshot: passes, shards and retries see the same rows.
 
+import { unlessAborted } from '@fkm/core';
 import type { Client } from 'pg';
 import { CopyReader } from './copy-binary.js';
 import { backendError, dataError, messageOf, ofNode, optionError, runtime } from './errors.js';
 import { checkOptions, mostCategories, type SourceOptions } from './options.js';
+import { cutOff, Keeper } from './postgres-keeper.js';
 import type { Chunk, Field, Read, ReadControl, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
 
@@ -46,7 +48,7 @@ interface Server {
   readonly copy: (client: Client, query: string) => AsyncIterable<Uint8Array> & { destroy(): void };
   readonly snapshot: string;
   readonly retries: number;
-  readonly keeper: Client;
+  readonly keeper: Keeper;
 }
 
 const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
@@ -55,7 +57,7 @@ const isQuery = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:select|with|values|ta
 
 /**
  * Rows of a table of PostgreSQL, or of a query. One snapshot serves all iterations and shards until `close()`; its connection
- * keeps no process alive. Rows of a table come in the order of their pages; give a query an ORDER BY where passes, shuffling
+ * keeps a process alive while a query runs and no longer. Rows of a table come in the order of their pages; give a query an ORDER BY where passes, shuffling
  * or resumption count on the order. A run that resumes in another process sees a new snapshot: it goes on to the same bits
  * where the rows have not changed.
  * Errors: BackendError without pg and pg-copy-streams, where the server cannot be reached, and where a connection is cut once
@@ -97,26 +99,44 @@ export async function postgres(
     return client;
   };
   const copy: Server['copy'] = (client, query) => client.query(copies.to(query, { highWaterMark: 1 << 20 }));
-  const keeper = await connect();
-  try {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const connecting = connect();
+  const keeper = new Keeper(
+    await unlessAborted(connecting, signal).catch((error: unknown) => {
+      connecting.then(cutOff).catch(() => undefined);
+      throw error;
+    }),
+  );
+  const open = async (): Promise<TableSource> => {
     await begin(keeper);
     const { rows } = await keeper.query('SELECT pg_export_snapshot() AS snapshot');
-    (keeper as unknown as { unref(): void }).unref();
     const server: Server = { connect, copy, retries, keeper, snapshot: String(rows[0]?.snapshot) };
     const relation = await relationOf(keeper, tableOrQuery);
     const fields = await fieldsOf(keeper, relation);
     const count = countRows ? await keeper.query(`SELECT count(*) AS rows FROM ${relation.from}`) : undefined;
-    return await sourceOf(tableOf(server, relation, fields, count && Number(count.rows[0]?.rows)), options);
+    return sourceOf(tableOf(server, relation, fields, count && Number(count.rows[0]?.rows)), options);
+  };
+  const cut = (): void => keeper.cut();
+  signal?.addEventListener('abort', cut);
+  try {
+    return await open();
   } catch (error) {
-    await keeper.end().catch(() => undefined);
+    await keeper.end();
+    signal?.throwIfAborted();
     if (codeOf(error) === undefined || (error as { kind?: string }).kind !== undefined) throw error;
     throw optionError(`postgres: the server refuses this: ${messageOf(error)}.`, { code: codeOf(error) });
+  } finally {
+    signal?.removeEventListener('abort', cut);
   }
 }
 
+/** What runs a query: a connection for rows, or the one that holds the snapshot. */
+type Asking = Pick<Keeper, 'query'>;
+
 const codeOf = (error: unknown): string | undefined => (error as { readonly code?: string } | null)?.code;
 
-async function relationOf(client: Client, tableOrQuery: string): Promise<Relation> {
+async function relationOf(client: Asking, tableOrQuery: string): Promise<Relation> {
   // The last line may end in a comment.
   if (isQuery.test(tableOrQuery))
     return { kind: 'query', from: `(${tableOrQuery.trim().replace(/;$/, '')}\n) AS rows_of_query` };
@@ -126,14 +146,14 @@ async function relationOf(client: Client, tableOrQuery: string): Promise<Relatio
 }
 
 /** Scans begin at the first page, in one process of the server. */
-async function begin(client: Client): Promise<void> {
+async function begin(client: Asking): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await client.query('SET LOCAL synchronize_seqscans = off');
   await client.query('SET LOCAL max_parallel_workers_per_gather = 0');
 }
 
 /** A table in the order of its pages: an index, which VACUUM makes attractive, has another. */
-async function byPages(client: Client): Promise<void> {
+async function byPages(client: Asking): Promise<void> {
   for (const way of ['indexscan', 'indexonlyscan', 'bitmapscan'])
     await client.query(`SET LOCAL enable_${way} = off`);
 }
@@ -142,7 +162,7 @@ const numbers = ['float4', 'float8', 'numeric'];
 const integers = ['int2', 'int4', 'int8', 'bool'];
 const texts = ['text', 'varchar', 'bpchar', 'name', 'uuid', 'char'];
 
-async function fieldsOf(client: Client, { from }: Relation): Promise<Field[]> {
+async function fieldsOf(client: Asking, { from }: Relation): Promise<Field[]> {
   const { fields } = await client.query(`SELECT * FROM ${from} LIMIT 0`);
   const oids = fields.map(({ dataTypeID }) => dataTypeID);
   const { rows } = await client.query(
@@ -204,7 +224,7 @@ function tableOf(
     ...(relation.kind !== 'query' && where === ''
       ? { shards: (count: number) => shardsOf(server, relation, fields, count) }
       : {}),
-    close: () => server.keeper.end().catch(() => undefined),
+    close: () => server.keeper.end(),
   };
 }
 
@@ -319,9 +339,7 @@ async function* copied(
 ): AsyncGenerator<Chunk> {
   const client = await server.connect();
   let whole = false;
-  const cut = (): void => {
-    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-  };
+  const cut = (): void => cutOff(client);
   signal?.addEventListener('abort', cut);
   try {
     await begin(client);

@@ -1,9 +1,10 @@
 // A table as a source of batches: what every function of this package ends in.
 
-import type { Encoding, Source, SourceBatch } from '@fkm/core';
+import type { Encoding, Source } from '@fkm/core';
 import { batchesOf } from './batches.js';
 import { columnsOf } from './encoding.js';
 import { optionError } from './errors.js';
+import { type BatchStream, Iterations } from './iterations.js';
 import { defaults, type Plan, planOf, type SourceOptions } from './options.js';
 import { prefetched, shuffled } from './order.js';
 import { stripesOf } from './stripes.js';
@@ -13,39 +14,51 @@ import type { Table } from './table.js';
 export interface TableSource extends Source {
   /** How columns became X, as JSON that models keep: `encoding` of the next source of such rows, and of `encodeRows`. */
   readonly encoding: Encoding;
-  from(batch: number): AsyncGenerator<SourceBatch, void, void>;
-  [Symbol.asyncIterator](): AsyncGenerator<SourceBatch, void, void>;
-  /** Sources that together give every row once. Errors: OptionError where the source cannot be divided. */
+  from(batch: number): BatchStream;
+  [Symbol.asyncIterator](): BatchStream;
+  /**
+   * Sources that together give every row once. `close` of a shard ends its own iterations; that of the source it is of ends
+   * those of all shards. Errors: OptionError where the source cannot be divided; StateError once it is closed.
+   */
   shards(count: number): Promise<readonly TableSource[]>;
-  /** Lets go of connections; iterations that run fail. Sources without any need no closing. */
+  /** Lets go of files and connections. Iterations that run, and all that begin later, end in a StateError. */
   close(): Promise<void>;
 }
 
 /** Errors: OptionError for options that do not fit the table. */
 export async function sourceOf(table: Table, options: SourceOptions): Promise<TableSource> {
   try {
-    return build(table, await planOf(table, options), options);
+    options.signal?.throwIfAborted();
+    return build(table, await planOf(table, options), options, () => table.close?.());
   } catch (error) {
     await table.close?.();
     throw error;
   }
 }
 
-function build(table: Table, plan: Plan, options: SourceOptions): TableSource {
+/** `close` lets go of what the table holds, which shards leave to the source that they are of. */
+function build(
+  table: Table,
+  plan: Plan,
+  options: SourceOptions,
+  close: () => Promise<void> | undefined,
+): TableSource {
   const { batchRows = defaults.batchRows, prefetch = defaults.prefetch, shuffle, signal } = options;
   const per = shuffle ? Math.max(1, Math.ceil(shuffle.rows / batchRows)) : 1;
+  const iterations = new Iterations(table.name, signal);
+  const shards: TableSource[] = [];
+  let closed: Promise<void> | undefined;
 
-  async function* from(batch: number): AsyncGenerator<SourceBatch, void, void> {
+  async function* batches(batch: number, stop: AbortSignal): BatchStream {
     const first = batch - (batch % per);
-    const read = batchesOf(table, plan, batchRows, first * batchRows, signal);
+    const read = batchesOf(table, plan, batchRows, first * batchRows, stop);
     const ordered = shuffle ? shuffled(read, per, batchRows, shuffle.seed ?? 0, first) : read;
     let number = first;
-    for await (const rows of prefetch > 0 ? prefetched(ordered, prefetch) : ordered) {
-      signal?.throwIfAborted();
+    for await (const rows of prefetch > 0 ? prefetched(ordered, prefetch) : ordered)
       if (number++ >= batch) yield rows;
-    }
   }
 
+  const from = (batch: number): BatchStream => iterations.start((stop) => batches(batch, stop));
   return {
     columns: columnsOf(plan.encoding),
     rowCount: table.rowCount,
@@ -53,18 +66,22 @@ function build(table: Table, plan: Plan, options: SourceOptions): TableSource {
     from,
     [Symbol.asyncIterator]: () => from(0),
     async shards(count) {
-      const { shards, ordered } = table;
+      iterations.check();
       if (!Number.isSafeInteger(count) || count < 1)
         throw optionError(`${table.name}: shards(${count}) should be asked for a positive integer.`);
-      if (!shards && !ordered)
+      if (!table.shards && !table.ordered)
         throw optionError(
           `${table.name}: rows that come once, or in no order, cannot be divided; open them from what can be opened anew, or several sources.`,
         );
       const parts =
-        (await shards?.call(table, count)) ??
-        Array.from({ length: count }, (_, i) => stripesOf(table, i, count));
-      return parts.map((part) => build(part, plan, options));
+        (await table.shards?.(count)) ?? Array.from({ length: count }, (_, i) => stripesOf(table, i, count));
+      const made = parts.map((part) => build(part, plan, options, async () => undefined));
+      shards.push(...made);
+      return made;
     },
-    close: async () => table.close?.(),
+    close() {
+      closed ??= Promise.all([iterations, ...shards].map((part) => part.close())).then(close);
+      return closed;
+    },
   };
 }

@@ -25,6 +25,7 @@ export interface Chunk {
 }
 
 export interface ReadControl {
+  /** Ends a wait for rows, with whatever is thrown then. */
   readonly signal?: AbortSignal | undefined;
   /** Rows at the beginning that will be dropped: a reader that can begin later does, and says how many it left out. */
   readonly skip: number;
@@ -44,7 +45,10 @@ export interface Table {
   readonly rowCount?: number | undefined;
   read(wanted: readonly Wanted[], control: ReadControl): Promise<Read>;
   /** The different texts of columns; without this method all rows are read for them. */
-  distinct?(columns: readonly string[]): Promise<readonly (readonly string[])[]>;
+  distinct?(
+    columns: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly (readonly string[])[]>;
   /** All readings give the same rows in the same order, so that they can be dealt out. */
   readonly ordered?: boolean | undefined;
   shards?(count: number): Promise<readonly Table[]>;

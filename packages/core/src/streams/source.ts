@@ -110,6 +110,7 @@ export async function* batchesFrom(
 ): AsyncGenerator<Numbered> {
   const seeks = first > 0 && source.from !== undefined;
   let number = seeks ? first : 0;
+  signal?.throwIfAborted();
   const batches = seeks ? (source.from as NonNullable<Source['from']>)(first) : source;
   for await (const batch of interruptible(batches, signal)) {
     if (number >= first && batch.X?.shape?.[0] !== 0) {
