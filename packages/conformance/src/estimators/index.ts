@@ -7,6 +7,7 @@ import { accuracyChecks } from './accuracy.js';
 import { behaviourChecks } from './behaviour.js';
 import { dtypeChecks } from './dtype.js';
 import { lawChecks } from './laws.js';
+import { lengthChecks } from './lengths.js';
 import { originalChecks } from './original/index.js';
 import { sparseChecks } from './sparse.js';
 
@@ -18,6 +19,7 @@ export const estimatorSuites = (): Record<string, Check[]> => ({
   accuracy: accuracyChecks(),
   dtype: dtypeChecks(),
   sparse: sparseChecks(),
+  lengths: lengthChecks(),
 });
 
 /** Declares the suite of the estimators for a backend. */

@@ -116,6 +116,7 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
     useIndex: given.useIndex ?? (given.index ? 'auto' : false),
     index: given.index,
     dtype: given.dtype ?? 'float32',
+    arithmetic: given.arithmetic ?? 'standard',
     repulsionFactor: given.repulsionFactor ?? 0,
     negativeSampling: given.negativeSampling,
     prototypeTargets: given.prototypeTargets,

@@ -23,6 +23,7 @@ export interface OriginalDefaults {
   readonly useIndex: false;
   readonly useCompile: true;
   readonly dtype: 'float32';
+  readonly arithmetic: 'original';
   readonly kInit: 3;
   readonly repulsionFactor: 0.05;
   readonly prototypeTargets: 'owners';
@@ -63,6 +64,7 @@ export const originalDefaults: OriginalDefaults = /* @__PURE__ */ Object.freeze(
   useIndex: false,
   useCompile: true,
   dtype: 'float32',
+  arithmetic: 'original',
   kInit: 3,
   repulsionFactor: 0.05,
   prototypeTargets: 'owners',

@@ -87,6 +87,7 @@ export const rules: { readonly [N in OptionName]: Rule } = {
     accepts: (value) => typeof value === 'function',
   },
   dtype: oneOf('float32', 'float16', 'bfloat16'),
+  arithmetic: oneOf('standard', 'original'),
   kInit: either(count, oneOf('auto')),
   repulsionFactor: notNegative,
   negativeSampling: count,
@@ -130,6 +131,7 @@ const shared = keysOf<EstimatorOptions>()([
   'useIndex',
   'index',
   'dtype',
+  'arithmetic',
 ]);
 const supervised = [...shared, 'heads', 'nPrototypes', 'metric', 'prototypeDropout'] as const;
 const classifying = [...supervised, 'kInit', 'repulsionFactor', 'negativeSampling'] as const;

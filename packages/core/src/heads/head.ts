@@ -3,7 +3,7 @@
 
 import type { Features } from '../data/sparse.js';
 import type { Tensor } from '../graph/trace.js';
-import type { Comparison } from '../method/similarity.js';
+import type { Comparison, Distance } from '../method/similarity.js';
 import type { Resolved, Task } from '../model/options.js';
 
 /** A batch compared with the grid, as a head sees it. */
@@ -44,7 +44,7 @@ export interface Head {
   readonly candidates: 'all' | 'class' | 'labels';
   /** How a grid starts that is neither given nor 'joint': rows of each class, of each stratum of the target, or of all. */
   readonly start: 'owners' | 'strata' | 'rows';
-  /** How far the coordinates count in the joint space of the start. */
+  /** How far the coordinates count in the joint space of the start, beside features that vary by 1. */
   jointScale(columns: number, outputs: number): number;
   /** y as the graphs take it to coordinates [B, outputs] of the joint space. */
   coordinates(y: Tensor, outputs: number): Tensor;
@@ -65,6 +65,13 @@ export interface HeadFamily {
   carries(options: Resolved, outputs: number): boolean;
   head(options: Resolved, carries: boolean): Head;
 }
+
+/** `jointScale` beside the features as training has them: rows of cosine are of length 1, and not of √D. */
+export const jointScaleOf = (
+  { head, distance }: { readonly head: Head; readonly distance: Distance },
+  columns: number,
+  outputs: number,
+): number => head.jointScale(columns, outputs) / (distance === 'cosine' ? Math.sqrt(columns) : 1);
 
 /** Coordinates that are the columns of y themselves. */
 export const asTheyAre = {

@@ -2,6 +2,7 @@
 
 import { beside, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { jointScaleOf } from '../heads/head.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 import { majority } from '../training/ema-step.js';
@@ -36,7 +37,7 @@ export async function jointStart(
   const drawn = sampleBatch(batch, sampleRows, random);
   const sample = { ...drawn, y: kind.coordinatesOf(drawn.y, outputs) };
   const perHead = count / heads;
-  const scale = kind.jointScale(columns, outputs);
+  const scale = jointScaleOf(spec, columns, outputs);
   const rows = beside(sample.x, sample.y, scale);
   const masks = sample.mask?.rows ?? 0;
   const answered = { data: new Float32Array(masks * outputs).fill(1), rows: masks, columns: outputs };

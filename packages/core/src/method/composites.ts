@@ -21,7 +21,8 @@ import {
   topK,
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import { type Comparison, centered, compare, pairwise, rescaling } from './similarity.js';
+import { moderated } from './moderate.js';
+import { type Comparison, centered, compare, compareModerate, rescaling } from './similarity.js';
 
 /** Operands that are present, by the names of a comparison. */
 const operands = ({ x, prototypes, mask, weights }: Comparison): Record<string, Tensor> => ({
@@ -40,20 +41,22 @@ const again = (comparison: Comparison, t: Readonly<Record<string, Tensor>>): Com
 });
 
 /** Similarities [B, K] of one head. */
-export function pairwiseSimilarity(comparison: Comparison): Tensor {
+export function pairwiseSimilarity(given: Comparison): Tensor {
+  const comparison = moderated(given);
   const results = composite(`pairwiseSimilarity.${comparison.distance}`, operands(comparison), (t) => ({
-    similarity: pairwise(again(comparison, t)),
+    similarity: compareModerate(again(comparison, t)).similarity,
   }));
   return results.similarity as Tensor;
 }
 
 /** Index [B] of the nearest prototype, the lowest of equals, and δ [B] to it; of those that are `present` [B, K], where said. */
-export function nearest(comparison: Comparison, present?: Tensor): { index: Tensor; delta: Tensor } {
-  if (present) return nearestOf(select(present, neg(compare(comparison).delta), -far));
+export function nearest(given: Comparison, present?: Tensor): { index: Tensor; delta: Tensor } {
+  if (present) return nearestOf(select(present, neg(compare(given).delta), -far));
+  const comparison = moderated(given);
   const results = composite(`nearest.${comparison.distance}`, operands(comparison), (t) => {
-    const given = again(comparison, t);
-    const product = productOf(given);
-    if (!product) return nearestOf(neg(compare(given).delta));
+    const own = again(comparison, t);
+    const product = productOf(own);
+    if (!product) return nearestOf(neg(compareModerate(own).delta));
     const { score, deltaOf } = product;
     return { index: argMax(score), delta: deltaOf(reduceMax(score, -1)) };
   });
@@ -99,9 +102,10 @@ export const nearness = (comparison: Comparison): Tensor =>
   productOf(comparison)?.score ?? neg(compare(comparison).delta);
 
 /** The k most similar prototypes [B, k], most similar first, the lowest of equals first. */
-export function topKSimilar(comparison: Comparison, k: number): { similarity: Tensor; index: Tensor } {
+export function topKSimilar(given: Comparison, k: number): { similarity: Tensor; index: Tensor } {
+  const comparison = moderated(given);
   const results = composite(`topKSimilar.${comparison.distance}`, operands(comparison), (t) => {
-    const { values, indices } = topK(pairwise(again(comparison, t)), k);
+    const { values, indices } = topK(compareModerate(again(comparison, t)).similarity, k);
     return { similarity: values, index: indices };
   });
   return { similarity: results.similarity as Tensor, index: results.index as Tensor };

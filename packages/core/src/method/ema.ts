@@ -102,6 +102,7 @@ const reportedAt = (
 function toUnitLength(values: Float64Array, begin: number, size: number): void {
   let squares = 0;
   for (let i = begin; i < begin + size; i++) squares += (values[i] as number) ** 2;
-  const length = Math.max(Math.sqrt(squares), 1e-9);
+  // Zeros stay zeros: they have no direction.
+  const length = Math.sqrt(squares) || 1;
   for (let i = begin; i < begin + size; i++) values[i] = (values[i] as number) / length;
 }

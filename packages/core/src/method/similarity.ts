@@ -22,6 +22,7 @@ import {
   sum,
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import { moderated } from './moderate.js';
 
 export type Distance = 'cosine' | 'euclidean' | 'l1';
 
@@ -224,7 +225,10 @@ export interface Compared {
   readonly layout: Layout;
 }
 
-export function compare(comparison: Comparison): Compared {
+export const compare = (comparison: Comparison): Compared => compareModerate(moderated(comparison));
+
+/** `compare` of what is `moderated` already. */
+export function compareModerate(comparison: Comparison): Compared {
   const row = distances[comparison.distance];
   const t = terms(comparison);
   const measure = row.measure(t);

@@ -87,6 +87,11 @@ export interface EstimatorOptions {
    * the range of float32: features that lie far from 0 for their spread want scaling. Default 'float32'.
    */
   readonly dtype?: StoredDType;
+  /**
+   * 'original' computes as the original implementation does where this one departs from it: with 'cosine' phase 1 averages rows as
+   * they are, and not their directions. Default 'standard'.
+   */
+  readonly arithmetic?: 'standard' | 'original';
 }
 
 /** What a checkpoint does not hold, or holds for the machine that it was written on. */

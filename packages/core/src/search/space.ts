@@ -72,8 +72,7 @@ export const measures: Readonly<Record<Distance, Measure>> = {
     return sum;
   },
   cosine: (x, i, p, k, size) => {
-    const length = (of: Float32Array, at: number): number =>
-      Math.max(Math.sqrt(dot(of, at, of, at, size)), 1e-9);
+    const length = (of: Float32Array, at: number): number => Math.sqrt(dot(of, at, of, at, size)) || 1;
     return 1 - dot(x, i, p, k, size) / (length(x, i) * length(p, k));
   },
 };

@@ -21,6 +21,7 @@ import {
   sum,
 } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
+import { jointScaleOf } from '../heads/head.js';
 import { nearest } from '../method/composites.js';
 import { type Comparison, compare, rescaling } from '../method/similarity.js';
 import type { TargetAssignment } from '../model/options.js';
@@ -40,7 +41,7 @@ const targetWeights: Readonly<
 
 /** The comparison with the targets as further columns: near in features and in what is to be said. */
 function joint(spec: GridSpec, features: Comparison, coordinates: Tensor, means: Tensor): Comparison {
-  const scale = spec.head.jointScale(spec.columns, spec.outputs);
+  const scale = jointScaleOf(spec, spec.columns, spec.outputs);
   const { mask, weights } = features;
   const ones = (rows: number): Tensor => constantLike(coordinates, filled(1, [rows, spec.outputs]));
   return {
@@ -132,7 +133,7 @@ export function assignGraph(
         : comparison;
       const searched = spec.joint ? compare(space).delta : features.delta;
       const byHead = searchesByHead(spec, targetAssignment);
-      const scale = spec.joint ? spec.head.jointScale(spec.columns, spec.outputs) : 0;
+      const scale = spec.joint ? jointScaleOf(spec, spec.columns, spec.outputs) : 0;
       const target = spec.joint
         ? { coordinates: mul(coordinates as Tensor, scale), means: mul(t.means as Tensor, scale) }
         : undefined;

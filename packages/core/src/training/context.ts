@@ -111,13 +111,28 @@ export const arraysOf = (context: Context, state: ModelState): Readonly<Record<s
   ...(isPaced(context, headOf(context, state)) ? { pace: paceOf(context, state) } : {}),
 });
 
-/** Raw features into the space of the prototypes, in blocks of rows. Errors: OptionError where that would fill sparse rows. */
+/**
+ * Raw features into the space of the prototypes, in blocks of rows; those of cosine to unit length, or the longest row would be
+ * the mean of its cluster. Errors: OptionError where that would fill sparse rows.
+ */
 export async function scaleFeatures(
   context: Context,
   state: Pick<ModelState, 'arrays' | 'rawColumns' | 'scaling'>,
   x: Features,
   mask: Rows | undefined,
-): Promise<{ x: Features; mask: Rows | undefined }> {
+): Promise<Pick<Batch, 'x' | 'mask'>> {
+  const scaled = await scaleColumns(context, state, x, mask);
+  const { distance, arithmetic } = context.options;
+  if (distance !== 'cosine' || arithmetic === 'original') return scaled;
+  return { ...scaled, x: ofUnitLength(scaled.x, scaled.mask) };
+}
+
+async function scaleColumns(
+  context: Context,
+  state: Pick<ModelState, 'arrays' | 'rawColumns' | 'scaling'>,
+  x: Features,
+  mask: Rows | undefined,
+): Promise<Pick<Batch, 'x' | 'mask'>> {
   const { programs } = context;
   const { scaling } = state;
   const factors = state.arrays['scaler.metric']?.data;
@@ -158,6 +173,25 @@ export async function scaleFeatures(
     disposeAll(fixed);
   }
   return { x: scaled.x as Rows, mask: scaled.mask };
+}
+
+/** Every row over the length of what it shows; zeros stay zeros. */
+function ofUnitLength(x: Features, mask: Rows | undefined): Features {
+  const values = isSparse(x) ? x.values.slice() : x.data.slice();
+  const counts = (row: number, column: number): boolean =>
+    !mask || (mask.data[(mask.rows === 1 ? 0 : row * x.columns) + column] as number) > 0;
+  for (let row = 0; row < x.rows; row++) {
+    const from = isSparse(x) ? (x.indptr[row] as number) : row * x.columns;
+    const to = isSparse(x) ? (x.indptr[row + 1] as number) : from + x.columns;
+    let squares = 0;
+    for (let e = from; e < to; e++) {
+      const column = isSparse(x) ? (x.indices[e] as number) : e - from;
+      if (counts(row, column)) squares += (values[e] as number) ** 2;
+    }
+    const length = Math.sqrt(squares) || 1;
+    for (let e = from; e < to; e++) values[e] = (values[e] as number) / length;
+  }
+  return isSparse(x) ? { ...x, values } : { ...x, data: values };
 }
 
 /** Targets in the units of the grid: standardised where the model standardises. */

@@ -43,7 +43,8 @@ const deltas: Readonly<Record<Distance, (pair: Pair) => number>> = {
       over(pair, (m, x, p) => m * Math.abs(x - p)),
     ),
   cosine: (pair) => {
-    const length = (squares: number): number => Math.max(Math.sqrt(squares), 1e-9);
+    // In float64 squares of float32 neither vanish nor overflow. A row of zeros is at right angles to all.
+    const length = (squares: number): number => Math.sqrt(squares) || 1;
     const [xx, pp] = [over(pair, (m, x) => m * x * x), over(pair, (m, _, p) => m * p * p)];
     return 2 * (1 - over(pair, (m, x, p) => m * x * p) / (length(xx) * length(pp)));
   },

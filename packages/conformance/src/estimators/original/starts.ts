@@ -52,7 +52,7 @@ const starts: Readonly<Record<EstimatorName, Start>> = {
 export function startAt(name: EstimatorName, backend: Backend, options: Options, ages?: number[]): Model {
   const { make, says, options: own } = starts[name];
   const initMode = { prototypes: matrix(C), ...says, ...(ages ? { ages } : {}) };
-  return make({ backend, softType: 'scaled', initMode, ...own, ...options });
+  return make({ backend, softType: 'scaled', arithmetic: 'original', initMode, ...own, ...options });
 }
 
 /** The targets of X. */
