@@ -59,6 +59,7 @@ const shared: Table = {
   batchSize: ['prototypes', { batchSize: 30 }, {}],
   learningRate: ['step', { learningRate: 0.1 }, {}],
   randomState: ['prototypes', { randomState: 1 }, {}],
+  arithmetic: ['stream', { distance: 'cosine', arithmetic: 'original' }, { distance: 'cosine' }],
 };
 
 const supervised: Table = {

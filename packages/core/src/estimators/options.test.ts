@@ -52,6 +52,7 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   useIndex: [true, 'yes', 1, null],
   index: ['hnsw', true, {}, null],
   dtype: ['float64', 16, null],
+  arithmetic: ['exact', true, null],
   kInit: [0, -1, 1.5, 'Auto', null],
   repulsionFactor: [-0.1, Infinity, Number.NaN, '0'],
   negativeSampling: [0, -1, 2.5, 'all'],
