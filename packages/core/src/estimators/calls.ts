@@ -72,7 +72,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   fitBatch: [...rowOptions, 'gradientStep'],
   fit: [...rowOptions, ...control, ...evaluation, 'maxIters', 'tol', 'shuffle'],
   fitStream: [...control, 'gradientStep', 'passes', 'startRows', 'checkpoint'],
-  checkpoint: ['path', 'everyBatches'],
+  checkpoint: ['path', 'everyBatches', 'verify'],
   // A source brings the weights and masks of its rows, and their order.
   fitSource: [...control, ...evaluation, 'maxIters', 'tol'],
   finetuneSource: [...control, ...evaluation, 'epochs', 'lr', 'schedule', 'earlyStoppingRounds'],
@@ -118,6 +118,7 @@ const rules: Readonly<
   },
   startRows: positiveInteger,
   everyBatches: positiveInteger,
+  verify: boolean,
   path: { allowed: 'the name of a file', accepts: (v) => typeof v === 'string' && v !== '' },
   checkpoint: {
     allowed: '{ path, everyBatches }',

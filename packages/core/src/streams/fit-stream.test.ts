@@ -173,16 +173,21 @@ describe('fitStream', () => {
     expect(await loaded.save()).toEqual(await longer.save());
   });
 
-  it('seeks where the source can, and reads on where it cannot', async () => {
-    for (const seeks of [true, false]) {
-      const checkpoint = { path: freshPath(), everyBatches: 4 };
+  it('reads the batches before its place again, or seeks the last of them where it is told to and the source can', async () => {
+    for (const [seeks, verify, given] of [
+      [true, false, 2],
+      [true, true, 10],
+      [false, false, 10],
+      [false, true, 10],
+    ] as const) {
+      const checkpoint = { path: freshPath(), everyBatches: 4, verify };
       const source = sourceOf(X, y, 20, { seeks });
       await expect(
         new FastKMeansRegressor(options).fitStream(failing(source, 9), { startRows: 40, checkpoint }),
       ).rejects.toThrow('gone');
       source.given = 0;
       await new FastKMeansRegressor(options).fitStream(source, { startRows: 40, checkpoint });
-      expect(source.given).toBe(seeks ? 1 : 10);
+      expect(source.given).toBe(given);
     }
   });
 

@@ -10,8 +10,9 @@ import { trainable } from '../model/storage.js';
 import { prune } from '../training/ema-step.js';
 import { breathe } from '../training/progress.js';
 import { type Learner, open, startRows } from './learner.js';
-import { type Checkpointed, type Position, readRun, writeRun } from './position.js';
-import { batchesFrom, checkSource, type Numbered, type Source } from './source.js';
+import { type Checkpointed, type Position, readRun, trailName, writeRun } from './position.js';
+import { batchesFrom, checkSource, type Numbered, type Source, type SourceBatch } from './source.js';
+import { Trail } from './trail.js';
 
 /** One batch of a stream. */
 export interface StreamProgress {
@@ -48,6 +49,11 @@ export interface StreamCheckpoint {
   readonly path: string;
   /** Batches from one writing to the next. Default 100. */
   readonly everyBatches?: number | undefined;
+  /**
+   * Whether a run that goes on reads all batches before its place again, and compares them with what it has learned; else of a
+   * source that can begin later the last one alone. Default true.
+   */
+  readonly verify?: boolean | undefined;
 }
 
 /** How far a run came, that of its earlier processes included. */
@@ -85,26 +91,56 @@ export async function fitStream<R extends { readonly batch: Batch }>(
     path: checkpoint.path,
     run: { columns: source.columns, gradientStep: gradients },
   };
+  const begun = (): Trail | undefined => file && new Trail(trailName(file));
   const resumed = file && (await readRun(file));
+  const before = learner.state();
   if (resumed) learner.replace(resumed.state);
   let position: Position = resumed?.position ?? { pass: 0, batch: 0, batches: 0, rows: 0 };
+  // A file from before there were digests goes on without them, until a pass begins.
+  let trail = resumed && resumed.position.batch > 0 ? resumed.trail : (resumed?.trail ?? begun());
+  let compared = position.batch === 0;
   let written = position;
   const save = async (): Promise<void> => {
-    if (file && written !== position) await writeRun(file, learner.state(), position);
+    if (file && written !== position) await writeRun(file, learner.state(), position, trail);
     written = position;
   };
 
+  /** The batches from the place of a run on, behind those that are compared with what it has learned. */
+  async function* fromPlace(next: number): AsyncGenerator<Numbered> {
+    const all = trail !== undefined && (checkpoint?.verify ?? true);
+    const first = all ? 0 : trail ? next - 1 : next;
+    const place = all ? trail?.again() : undefined;
+    let last: SourceBatch | undefined;
+    const verify = (): void => {
+      if (place) trail?.reached(place);
+      else trail?.isLast(next - 1, last);
+      compared = true;
+    };
+    for await (const it of batchesFrom(source, first, call, signal)) {
+      if (it.number >= next) {
+        if (!compared) verify();
+        yield it;
+        continue;
+      }
+      await breathe(signal);
+      last = it.rows;
+      if (place) trail?.commit(trail.step(it.number, it.rows));
+    }
+    if (!compared) verify();
+  }
+
   /** One iteration over the source from the position on. */
   const pass = async (): Promise<void> => {
-    const before = learner.state();
-    let batches: AsyncIterable<Numbered> = batchesFrom(source, position.batch, call, signal);
-    if (!before || !learner.complete(before)) {
+    const known = learner.state();
+    const { batch: next } = position;
+    let batches: AsyncIterable<Numbered> = next > 0 ? fromPlace(next) : batchesFrom(source, 0, call, signal);
+    if (!known || !learner.complete(known)) {
       const opened = await open(source, options.startRows ?? startRows, call, signal);
       if (!opened) return;
       batches = opened.all;
       try {
-        const rows = learner.check(opened.first, before, `${call}, the first batches`);
-        await learner.keep((await learner.ready(before, rows, signal)).state);
+        const rows = learner.check(opened.first, known, `${call}, the first batches`);
+        await learner.keep((await learner.ready(known, rows, signal)).state);
       } catch (error) {
         await opened.all.return();
         throw error;
@@ -114,12 +150,14 @@ export async function fitStream<R extends { readonly batch: Batch }>(
       await breathe(signal);
       const known = learner.state();
       const checked = learner.check(rows, known, `${call}, batch ${number}`);
+      const step = trail?.step(number, rows);
       const { context, state, batch: scaled } = await learner.ready(known, checked, signal);
       const batch = await scaled();
-      const step = gradients
+      const moved = gradients
         ? await gradientStep(context, state, batch)
         : await phase1Step(context, state, batch);
-      await learner.keep(step.state);
+      await learner.keep(moved.state);
+      if (step) trail?.commit(step);
       position = {
         pass: position.pass,
         batch: number + 1,
@@ -135,7 +173,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
         batches,
         rows: seen,
         saved,
-        ...('loss' in step ? { loss: step.loss } : { shift: step.shift }),
+        ...('loss' in moved ? { loss: moved.loss } : { shift: moved.shift }),
       });
     }
   };
@@ -151,10 +189,14 @@ export async function fitStream<R extends { readonly batch: Batch }>(
         });
       }
       const another = position.pass + 1 < passes;
+      trail?.ended();
       if (!gradients) await learner.keep(betweenPasses(learner, state, another));
       position = { ...position, pass: position.pass + 1, batch: 0 };
+      if (trail) trail.again();
+      else trail = begun();
     }
   } catch (error) {
+    if (!compared) learner.replace(before);
     // What whole batches taught is not lost with the one that failed; an error of this writing would hide the cause.
     await save().catch(() => undefined);
     throw error;

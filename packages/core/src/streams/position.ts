@@ -7,6 +7,7 @@ import { readWhole, writeWhole } from '../estimators/files.js';
 import type { HeadFamily } from '../heads/head.js';
 import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
+import { Trail } from './trail.js';
 
 /** How far a run has come. */
 export interface Position {
@@ -38,15 +39,21 @@ export const writeRun = (
   { family, options, path, run, call }: Checkpointed,
   state: ModelState | null,
   position: Position,
+  trail: Trail | undefined,
 ): Promise<void> => {
-  const stream = JSON.stringify({ ...position, ...run });
+  const stream = JSON.stringify({ ...position, ...run, ...(trail ? { trail: trail.saved() } : {}) });
   return writeWhole(path, encodeModel({ kind: family.task, options, state, stream }), call);
 };
 
+export interface Resumed {
+  readonly position: Position;
+  readonly state: ModelState | null;
+  /** None in files from before there was one. */
+  readonly trail: Trail | undefined;
+}
+
 /** The run that a file holds; one that has not begun where there is no file. Errors: OptionError, FormatError, BackendError. */
-export async function readRun(
-  it: Checkpointed,
-): Promise<{ readonly position: Position; readonly state: ModelState | null } | null> {
+export async function readRun(it: Checkpointed): Promise<Resumed | null> {
   const { path, call } = it;
   try {
     return await readWhole(path, call, async (bytes) => parse(bytes, it));
@@ -56,10 +63,12 @@ export async function readRun(
   }
 }
 
-function parse(
-  bytes: Uint8Array,
-  { family, options, path, run, call }: Checkpointed,
-): { position: Position; state: ModelState | null } {
+/** Opens the sentences of errors about what a run has learned. */
+export const trailName = ({ call, path }: Pick<Checkpointed, 'call' | 'path'>): string =>
+  `${call}: checkpoint.path '${path}'`;
+
+function parse(bytes: Uint8Array, it: Checkpointed): Resumed {
+  const { family, options, path, run, call } = it;
   const refuse = (what: string, remedy: string): never => {
     throw new OptionError(`${call}: checkpoint.path '${path}' ${what}; ${remedy}.`, {
       option: 'checkpoint',
@@ -80,7 +89,8 @@ function parse(
     refuse(`holds a run with gradientStep ${saved.gradientStep}`, `go on with the same, ${another}`);
   if (String(saved.columns) !== String(run.columns))
     refuse(`holds a run over the columns ${saved.columns}`, `the source has ${run.columns}: ${another}`);
-  return { state: state?.(options) ?? null, position: saved };
+  const trail = saved.trail === undefined ? undefined : Trail.of(saved.trail, trailName(it));
+  return { state: state?.(options) ?? null, position: saved, trail };
 }
 
 /** Names of the options that two texts disagree on. */
@@ -92,18 +102,21 @@ function differences(before: string, now: string): string[] {
   );
 }
 
+/** What a file says of a run; its trail is unchecked. */
+type Saved = Position & Run & { readonly trail?: unknown };
+
 /** Errors: FormatError. */
-function positionOf(text: string): Position & Run {
-  let saved: Partial<Position & Run> | null = null;
+function positionOf(text: string): Saved {
+  let saved: Partial<Saved> | null = null;
   try {
-    saved = JSON.parse(text) as Partial<Position & Run>;
+    saved = JSON.parse(text) as Partial<Saved>;
   } catch {
     // Told below, as everything else that is no place.
   }
-  const { pass, batch, batches, rows, columns, gradientStep } = { ...beginning, ...saved };
+  const { pass, batch, batches, rows, columns, gradientStep, trail } = { ...beginning, ...saved };
   const whole = [pass, batch, batches, rows].every((n) => Number.isSafeInteger(n) && n >= 0);
   const named = Array.isArray(columns) && columns.every((name) => typeof name === 'string');
   if (saved && whole && named && typeof gradientStep === 'boolean')
-    return { pass, batch, batches, rows, columns, gradientStep };
+    return { pass, batch, batches, rows, columns, gradientStep, trail };
   throw new FormatError('load: the place in the stream is damaged; pass the bytes of save().');
 }

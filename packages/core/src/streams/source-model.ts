@@ -60,8 +60,8 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    *
    * With a `checkpoint`, the model and its place in the stream are written to one file every `everyBatches` batches, at the end
    * and when the call fails or is aborted; a file that is there already is gone on from, at the batch after its last, to the
-   * bits of a run that never stopped, so long as the source gives the same batches again; one of a run that is over ends the
-   * call at once. Unlike other calls, one that fails keeps what whole batches taught.
+   * bits of a run that never stopped, so long as the source gives the same batches again, which digests in the file check; one of a
+   * run that is over ends the call at once. Unlike other calls, one that fails keeps what whole batches taught.
    *
    * Errors: those of the source; ShapeError, DataError of a batch; OptionError, also for the file of another run; FormatError
    * for a damaged file; BackendError where there are no files; the signal's reason.
