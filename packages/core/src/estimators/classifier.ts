@@ -60,7 +60,7 @@ export class FastKMeansClassifier extends SourceModel<ClassLabels> {
   predict(X: Matrix, options?: PredictOptions): Promise<PredictedLabels>;
   predict(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<PredictedLabels> {
     return isSource(X)
-      ? this.overSource(X, 'predict', options, (rows, all) => this.named(rows, all))
+      ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.named(rows, all))
       : this.named(X, options as PredictOptions);
   }
 

@@ -233,7 +233,7 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     options: PredictOptions | SourceReadOptions = {},
   ): Answers<NdArray<Int32Array>> {
     return isSource(X)
-      ? this.overSource(X, 'predict', options, (rows, all) => this.nearest(rows, all))
+      ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.nearest(rows, all))
       : this.nearest(X, options as PredictOptions);
   }
 

@@ -60,7 +60,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
     options: PredictOptions | SourceReadOptions = {},
   ): Answers<NdArray<Float32Array>> {
     return isSource(X)
-      ? this.overSource(X, 'predict', options, (rows, all) => this.values(rows, all))
+      ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.values(rows, all))
       : this.values(X, options as PredictOptions);
   }
 

@@ -220,7 +220,9 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     const call = 'predictProba';
     const answer = async (rows: Matrix, all: PredictOptions): Promise<NdArray<Float32Array>> =>
       (await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>;
-    return isSource(X) ? this.overSource(X, call, options, answer) : answer(X, options as PredictOptions);
+    return isSource(X)
+      ? this.overSource(X, call, options as SourceReadOptions, answer)
+      : answer(X, options as PredictOptions);
   }
 
   /**

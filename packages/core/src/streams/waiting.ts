@@ -97,7 +97,7 @@ class Interruptible<T> implements AsyncGenerator<T, void, void> {
         },
       );
       const { done, value } = await this.waiting.for(item);
-      if (!done) return { done, value };
+      if (!done) return { done: false, value };
       this.end();
       return over;
     } catch (error) {
