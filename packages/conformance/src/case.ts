@@ -6,12 +6,13 @@ import {
   formatShape,
   type Graph,
   isFloat,
+  isTensor,
   type NdArray,
   ndarray,
   type OpName,
   type Shape,
   sizeOf,
-  Tensor,
+  type Tensor,
   trace,
 } from '@fkm/core/graph';
 import { type Domain, seeded } from './random.js';
@@ -79,7 +80,7 @@ function caseOf(template: Template, dtype: DType, shapes: readonly Shape[], rows
     dtype,
     graph: trace(op, specs, (inputs) => {
       const built = build(Object.values(inputs), dtype);
-      return built instanceof Tensor ? { y: built } : built;
+      return isTensor(built) ? { y: built } : built;
     }),
     inputs: shapes.map((shape, i) => {
       const domain = typeof values === 'function' ? values : (values[i] as Domain);

@@ -39,7 +39,11 @@ export {
   type ThresholdOptions,
 } from './estimators/multi-label.js';
 export { originalDefaults } from './estimators/original.js';
-export { FastKMeansRegressor, type RegressionTargets } from './estimators/regressor.js';
+export {
+  FastKMeansRegressor,
+  type RegressionAnswers,
+  type RegressionTargets,
+} from './estimators/regressor.js';
 export type { LearningRateCurve } from './fitting/finder.js';
 export type { FitResult } from './fitting/passes.js';
 export type { Schedule } from './fitting/schedule.js';
@@ -63,6 +67,7 @@ export type {
 } from './model/options.js';
 export type { Label } from './model/state.js';
 export { jsBackend } from './reference/js-backend.js';
+export { ResultArray, ResultLabels } from './result.js';
 export type { Scaling } from './scaling/scaler.js';
 export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './scaling/scalers.js';
 export type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from './search/prototype-index.js';

@@ -1,6 +1,6 @@
 // What users hand in, checked and made uniform: row-major Float32Array with rows and columns.
 
-import { DataError, ShapeError } from '../errors.js';
+import { DataError, ShapeError, shown } from '../errors.js';
 import type { Csr } from './sparse.js';
 
 /** Numbers in a row: an array or a typed array. */
@@ -38,9 +38,19 @@ export const isCsr = (m: unknown): m is Csr => typeof m === 'object' && m !== nu
 export const isNumbers = (v: unknown): v is Vector =>
   Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView));
 
+/** What an array holds that should hold something else. */
+function holding(array: readonly unknown[]): string {
+  if (array.length === 0) return 'of nothing';
+  const index = array.findIndex(
+    (item) => typeof item !== typeof array[0] || isNumbers(item) !== isNumbers(array[0]),
+  );
+  const at = Math.max(0, index);
+  return `with ${shown(array[at])} at ${at}`;
+}
+
 /** Errors: ShapeError. */
 export function wrongKind({ call, argument }: Place, value: unknown, wanted: string): never {
-  const got = value === null ? 'null' : Array.isArray(value) ? 'an array of something else' : typeof value;
+  const got = value === null ? 'null' : Array.isArray(value) ? `an array ${holding(value)}` : typeof value;
   throw new ShapeError(`${call}: ${argument} should be ${wanted}, got ${got}.`, { argument });
 }
 
@@ -131,8 +141,34 @@ export const asFloat32 = (data: Vector): Float32Array =>
     ? data
     : Float32Array.from({ length: data.length }, (_, i) => numberAt(data, i));
 
-/** Errors: DataError with row and column of the first value that is NaN or infinite and not masked. */
-export function checkFinite(x: Rows, place: Place, mask?: Rows): void {
+/** The value as the caller gave it: float32 may have made infinity of a number, and NaN of what is no number. */
+function givenAt(given: unknown, row: number, column: number, columns: number): unknown {
+  const flat = isNumbers(given) ? given : (given as { readonly data: Vector }).data;
+  const line: unknown = flat[row];
+  return isNumbers(line) ? line[column] : flat[row * columns + column];
+}
+
+/** Errors: DataError, always, for a value that is no finite float32. */
+export function refuseValue({ call, argument }: Place, row: number, column: number, value: unknown): never {
+  const kind =
+    typeof value === 'number' && Number.isFinite(value)
+      ? `, beyond float32, which ends at 3.4e38; divide ${argument === 'X' ? 'the column' : argument} by a constant`
+      : typeof value === 'number' || value === null || value === undefined
+        ? ''
+        : `, which is no number; ${argument} holds numbers`;
+  const remedy =
+    kind === '' && argument === 'X' ? ' Remove the row, or mask the value with featureMask.' : '';
+  throw new DataError(
+    `${call}: ${argument} has ${shown(value)} in row ${row}, column ${column}${kind}.${remedy}`,
+    { argument, row, column, value },
+  );
+}
+
+/**
+ * `given` is what the caller handed in: its values are named as they were.
+ * Errors: DataError with row and column of the first value that is no finite float32 and not masked.
+ */
+export function checkFinite(x: Rows, place: Place, mask?: Rows, given: unknown = x): void {
   if (allFinite(x.data)) return;
   for (let i = 0; i < x.data.length; i++) {
     const value = x.data[i] as number;
@@ -140,16 +176,7 @@ export function checkFinite(x: Rows, place: Place, mask?: Rows): void {
     if (value - value === 0) continue;
     if (mask && (mask.data[mask.rows === 1 ? i % x.columns : i] as number) <= 0) continue;
     const [row, column] = [Math.floor(i / x.columns), i % x.columns];
-    const remedy = place.argument === 'X' ? ' Remove the row, or mask the value with featureMask.' : '';
-    throw new DataError(
-      `${place.call}: ${place.argument} has ${value} in row ${row}, column ${column}.${remedy}`,
-      {
-        argument: place.argument,
-        row,
-        column,
-        value,
-      },
-    );
+    refuseValue(place, row, column, givenAt(given, row, column, x.columns));
   }
 }
 
@@ -258,7 +285,7 @@ export function toMask(
       { argument: 'featureMask', shape: [out.rows, out.columns], expected: [x.rows, x.columns] },
     );
   }
-  checkFinite(out, place);
+  checkFinite(out, place, undefined, single ? [mask] : mask);
   return out;
 }
 

@@ -12,6 +12,7 @@ import {
   type Matrix,
   type Place,
   type Rows,
+  refuseValue,
   takeRows,
   toRows,
   type Vector,
@@ -136,13 +137,23 @@ function inOrder(x: SparseRows, given: Vector, { call, argument }: Place): Spars
   return { ...x, indices, values };
 }
 
-/** Errors: DataError with row and column of the first value that is NaN or infinite and not masked. */
-export function checkFeatures(x: Features, place: Place, mask?: Rows): void {
-  if (!isSparse(x)) checkFinite(x, place, mask);
-  else checkStored(x, place, mask);
+/**
+ * `given` is what the caller handed in: its values are named as they were.
+ * Errors: DataError with row and column of the first value that is no finite float32 and not masked.
+ */
+export function checkFeatures(x: Features, place: Place, mask?: Rows, given: unknown = x): void {
+  if (!isSparse(x)) checkFinite(x, place, mask, given);
+  else checkStored(x, place, mask, given as Csr);
 }
 
-function checkStored(x: SparseRows, place: Place, mask?: Rows): void {
+/** What is stored in a column of a row, in whatever order. */
+function storedAt({ indptr, indices, values }: Csr | SparseRows, row: number, column: number): unknown {
+  let e = indptr[row] as number;
+  while (e < (indptr[row + 1] as number) && indices[e] !== column) e++;
+  return values?.[e];
+}
+
+function checkStored(x: SparseRows, place: Place, mask: Rows | undefined, given: Csr | SparseRows): void {
   let row = 0;
   for (let e = 0; e < x.values.length; e++) {
     const value = x.values[e] as number;
@@ -150,11 +161,7 @@ function checkStored(x: SparseRows, place: Place, mask?: Rows): void {
     while ((x.indptr[row + 1] as number) <= e) row++;
     const column = x.indices[e] as number;
     if (mask && (mask.data[(mask.rows === 1 ? 0 : row * x.columns) + column] as number) <= 0) continue;
-    const remedy = place.argument === 'X' ? ' Remove the row, or mask the value with featureMask.' : '';
-    throw new DataError(
-      `${place.call}: ${place.argument} has ${value} in row ${row}, column ${column}.${remedy}`,
-      { argument: place.argument, row, column, value },
-    );
+    refuseValue(place, row, column, storedAt(given, row, column) ?? value);
   }
 }
 

@@ -28,6 +28,6 @@ export function snapshotOf(
       { option: 'model' },
     );
   }
-  return { context: model['context'](), state: model['fitted'](call) };
+  return { context: model['context'](call), state: model['fitted'](call) };
   // biome-ignore-end lint/complexity/useLiteralKeys: dots do not open it.
 }

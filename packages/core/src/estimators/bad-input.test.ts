@@ -30,8 +30,18 @@ function casesOf(y: unknown): Record<string, readonly Case[]> {
   const rowCases: readonly Case[] = [
     ['NaN', [spoiled(5, 1, Number.NaN), y], 'data', ['X has NaN in row 5, column 1', 'featureMask']],
     ['infinity', [spoiled(0, 2, -Infinity), y], 'data', ['X has -Infinity in row 0, column 2']],
-    ['a number beyond float32', [spoiled(3, 0, 1e39), y], 'data', ['X has Infinity in row 3, column 0']],
-    ['a text for a number', [spoiled(2, 2, '1'), y], 'data', ['X has NaN in row 2, column 2']],
+    [
+      'a number beyond float32',
+      [spoiled(3, 0, 1e39), y],
+      'data',
+      ['X has 1e+39 in row 3, column 0, beyond float32', '3.4e38'],
+    ],
+    [
+      'a text for a number',
+      [spoiled(2, 2, '1'), y],
+      'data',
+      ["X has '1' in row 2, column 2, which is no number"],
+    ],
     ['a hole', [spoiled(2, 2, undefined), y], 'data', ['row 2, column 2']],
     [
       'a ragged row',
@@ -46,7 +56,7 @@ function casesOf(y: unknown): Record<string, readonly Case[]> {
       ['X has 4 columns, this model was fitted on 3'],
     ],
     ['no columns', [X.map(() => []), y], 'shape', ['X has 24 rows without any column']],
-    ['numbers for rows', [[1, 2, 3], y], 'shape', ['X should be number[][]']],
+    ['numbers for rows', [[1, 2, 3], y], 'shape', ['X should be number[][]', 'got an array with 1 at 0']],
     ['null', [null, y], 'shape', ['X should be', 'got null']],
     ['a text', ['X', y], 'shape', ['X should be', 'got string']],
     ['an object', [{}, y], 'shape', ['X should be']],

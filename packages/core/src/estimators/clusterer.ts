@@ -12,6 +12,7 @@ import type { Batch } from '../model/batch.js';
 import type { ClustererOptions, LoadOptions } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable, withoutMasters } from '../model/storage.js';
+import { ResultArray, withJson } from '../result.js';
 import { fitSource } from '../streams/fit-source.js';
 import { lloydSource } from '../streams/lloyd-source.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
@@ -92,12 +93,14 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
   static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansClusterer> {
-    return SourceModel.restore(bytes, clustererHeads, options, (all) => new FastKMeansClusterer(all));
+    return SourceModel.restore(bytes, clustererHeads, options, create);
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
   static async loadFile(path: string, options: LoadOptions): Promise<FastKMeansClusterer> {
-    return readWhole(path, 'loadFile', (bytes) => FastKMeansClusterer.load(bytes, options));
+    return readWhole(path, 'loadFile', async (bytes) =>
+      SourceModel.restore(bytes, clustererHeads, options, create),
+    );
   }
 
   override async fitBatch(
@@ -204,14 +207,14 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     X: Matrix,
     y?: Either<RowOptions>,
     options?: RowOptions,
-  ): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
+  ): Promise<{ loss: number; gradients: Record<string, ResultArray> }> {
     return super.lossAndGradients(X, undefined, second('lossAndGradients', y, options));
   }
 
   /** The cluster of each row of the last `fit` [N], a copy. Errors: StateError. */
   get labels(): Int32Array {
     const { labels } = this.lastFit('labels');
-    if (labels) return labels.slice();
+    if (labels) return withJson(labels.slice());
     throw new StateError('labels: a fit of a source keeps none; call predict(source).');
   }
 
@@ -226,31 +229,35 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
   }
 
   /** The nearest prototype of each row [N]; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
-  predict(source: Source, options?: SourceReadOptions): AsyncGenerator<NdArray<Int32Array>, void, void>;
-  predict(X: Matrix, options?: PredictOptions): Promise<NdArray<Int32Array>>;
+  predict(
+    source: Source,
+    options?: SourceReadOptions,
+  ): AsyncGenerator<ResultArray<Int32Array, number[]>, void, void>;
+  predict(X: Matrix, options?: PredictOptions): Promise<ResultArray<Int32Array, number[]>>;
   predict(
     X: Matrix | Source,
     options: PredictOptions | SourceReadOptions = {},
-  ): Answers<NdArray<Int32Array>> {
+  ): Answers<ResultArray<Int32Array, number[]>> {
     return isSource(X)
       ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.nearest(rows, all))
       : this.nearest(X, options as PredictOptions);
   }
 
-  private async nearest(X: Matrix, options: PredictOptions): Promise<NdArray<Int32Array>> {
-    return (await this.read('predict', X, options, 'label')) as NdArray<Int32Array>;
+  private async nearest(X: Matrix, options: PredictOptions): Promise<ResultArray<Int32Array, number[]>> {
+    const labels = await this.read('predict', X, options, 'label');
+    return new ResultArray(labels as NdArray<Int32Array>);
   }
 
   /** Routing weights of the rows [N, K], by softType; of a source those of every batch. Errors: as `predict`. */
   predictProba(
     source: Source,
     options?: SourceReadOptions,
-  ): AsyncGenerator<NdArray<Float32Array>, void, void>;
-  predictProba(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
+  ): AsyncGenerator<ResultArray<Float32Array, number[][]>, void, void>;
+  predictProba(X: Matrix, options?: PredictOptions): Promise<ResultArray<Float32Array, number[][]>>;
   predictProba(
     X: Matrix | Source,
     options: PredictOptions | SourceReadOptions = {},
-  ): Answers<NdArray<Float32Array>> {
+  ): Answers<ResultArray<Float32Array, number[][]>> {
     return this.probabilities(X, options);
   }
 
@@ -272,7 +279,7 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return {
       add: async (X, _, options, place) => {
         const rows = await this.scaled(place, state, X, options);
-        inertia += (await this.judged(this.context(), state, rows)).inertia;
+        inertia += (await this.judged(this.context(place), state, rows)).inertia;
         return rows.x.rows;
       },
       value: () => -inertia,
@@ -281,7 +288,7 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
 
   /** Checked rows in the space of the prototypes. */
   private scaled(call: string, state: ModelState, X: Matrix, options: RowOptions): Promise<Batch> {
-    return scaleBatch(this.context(), state, this.checkBatch(X, undefined, options, call).batch);
+    return scaleBatch(this.context(call), state, this.checkBatch(X, undefined, options, call).batch);
   }
 
   /** Where scaled rows belong, which may be known, and Σ w·δ of that in float64. */
@@ -307,3 +314,6 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return { y: { data: new Float32Array(0), rows, columns: 0 }, outputs: 0, classes: [] };
   }
 }
+
+/** Outside of the class: bundlers rename one that refers to itself. */
+const create = (options: ClustererOptions): FastKMeansClusterer => new FastKMeansClusterer(options);

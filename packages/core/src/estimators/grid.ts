@@ -1,34 +1,38 @@
 // The grid as users see it: read-only arrays, targets in the caller's units.
 
-import { type NdArray, ndarray } from '../dtype.js';
+import { type NdArray, ndarray, type Shape } from '../dtype.js';
 import type { ModelState } from '../model/state.js';
 import { widened } from '../model/storage.js';
+import { ResultArray } from '../result.js';
 
 export interface Grid {
   /** [K, D] in the space after scaling and metric, in the model's dtype: `decodeHalf` of '@fkm/core/graph' reads halves. */
-  readonly prototypes: NdArray;
+  readonly prototypes: ResultArray;
   /** [K] index into `classes` of the class or label that each prototype stands for. */
-  readonly owners?: NdArray;
+  readonly owners?: ResultArray;
   /** [K, T] numbers or [K, C] logits; with heads, answers add up over the heads. In the model's dtype, numbers in your units in float32. */
-  readonly targets?: NdArray;
+  readonly targets?: ResultArray;
   /** What answers add to the targets along scaled features, with prototypeModel 'linear' [K, T, D], in your units. */
-  readonly slopes?: NdArray;
+  readonly slopes?: ResultArray;
   /** Accumulated sample weight [K], or [K, D] once a feature mask was seen. */
-  readonly ages: NdArray;
+  readonly ages: ResultArray;
   /** Diagonal metric [H, D]. */
-  readonly featureWeights?: NdArray;
+  readonly featureWeights?: ResultArray;
   /** [K], 'gaussian' only. */
-  readonly logBandwidth?: NdArray;
-  readonly bias?: NdArray;
+  readonly logBandwidth?: ResultArray;
+  readonly bias?: ResultArray;
   /** Thresholds of the labels [C] that strategy 'tuned' cuts probabilities at. */
-  readonly thresholds?: NdArray;
+  readonly thresholds?: ResultArray;
   /** Square roots of the 'slopes' weights [D], by which scaled features were multiplied. */
-  readonly metric?: NdArray;
+  readonly metric?: ResultArray;
   /** 1 where a prototype is held in place [K]. */
-  readonly frozen: NdArray;
+  readonly frozen: ResultArray;
 }
 
-const copy = (array: NdArray): NdArray => ({ ...array, data: array.data.slice() });
+const copy = (array: NdArray): ResultArray => new ResultArray({ ...array, data: array.data.slice() });
+
+const result = (values: ArrayLike<number>, shape: Shape): ResultArray =>
+  new ResultArray(ndarray(values, shape));
 
 /** Copies: writing to them changes nothing. */
 export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
@@ -45,7 +49,7 @@ export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
     prototypes: copy(prototypes),
     ...(arrays.targets ? { targets: inUnits(arrays.targets, arrays) } : {}),
     ...(arrays.slopes ? { slopes: slopesInUnits(arrays.slopes, arrays) } : {}),
-    ages: coordinateAges ? ndarray(coordinateAges, prototypes.shape) : ndarray(ages, [ages.length]),
+    ages: coordinateAges ? result(coordinateAges, prototypes.shape) : result(ages, [ages.length]),
     frozen: copy(arrays.frozen as NdArray),
     ...Object.fromEntries(
       Object.entries(named).flatMap(([name, array]) => (array ? [[name, copy(array)]] : [])),
@@ -54,7 +58,7 @@ export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
 }
 
 /** Standardised targets back in the caller's units; each head carries its share of the mean. */
-function inUnits(targets: NdArray, arrays: ModelState['arrays']): NdArray {
+function inUnits(targets: NdArray, arrays: ModelState['arrays']): ResultArray {
   const [mean, deviation] = [arrays['target.mean']?.data, arrays['target.deviation']?.data];
   if (!mean || !deviation) return copy(targets);
   const heads = arrays.featureWeights?.shape[0] ?? 1;
@@ -63,11 +67,11 @@ function inUnits(targets: NdArray, arrays: ModelState['arrays']): NdArray {
     widened(targets).data,
     (t, i) => t * (deviation[i % width] as number) + (mean[i % width] as number) / heads,
   );
-  return ndarray(values, targets.shape);
+  return result(values, targets.shape);
 }
 
 /** Slopes per unit of the scaled features, which stay what they are. */
-function slopesInUnits(slopes: NdArray, arrays: ModelState['arrays']): NdArray {
+function slopesInUnits(slopes: NdArray, arrays: ModelState['arrays']): ResultArray {
   const deviation = arrays['target.deviation']?.data;
   if (!deviation) return copy(slopes);
   const [, outputs, columns] = slopes.shape as [number, number, number];
@@ -75,5 +79,5 @@ function slopesInUnits(slopes: NdArray, arrays: ModelState['arrays']): NdArray {
     slopes.data,
     (slope, i) => slope * (deviation[Math.floor(i / columns) % outputs] as number),
   );
-  return ndarray(values, slopes.shape);
+  return result(values, slopes.shape);
 }

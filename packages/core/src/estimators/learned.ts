@@ -12,6 +12,7 @@ import type { AnyOptions, LoadOptions, Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, withoutMasters } from '../model/storage.js';
 import { Random } from '../random.js';
+import { ResultArray } from '../result.js';
 import { IndexKeeper } from '../search/keeper.js';
 import { readNearest } from '../search/read-nearest.js';
 import { type Context, headOf } from '../training/context.js';
@@ -24,6 +25,8 @@ import { decodeModel, encodeModel } from './checkpoint.js';
 import { writeWhole } from './files.js';
 import { type Grid, gridOf } from './grid.js';
 import { checkedBackend, checkOptions, resolveOptions, searchOf } from './options.js';
+
+const inspected = Symbol.for('nodejs.util.inspect.custom');
 
 /** Base of a model: options, state, and what can be read off it. */
 export abstract class LearnedModel {
@@ -39,6 +42,8 @@ export abstract class LearnedModel {
   protected constructor(options: AnyOptions, family: HeadFamily, owner: string) {
     this.options = resolveOptions(options, owner, family.task);
     this.family = family;
+    // What console.log prints in Node, Bun and Deno.
+    Object.defineProperty(this, inspected, { value: () => this.toString() });
     this.programs = new Programs(this.options.backend);
     const { index, useIndex, distance } = this.options;
     this.search = index && useIndex !== false ? new IndexKeeper(index, distance) : undefined;
@@ -46,9 +51,24 @@ export abstract class LearnedModel {
     this.state = given && stored(given, this.options.dtype, owner);
   }
 
-  protected context(signal?: AbortSignal): Context {
+  protected context(call: string, signal?: AbortSignal): Context {
     const { programs, options, family, ownership, search } = this;
-    return { programs, options, family, ownership, search, signal };
+    return { programs, options, family, ownership, search, call, signal };
+  }
+
+  /** One line: the class, the prototypes and columns, and whether it has learned. */
+  toString(): string {
+    const { name } = this.constructor;
+    const { state } = this;
+    if (!state) return `${name}(not fitted)`;
+    const parts = [`${state.ages.length} prototypes`, `${state.rawColumns} columns`];
+    if (state.classes.length > 0) parts.push(`${state.classes.length} classes`);
+    return `${name}(${parts.join(', ')}, ${this.stage(state)})`;
+  }
+
+  private stage(state: ModelState): string {
+    if (!this.complete(state)) return 'not fitted';
+    return state.trained ? 'fitted and finetuned' : state.batches > 0 ? 'fitted' : 'given';
   }
 
   /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
@@ -88,25 +108,21 @@ export abstract class LearnedModel {
   ): { x: Features; mask: Rows | undefined } {
     const x = toFeatures(X, { call, argument: 'X' }, this.state?.rawColumns);
     const checked = toMask(mask, x, call);
-    checkFeatures(x, { call, argument: 'X' }, checked);
+    checkFeatures(x, { call, argument: 'X' }, checked, X);
     return { x, mask: checked };
   }
 
   /** A grid that was given without targets waits for the first rows. */
   protected complete(state: ModelState): boolean {
-    return headOf(this.context(), state).task !== 'regressor' || state.arrays.targets !== undefined;
+    return headOf(this.context('fit'), state).task !== 'regressor' || state.arrays.targets !== undefined;
   }
 
   /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
-  async transform(X: Matrix, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    const { state, rows } = this.asked('transform', X, options);
-    return (await overRows(
-      this.context(),
-      state,
-      rows,
-      'transform',
-      transformGraph,
-    )) as NdArray<Float32Array>;
+  async transform(X: Matrix, options: PredictOptions = {}): Promise<ResultArray<Float32Array, number[][]>> {
+    const call = 'transform';
+    const { state, rows } = this.asked(call, X, options);
+    const similarities = await overRows(this.context(call), state, rows, call, transformGraph);
+    return new ResultArray(similarities as NdArray<Float32Array>);
   }
 
   /** What the head reads off raw rows under a name; `k` where the name takes one. */
@@ -118,7 +134,7 @@ export abstract class LearnedModel {
     k?: number,
   ): Promise<NdArray> {
     const { state, rows } = this.asked(call, X, options);
-    const context = this.context();
+    const context = this.context(call);
     return (
       (await readNearest(context, state, rows, name, k)) ??
       overRows(context, state, rows, `${name} ${k}`, readGraph(name, k))

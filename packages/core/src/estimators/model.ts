@@ -2,7 +2,6 @@
 
 import { type Matrix, toWeights } from '../data/matrix.js';
 import type { Features } from '../data/sparse.js';
-import type { NdArray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
 import { type FinetuneRun, finetuneEpochs, gradientStep, stepsOver } from '../fitting/finetune.js';
@@ -20,6 +19,7 @@ import { type Batch, takePicked } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable } from '../model/storage.js';
 import { Random } from '../random.js';
+import { ResultArray } from '../result.js';
 import { arraysOf, type Context, scaleBatch, specOf } from '../training/context.js';
 import { withTargetRange } from '../training/lines.js';
 import { lossAndGradients } from '../training/phase2.js';
@@ -62,7 +62,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
 
   /** What a training call has learned, as it is stored, judged by the rows that it held out. Errors: DataError. */
   protected async keep(state: ModelState, call: string, held?: Batch): Promise<void> {
-    this.state = await withThresholds(this.context(), stored(state, this.options.dtype, call), held);
+    this.state = await withThresholds(this.context(call), stored(state, this.options.dtype, call), held);
   }
 
   /** Arguments of a training call; `known` is what y has to fit, the model's own unless said. */
@@ -88,7 +88,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     call: string,
     signal?: AbortSignal,
   ): Promise<ModelState> {
-    const context = this.context(signal);
+    const context = this.context(call, signal);
     if (!state) {
       return initialise(context, first, { outputs, classes }, new Random(this.options.randomState), call);
     }
@@ -103,7 +103,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     call: string,
     signal?: AbortSignal,
   ): Promise<{ context: Context; state: ModelState; batch: () => Promise<Batch> }> {
-    const context = this.context(signal);
+    const context = this.context(call, signal);
     const learned = await this.begin(before && trainable(before), raw, call, signal);
     const begun = withTargetRange(context, learned, raw.batch, call);
     let scaled: Promise<Batch> | undefined;
@@ -180,7 +180,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
         : batchSize;
       const first = (): Batch =>
         takePicked({ rows: training, order: firstCounting(order, training.sampleWeight, wanted) });
-      const context = this.context(signal);
+      const context = this.context('fit', signal);
       const sample = { ...raw, batch: all ? training : first() };
       const { state: begun } = await this.ready(before, sample, 'fit', signal);
       const start = withTargetRange(context, begun, training, 'fit');
@@ -268,16 +268,18 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     X: Matrix,
     y: Y,
     options: RowOptions = {},
-  ): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
+  ): Promise<{ loss: number; gradients: Record<string, ResultArray> }> {
     checkCall('lossAndGradients', options);
     this.checkGradients('lossAndGradients');
     const state = trainable(this.fitted('lossAndGradients'));
     const known = { ...state, grows: false };
     const raw = this.checkBatch(X, y, options, 'lossAndGradients', known);
-    const context = this.context();
+    const context = this.context('lossAndGradients');
     const spec = { ...specOf(context, state, raw.batch.mask !== undefined), offsets: false };
     const batch = await scaleBatch(context, state, raw.batch);
-    return lossAndGradients(this.programs, spec, arraysOf(context, state), batch);
+    const { loss, gradients } = await lossAndGradients(this.programs, spec, arraysOf(context, state), batch);
+    const results = Object.entries(gradients).map(([name, array]) => [name, new ResultArray(array)] as const);
+    return { loss, gradients: Object.fromEntries(results) };
   }
 
   protected checkGradients(call: string): void {

@@ -11,8 +11,10 @@ import { F1Tally } from '../metrics.js';
 import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { LoadOptions, MultiLabelOptions } from '../model/options.js';
 import type { Label } from '../model/state.js';
+import { ResultArray, withJson } from '../result.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
 import {
+  type After,
   SourceModel,
   type SourceReadOptions,
   type SourceScoreOptions,
@@ -23,7 +25,7 @@ import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
 
 /** The labels of each row: 0 or 1 a label [N, C], dense or sparse, or lists of names. */
-export type LabelSets = Matrix | readonly (readonly string[])[];
+export type LabelSets<L extends Label = Label> = Matrix | readonly (readonly Extract<L, string>[])[];
 
 export interface StrategyOptions extends PredictOptions {
   /** 'adaptive' p > 0.5; 'gap' all down to the largest drop; 'top_k' the k largest; 'tuned' thresholds of `tuneThresholds`. Default 'tuned' where there are thresholds, else 'adaptive'. */
@@ -47,43 +49,47 @@ export interface ThresholdOptions extends RowOptions {
  * types the highest similarity among those of the topK nearest that are the label's own; trained by the asymmetric loss.
  *
  * `await new FastMultiLabelKMeansClassifier({ backend }).fit(X, Y)`, then `finetune(X, Y)`. X [N, D] raw features; Y [N, C] of
- * 0 and 1, or lists of label names. Errors: OptionError for an unknown or impossible option.
+ * 0 and 1, or lists of label names; `FastMultiLabelKMeansClassifier<'red' | 'round'>` takes these names alone, as far as types
+ * go. Errors: OptionError for an unknown or impossible option.
  */
-export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
+export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends SourceModel<LabelSets<L>> {
   constructor(options: MultiLabelOptions) {
     super(options, multiLabelHeads, 'FastMultiLabelKMeansClassifier');
   }
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
-  static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastMultiLabelKMeansClassifier> {
-    return SourceModel.restore(
-      bytes,
-      multiLabelHeads,
-      options,
-      (all) => new FastMultiLabelKMeansClassifier(all),
-    );
+  static async load<L extends Label = Label>(
+    bytes: Uint8Array,
+    options: LoadOptions,
+  ): Promise<FastMultiLabelKMeansClassifier<L>> {
+    return SourceModel.restore(bytes, multiLabelHeads, options, create<L>);
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile(path: string, options: LoadOptions): Promise<FastMultiLabelKMeansClassifier> {
-    return readWhole(path, 'loadFile', (bytes) => FastMultiLabelKMeansClassifier.load(bytes, options));
+  static async loadFile<L extends Label = Label>(
+    path: string,
+    options: LoadOptions,
+  ): Promise<FastMultiLabelKMeansClassifier<L>> {
+    return readWhole(path, 'loadFile', async (bytes) =>
+      SourceModel.restore(bytes, multiLabelHeads, options, create<L>),
+    );
   }
 
   /** The labels in the order of the columns, a copy. Errors: StateError. */
-  get classes(): readonly Label[] {
-    return this.fitted('classes').classes.slice();
+  get classes(): readonly L[] {
+    return this.fitted('classes').classes.slice() as L[];
   }
 
   /** 1 where a row gets the label [N, C]; of a source those of every batch. Errors: ShapeError, DataError, StateError; OptionError for a strategy without its k. */
   predict(
     source: Source,
     options?: Chosen & SourceReadOptions,
-  ): AsyncGenerator<NdArray<Int32Array>, void, void>;
-  predict(X: Matrix, options?: StrategyOptions): Promise<NdArray<Int32Array>>;
+  ): AsyncGenerator<ResultArray<Int32Array, number[][]>, void, void>;
+  predict(X: Matrix, options?: StrategyOptions): Promise<ResultArray<Int32Array, number[][]>>;
   predict(
     X: Matrix | Source,
     options: StrategyOptions | (Chosen & SourceReadOptions) = {},
-  ): Answers<NdArray<Int32Array>> {
+  ): Answers<ResultArray<Int32Array, number[][]>> {
     if (!isSource(X)) return this.chosen(X, options as StrategyOptions);
     const { strategy, k } = options;
     const how = { ...(strategy ? { strategy } : {}), ...(k === undefined ? {} : { k }) };
@@ -91,41 +97,44 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
     return this.overSource(X, 'predict', options as SourceReadOptions, answer, ['strategy', 'k']);
   }
 
-  private async chosen(X: Matrix, options: StrategyOptions): Promise<NdArray<Int32Array>> {
+  private async chosen(X: Matrix, options: StrategyOptions): Promise<ResultArray<Int32Array, number[][]>> {
     checkCall('predict', options, 'predict', ['strategy', 'k']);
     const { strategy = this.usual, k, ...rest } = options;
     this.checkStrategy('predict', strategy, k);
-    return (await this.read('predict', X, rest, strategy, k)) as NdArray<Int32Array>;
+    const chosen = await this.read('predict', X, rest, strategy, k);
+    return new ResultArray(chosen as NdArray<Int32Array>);
   }
 
   /** Probabilities of the labels [N, C]; of a source those of every batch. Errors: as `predict`. */
   predictProba(
     source: Source,
     options?: SourceReadOptions,
-  ): AsyncGenerator<NdArray<Float32Array>, void, void>;
-  predictProba(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
+  ): AsyncGenerator<ResultArray<Float32Array, number[][]>, void, void>;
+  predictProba(X: Matrix, options?: PredictOptions): Promise<ResultArray<Float32Array, number[][]>>;
   predictProba(
     X: Matrix | Source,
     options: PredictOptions | SourceReadOptions = {},
-  ): Answers<NdArray<Float32Array>> {
+  ): Answers<ResultArray<Float32Array, number[][]>> {
     return this.probabilities(X, options);
   }
 
   /** Macro-averaged F1 of the labels that a strategy gives; of a source over all its rows, a batch at a time. Errors: as `predict`. */
-  score(source: Source, options?: SourceScoreOptions & Chosen): Promise<number>;
-  score(X: Matrix, y: LabelSets, options?: RowOptions & Chosen): Promise<number>;
-  score(
-    X: Matrix | Source,
-    y?: LabelSets | (SourceScoreOptions & Chosen),
-    options?: RowOptions & Chosen,
+  score<X extends Matrix | Source>(
+    X: X,
+    ...rest: After<
+      X,
+      [options?: SourceScoreOptions & Chosen],
+      [y: LabelSets<L>, options?: RowOptions & Chosen]
+    >
   ): Promise<number> {
+    const [y, options] = rest as [LabelSets<L> | (SourceScoreOptions & Chosen), (RowOptions & Chosen)?];
     const more = ['strategy', 'k'];
     return isSource(X)
       ? this.scoreSource(X, y as SourceScoreOptions, more)
-      : this.scoreRows(X, y as LabelSets, options, more);
+      : this.scoreRows(X, y as LabelSets<L>, options, more);
   }
 
-  protected tally({ strategy = this.usual, k }: Chosen): Tally<LabelSets> {
+  protected tally({ strategy = this.usual, k }: Chosen): Tally<LabelSets<L>> {
     this.checkStrategy('score', strategy, k);
     let f1: F1Tally | undefined;
     return {
@@ -147,15 +156,15 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
    * They maximise the metric on these rows exactly, or with `smoothing` with regard to how few positives a label has. Later
    * calls of `fit` and `finetune` with evaluation rows choose them anew. Errors: as `fitBatch`; StateError.
    */
-  tuneThresholds(X: Matrix, y: LabelSets, options: ThresholdOptions = {}): Promise<Float32Array> {
+  tuneThresholds(X: Matrix, y: LabelSets<L>, options: ThresholdOptions = {}): Promise<Float32Array> {
     return this.inTurn(async () => {
       const call = 'tuneThresholds';
       checkCall(call, options);
       const { metric = this.options.thresholdMetric, smoothing = 0, ...rest } = options;
       const state = this.fitted(call);
       const { batch } = this.checkBatch(X, y, rest, call, { ...state, grows: false });
-      this.state = await withThresholds(this.context(), state, batch, metric, smoothing);
-      return Float32Array.from(this.state.arrays.thresholds?.data ?? []);
+      this.state = await withThresholds(this.context(call), state, batch, metric, smoothing);
+      return withJson(Float32Array.from(this.state.arrays.thresholds?.data ?? []));
     });
   }
 
@@ -168,7 +177,7 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
     checkStrategy(call, strategy, { k, tuned: this.fitted(call).arrays.thresholds !== undefined });
   }
 
-  protected encode(y: LabelSets, rows: number, call: string, known: Known | null): Encoded {
+  protected encode(y: LabelSets<L>, rows: number, call: string, known: Known | null): Encoded {
     if (isNamed(y)) {
       checkLength(y.length, rows, call);
       return named(y, call, known);
@@ -176,10 +185,14 @@ export class FastMultiLabelKMeansClassifier extends SourceModel<LabelSets> {
     const place = { call, argument: 'y' };
     const flags = toFeatures(y as Matrix, place);
     checkLength(flags.rows, rows, call);
-    checkFeatures(flags, place);
+    checkFeatures(flags, place, undefined, y);
     return indicators(flags, call, known);
   }
 }
+
+/** Outside of the class: bundlers rename one that refers to itself. */
+const create = <L extends Label>(options: MultiLabelOptions): FastMultiLabelKMeansClassifier<L> =>
+  new FastMultiLabelKMeansClassifier(options);
 
 function checkLength(length: number, expected: number, call: string): void {
   if (length === expected) return;

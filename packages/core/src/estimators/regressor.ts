@@ -14,8 +14,10 @@ import { ShapeError } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { R2Tally } from '../metrics.js';
 import type { LoadOptions, RegressorOptions } from '../model/options.js';
+import { ResultArray } from '../result.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
 import {
+  type After,
   SourceModel,
   type SourceReadOptions,
   type SourceScoreOptions,
@@ -27,6 +29,9 @@ import type { Encoded, Known } from './model.js';
 
 /** Targets: one number a row [N], or T of them [N, T]. */
 export type RegressionTargets = Vector | DenseMatrix;
+
+/** Answers [N], or [N, T] of several target columns. */
+export type RegressionAnswers = ResultArray<Float32Array, number[] | number[][]>;
 
 const isVector = (y: RegressionTargets): y is Vector =>
   ArrayBuffer.isView(y) || (Array.isArray(y) && !Array.isArray(y[0]) && !ArrayBuffer.isView(y[0]));
@@ -44,42 +49,39 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
 
   /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
   static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansRegressor> {
-    return SourceModel.restore(bytes, regressorHeads, options, (all) => new FastKMeansRegressor(all));
+    return SourceModel.restore(bytes, regressorHeads, options, create);
   }
 
   /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
   static async loadFile(path: string, options: LoadOptions): Promise<FastKMeansRegressor> {
-    return readWhole(path, 'loadFile', (bytes) => FastKMeansRegressor.load(bytes, options));
+    return readWhole(path, 'loadFile', async (bytes) =>
+      SourceModel.restore(bytes, regressorHeads, options, create),
+    );
   }
 
   /** Predictions [N], or [N, T] for more than one target column; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
-  predict(source: Source, options?: SourceReadOptions): AsyncGenerator<NdArray<Float32Array>, void, void>;
-  predict(X: Matrix, options?: PredictOptions): Promise<NdArray<Float32Array>>;
-  predict(
-    X: Matrix | Source,
-    options: PredictOptions | SourceReadOptions = {},
-  ): Answers<NdArray<Float32Array>> {
+  predict(source: Source, options?: SourceReadOptions): AsyncGenerator<RegressionAnswers, void, void>;
+  predict(X: Matrix, options?: PredictOptions): Promise<RegressionAnswers>;
+  predict(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<RegressionAnswers> {
     return isSource(X)
       ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.values(rows, all))
       : this.values(X, options as PredictOptions);
   }
 
-  private async values(X: Matrix, options: PredictOptions): Promise<NdArray<Float32Array>> {
+  private async values(X: Matrix, options: PredictOptions): Promise<RegressionAnswers> {
     const { data, shape, dtype } = (await this.read('predict', X, options, 'value')) as NdArray<Float32Array>;
-    return { data, dtype, shape: shape[1] === 1 ? [shape[0] as number] : shape };
+    return new ResultArray({ data, dtype, shape: shape[1] === 1 ? [shape[0] as number] : shape });
   }
 
   /**
    * R², the mean over the target columns: 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)²; of a source over all its rows, a batch at a time.
    * Errors: as `predict`.
    */
-  score(source: Source, options?: SourceScoreOptions): Promise<number>;
-  score(X: Matrix, y: RegressionTargets, options?: RowOptions): Promise<number>;
-  score(
-    X: Matrix | Source,
-    y?: RegressionTargets | SourceScoreOptions,
-    options?: RowOptions,
+  score<X extends Matrix | Source>(
+    X: X,
+    ...rest: After<X, [options?: SourceScoreOptions], [y: RegressionTargets, options?: RowOptions]>
   ): Promise<number> {
+    const [y, options] = rest as [RegressionTargets | SourceScoreOptions, RowOptions?];
     return isSource(X)
       ? this.scoreSource(X, y as SourceScoreOptions)
       : this.scoreRows(X, y as RegressionTargets, options);
@@ -120,7 +122,10 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
         { argument: 'y', columns: targets.columns, expected: known.outputs },
       );
     }
-    checkFinite(targets, place);
+    checkFinite(targets, place, undefined, y);
     return { y: targets, outputs: targets.columns, classes: [] };
   }
 }
+
+/** Outside of the class: bundlers rename one that refers to itself. */
+const create = (options: RegressorOptions): FastKMeansRegressor => new FastKMeansRegressor(options);

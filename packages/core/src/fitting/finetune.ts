@@ -169,8 +169,8 @@ export async function gradientStep(
     const random = Random.from(before.random);
     const value = await trainer.step(batch, options.learningRate, random, options.prototypeDropout);
     const loss = (await take(value)).data[0] as number;
-    checkLoss('fitBatch', loss, options.learningRate);
-    const state = merged(before, await trainer.read('fitBatch'), trainer.steps);
+    checkLoss(context.call, loss, options.learningRate);
+    const state = merged(before, await trainer.read(context.call), trainer.steps);
     return { state: { ...state, random: random.save(), batches: before.batches + 1 }, loss };
   } finally {
     trainer.dispose();

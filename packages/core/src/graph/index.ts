@@ -14,6 +14,6 @@ export * from './ir.js';
 export * from './ops.js';
 export { graphKey, print } from './print.js';
 export { simplify } from './simplify.js';
-export { constant, inline, Tensor, type TensorSpec, Trace, trace } from './trace.js';
+export { constant, inline, isTensor, Tensor, type TensorSpec, Trace, trace } from './trace.js';
 export { verify } from './verify.js';
 export { type VjpRule, vjp } from './vjp.js';

@@ -1,7 +1,7 @@
 // Shape and dtype inference: one row an op. The same table builds graphs and verifies them.
 
 import { type DType, isFloat, type Shape, sizeOf } from '../dtype.js';
-import { GraphError, ShapeError } from '../errors.js';
+import { GraphError, isFkmError, ShapeError } from '../errors.js';
 import { BATCH, type OpAttrs, type OpName, type Var } from './ir.js';
 
 export interface ResultType {
@@ -280,7 +280,7 @@ export function inferTypes<O extends OpName>(op: O, inputs: readonly Var[], attr
     if (error instanceof Error) {
       const operands = inputs.map(formatType).join(', ');
       const message = error.message.replace(/^\[fkm\/core\] /, '').replace(new RegExp(`^${op}:? `), '');
-      const Kind = error instanceof ShapeError ? ShapeError : GraphError;
+      const Kind = isFkmError(error) && error.kind === 'shape' ? ShapeError : GraphError;
       throw new Kind(`${op}(${operands}): ${message}`, { op, shapes: inputs.map((v) => v.shape) });
     }
     throw error;

@@ -3,7 +3,7 @@
 import type { DType, NdArray, Shape } from '../dtype.js';
 import { GraphError } from '../errors.js';
 import type { Graph, OpAttrs, OpName } from './ir.js';
-import { constant, Tensor, type TensorSpec, trace as traceGraph } from './trace.js';
+import { constant, isTensor, type Tensor, type TensorSpec, trace as traceGraph } from './trace.js';
 
 /** A tensor, or a number that takes the dtype of the tensor beside it. */
 export type Operand = Tensor | number;
@@ -15,10 +15,10 @@ function emit<O extends OpName>(op: O, inputs: readonly Tensor[], attrs: OpAttrs
 }
 
 function lift(operands: readonly Operand[], op: OpName): Tensor[] {
-  const tensor = operands.find((operand) => operand instanceof Tensor);
-  if (!(tensor instanceof Tensor)) throw new GraphError(`${op} of numbers alone: compute it on the host.`);
+  const tensor = operands.find(isTensor);
+  if (!tensor) throw new GraphError(`${op} of numbers alone: compute it on the host.`);
   return operands.map((operand) =>
-    operand instanceof Tensor ? operand : constant(tensor.trace, operand, tensor.dtype),
+    isTensor(operand) ? operand : constant(tensor.trace, operand, tensor.dtype),
   );
 }
 
@@ -55,7 +55,7 @@ export const and: Binary = binary('and');
 /** a where the condition holds, else b. */
 export function select(condition: Tensor, a: Operand, b: Operand): Tensor {
   const [x, y] =
-    a instanceof Tensor || b instanceof Tensor
+    isTensor(a) || isTensor(b)
       ? lift([a, b], 'select')
       : [constant(condition.trace, a), constant(condition.trace, b)];
   return emit('select', [condition, x as Tensor, y as Tensor], {});

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ndarray } from '../dtype.js';
 import { GraphError } from '../errors.js';
 import { evaluateGraph } from '../reference/evaluate.js';
@@ -19,7 +19,7 @@ import {
   topK,
 } from './ops.js';
 import { print } from './print.js';
-import { inline, type Tensor, trace } from './trace.js';
+import { inline, Tensor, trace } from './trace.js';
 
 const spec = { shape: [BATCH, 3], dtype: 'float32' } as const;
 const unaryTrace = (build: (x: Tensor) => Tensor): Graph =>
@@ -155,4 +155,16 @@ it('a composite carries its body and its outputs by name', () => {
     [0, 1, 2],
     [2, 3, 4],
   ]);
+});
+
+it('tensors of two copies of the package make one graph', async () => {
+  vi.resetModules();
+  const other = await import('./ops.js');
+  const copy = await import('./trace.js');
+  expect(copy.Tensor).not.toBe(Tensor);
+  const graph = trace('both', { x: { shape: [2], dtype: 'float32' } }, ({ x }) => ({
+    y: other.select(other.lt(x, 0), other.mul(x, 2), add(x, 1)),
+  }));
+  const [y] = evaluateGraph(graph, [ndarray([-3, 3], [2])]);
+  expect(Array.from(y?.data ?? [])).toEqual([-6, 4]);
 });

@@ -11,12 +11,19 @@ export interface TensorSpec {
   readonly dtype: DType;
 }
 
+const brand = Symbol.for('fkm.tensor');
+
+/** True for the tensors of every copy of the package: two copies trace into one graph. */
+export const isTensor = (value: unknown): value is Tensor =>
+  typeof value === 'object' && value !== null && brand in value;
+
 /** A value of a graph under construction: it has a type, and no numbers. */
 export class Tensor {
   readonly trace: Trace;
   readonly variable: Var;
 
   constructor(trace: Trace, variable: Var) {
+    Object.defineProperty(this, brand, { value: true });
     this.trace = trace;
     this.variable = variable;
   }

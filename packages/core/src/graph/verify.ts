@@ -1,6 +1,6 @@
 // Checks a graph after tracing and after every transform.
 
-import { FkmError, GraphError } from '../errors.js';
+import { GraphError, isFkmError } from '../errors.js';
 import { formatType, inferTypes, type ResultType } from './infer.js';
 import { BATCH, type Equation, type Graph, isOp, type Var } from './ir.js';
 
@@ -9,7 +9,7 @@ function typesOf({ op, inputs, attrs }: Equation, where: string): ResultType[] {
   try {
     return inferTypes(op, inputs, attrs);
   } catch (error) {
-    throw error instanceof FkmError
+    throw isFkmError(error)
       ? new GraphError(where + error.message.replace('[fkm/core] ', ''), error.details)
       : error;
   }

@@ -19,6 +19,7 @@ const programs = new Programs(jsBackend());
 const contextOf = (family: HeadFamily, options: object = {}): Context => ({
   programs,
   family,
+  call: 'fit',
   options: {
     softType: 'gaussian',
     distance: 'euclidean',

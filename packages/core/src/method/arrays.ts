@@ -49,8 +49,8 @@ export function similarity(
     });
   }
   const mask = toMask(featureMask, x, call);
-  checkFeatures(x, { call, argument: 'X' }, mask);
-  checkFinite(p, { call, argument: 'P' });
+  checkFeatures(x, { call, argument: 'X' }, mask, X);
+  checkFinite(p, { call, argument: 'P' }, undefined, P);
   const d = x.columns;
   if (featureWeights && featureWeights.length !== d) {
     throw new ShapeError(`${call}: featureWeights has ${featureWeights.length} values, X has ${d} columns.`);
@@ -109,7 +109,7 @@ export function route(sim: DenseMatrix | NdArray, options: RouteOptions = {}): N
     throw new OptionError(`${call}: topK is ${topK}; allowed is −1 or a positive integer.`);
   }
   const s = toRows(sim as DenseMatrix, { call, argument: 'sim' });
-  checkFinite(s, { call, argument: 'sim' });
+  checkFinite(s, { call, argument: 'sim' }, undefined, sim);
   const routing: RoutingOptions = { softType, temperature, topK };
   return run({ s: ndarray(s.data, [s.rows, s.columns]) }, (t) =>
     routingWeights({ similarity: t.s as Tensor, delta: t.s as Tensor }, routing),

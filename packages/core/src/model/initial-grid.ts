@@ -43,7 +43,7 @@ export function checkedGrid(grid: InitialGrid, call: string, task: Task): Initia
   const prototypes = toRows(grid.prototypes, place);
   if (prototypes.rows === 0)
     throw new ShapeError(`${call}: initMode.prototypes has no rows; give at least one prototype.`);
-  checkFinite(prototypes, place);
+  checkFinite(prototypes, place, undefined, grid.prototypes);
   return {
     prototypes: copied(prototypes),
     ...(grid.targets === undefined ? {} : { targets: targetsOf(grid.targets, prototypes.rows, call) }),
@@ -67,7 +67,7 @@ function targetsOf(targets: DenseMatrix | Vector, count: number, call: string): 
       expected: count,
     });
   }
-  checkFinite(rows, place);
+  checkFinite(rows, place, undefined, targets);
   return copied(rows);
 }
 

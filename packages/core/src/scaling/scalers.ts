@@ -118,7 +118,7 @@ abstract class Scaler {
     const name = `${this.name}.${call}`;
     const x = toRows(X, { call: name, argument: 'X' }, columns);
     const mask = toMask(featureMask, x, name);
-    checkFinite(x, { call: name, argument: 'X' }, mask);
+    checkFinite(x, { call: name, argument: 'X' }, mask, X);
     return { x, mask };
   }
 }

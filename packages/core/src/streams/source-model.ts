@@ -15,6 +15,7 @@ import type { FitResult } from '../fitting/passes.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
+import { ResultArray } from '../result.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
 import { finetuneSource } from './finetune-source.js';
 import { fitSource } from './fit-source.js';
@@ -42,6 +43,16 @@ export type SourceFinetuneOptions<Y> = Omit<FinetuneOptions<Y>, keyof RowOptions
 export type SourceReadOptions = Pick<RunControl, 'signal'>;
 /** Options of `score` over a source. */
 export type SourceScoreOptions = SourceReadOptions;
+
+/**
+ * What follows X in a call: `S` where X is a source, `M` where it is a matrix. Overloads would do the same, but an error of one
+ * speaks of the other: a call without y was told that its matrix is no source.
+ */
+export type After<
+  X extends Matrix | Source,
+  S extends readonly unknown[],
+  M extends readonly unknown[],
+> = X extends Source ? S : M;
 
 /** A score of rows that come in parts. */
 export interface Tally<Y> {
@@ -91,9 +102,11 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * passes in the source's order, as `fit` with `shuffle: false`, of which one batch is held at a time. `evalFraction` is a
    * share of the first rows. The model is replaced when all has succeeded. Errors: as `fit`, those of the source.
    */
-  override fit(source: Source, options?: SourceFitOptions<Y>): Promise<FitResult>;
-  override fit(X: Matrix, y: Y, options?: FitOptions<Y>): Promise<FitResult>;
-  override fit(X: Matrix | Source, y?: Y | SourceFitOptions<Y>, options?: FitOptions<Y>): Promise<FitResult> {
+  override fit<X extends Matrix | Source>(
+    X: X,
+    ...rest: After<X, [options?: SourceFitOptions<Y>], [y: Y, options?: FitOptions<Y>]>
+  ): Promise<FitResult> {
+    const [y, options] = rest as [Y | SourceFitOptions<Y>, FitOptions<Y>?];
     if (!isSource(X)) return super.fit(X, y as Y, options);
     return this.fitSourceBy(fitSource, X, (y ?? {}) as SourceFitOptions<Y>);
   }
@@ -134,13 +147,11 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * known or come among them. A source without `rowCount` is counted first, by one more iteration. Errors: as `finetune`, those
    * of the source.
    */
-  override finetune(source: Source, options?: SourceFinetuneOptions<Y>): Promise<readonly Progress[]>;
-  override finetune(X: Matrix, y: Y, options?: FinetuneOptions<Y>): Promise<readonly Progress[]>;
-  override finetune(
-    X: Matrix | Source,
-    y?: Y | SourceFinetuneOptions<Y>,
-    options?: FinetuneOptions<Y>,
+  override finetune<X extends Matrix | Source>(
+    X: X,
+    ...rest: After<X, [options?: SourceFinetuneOptions<Y>], [y: Y, options?: FinetuneOptions<Y>]>
   ): Promise<readonly Progress[]> {
+    const [y, options] = rest as [Y | SourceFinetuneOptions<Y>, FinetuneOptions<Y>?];
     if (!isSource(X)) return super.finetune(X, y as Y, options);
     const given = (y ?? {}) as SourceFinetuneOptions<Y>;
     return this.inTurn(async () => {
@@ -216,10 +227,13 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   protected probabilities(
     X: Matrix | Source,
     options: PredictOptions | SourceReadOptions,
-  ): Answers<NdArray<Float32Array>> {
+  ): Answers<ResultArray<Float32Array, number[][]>> {
     const call = 'predictProba';
-    const answer = async (rows: Matrix, all: PredictOptions): Promise<NdArray<Float32Array>> =>
-      (await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>;
+    const answer = async (
+      rows: Matrix,
+      all: PredictOptions,
+    ): Promise<ResultArray<Float32Array, number[][]>> =>
+      new ResultArray((await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>);
     return isSource(X)
       ? this.overSource(X, call, options as SourceReadOptions, answer)
       : answer(X, options as PredictOptions);

@@ -27,6 +27,8 @@ export interface Context {
   readonly ownership?: Ownership | undefined;
   /** Finds prototypes near to rows, where the options have an index. */
   readonly search?: IndexKeeper | undefined;
+  /** The public call that runs: opens the sentence of an error. */
+  readonly call: string;
   /** Stops long work between its parts. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -77,7 +77,9 @@ export async function emaStep(
   const shift = emaUpdate(moving, sums, options.repulsionFactor);
   const numbers = [shift, ...assignment.spread];
   if (!numbers.every(Number.isFinite) || !moving.means.every(Number.isFinite)) {
-    throw new DataError('fitBatch: sums over the rows overflow float32; scale X and y down.', { shift });
+    throw new DataError(`${context.call}: sums over the rows overflow float32; scale X and y down.`, {
+      shift,
+    });
   }
   const spread = addSpread(state, assignment, batch, spec.heads, options.halfLife);
   const next: Record<string, NdArray> = {
