@@ -62,6 +62,15 @@ describe('a Node project with nothing but the tarballs', () => {
     expect(String(answer)).toBe('object');
   });
 
+  it('names classes as it exports them, and prints a model as one line', () => {
+    const source = `import * as core from '@fkm/core';
+      const classes = Object.entries(core).filter(([, it]) => /^class /.test(String(it)));
+      console.log(JSON.stringify(classes.filter(([name, it]) => name !== it.name).map(([name]) => name)));
+      console.log(new core.FastKMeansRegressor({ backend: core.jsBackend() }));`;
+    const answer = execFileSync(process.execPath, ['--input-type=module', '-e', source], { cwd: folder });
+    expect(String(answer)).toBe('[]\nFastKMeansRegressor(not fitted)\n');
+  });
+
   it('compiles against the declarations of packages that need no runtime', () => {
     const checked = specifiers.filter((it) => !it.startsWith('@fkm/backend-'));
     const lines = checked.map(

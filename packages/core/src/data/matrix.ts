@@ -27,6 +27,8 @@ export interface Place {
   readonly call: string;
   /** Its argument, 'X'. */
   readonly argument: string;
+  /** What fixed the number of columns. Default: 'this model was fitted on'. */
+  readonly against?: string;
 }
 
 const isFlat = (m: DenseMatrix): m is { data: Vector; shape: readonly [number, number] } =>
@@ -120,9 +122,10 @@ export function checkedShape(shape: Vector, { call, argument }: Place): readonly
 }
 
 /** Errors: ShapeError where the columns are not those that are expected. */
-export function checkColumns(columns: number, { call, argument }: Place, expected?: number): void {
+export function checkColumns(columns: number, place: Place, expected?: number): void {
   if (expected === undefined || columns === expected) return;
-  throw new ShapeError(`${call}: ${argument} has ${columns} columns, this model was fitted on ${expected}.`, {
+  const { call, argument, against = 'this model was fitted on' } = place;
+  throw new ShapeError(`${call}: ${argument} has ${columns} columns, ${against} ${expected}.`, {
     argument,
     columns,
     expected,

@@ -11,6 +11,7 @@ import { optionNames } from './rules.js';
 import {
   type Checkpoint,
   codes,
+  type FileBytes,
   fail,
   float64,
   parse,
@@ -150,7 +151,7 @@ interface Decoded {
 }
 
 /** Reads what `encodeModel` wrote, in memory of a few times the file. Errors: FormatError. */
-export function decodeModel(bytes: Uint8Array, family: HeadFamily): Decoded {
+export function decodeModel(bytes: FileBytes, family: HeadFamily): Decoded {
   const { metadata, tensors } = readSafetensors(bytes, (texts) => ({ digests: hasDigests(texts, family) }));
   const options = parse(metadata.options, 'options', (_key, value) =>
     value === 'Infinity' ? Number.POSITIVE_INFINITY : value,

@@ -19,6 +19,7 @@ import {
 import type { PredictOptions, RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
+import type { FileBytes } from './safetensors.js';
 
 type Texts<L extends Label> = Extract<L, string>;
 type Numbers<L extends Label, A> = [Extract<L, number>] extends [never] ? never : A;
@@ -47,9 +48,9 @@ export class FastKMeansClassifier<L extends Label = Label> extends SourceModel<C
     super(options, classifierHeads, 'FastKMeansClassifier');
   }
 
-  /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
+  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
   static async load<L extends Label = Label>(
-    bytes: Uint8Array,
+    bytes: FileBytes,
     options: LoadOptions,
   ): Promise<FastKMeansClassifier<L>> {
     return SourceModel.restore(bytes, classifierHeads, options, create<L>);

@@ -38,6 +38,7 @@ import {
 } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Raw } from './model.js';
+import type { FileBytes } from './safetensors.js';
 
 /** Clusters have no targets; a pipeline that passes some to all its steps passes undefined. */
 export type NoTargets = undefined;
@@ -91,8 +92,8 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     super(options, clustererHeads, 'FastKMeansClusterer');
   }
 
-  /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
-  static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansClusterer> {
+  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
+  static async load(bytes: FileBytes, options: LoadOptions): Promise<FastKMeansClusterer> {
     return SourceModel.restore(bytes, clustererHeads, options, create);
   }
 

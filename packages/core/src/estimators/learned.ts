@@ -1,6 +1,14 @@
 // What all estimators share besides training: the state, and the calls that read it.
 
-import { type DenseMatrix, type Matrix, type Rows, toFlags, toMask, type Vector } from '../data/matrix.js';
+import {
+  type DenseMatrix,
+  type Matrix,
+  type Place,
+  type Rows,
+  toFlags,
+  toMask,
+  type Vector,
+} from '../data/matrix.js';
 import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { isFkmError, StateError } from '../errors.js';
@@ -25,6 +33,7 @@ import { decodeModel, encodeModel } from './checkpoint.js';
 import { writeWhole } from './files.js';
 import { type Grid, gridOf } from './grid.js';
 import { checkedBackend, checkOptions, resolveOptions, searchOf } from './options.js';
+import type { FileBytes } from './safetensors.js';
 
 const inspected = Symbol.for('nodejs.util.inspect.custom');
 
@@ -101,14 +110,21 @@ export abstract class LearnedModel {
     return this.state;
   }
 
+  /** What an error says the columns of rows were fixed by: a grid that was given, where one was. */
+  protected fittedOn(part: 'prototypes' | 'targets'): Pick<Place, 'against'> {
+    const { initMode } = this.options;
+    return typeof initMode === 'object' && initMode[part] ? { against: `initMode.${part} has` } : {};
+  }
+
   protected checkRows(
     X: Matrix,
     mask: DenseMatrix | Vector | undefined,
     call: string,
   ): { x: Features; mask: Rows | undefined } {
-    const x = toFeatures(X, { call, argument: 'X' }, this.state?.rawColumns);
+    const place = { call, argument: 'X', ...this.fittedOn('prototypes') };
+    const x = toFeatures(X, place, this.state?.rawColumns);
     const checked = toMask(mask, x, call);
-    checkFeatures(x, { call, argument: 'X' }, checked, X);
+    checkFeatures(x, place, checked, X);
     return { x, mask: checked };
   }
 
@@ -204,7 +220,7 @@ export abstract class LearnedModel {
 
   /** A model as `build` makes it of the options and the state in the bytes. Errors: FormatError, OptionError. */
   protected static restore<M extends LearnedModel>(
-    bytes: Uint8Array,
+    bytes: FileBytes,
     family: HeadFamily,
     given: LoadOptions,
     build: (options: AnyOptions) => M,

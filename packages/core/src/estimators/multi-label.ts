@@ -23,6 +23,7 @@ import {
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
+import type { FileBytes } from './safetensors.js';
 
 /** The labels of each row: 0 or 1 a label [N, C], dense or sparse, or lists of names. */
 export type LabelSets<L extends Label = Label> = Matrix | readonly (readonly Extract<L, string>[])[];
@@ -57,9 +58,9 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Sou
     super(options, multiLabelHeads, 'FastMultiLabelKMeansClassifier');
   }
 
-  /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
+  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
   static async load<L extends Label = Label>(
-    bytes: Uint8Array,
+    bytes: FileBytes,
     options: LoadOptions,
   ): Promise<FastMultiLabelKMeansClassifier<L>> {
     return SourceModel.restore(bytes, multiLabelHeads, options, create<L>);

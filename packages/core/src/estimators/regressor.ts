@@ -1,6 +1,7 @@
 // The regressor: prototypes that say numbers.
 
 import {
+  checkColumns,
   checkFinite,
   type DenseMatrix,
   type Matrix,
@@ -26,6 +27,7 @@ import {
 import type { PredictOptions, RowOptions } from './calls.js';
 import { readWhole } from './files.js';
 import type { Encoded, Known } from './model.js';
+import type { FileBytes } from './safetensors.js';
 
 /** Targets: one number a row [N], or T of them [N, T]. */
 export type RegressionTargets = Vector | DenseMatrix;
@@ -47,8 +49,8 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
     super(options, regressorHeads, 'FastKMeansRegressor');
   }
 
-  /** A model from the bytes of `save()`, on any backend. Errors: FormatError, OptionError. */
-  static async load(bytes: Uint8Array, options: LoadOptions): Promise<FastKMeansRegressor> {
+  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
+  static async load(bytes: FileBytes, options: LoadOptions): Promise<FastKMeansRegressor> {
     return SourceModel.restore(bytes, regressorHeads, options, create);
   }
 
@@ -105,7 +107,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   }
 
   protected encode(y: RegressionTargets, rows: number, call: string, known: Known | null): Encoded<Rows> {
-    const place = { call, argument: 'y' };
+    const place = { call, argument: 'y', ...this.fittedOn('targets') };
     if (typeof y !== 'object' || y === null)
       throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });
     const targets = isVector(y) ? toRows({ data: y, shape: [y.length, 1] }, place) : toRows(y, place);
@@ -116,12 +118,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
         expected: rows,
       });
     }
-    if (known && known.outputs !== targets.columns) {
-      throw new ShapeError(
-        `${call}: y has ${targets.columns} columns, this model was fitted on ${known.outputs}.`,
-        { argument: 'y', columns: targets.columns, expected: known.outputs },
-      );
-    }
+    checkColumns(targets.columns, place, known?.outputs);
     checkFinite(targets, place, undefined, y);
     return { y: targets, outputs: targets.columns, classes: [] };
   }

@@ -2,7 +2,7 @@
 // weights. Texts stand in the header's metadata, among them the digests of all others and of the tensors.
 
 import { bytesPerElement, type DType, sizeOf } from '../dtype.js';
-import { cut, FormatError } from '../errors.js';
+import { cut, FormatError, shown } from '../errors.js';
 import { marksOf, mostMarks } from '../model/bounded-json.js';
 import { damageOf, digestName, digestText } from '../model/digests.js';
 
@@ -74,17 +74,38 @@ export function writeSafetensors({
   return bytes;
 }
 
+/** A file in memory. */
+export type FileBytes = Uint8Array | ArrayBuffer;
+
+const isBuffer = (value: unknown): value is ArrayBuffer =>
+  /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value));
+
+/** The bytes of a view, or of a whole buffer, in place; a Buffer of Node is a view whose slices are no copies. Errors: FormatError. */
+function viewOf(bytes: unknown): Uint8Array {
+  if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (isBuffer(bytes)) return new Uint8Array(bytes);
+  const remedy = typeof bytes === 'string' ? ', a text; loadFile(path) reads files' : '';
+  return fail(`these are no checkpoint bytes but ${shown(bytes)}${remedy}`);
+}
+
+/** Tags of the fields that may follow ir_version in a ModelProto. */
+const onnxTags = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72];
+
+/** An ONNX file opens with field 1, ir_version, a small number; as a length of a header that would be beyond any file. */
+const isOnnx = ([field, version = 0, next = 0]: Uint8Array): boolean =>
+  field === 0x08 && version > 0 && version < 0x40 && onnxTags.includes(next);
+
 /**
  * What `writeSafetensors` wrote, its tensors in place. Nothing is vouched for before `check`, which is handed the metadata, has
  * said whether the file has to have digests. Errors: FormatError.
  */
 export function readSafetensors(
-  bytes: Uint8Array,
+  bytes: FileBytes,
   check: (metadata: Checkpoint['metadata']) => { readonly digests: boolean },
 ): Checkpoint {
-  if (!(bytes instanceof Uint8Array) || bytes.length < 8) return fail('these are no checkpoint bytes');
-  // A Buffer of Node is a Uint8Array whose slices are no copies.
-  const file = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const file = viewOf(bytes);
+  if (file.length < 8) return fail(`these are no checkpoint bytes: ${file.length} of them`);
+  if (isOnnx(file)) return fail('this is an ONNX file, which importOnnx of @fkm/onnx reads');
   const length = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
   if (length > headerLimit || length > file.length - 8)
     return fail(`the header claims ${length} bytes of ${file.length}`);
