@@ -1,69 +1,118 @@
-// RFC 4180, a piece of text at a time: quotes, doubled quotes, line breaks within quotes, \n and \r\n.
+// RFC 4180, a piece of text at a time: quotes, doubled quotes, line breaks within quotes; lines end with \n, \r\n or \r.
+// A character behind a closing quote, and a quote that is never closed, are errors. A '#' and a ' are characters as any.
 
 import { dataError } from './errors.js';
-import type { Field } from './table.js';
+
+/** Rows as cells, and the number of the line that each begins in, from 1. A blank line is a row of one empty cell. */
+export interface Rows {
+  readonly cells: readonly string[][];
+  readonly lines: readonly number[];
+}
+
+/** A quoted cell that is longer is a quote that was not closed: the rest of the file would be held in memory. */
+const longestCell = 2 ** 24;
+
+const breaks = /\r\n|\r|\n/g;
 
 export class CsvParser {
   private readonly delimiter: string;
+  private readonly call: string;
   private rest = '';
-  private row: string[] = [];
-  private count = 0;
+  private line = 1;
 
-  constructor(delimiter: string) {
+  constructor(delimiter: string, call: string) {
     this.delimiter = delimiter;
+    this.call = call;
   }
 
-  /** The rows that end within this piece. */
-  *push(text: string): Generator<string[]> {
-    const { delimiter } = this;
-    const data = this.rest + text;
+  /** The rows that end within this piece. Errors: DataError with the line. */
+  push(text: string): Rows {
+    return this.parse(this.rest + text, false);
+  }
+
+  /** The last row, which need not end with a line break. Errors: DataError with the line. */
+  end(): Rows {
+    return this.parse(this.rest, true);
+  }
+
+  private parse(data: string, last: boolean): Rows {
+    const [cells, lines]: [string[][], number[]] = [[], []];
+    // The next of each character at or behind `at`; the length where there is none.
+    const next = { '"': -1, '\n': -1, '\r': -1 };
+    const find = (what: '"' | '\n' | '\r', at: number): number => {
+      if (next[what] < at) {
+        const found = data.indexOf(what, at);
+        next[what] = found < 0 ? data.length : found;
+      }
+      return next[what];
+    };
     let at = 0;
-    // Where the cell that has not ended begins.
-    let begin = 0;
-    for (;;) {
-      begin = at;
-      let cell: string;
+    while (at < data.length) {
+      const end = Math.min(find('\n', at), find('\r', at));
+      if (find('"', at) < end) {
+        const row = this.quoted(data, at, last);
+        if (!row) break;
+        cells.push(row.cells);
+        lines.push(this.line);
+        this.line += data.slice(at, row.next).match(breaks)?.length ?? 0;
+        at = row.next;
+        continue;
+      }
+      if (!last && (end === data.length || (data[end] === '\r' && end + 1 === data.length))) break;
+      cells.push(data.slice(at, end).split(this.delimiter));
+      lines.push(this.line++);
+      at = end + (data.startsWith('\r\n', end) ? 2 : 1);
+    }
+    this.rest = data.slice(at);
+    return { cells, lines };
+  }
+
+  /** A row that has quotes, and where the next begins; undefined where its end has not come yet. */
+  private quoted(
+    data: string,
+    begin: number,
+    last: boolean,
+  ): { readonly cells: string[]; readonly next: number } | undefined {
+    const cells: string[] = [];
+    for (let at = begin; ; ) {
       let end: number;
       if (data[at] === '"') {
-        end = closing(data, at);
+        const close = closing(data, at);
+        if (close < 0) {
+          if (last || data.length - at > longestCell) this.refuse('is not closed', data, begin, at);
+          return undefined;
+        }
+        end = close + 1;
         // The character behind a quote tells whether it closes.
-        if (end < 0 || end + 1 >= data.length) break;
-        cell = data.slice(at + 1, end).replaceAll('""', '"');
-        end++;
+        if (end >= data.length && !last) return undefined;
+        cells.push(data.slice(at + 1, close).replaceAll('""', '"'));
+        const behind = data[end];
+        if (behind !== undefined && behind !== this.delimiter && behind !== '\n' && behind !== '\r')
+          this.refuse(`is closed before '${behind}'`, data, begin, at);
       } else {
         end = at;
-        while (end < data.length && data[end] !== delimiter && data[end] !== '\n' && data[end] !== '\r')
-          end++;
-        if (end >= data.length) break;
-        cell = data.slice(at, end);
+        while (end < data.length && !this.endsCell(data[end] as string)) end++;
+        if (end >= data.length && !last) return undefined;
+        cells.push(data.slice(at, end));
       }
-      if (data[end] === '\r') {
-        if (end + 1 >= data.length) break;
-        if (data[end + 1] === '\n') end++;
-      }
-      this.row.push(cell);
       at = end + 1;
-      if (data[end] === delimiter) continue;
-      yield* this.take();
+      if (data[end] === this.delimiter) continue;
+      if (data[end] !== '\r') return { cells, next: Math.min(at, data.length) };
+      if (at >= data.length && !last) return undefined;
+      return { cells, next: data[at] === '\n' ? at + 1 : at };
     }
-    this.rest = data.slice(begin);
   }
 
-  /** The last row, which need not end with a line break. Errors: DataError for a quote that is not closed. */
-  *end(call: string): Generator<string[]> {
-    if (this.rest === '' && this.row.length === 0) return;
-    if (this.rest[0] === '"' && closing(this.rest, 0) < 0)
-      throw dataError(`${call}: a quote in row ${this.count} is not closed.`, { row: this.count });
-    yield* this.push('\n');
+  private endsCell(character: string): boolean {
+    return character === this.delimiter || character === '\n' || character === '\r';
   }
 
-  /** Empty lines are no rows. */
-  private *take(): Generator<string[]> {
-    const { row } = this;
-    this.row = [];
-    if (row.length === 1 && row[0] === '') return;
-    this.count++;
-    yield row;
+  private refuse(what: string, data: string, begin: number, at: number): never {
+    const line = this.line + (data.slice(begin, at).match(breaks)?.length ?? 0);
+    throw dataError(
+      `${this.call}: the quote that opens a cell in line ${line} ${what}; double the quotes within cells.`,
+      { line },
+    );
   }
 }
 
@@ -73,15 +122,4 @@ function closing(data: string, open: number): number {
     if (data[at + 1] !== '"') return at;
   }
   return -1;
-}
-
-const isNumber = (cell: string): boolean => cell.trim() !== '' && !Number.isNaN(Number(cell));
-
-/** The kind of a column by its cells. */
-export function kindOfCells(cells: readonly string[]): Pick<Field, 'kind' | 'type'> {
-  if (cells.every((cell) => /^(true|false)$/i.test(cell)) && cells.length > 0)
-    return { kind: 'integer', type: 'boolean' };
-  if (!cells.every((cell) => isNumber(cell) || /^nan$/i.test(cell))) return { kind: 'text', type: 'text' };
-  const whole = cells.length > 0 && cells.every((cell) => Number.isInteger(Number(cell)));
-  return { kind: whole ? 'integer' : 'number', type: 'number' };
 }

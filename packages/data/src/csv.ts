@@ -1,15 +1,31 @@
-// CSV: files through DuckDB in Node; URLs, blobs and streams by a parser of our own, which needs no runtime.
+// CSV of files, URLs, blobs and streams, by one parser that needs no runtime. Numbers are read as numbers whatever the first
+// rows were; a cell or a row that does not fit is an error.
 
 import type { ArrowInput } from './arrow.js';
-import { CsvParser, kindOfCells } from './csv-parser.js';
-import { type CsvOptions, duckCsv } from './duckdb.js';
-import { dataError } from './errors.js';
-import { type ByteStream, bytesOf, isUrl } from './input.js';
+import { CellKinds, numberOf } from './csv-cells.js';
+import { type Dialect, delimiterOf, firstRows, headerOf, isBlank, rowsOfLook } from './csv-dialect.js';
+import { CsvParser, type Rows } from './csv-parser.js';
+import { kindsOf } from './encoding.js';
+import { dataError, optionError } from './errors.js';
+import { filesOf, matching, named } from './files.js';
+import { type Bytes, bytesOf, isUrl } from './input.js';
 import { endWith } from './iterations.js';
-import { checkOptions } from './options.js';
-import { rowsOfKinds, typed } from './rows-table.js';
-import type { Chunk, Column, Read, Table, Wanted } from './table.js';
+import { checkOptions, type SourceOptions } from './options.js';
+import { rowsOfKinds } from './rows-table.js';
+import type { Chunk, Column, Field, Read, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
+import { checkCharset, textOf } from './text.js';
+
+export interface CsvOptions extends SourceOptions {
+  /** The character between cells. Default: found out, of ',', ';', tab and '|'. */
+  readonly delimiter?: string | undefined;
+  /** The first row has the names of the columns, which are column0, column1, … otherwise. Default: found out. */
+  readonly header?: boolean | undefined;
+  /** Texts that stand for a missing value. Default: the empty one. */
+  readonly nulls?: readonly string[] | undefined;
+  /** The encoding of bytes, by a name such as 'windows-1252'. Default: that of the byte order mark, UTF-16, or UTF-8. */
+  readonly charset?: string | undefined;
+}
 
 /** Paths with * in Node; or a URL, a Response, a Blob, a stream, or a function that opens one for every iteration. */
 export type CsvInput = string | readonly string[] | Exclude<ArrowInput, string>;
@@ -17,128 +33,259 @@ export type CsvInput = string | readonly string[] | Exclude<ArrowInput, string>;
 const isPaths = (input: CsvInput): input is string | readonly string[] =>
   (typeof input === 'string' && !isUrl(input)) || Array.isArray(input);
 
+interface File {
+  /** Opens the sentence of an error. */
+  readonly name: string;
+  readonly bytes: Bytes;
+}
+
 /**
- * Rows of CSV. Paths go through DuckDB, which finds out delimiter, header and types by itself; other input is RFC 4180 with a
- * header unless the options say otherwise, with types by its first 1,000 rows.
- * Errors: BackendError without @duckdb/node-api, for paths; OptionError; DataError with row and column while reading.
+ * Rows of CSV (RFC 4180), also of gzip. A column is of numbers, of booleans (1 and 0) or of dates where its cells in the first
+ * 1,000 rows are, and of texts otherwise; without a value there, by the first that comes, or numbers where rows come once.
+ * Columns of `encoding` are what they were. A blank line is a row of one column, and none of several.
+ * Errors: OptionError; DataError with line or row for cells that do not fit, and for bytes that are not of the charset.
  */
 export async function csv(input: CsvInput, options: CsvOptions = {}): Promise<TableSource> {
-  if (isPaths(input)) return duckCsv(input, options);
-  const call = 'csv';
-  checkOptions(options, call, ['delimiter', 'header', 'nulls']);
-  const { delimiter = ',', header = true, nulls = [''] } = options;
-  const bytes = bytesOf(input, call);
-  let stream: ByteStream | undefined;
-  const parsed = async (signal: AbortSignal | undefined): Promise<AsyncGenerator<string[]>> => {
-    stream = await bytes.open(signal);
-    return rowsOf(stream, delimiter, call);
+  checkOptions(options, 'csv', ['delimiter', 'header', 'nulls', 'charset']);
+  const paths = isPaths(input) ? filesOf(input, 'csv') : undefined;
+  const call = paths ? named('csv', paths) : 'csv';
+  checkDialect(options, call);
+  const files = paths
+    ? (await matching(paths, call)).map(
+        (path): File => ({ name: named('csv', [path]), bytes: bytesOf(path, 'csv') }),
+      )
+    : [{ name: call, bytes: bytesOf(input as ArrowInput, call) }];
+  return sourceOf(await tableOf(call, files, options), options);
+}
+
+function checkDialect({ delimiter, header, nulls, charset }: CsvOptions, call: string): void {
+  const refuse = (option: string, allowed: string): never => {
+    throw optionError(`${call}: ${option} should be ${allowed}.`, { option });
   };
-  let rows: AsyncGenerator<string[]> | undefined = await parsed(options.signal);
-  const looked: string[][] = [];
-  while (looked.length <= rowsOfKinds) {
-    const { value, done } = await rows.next();
-    if (done) break;
-    looked.push(value);
-  }
-  const [top = []] = looked;
-  const names = header ? top : top.map((_, j) => `column${j}`);
-  const cells = header ? looked.slice(1) : looked;
+  if (delimiter !== undefined && (typeof delimiter !== 'string' || !/^[^"\r\n]$/.test(delimiter)))
+    refuse('delimiter', 'one character, and neither a quote nor a line break');
+  if (header !== undefined && typeof header !== 'boolean') refuse('header', 'true or false');
+  if (nulls !== undefined && !(Array.isArray(nulls) && nulls.every((text) => typeof text === 'string')))
+    refuse('nulls', 'a list of texts');
+  if (charset !== undefined) checkCharset(charset, call);
+}
+
+/** Rows of one file whose number of cells fits. */
+interface Block extends Rows {
+  readonly file: string;
+  /** The cell of each column. */
+  readonly places: readonly number[];
+  /** The number of its first row, of all files. */
+  readonly first: number;
+}
+
+/** Characters of the beginning that tell the dialect. */
+const lengthOfLook = 2 ** 16;
+
+async function tableOf(call: string, files: readonly File[], options: CsvOptions): Promise<Table> {
+  const { nulls = [''], charset, signal } = options;
   const missing = new Set(nulls);
-  const fields = names.map((name, j) => ({
-    name,
-    ...kindOfCells(
-      cells.map((row) => row[j]).filter((cell): cell is string => cell !== undefined && !missing.has(cell)),
-    ),
-  }));
-  if (bytes.again) {
-    await rows.return(undefined);
-    rows = undefined;
+  const [{ name, bytes }] = files as [File];
+  const stream = await bytes.open(signal);
+  const texts = textOf(stream, charset, name);
+  let begun: AsyncGenerator<Block> | undefined;
+  try {
+    const { head, whole } = await beginning(texts);
+    const delimiter = options.delimiter ?? delimiterOf(head, whole, name);
+    const rows = firstRows(head, whole, delimiter, name);
+    const [top] = rows;
+    if (!top) throw dataError(`${name}: there is no row, not even one of names.`);
+    const dialect: Dialect = { delimiter, header: options.header ?? headerOf(rows, missing, name) };
+    const names = top.map((cell, j) => (dialect.header && cell !== '' ? cell : `column${j}`));
+
+    async function* blocks(signal: AbortSignal | undefined): AsyncGenerator<Block> {
+      let first = 0;
+      for (const { name, bytes } of files) {
+        const texts = textOf(await bytes.open(signal), charset, name);
+        for await (const block of blocksOf(texts, name, dialect, names, first)) {
+          yield block;
+          first += block.cells.length;
+        }
+      }
+    }
+
+    if (!bytes.again) begun = blocksOf(prepended([head], texts), name, dialect, names, 0);
+    else await texts.return(undefined);
+    const looked: Block[] = [];
+    const fields = await fieldsOf(names, options, missing, begun ?? blocks(signal), begun && looked);
+    return {
+      name: call,
+      fields,
+      ordered: bytes.again,
+      async read(wanted, { signal }): Promise<Read> {
+        if (begun) endWith(stream, signal);
+        const all = begun ? prepended(looked, begun) : blocks(signal);
+        begun = undefined;
+        return { skipped: 0, chunks: chunksOf(all, names, wanted, missing) };
+      },
+      close: async () => {
+        await begun?.return(undefined);
+      },
+    };
+  } catch (error) {
+    await begun?.return(undefined);
+    await texts.return(undefined);
+    signal?.throwIfAborted();
+    throw error;
   }
-  const table: Table = {
-    name: call,
-    fields,
-    ordered: bytes.again,
-    async read(wanted, { signal }): Promise<Read> {
-      const begun = rows;
-      if (begun && stream) endWith(stream, signal);
-      rows = undefined;
-      const all = begun ? again(looked, begun) : await parsed(signal);
-      if (header) await all.next();
-      return { skipped: 0, chunks: chunksOf(all, names, wanted, missing, call) };
-    },
-    close: async () => {
-      await rows?.return(undefined);
-    },
+}
+
+async function beginning(
+  texts: AsyncGenerator<string>,
+): Promise<{ readonly head: string; readonly whole: boolean }> {
+  let head = '';
+  let lines = 0;
+  while (head.length < lengthOfLook || lines < rowsOfLook) {
+    const { value, done } = await texts.next();
+    if (done) return { head, whole: true };
+    head += value;
+    lines += value.split(/[\n\r]/, rowsOfLook).length - 1;
+  }
+  return { head, whole: false };
+}
+
+async function* prepended<T>(items: readonly T[], rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}
+
+/** The rows of a file, checked. Errors: DataError with the line. */
+async function* blocksOf(
+  texts: AsyncIterable<string>,
+  file: string,
+  { delimiter, header }: Dialect,
+  names: readonly string[],
+  begin: number,
+): AsyncGenerator<Block> {
+  const parser = new CsvParser(delimiter, file);
+  let [first, places] = [begin, header ? undefined : names.map((_, j) => j)];
+  const checked = ({ cells, lines }: Rows): Block => {
+    const kept: Rows = { cells: [], lines: [] };
+    const block = { ...kept, file, first };
+    for (const [i, row] of cells.entries()) {
+      // Of one column, a blank line is a row whose value is missing.
+      if (isBlank(row) && (names.length > 1 || !places)) continue;
+      const line = lines[i] as number;
+      if (!places) places = placesOf(row, names, file, line);
+      else if (row.length === names.length) {
+        (kept.cells as string[][]).push(row);
+        (kept.lines as number[]).push(line);
+      } else {
+        const number = first + kept.cells.length;
+        throw dataError(
+          `${file}: row ${number} has ${row.length} cells, the ${header ? 'header' : 'first row'} has ${names.length}; see line ${line}.`,
+          { row: number, line, columns: row.length, expected: names.length },
+        );
+      }
+    }
+    first += kept.cells.length;
+    return { ...block, places: places ?? [] };
   };
-  return sourceOf(table, options);
+  for await (const text of texts) yield checked(parser.push(text));
+  yield checked(parser.end());
 }
 
-async function* again(looked: readonly string[][], rest: AsyncGenerator<string[]>): AsyncGenerator<string[]> {
-  yield* looked;
-  yield* rest;
+/** Where the columns are in a file, by its header. Errors: DataError for other columns than those of the first file. */
+function placesOf(row: readonly string[], names: readonly string[], file: string, line: number): number[] {
+  const own = row.map((cell, j) => (cell === '' ? `column${j}` : cell));
+  const strange = own.find((name) => !names.includes(name)) ?? names.find((name) => !own.includes(name));
+  if (strange === undefined && own.length === names.length) return names.map((name) => own.indexOf(name));
+  throw dataError(
+    `${file}: the header in line ${line} is not that of the first file: column '${strange ?? own.join()}' is in one of them alone.`,
+    { column: strange, line },
+  );
 }
 
-async function* rowsOf(bytes: ByteStream, delimiter: string, call: string): AsyncGenerator<string[]> {
-  const decoder = new TextDecoder();
-  const parser = new CsvParser(delimiter);
-  for await (const part of bytes) yield* parser.push(decoder.decode(part, { stream: true }));
-  yield* parser.push(decoder.decode());
-  yield* parser.end(call);
+/** Kinds of the columns that may be read; `kept` gets the rows that were looked at where they come once. */
+async function fieldsOf(
+  names: readonly string[],
+  options: CsvOptions,
+  missing: ReadonlySet<string>,
+  blocks: AsyncGenerator<Block>,
+  kept: Block[] | undefined,
+): Promise<readonly Field[]> {
+  const known = kindsOf(options);
+  const asked = new Set([
+    ...(options.encoding ? [] : (options.features ?? names)),
+    ...[options.target ?? []].flat(),
+  ]);
+  const kinds = new Map(
+    names.filter((name) => asked.has(name) && !known.has(name)).map((name) => [name, new CellKinds()]),
+  );
+  for (let rows = 0; kinds.size > 0; ) {
+    const unsettled = names.flatMap((name, j) => {
+      const of = kinds.get(name);
+      return of && (rows < rowsOfKinds || (!of.seen && !kept)) ? [{ j, of }] : [];
+    });
+    if (unsettled.length === 0) break;
+    const { value: block, done } = await blocks.next();
+    if (done) break;
+    kept?.push(block);
+    for (const { j, of } of unsettled) {
+      const place = block.places[j] as number;
+      for (const [i, row] of block.cells.entries()) {
+        if (rows + i >= rowsOfKinds && (of.seen || kept)) break;
+        const cell = row[place] as string;
+        if (!missing.has(cell)) of.add(cell);
+      }
+    }
+    rows += block.cells.length;
+  }
+  if (!kept) await blocks.return(undefined);
+  const unread = { kind: 'number', type: 'not looked at' } as const;
+  return names.map((name) => ({ name, ...(known.get(name) ?? kinds.get(name)?.kind ?? unread) }));
 }
-
-const rowsOfChunk = 1024;
 
 async function* chunksOf(
-  rows: AsyncGenerator<string[]>,
+  blocks: AsyncIterable<Block>,
   names: readonly string[],
   wanted: readonly Wanted[],
   missing: ReadonlySet<string>,
-  call: string,
 ): AsyncGenerator<Chunk> {
-  const places = wanted.map(({ name }) => names.indexOf(name));
-  let [block, first] = [[] as string[][], 0];
-  const chunk = (): Chunk => {
-    const [lines, begin] = [block, first];
-    first += lines.length;
-    block = [];
-    return {
-      rows: lines.length,
-      column: (at) => columnOf(lines, places[at] as number, wanted[at] as Wanted, missing, call, begin),
+  const columns = wanted.map(({ name }) => names.indexOf(name));
+  for await (const block of blocks) {
+    if (block.cells.length === 0) continue;
+    yield {
+      rows: block.cells.length,
+      column: (at) =>
+        columnOf(block, block.places[columns[at] as number] as number, wanted[at] as Wanted, missing),
     };
-  };
-  for await (const row of rows) {
-    if (row.length !== names.length) {
-      throw dataError(
-        `${call}: row ${first + block.length} has ${row.length} cells, the header has ${names.length}.`,
-        {
-          row: first + block.length,
-          columns: row.length,
-          expected: names.length,
-        },
-      );
-    }
-    block.push(row);
-    if (block.length === rowsOfChunk) yield chunk();
   }
-  if (block.length > 0) yield chunk();
 }
 
 function columnOf(
-  rows: readonly string[][],
+  { cells, lines, file, first }: Block,
   place: number,
-  wanted: Wanted,
+  { name, as }: Wanted,
   missing: ReadonlySet<string>,
-  call: string,
-  first: number,
 ): Column {
-  const cells = rows.map((row) => row[place] as string);
-  const values = cells.map((cell) => {
-    if (missing.has(cell)) return null;
-    if (wanted.as === 'text') return cell;
-    const number = Number(cell);
-    return Number.isNaN(number) ? (logical[cell.toLowerCase()] ?? cell) : number;
-  });
-  return typed(values, wanted, call, first);
+  if (as === 'text')
+    return cells.map((row) => (missing.has(row[place] as string) ? null : (row[place] as string)));
+  const out = new (as === 'float32' ? Float32Array : Float64Array)(cells.length);
+  const numbersAreMissing = [...missing].some((text) => numberOf(text) !== undefined && text !== '');
+  for (let i = 0; i < out.length; i++) {
+    const cell = (cells[i] as string[])[place] as string;
+    let value = numberOf(cell);
+    // Looked up where it can be missing alone: a look-up takes as long as a number.
+    if ((numbersAreMissing || value === undefined) && missing.has(cell)) value = Number.NaN;
+    if (value !== undefined && (as === 'float32' || !(Math.abs(value) > Number.MAX_SAFE_INTEGER)))
+      out[i] = value;
+    else {
+      const fault = value === undefined ? 'should be a number' : 'is no number that float64 holds exactly';
+      throw dataError(
+        `${file}: column '${name}' is '${cell}' in row ${first + i}, and ${fault}; see line ${lines[i]}.`,
+        { column: name, row: first + i, line: lines[i], value: cell },
+      );
+    }
+  }
+  return out;
 }
-
-const logical: Readonly<Record<string, number>> = { true: 1, false: 0, nan: Number.NaN };

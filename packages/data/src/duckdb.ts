@@ -1,23 +1,16 @@
 // Files and queries through DuckDB, in Node: its scans run on its own threads, and its vectors are read where they lie.
 
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { kindsOf } from './encoding.js';
 import { backendError, dataError, messageOf, ofNode, optionError, runtime } from './errors.js';
-import { checkOptions, mostCategories, type SourceOptions } from './options.js';
+import { filesOf, named } from './files.js';
+import { checkOptions, comesTwice, type SourceOptions } from './options.js';
 import type { Chunk, Column, Field, Read, ReadControl, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
 
 export interface DuckDbOptions extends SourceOptions {
   /** Settings of DuckDB, such as `{ threads: '2', memory_limit: '1GB' }`. */
   readonly duckdb?: Readonly<Record<string, string>> | undefined;
-}
-
-export interface CsvOptions extends DuckDbOptions {
-  /** Between cells. Default: found out. */
-  readonly delimiter?: string | undefined;
-  /** The first row has the names of the columns. Default: found out. */
-  readonly header?: boolean | undefined;
-  /** Texts that stand for a missing value. Default: the empty one. */
-  readonly nulls?: readonly string[] | undefined;
 }
 
 export interface SqlOptions extends DuckDbOptions {
@@ -28,49 +21,69 @@ export interface SqlOptions extends DuckDbOptions {
 const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** A path with * and ?, or several. Errors: OptionError. */
-export function filesOf(files: string | readonly string[], call: string): readonly string[] {
-  const list = typeof files === 'string' ? [files] : files;
-  if (Array.isArray(list) && list.length > 0 && list.every((file) => typeof file === 'string' && file !== ''))
-    return list;
-  throw optionError(`${call}: the files should be a path, a pattern with *, or a list of them.`, {
-    option: 'files',
-  });
-}
-
 const listed = (files: readonly string[]): string => `[${files.map(text).join(', ')}]`;
-const named = (call: string, files: readonly string[]): string =>
-  `${call} '${files[0]}'${files.length > 1 ? ` and ${files.length - 1} more` : ''}`;
 
-/** Rows of Parquet files in the order of their names. */
+/** Rows of Parquet files in the order of their names; of a column that has several types, the widest. */
 export async function duckParquet(
   files: string | readonly string[],
   options: DuckDbOptions = {},
 ): Promise<TableSource> {
   checkOptions(options, 'parquet', ['duckdb']);
   const list = filesOf(files, 'parquet');
-  return open(named('parquet', list), `read_parquet(${listed(list)})`, options, { counted: true });
+  const name = named('parquet', list);
+  return open(name, options, {}, async (connection) => {
+    // Names of folders are no columns.
+    const from = `read_parquet(${listed(list)}, union_by_name = true, hive_partitioning = false)`;
+    const lacking = await lackingColumns(connection, list, name);
+    const fields = await fieldsOf(connection, `SELECT * FROM ${from}`, name);
+    const [[rowCount] = []] = (await connection.runAndReadAll(`SELECT count(*) FROM ${from}`)).getRows();
+    return { from, fields, rowCount: Number(rowCount), lacking };
+  });
 }
 
-/** Rows of CSV files in the order of their names. */
-export async function duckCsv(
-  files: string | readonly string[],
-  options: CsvOptions = {},
-): Promise<TableSource> {
-  checkOptions(options, 'csv', ['duckdb', 'delimiter', 'header', 'nulls']);
-  const list = filesOf(files, 'csv');
-  const { delimiter, header, nulls } = options;
-  const given = [
-    listed(list),
-    ...(delimiter === undefined ? [] : [`delim = ${text(delimiter)}`]),
-    ...(header === undefined ? [] : [`header = ${header}`]),
-    ...(nulls === undefined ? [] : [`nullstr = ${listed(nulls)}`]),
-  ];
-  return open(named('csv', list), `read_csv(${given.join(', ')})`, options, {});
+/** Columns that some files do not have, with one such file: DuckDB would fill them with NULL. Errors: DataError for a name that comes twice. */
+async function lackingColumns(
+  connection: DuckDBConnection,
+  files: readonly string[],
+  call: string,
+): Promise<ReadonlyMap<string, string>> {
+  const schemas = await connection.runAndReadAll(
+    `SELECT file_name, name, num_children FROM parquet_schema(${listed(files)})`,
+  );
+  const byFile = new Map<string, Map<string, string>>();
+  // Depth first: of a group, the fields that follow belong to it.
+  let [root, inner] = ['', 0];
+  for (const [file, name, children] of schemas.getRows().map((row) => row.map(String)) as [
+    string,
+    string,
+    string,
+  ][]) {
+    const within = Number(children === 'null' ? 0 : children);
+    if (file !== root && inner === 0) {
+      root = file;
+      byFile.set(file, new Map());
+      continue;
+    }
+    if (inner > 0) inner += within - 1;
+    else {
+      const own = byFile.get(file) as Map<string, string>;
+      const before = own.get(name.toLowerCase());
+      if (before !== undefined) throw comesTwice(`${call}, file '${file}'`, name, before);
+      own.set(name.toLowerCase(), name);
+      inner = within;
+    }
+  }
+  const all = new Set([...byFile.values()].flatMap((names) => [...names.keys()]));
+  return new Map(
+    [...byFile].flatMap(([file, names]) =>
+      [...all].filter((name) => !names.has(name)).map((name) => [name, file]),
+    ),
+  );
 }
 
 /**
- * Rows of JSON files: one object a line, or an array of objects. Types are those of the first 20,480 rows.
+ * Rows of JSON files: one object a line, or an array of objects. Types are those of all rows; columns of `encoding` are what
+ * they were.
  * Errors: BackendError without @duckdb/node-api; OptionError for files and columns that are not there; DataError while reading.
  */
 export async function json(
@@ -79,7 +92,25 @@ export async function json(
 ): Promise<TableSource> {
   checkOptions(options, 'json', ['duckdb']);
   const list = filesOf(files, 'json');
-  return open(named('json', list), `read_json(${listed(list)})`, options, {});
+  const name = named('json', list);
+  const known = kindsOf(options);
+  return open(name, options, {}, async (connection) => {
+    const look =
+      'sample_size = -1, maximum_sample_files = -1, union_by_name = true, hive_partitioning = false';
+    const found = await fieldsOf(connection, `SELECT * FROM read_json(${listed(list)}, ${look})`, name);
+    const types = found.map(({ name, kind, type }) => {
+      const own = known.get(name)?.kind;
+      // A text stays as it is written, also where it looks like something else.
+      if (own === 'text' || (type === 'UUID' && own === undefined)) return 'VARCHAR';
+      return own === 'number' && kind !== 'number' && kind !== 'integer' ? 'DOUBLE' : type;
+    });
+    // With types, later readings do not look at all rows again.
+    const columns = found.map(({ name }, j) => `${text(name)}: ${text(types[j] as string)}`);
+    return {
+      from: `read_json(${listed(list)}, columns = {${columns.join(', ')}}, hive_partitioning = false)`,
+      fields: found.map(({ name }, j) => fieldOf(name, types[j] as string)),
+    };
+  });
 }
 
 /**
@@ -92,14 +123,26 @@ export async function sql(query: string, options: SqlOptions = {}): Promise<Tabl
   if (typeof query !== 'string' || query.trim() === '')
     throw optionError('sql: the query should be a text with a SELECT.', { option: 'query' });
   const { database } = options;
-  return open('sql', `(${query.trim().replace(/;$/, '')})`, options, { database });
+  return open('sql', options, { database }, async (connection) => {
+    const own = query.trim().replace(/;$/, '');
+    return { from: `(${own}\n)`, fields: await fieldsOf(connection, own, 'sql') };
+  });
+}
+
+/** What is read: after FROM, and what is known of it. */
+interface Relation {
+  readonly from: string;
+  readonly fields: readonly Field[];
+  readonly rowCount?: number | undefined;
+  /** Columns that a file does not have, in lower case, with the file. */
+  readonly lacking?: ReadonlyMap<string, string> | undefined;
 }
 
 async function open(
   name: string,
-  relation: string,
   options: DuckDbOptions,
-  how: { readonly counted?: boolean; readonly database?: string | undefined },
+  { database }: { readonly database?: string | undefined },
+  describe: (connection: DuckDBConnection) => Promise<Relation>,
 ): Promise<TableSource> {
   const call = name.split(' ')[0] as string;
   const { DuckDBInstance } = await runtime(
@@ -110,39 +153,26 @@ async function open(
   const settings = {
     // Extensions that are not in the package would be downloaded.
     autoinstall_known_extensions: 'false',
-    ...(how.database === undefined ? {} : { access_mode: 'READ_ONLY' }),
+    ...(database === undefined ? {} : { access_mode: 'READ_ONLY' }),
     ...options.duckdb,
   };
   let db: DuckDBInstance;
   try {
-    db = await DuckDBInstance.create(how.database ?? ':memory:', settings);
+    db = await DuckDBInstance.create(database ?? ':memory:', settings);
   } catch (error) {
     throw backendError(`${name}: DuckDB does not start: ${messageOf(error)}.`);
   }
   let table: Table;
   try {
-    table = await describe(name, relation, db, how.counted ?? false, options.signal);
+    table = tableOf(name, db, await connected(db, options.signal, describe));
   } catch (error) {
     db.closeSync();
     options.signal?.throwIfAborted();
+    if ((error as { kind?: string }).kind !== undefined) throw error;
     throw optionError(`${name}: DuckDB cannot read this: ${messageOf(error)}.`);
   }
   return sourceOf(table, options);
 }
-
-const describe = (
-  name: string,
-  relation: string,
-  db: DuckDBInstance,
-  counted: boolean,
-  signal: AbortSignal | undefined,
-): Promise<Table> =>
-  connected(db, signal, async (connection) => {
-    const columns = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${relation}`);
-    const fields = columns.getRows().map(([column, type]): Field => fieldOf(String(column), String(type)));
-    const count = counted ? await connection.runAndReadAll(`SELECT count(*) FROM ${relation}`) : undefined;
-    return tableOf(name, relation, db, fields, count && Number(count.getRows()[0]?.[0]));
-  });
 
 /** What queries of a connection of their own give; the signal interrupts them. */
 async function connected<T>(
@@ -156,13 +186,23 @@ async function connected<T>(
   signal?.addEventListener('abort', interrupt);
   try {
     return await ask(connection);
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
   } finally {
     signal?.removeEventListener('abort', interrupt);
     connection.closeSync();
   }
+}
+
+/** The columns of a query. Errors: DataError for two that DuckDB does not tell apart. */
+async function fieldsOf(connection: DuckDBConnection, query: string, call: string): Promise<Field[]> {
+  const rows = (await connection.runAndReadAll(`DESCRIBE ${query}`)).getRows();
+  const fields = rows.map(([column, type]) => fieldOf(String(column), String(type)));
+  const names = new Map<string, string>();
+  for (const { name } of fields) {
+    const before = names.get(name.toLowerCase());
+    if (before !== undefined) throw comesTwice(call, name, before);
+    names.set(name.toLowerCase(), name);
+  }
+  return fields;
 }
 
 const numbers = /^(FLOAT|DOUBLE|REAL|DECIMAL|HUGEINT|UHUGEINT)/;
@@ -182,36 +222,27 @@ const casts: Readonly<Record<Wanted['as'], (column: string) => string>> = {
   text: (column) => `${column}::VARCHAR`,
 };
 
-function tableOf(
-  name: string,
-  relation: string,
-  db: DuckDBInstance,
-  fields: readonly Field[],
-  rowCount: number | undefined,
-): Table {
+function tableOf(name: string, db: DuckDBInstance, relation: Relation): Table {
+  const { from, fields, rowCount, lacking } = relation;
   return {
     name,
     fields,
     rowCount,
     ordered: true,
     async read(wanted, { signal }: ReadControl): Promise<Read> {
+      for (const { name: column } of wanted) {
+        const file = lacking?.get(column.toLowerCase());
+        if (file !== undefined)
+          throw dataError(
+            `${name}: file '${file}' has no column '${column}'; leave the file or the column out.`,
+            {
+              column,
+              file,
+            },
+          );
+      }
       const list = wanted.map(({ name, as }) => casts[as](identifier(name)));
-      return { skipped: 0, chunks: chunksOf(name, db, `SELECT ${list.join(', ')} FROM ${relation}`, signal) };
-    },
-    async distinct(columns, signal) {
-      const found: string[][] = [];
-      await connected(db, signal, async (connection) => {
-        for (const column of columns) {
-          const it = identifier(column);
-          const query = `SELECT DISTINCT ${it}::VARCHAR FROM ${relation} WHERE ${it} IS NOT NULL`;
-          const reader = await connection.runAndReadAll(`${query} LIMIT ${mostCategories + 1}`);
-          found.push((reader.getColumns()[0] ?? []).map(String));
-        }
-      }).catch((error: unknown) => {
-        signal?.throwIfAborted();
-        throw dataError(`${name}: DuckDB stopped: ${messageOf(error)}.`);
-      });
-      return found;
+      return { skipped: 0, chunks: chunksOf(name, db, `SELECT ${list.join(', ')} FROM ${from}`, signal) };
     },
     ...(rowCount === undefined
       ? {}
@@ -223,8 +254,8 @@ function tableOf(
                 number,
                 number,
               ];
-              const part = `(SELECT * FROM ${relation} LIMIT ${end - begin} OFFSET ${begin})`;
-              return tableOf(name, part, db, fields, end - begin);
+              const part = `(SELECT * FROM ${from} LIMIT ${end - begin} OFFSET ${begin})`;
+              return tableOf(name, db, { ...relation, from: part, rowCount: end - begin });
             });
           },
         }),

@@ -3,6 +3,7 @@
 
 import { type Encoding, encodedWidth, type FlatMatrix, isEncoding } from '@fkm/core';
 import { dataError, formatError, optionError } from './errors.js';
+import type { Field } from './table.js';
 
 export type Missing = 'error' | 'mask';
 
@@ -13,6 +14,21 @@ export const columnsOf = ({ features }: Encoding): string[] =>
       ? feature.categories.map((category) => `${feature.column}=${category}`)
       : [feature.column],
   );
+
+/** The kinds of columns that are settled before anything is read: those of the encoding, and weights. */
+export function kindsOf(options: {
+  readonly encoding?: Encoding | undefined;
+  readonly weight?: string | undefined;
+}): ReadonlyMap<string, Pick<Field, 'kind' | 'type'>> {
+  const { encoding, weight } = options;
+  const kinds = new Map<string, Pick<Field, 'kind' | 'type'>>();
+  if (weight !== undefined) kinds.set(weight, { kind: 'number', type: 'number' });
+  for (const { column, kind } of isEncoding(encoding) ? encoding.features : []) {
+    const own = kind === 'number' ? 'number' : 'text';
+    kinds.set(column, { kind: own, type: `${own} by the encoding` });
+  }
+  return kinds;
+}
 
 /** The place of each category. */
 export const placesOf = ({ categories }: { readonly categories: readonly string[] }): Map<string, number> =>

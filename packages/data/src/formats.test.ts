@@ -238,7 +238,7 @@ describe('csv', () => {
 
   it.each([
     ['a row that is too short', 'a,t\n1,x\n2\n', 'row 1 has 1 cells, the header has 2'],
-    ['a quote that is not closed', 'a,t\n1,"x\n', 'a quote in row 1 is not closed'],
+    ['a quote that is not closed', 'a,t\n1,"x\n', 'the quote that opens a cell in line 2 is not closed'],
     [
       'a text where numbers were',
       `a,t\n${'1,x\n'.repeat(1100)}one,x\n`,
@@ -248,7 +248,11 @@ describe('csv', () => {
 
   it('tells where a file does not go on as it began', async () => {
     writeFileSync(at('late.csv'), `a,t\n${'1,2\n'.repeat(50_000)}one,2\n`);
-    await expectError(() => csv(at('late.csv'), { features: ['a'] }), 'data', 'DuckDB stopped');
+    await expectError(
+      () => csv(at('late.csv'), { features: ['a'] }),
+      'data',
+      "column 'a' is 'one' in row 50000, and should be a number; see line 50002",
+    );
   });
 });
 

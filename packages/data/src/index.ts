@@ -1,7 +1,7 @@
 export type { Encoding, FeatureEncoding } from '@fkm/core';
 export { type ArrowInput, arrow } from './arrow.js';
-export { type CsvInput, csv } from './csv.js';
-export { type CsvOptions, type DuckDbOptions, json, type SqlOptions, sql } from './duckdb.js';
+export { type CsvInput, type CsvOptions, csv } from './csv.js';
+export { type DuckDbOptions, json, type SqlOptions, sql } from './duckdb.js';
 export { type EncodeOptions, encodeRows, type Missing } from './encoding.js';
 export { type Batches, fromBatches, fromIterable, type Records } from './from-iterable.js';
 export type { SourceOptions } from './options.js';

@@ -2,7 +2,7 @@
 
 import type { Encoding, FeatureEncoding } from '@fkm/core';
 import { checkEncoding, checkPolicy, type Missing } from './encoding.js';
-import { optionError } from './errors.js';
+import { dataError, optionError } from './errors.js';
 import type { Field, Table, Wanted } from './table.js';
 
 export interface SourceOptions {
@@ -103,10 +103,18 @@ export interface Plan {
   readonly unknown: Missing;
 }
 
-/** Errors: OptionError for columns that are not there, or of a kind that cannot be used; DataError where a text column is empty. */
+/** A name says which column is meant; of two of one name it cannot. */
+export const comesTwice = (call: string, column: string, before: string = column): Error => {
+  const how = before === column ? `'${column}' comes twice` : `'${column}' and '${before}' are one name here`;
+  return dataError(`${call}: column ${how}; give one of the two another name.`, { column });
+};
+
+/** Errors: OptionError for columns that are not there, or of a kind that cannot be used; DataError for a name that comes twice. */
 export async function planOf(table: Table, options: SourceOptions): Promise<Plan> {
   const { name: call, fields } = table;
   const byName = new Map(fields.map((field) => [field.name, field]));
+  const twice = fields.find((field) => byName.get(field.name) !== field);
+  if (twice) throw comesTwice(call, twice.name);
   const find = (option: string, name: string, kinds: readonly Field['kind'][]): Field => {
     const field = byName.get(name);
     if (!field) {

@@ -1,0 +1,82 @@
+// Delimiter and header of CSV, found out by the first rows where the options do not say. Where they can be read in two ways,
+// the answer is an error that asks.
+
+import { CellKinds } from './csv-cells.js';
+import { CsvParser } from './csv-parser.js';
+import { optionError } from './errors.js';
+
+export interface Dialect {
+  readonly delimiter: string;
+  readonly header: boolean;
+}
+
+const delimiters = [',', ';', '\t', '|'] as const;
+
+/** How many rows are looked at. */
+export const rowsOfLook = 200;
+
+/** The rows that are whole at the beginning of a text. Errors: DataError. */
+export function firstRows(head: string, whole: boolean, delimiter: string, call: string): string[][] {
+  const parser = new CsvParser(delimiter, call);
+  const { cells } = parser.push(head);
+  const all = whole ? [...cells, ...parser.end().cells] : cells;
+  return all.filter((row) => !isBlank(row)).slice(0, rowsOfLook);
+}
+
+/** A line without any character. */
+export const isBlank = (row: readonly string[]): boolean => row.length === 1 && row[0] === '';
+
+/** The delimiter that gives all rows as many cells, or the first that the top row has. Errors: OptionError for two such. */
+export function delimiterOf(head: string, whole: boolean, call: string): string {
+  const found = delimiters.flatMap((delimiter) => {
+    let rows: string[][];
+    try {
+      rows = firstRows(head, whole, delimiter, call);
+    } catch {
+      // Quotes that end before another delimiter.
+      return [];
+    }
+    const width = rows[0]?.length ?? 1;
+    return width > 1 ? [{ delimiter, even: rows.every((row) => row.length === width) }] : [];
+  });
+  const even = found.filter(({ even }) => even);
+  if (even.length > 1) {
+    const [a, b] = even.map(({ delimiter }) => JSON.stringify(delimiter));
+    throw optionError(`${call}: cells can be divided by ${a} and by ${b}; pass delimiter.`, {
+      option: 'delimiter',
+    });
+  }
+  return (even[0] ?? found[0])?.delimiter ?? ',';
+}
+
+/**
+ * Whether the first row has names: yes where it has a text above numbers, or no number; no where it has numbers above numbers,
+ * and a value that comes again in it, or below in a column of texts. Errors: OptionError for a row that can be either.
+ */
+export function headerOf(rows: readonly string[][], nulls: ReadonlySet<string>, call: string): boolean {
+  const [top = [], ...below] = rows;
+  let repeats = new Set(top).size < top.length;
+  let value: string | undefined;
+  for (const [j, name] of top.entries()) {
+    const cells = below.flatMap((row) => row[j] ?? []).filter((cell) => !nulls.has(cell));
+    const [own, kind] = [kindOf(nulls.has(name) ? [] : [name]), kindOf(cells)];
+    if (own === 'text' && kind !== 'text' && cells.length > 0) return true;
+    if (own !== undefined && own !== 'text' && (kind === undefined || own === kind)) value ??= name;
+    if (kind !== 'number') repeats ||= cells.includes(name);
+  }
+  if (value === undefined) return true;
+  if (repeats) return false;
+  throw optionError(
+    `${call}: the first row has '${value}', which can be a name or a value; pass header: true or false.`,
+    { option: 'header', value },
+  );
+}
+
+function kindOf(cells: readonly string[]): 'number' | 'boolean' | 'date' | 'text' | undefined {
+  const kinds = new CellKinds();
+  for (const cell of cells) kinds.add(cell);
+  const { kind, type } = kinds.kind;
+  if (type === 'boolean' || type === 'date') return type;
+  if (type === 'of no cells') return undefined;
+  return kind === 'text' ? 'text' : 'number';
+}
