@@ -98,21 +98,27 @@ async function tableOf(call: string, files: readonly File[], options: CsvOptions
     const dialect: Dialect = { delimiter, header: options.header ?? headerOf(rows, missing, name) };
     const names = top.map((cell, j) => (dialect.header && cell !== '' ? cell : `column${j}`));
 
-    async function* blocks(signal: AbortSignal | undefined): AsyncGenerator<Block> {
+    async function* blocks(
+      signal: AbortSignal | undefined,
+      opened?: AsyncIterable<string>,
+    ): AsyncGenerator<Block> {
       let first = 0;
-      for (const { name, bytes } of files) {
-        const texts = textOf(await bytes.open(signal), charset, name);
-        for await (const block of blocksOf(texts, name, dialect, names, first)) {
+      for (const [i, { name, bytes }] of files.entries()) {
+        const pieces = (i === 0 && opened) || textOf(await bytes.open(signal), charset, name);
+        for await (const block of blocksOf(pieces, name, dialect, names, first)) {
           yield block;
           first += block.cells.length;
         }
       }
     }
 
-    if (!bytes.again) begun = blocksOf(prepended([head], texts), name, dialect, names, 0);
-    else await texts.return(undefined);
+    begun = blocks(signal, prepended([head], texts));
     const looked: Block[] = [];
-    const fields = await fieldsOf(names, options, missing, begun ?? blocks(signal), begun && looked);
+    const fields = await fieldsOf(names, options, missing, begun, bytes.again ? undefined : looked);
+    if (bytes.again) {
+      await begun.return(undefined);
+      begun = undefined;
+    }
     return {
       name: call,
       fields,
@@ -144,7 +150,7 @@ async function beginning(
     const { value, done } = await texts.next();
     if (done) return { head, whole: true };
     head += value;
-    lines += value.split(/[\n\r]/, rowsOfLook).length - 1;
+    lines += value.split(/[\n\r]/, rowsOfLook + 1).length - 1;
   }
   return { head, whole: false };
 }
@@ -240,7 +246,6 @@ async function fieldsOf(
     }
     rows += block.cells.length;
   }
-  if (!kept) await blocks.return(undefined);
   const unread = { kind: 'number', type: 'not looked at' } as const;
   return names.map((name) => ({ name, ...(known.get(name) ?? kinds.get(name)?.kind ?? unread) }));
 }
