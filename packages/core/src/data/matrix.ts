@@ -258,12 +258,8 @@ export function toWeights(
   weights.forEach((value, row) => {
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
       throw new DataError(
-        `${call}: sampleWeight is ${value} in row ${row}; weights are finite and at least 0.`,
-        {
-          argument,
-          row,
-          value,
-        },
+        `${call}: sampleWeight is ${shown(values[row])} in row ${row}; weights are numbers of float32, at least 0.`,
+        { argument, row, value: values[row] },
       );
     }
     total += value;

@@ -15,6 +15,7 @@ import { OptionError, ShapeError } from '../errors.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { evaluateGraph } from '../reference/evaluate.js';
+import { ResultArray } from '../result.js';
 import { type RoutingOptions, routingWeights, type SoftType } from './routing.js';
 import { type Distance, pairwise } from './similarity.js';
 
@@ -36,7 +37,7 @@ export function similarity(
   X: Matrix,
   P: DenseMatrix,
   options: SimilarityOptions = {},
-): NdArray<Float32Array> {
+): ResultArray<Float32Array, number[][]> {
   const call = 'similarity';
   const { distance = 'euclidean', featureMask, featureWeights } = options;
   expectOneOf(call, 'distance', distance, ['cosine', 'euclidean', 'l1']);
@@ -82,7 +83,7 @@ export function similarity(
     );
     data.set(block.data, begin * p.rows);
   }
-  return { data, shape: [x.rows, p.rows], dtype: 'float32' };
+  return new ResultArray({ data, shape: [x.rows, p.rows], dtype: 'float32' });
 }
 
 export interface RouteOptions {
@@ -99,7 +100,10 @@ export interface RouteOptions {
  * equals), 'mean' 1/k, 'scaled' max(s,0)/(Σ max(s,0) + 1e-9), 'softmax_scaled' softmax(s/temperature).
  * 'gaussian' routing has parameters of its own and runs inside the estimators alone. Errors: ShapeError, DataError, OptionError.
  */
-export function route(sim: DenseMatrix | NdArray, options: RouteOptions = {}): NdArray<Float32Array> {
+export function route(
+  sim: DenseMatrix | NdArray,
+  options: RouteOptions = {},
+): ResultArray<Float32Array, number[][]> {
   const call = 'route';
   const { softType = 'softmax_scaled', temperature = 1, topK = 5 } = options;
   expectOneOf(call, 'softType', softType, ['hard', 'mean', 'scaled', 'softmax_scaled']);
@@ -111,9 +115,10 @@ export function route(sim: DenseMatrix | NdArray, options: RouteOptions = {}): N
   const s = toRows(sim as DenseMatrix, { call, argument: 'sim' });
   checkFinite(s, { call, argument: 'sim' }, undefined, sim);
   const routing: RoutingOptions = { softType, temperature, topK };
-  return run({ s: ndarray(s.data, [s.rows, s.columns]) }, (t) =>
+  const weights = run({ s: ndarray(s.data, [s.rows, s.columns]) }, (t) =>
     routingWeights({ similarity: t.s as Tensor, delta: t.s as Tensor }, routing),
   );
+  return new ResultArray(weights);
 }
 
 function expectOneOf(call: string, option: string, value: string, allowed: readonly string[]): void {
