@@ -1,4 +1,4 @@
-// SPEC §9: what bad rows and options of calls get, from every estimator: a typed error that names argument, place and
+// docs/method.md §9: what bad rows and options of calls get, from every estimator: a typed error that names argument, place and
 // value, and the model as it was. Bad targets are in bad-targets.test.ts, odd requests that make sense in odd-input.test.ts.
 
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-// SPEC §9: what bad targets get, estimator by estimator: a typed error that names place and value, and the model as it was.
+// docs/method.md §9: what bad targets get, estimator by estimator: a typed error that names place and value, and the model as it was.
 
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Task } from '../model/options.js';

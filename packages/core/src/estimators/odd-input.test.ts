@@ -1,4 +1,4 @@
-// SPEC §9: odd requests that make sense, and the result that the documentation says, from every estimator.
+// docs/method.md §9: odd requests that make sense, and the result that the documentation says, from every estimator.
 
 import { describe, expect, it } from 'vitest';
 import type { FastKMeansClassifier } from './classifier.js';

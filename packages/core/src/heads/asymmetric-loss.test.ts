@@ -12,7 +12,7 @@ const p = [0.05, 0.2, 0.4999, 0.7, 0.93, 0.999, 0.03, 0.6];
 const y = [0, 1, 0, 1, 0, 1, 1, 0];
 const shape = [2, 4];
 
-/** Of one label, by the sentence of SPEC §5. */
+/** Of one label, by the sentence of docs/method.md §5. */
 const formulas: Readonly<
   Record<AsymmetricLoss['variant'], (p: number, y: number, o: AsymmetricLoss) => number>
 > = {

@@ -1,4 +1,4 @@
-// kInit 'auto': more prototypes for more rows that resemble their mean less (SPEC §4).
+// kInit 'auto': more prototypes for more rows that resemble their mean less (docs/method.md §4).
 
 import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';

@@ -1,4 +1,4 @@
-// Prototypes for classes and labels that have none: at the start, and when a stream brings new ones (SPEC §4).
+// Prototypes for classes and labels that have none: at the start, and when a stream brings new ones (docs/method.md §4).
 
 import { visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';

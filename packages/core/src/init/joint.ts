@@ -1,4 +1,4 @@
-// The 'joint' start: each head clusters features and target together, on a half of the features of its own (SPEC §3, §4).
+// The 'joint' start: each head clusters features and target together, on a half of the features of its own (docs/method.md §3, §4).
 
 import { beside, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';

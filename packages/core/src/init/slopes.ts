@@ -1,4 +1,4 @@
-// metric: 'slopes': weighs each feature by how fast the target changes along it, from local ridge regressions (SPEC §6).
+// metric: 'slopes': weighs each feature by how fast the target changes along it, from local ridge regressions (docs/method.md §6).
 
 import type { Rows } from '../data/matrix.js';
 import { takeRows } from '../data/matrix.js';

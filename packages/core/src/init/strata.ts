@@ -1,4 +1,4 @@
-// The two-stage start: strata of the target, then prototypes inside each (SPEC §4).
+// The two-stage start: strata of the target, then prototypes inside each (docs/method.md §4).
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { type Batch, takeBatch } from '../model/batch.js';

@@ -1,4 +1,4 @@
-// The update of phase 1, on the host in float64: the sums of a batch into prototypes, ages and targets (SPEC §4).
+// The update of phase 1, on the host in float64: the sums of a batch into prototypes, ages and targets (docs/method.md §4).
 
 import type { Distance } from './similarity.js';
 

@@ -1,4 +1,4 @@
-// Similarities to routing weights r, traced: SPEC's §3, one row a soft type.
+// Similarities to routing weights r, traced: docs/method.md §3, one row a soft type.
 
 import { or, relu, softmax } from '../graph/functions.js';
 import {

@@ -1,4 +1,4 @@
-// Whom each row of a batch chooses among the prototypes of a head, traced: one row of the table for each rule of SPEC §4.
+// Whom each row of a batch chooses among the prototypes of a head, traced: one row of the table for each rule of docs/method.md §4.
 
 import { expandDims } from '../graph/functions.js';
 import {

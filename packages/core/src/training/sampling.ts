@@ -1,4 +1,4 @@
-// Negative sampling (SPEC §5): which classes a gradient step looks at, and where their prototypes are.
+// Negative sampling (docs/method.md §5): which classes a gradient step looks at, and where their prototypes are.
 
 import { allocate, type NdArray } from '../dtype.js';
 import type { Random } from '../random.js';

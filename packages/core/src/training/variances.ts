@@ -1,4 +1,4 @@
-// autoFeatureWeights: features that vary less within prototypes than over all rows weigh more (SPEC §6).
+// autoFeatureWeights: features that vary less within prototypes than over all rows weigh more (docs/method.md §6).
 
 import { blockRowsOf } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
