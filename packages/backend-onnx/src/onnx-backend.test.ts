@@ -95,6 +95,15 @@ describe('values', () => {
     expect(Array.from(await y.read())).toEqual([-5, -2]);
   });
 
+  it('takes memory that threads share', async () => {
+    const backend = await open();
+    const data = new Float32Array(new SharedArrayBuffer(8));
+    data.set([1, 2]);
+    const value = backend.upload({ data, shape: [1, 2], dtype: 'float32' });
+    const [y] = (await (await backend.compile(negate())).run([value])) as [Value];
+    expect(Array.from(await y.read())).toEqual([-1, -2]);
+  });
+
   it.each([
     [
       'a shape that the array does not fill',

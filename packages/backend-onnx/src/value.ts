@@ -3,6 +3,7 @@
 import {
   BackendError,
   type DType,
+  isShared,
   type NdArray,
   type Shape,
   ShapeError,
@@ -67,7 +68,7 @@ export class OnnxValue {
   }
 }
 
-/** Wraps an array without copying it. Errors: BackendError, ShapeError. */
+/** Wraps an array without copying it, unless it lies in memory that threads share, which onnxruntime refuses. Errors: BackendError, ShapeError. */
 export function upload(runtime: Runtime, { data, shape, dtype }: NdArray): OnnxValue {
   if (!hasTensor(dtype)) {
     throw new BackendError(
@@ -90,5 +91,6 @@ export function upload(runtime: Runtime, { data, shape, dtype }: NdArray): OnnxV
       'backend-onnx',
     );
   }
-  return new OnnxValue(runtime, new runtime.ort.Tensor(dtype, data as never, shape));
+  const own = isShared(data) ? data.slice() : data;
+  return new OnnxValue(runtime, new runtime.ort.Tensor(dtype, own as never, shape));
 }

@@ -4,6 +4,7 @@ import type { Backend } from '@fkm/core/graph';
 import type { Check } from '../contract.js';
 import { declareSuite, type SuiteOptions } from '../describe.js';
 import { accuracyChecks } from './accuracy.js';
+import { arrayChecks } from './arrays.js';
 import { behaviourChecks } from './behaviour.js';
 import { dtypeChecks } from './dtype.js';
 import { lawChecks } from './laws.js';
@@ -19,6 +20,7 @@ export const estimatorSuites = (): Record<string, Check[]> => ({
   accuracy: accuracyChecks(),
   dtype: dtypeChecks(),
   sparse: sparseChecks(),
+  arrays: arrayChecks(),
   lengths: lengthChecks(),
 });
 

@@ -1,6 +1,7 @@
 // What users hand in, checked and made uniform: row-major Float32Array with rows and columns.
 
 import { DataError, ShapeError, shown } from '../errors.js';
+import { unshared } from './own-copy.js';
 import type { Csr } from './sparse.js';
 
 /** Numbers in a row: an array or a typed array. */
@@ -138,10 +139,10 @@ const numberAt = (row: Vector, j: number): number => {
   return typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : Number.NaN;
 };
 
-/** Without a copy where it is one already; what is no number is NaN. */
+/** Without a copy where it is one already, in memory of its own; what is no number is NaN. */
 export const asFloat32 = (data: Vector): Float32Array =>
   data instanceof Float32Array
-    ? data
+    ? unshared(data)
     : Float32Array.from({ length: data.length }, (_, i) => numberAt(data, i));
 
 /** The value as the caller gave it: float32 may have made infinity of a number, and NaN of what is no number. */

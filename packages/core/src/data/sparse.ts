@@ -18,6 +18,7 @@ import {
   type Vector,
   wrongKind,
 } from './matrix.js';
+import { unshared } from './own-copy.js';
 
 /**
  * N rows of D numbers of which few are not 0, in compressed rows: row i holds `values[e]` in column `indices[e]` for e from
@@ -66,8 +67,8 @@ export function toFeatures(matrix: Matrix, place: Place, columns?: number): Feat
     );
   }
   const sparse: SparseRows = {
-    indptr: indptr instanceof Uint32Array ? indptr : Uint32Array.from(indptr),
-    indices: indices instanceof Int32Array ? indices : Int32Array.from(indices),
+    indptr: indptr instanceof Uint32Array ? unshared(indptr) : Uint32Array.from(indptr),
+    indices: indices instanceof Int32Array ? unshared(indices) : Int32Array.from(indices),
     values: values ? asFloat32(values) : new Float32Array(indices.length).fill(1),
     rows,
     columns: width,

@@ -1,6 +1,7 @@
 // The clusterer: prototypes that stand for themselves.
 
 import type { Matrix } from '../data/matrix.js';
+import { ownCopy } from '../data/own-copy.js';
 import type { NdArray } from '../dtype.js';
 import { ShapeError, StateError } from '../errors.js';
 import type { LearningRateCurve } from '../fitting/finder.js';
@@ -279,7 +280,7 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     let inertia = 0;
     return {
       add: async (X, _, options, place) => {
-        const rows = await this.scaled(place, state, X, options);
+        const rows = await this.scaled(place, state, ownCopy(X), options);
         inertia += (await this.judged(this.context(place), state, rows)).inertia;
         return rows.x.rows;
       },

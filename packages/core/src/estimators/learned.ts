@@ -9,6 +9,7 @@ import {
   toMask,
   type Vector,
 } from '../data/matrix.js';
+import { ownCopy } from '../data/own-copy.js';
 import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { isFkmError, StateError } from '../errors.js';
@@ -36,6 +37,10 @@ import { checkedBackend, checkOptions, resolveOptions, searchOf } from './option
 import type { FileBytes } from './safetensors.js';
 
 const inspected = Symbol.for('nodejs.util.inspect.custom');
+
+/** A matrix that its caller may overwrite while it is read; nested arrays are flattened before anybody can. */
+const asTheyAre = <M>(matrix: M): M =>
+  Array.isArray(matrix) || ArrayBuffer.isView(matrix) ? matrix : ownCopy(matrix);
 
 /** Base of a model: options, state, and what can be read off it. */
 export abstract class LearnedModel {
@@ -161,7 +166,7 @@ export abstract class LearnedModel {
   private asked(call: string, X: Matrix, options: PredictOptions) {
     checkCall(call, options);
     const state = this.fitted(call);
-    return { state, rows: this.checkRows(X, options.featureMask, call) };
+    return { state, rows: this.checkRows(asTheyAre(X), asTheyAre(options.featureMask), call) };
   }
 
   /** What of a call's options concerns the rows that are read. */

@@ -1,6 +1,7 @@
 // What all estimators share of training: the public calls, each checked first, run on copies, and stored only when it succeeded.
 
 import { type Matrix, toWeights } from '../data/matrix.js';
+import { ownCopy } from '../data/own-copy.js';
 import type { Features } from '../data/sparse.js';
 import { DataError, OptionError } from '../errors.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
@@ -124,12 +125,13 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
    * Errors: ShapeError, DataError, OptionError; the model stays as it was.
    */
   fitBatch(X: Matrix, y: Y, options: FitBatchOptions = {}): Promise<number> {
+    const [rows, targets, given] = ownCopy([X, y, options] as const);
     return this.inTurn(async () => {
-      checkCall('fitBatch', options);
-      if (options.gradientStep) this.checkGradients('fitBatch');
-      const raw = this.checkBatch(X, y, options, 'fitBatch');
+      checkCall('fitBatch', given);
+      if (given.gradientStep) this.checkGradients('fitBatch');
+      const raw = this.checkBatch(rows, targets, given, 'fitBatch');
       const { context, state, batch } = await this.ready(this.state, raw, 'fitBatch');
-      if (options.gradientStep) {
+      if (given.gradientStep) {
         const moved = await gradientStep(context, state, await batch());
         await this.keep(moved.state, 'fitBatch');
         return moved.loss;
@@ -143,7 +145,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   /**
    * Learns X [N, D], y [N] or [N, T] in passes of phase 1, from the start: initialisation on the first of the shuffled
    * rows (the first batch with `shuffle: false`), then `fitBatch` over all of them until no prototype moves by more than
-   * `tol`, or `maxIters` passes. A grid with frozen prototypes is kept and goes on. Errors: as `fitBatch`; the signal's
+   * `tol`, or `maxIters` passes. A grid with frozen prototypes is kept and goes on. The arrays are read until the promise
+   * settles, and not copied: do not write to them meanwhile, as you may behind `fitBatch` and `predict`. Errors: as `fitBatch`; the signal's
    * reason where aborted.
    */
   fit(X: Matrix, y: Y, options: FitOptions<Y> = {}): Promise<FitResult> {
@@ -200,7 +203,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   /**
    * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean,
    * the state of the lowest loss on evaluation rows kept where there are any, and of noise (see `evalFraction`). Gives one entry an
-   * epoch. Errors: as `fitBatch`; the signal's reason where aborted.
+   * epoch. The arrays are read as by `fit`. Errors: as `fitBatch`; the signal's reason where aborted.
    */
   finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
     return this.inTurn(async () => {
@@ -242,7 +245,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     };
   }
 
-  /** Sweeps the learning rate on copies; the model stays as it is. Errors: as `fitBatch`. */
+  /** Sweeps the learning rate on copies of the model, which stays as it is. The arrays are read as by `fit`. Errors: as `fitBatch`. */
   async findLearningRate(
     X: Matrix,
     y: Y,
@@ -273,7 +276,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     this.checkGradients('lossAndGradients');
     const state = trainable(this.fitted('lossAndGradients'));
     const known = { ...state, grows: false };
-    const raw = this.checkBatch(X, y, options, 'lossAndGradients', known);
+    const [rows, targets, given] = ownCopy([X, y, options] as const);
+    const raw = this.checkBatch(rows, targets, given, 'lossAndGradients', known);
     const context = this.context('lossAndGradients');
     const spec = { ...specOf(context, state, raw.batch.mask !== undefined), offsets: false };
     const batch = await scaleBatch(context, state, raw.batch);

@@ -1,6 +1,7 @@
 // The multi-label classifier: prototypes that say for each label whether it holds.
 
 import { type Matrix, toWeights } from '../data/matrix.js';
+import { ownCopy } from '../data/own-copy.js';
 import { checkFeatures, denseRows, type Features, toFeatures, visitRow } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, ShapeError } from '../errors.js';
@@ -158,12 +159,13 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Sou
    * calls of `fit` and `finetune` with evaluation rows choose them anew. Errors: as `fitBatch`; StateError.
    */
   tuneThresholds(X: Matrix, y: LabelSets<L>, options: ThresholdOptions = {}): Promise<Float32Array> {
+    const [rows, labels, given] = ownCopy([X, y, options] as const);
     return this.inTurn(async () => {
       const call = 'tuneThresholds';
-      checkCall(call, options);
-      const { metric = this.options.thresholdMetric, smoothing = 0, ...rest } = options;
+      checkCall(call, given);
+      const { metric = this.options.thresholdMetric, smoothing = 0, ...rest } = given;
       const state = this.fitted(call);
-      const { batch } = this.checkBatch(X, y, rest, call, { ...state, grows: false });
+      const { batch } = this.checkBatch(rows, labels, rest, call, { ...state, grows: false });
       this.state = await withThresholds(this.context(call), state, batch, metric, smoothing);
       return withJson(Float32Array.from(this.state.arrays.thresholds?.data ?? []));
     });

@@ -1,6 +1,7 @@
 // Options of the estimators, checked and resolved: defaults, and combinations that cannot work.
 
 import type { Backend } from '../backend.js';
+import { ownCopy } from '../data/own-copy.js';
 import { OptionError } from '../errors.js';
 import { checkedGrid } from '../model/initial-grid.js';
 import type { AnyOptions, LoadOptions, OptionName, Resolved, Task } from '../model/options.js';
@@ -78,7 +79,7 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
   const gaussian = softType === 'gaussian';
   const distance = given.distance ?? 'euclidean';
   const start = given.initMode ?? (gaussian && task !== 'clusterer' ? undefined : 'kmeans++');
-  const initMode = typeof start === 'object' ? checkedGrid(start, owner, task) : start;
+  const initMode = typeof start === 'object' ? ownCopy(checkedGrid(start, owner, task)) : start;
   const isGrid = typeof initMode === 'object';
   const drawn = initMode === 'kmeans++' || initMode === 'random';
   const { kTargets, kFeatures } = given;

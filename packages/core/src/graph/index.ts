@@ -1,6 +1,7 @@
 // What backends, exporters and tests need of the graph layer: `@fkm/core/graph`.
 
 export type { Backend, BackendFlags, Executable, Value } from '../backend.js';
+export { isShared } from '../data/own-copy.js';
 export * from '../dtype.js';
 export * from '../errors.js';
 export { nearest, pairwiseSimilarity, sumsByIndex, takeAlong, topKSimilar } from '../method/composites.js';

@@ -1,6 +1,7 @@
 // Estimators that take sources: the calls over batches that are not all held, beside those over arrays.
 
 import type { Matrix } from '../data/matrix.js';
+import { ownCopy } from '../data/own-copy.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import {
@@ -186,7 +187,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     const call = 'score';
     checkCall(call, options, call, more);
     const tally = this.tally(options);
-    const rows = await tally.add(X, y, options, call);
+    const rows = await tally.add(X, ownCopy(y), ownCopy(options), call);
     if (rows > 0) return tally.value();
     throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows });
   }
