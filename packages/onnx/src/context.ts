@@ -35,6 +35,8 @@ export class Context {
   readonly searched: ReadonlySet<number>;
   /** Group maxima of values, by the values' names. */
   readonly peaks: Map<string, Peaks> = new Map();
+  /** Indices as GatherND takes them, by the names of the indices. */
+  readonly places: Map<string, string> = new Map();
   private readonly names = new Map<number, string>();
   /** Names that outputs of the graph must have. */
   private readonly wanted = new Map<number, string>();

@@ -7,12 +7,26 @@ import { metadataOf } from './model-metadata.js';
 import { type ToOnnxOptions, toOnnx } from './to-onnx.js';
 import { producer } from './version.js';
 
+/** What stands for no class: '', −1 or, among numbers that are not whole, NaN; the next like it where that is a class. */
+function noClass(classes: readonly (string | number)[]): string | number {
+  const taken = new Set(classes);
+  if (typeof classes[0] === 'string') {
+    let name = '';
+    while (taken.has(name)) name = `${name}?`;
+    return name;
+  }
+  if (!classes.every((label) => Number.isSafeInteger(label))) return Number.NaN;
+  let label = -1;
+  while (taken.has(label)) label--;
+  return label;
+}
+
 /** What its int32 outputs come as: places in a list of classes as its entries, everything else as int64. */
 const labels: Readonly<
   Record<Deployment['task'], (classes: Deployment['classes']) => NonNullable<ToOnnxOptions['labels']>>
 > = {
   clusterer: () => ({ label: 'int64' }),
-  classifier: (classes) => ({ label: classes }),
+  classifier: (classes) => ({ label: [...classes, noClass(classes)] }),
   multiLabel: () => ({ label: 'int64' }),
   regressor: () => ({}),
 };
@@ -28,7 +42,9 @@ const names: Readonly<Record<Deployment['task'], string>> = {
  * A fitted estimator as an ONNX model from raw features to answers, scaling included: plain ai.onnx ops, IR version 8. Input `X`
  * float [B, D], and `feature_mask` float [B, D] where asked for. Outputs: clusterer `label` int64 [B] and `scores` [B, K], distances
  * (euclidean, l1, 1 − cosine); classifier `label` [B], strings or numbers as y had them, and `probabilities` [B, C]; multi-label
- * classifier `label` int64 [B, C] and `probabilities` [B, C]; regressor `variable` [B, T]. Equal models give equal bytes.
+ * classifier `label` int64 [B, C] and `probabilities` [B, C]; regressor `variable` [B, T]. A row with NaN or ±Infinity in a value that
+ * is present, or whose numbers overflow, alone has no answer: NaN, and as labels −1, '' of strings, NaN of numbers that are not
+ * whole. Equal models give equal bytes.
  * Errors: OptionError, StateError before fit, DataError for weights beyond float16.
  */
 export function exportOnnx(model: Estimator, options: ExportOptions = {}): Uint8Array {
@@ -44,9 +60,11 @@ export function exportOnnx(model: Estimator, options: ExportOptions = {}): Uint8
     producerName: producer.name,
     producerVersion: producer.version,
     description: `${names[task]} of @fkm/core`,
-    metadata: {
-      ...metadataOf(deployed, { opset, topK, featureMask, strategy, k, weights }, options.training ?? true),
-      ...options.metadata,
-    },
+    metadata: metadataOf(
+      deployed,
+      { version: producer.version, opset, topK, featureMask, strategy, k, weights },
+      options.training ?? true,
+      options.metadata,
+    ),
   });
 }

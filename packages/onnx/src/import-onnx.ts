@@ -9,11 +9,11 @@ import {
   type LoadOptions,
 } from '@fkm/core';
 import { constantNames, type Estimator, toCheckpoint } from '@fkm/core/deploy';
-import { FormatError, isFkmError, type NdArray, OptionError } from '@fkm/core/graph';
+import { cut, FormatError, isFkmError, type NdArray, OptionError } from '@fkm/core/graph';
 import { exportOnnx } from './export-onnx.js';
-import type { ExportOptions } from './export-options.js';
-import { isForInferenceOnly, readMetadata } from './model-metadata.js';
+import { damageIn, isForInferenceOnly, readMetadata, textsOfCaller, type Written } from './model-metadata.js';
 import { type Parts, readInitializers, readParts } from './read-parts.js';
+import { isOneBitApart, sameModel } from './same-graph.js';
 import { producer } from './version.js';
 
 /** Options of `importOnnx`: what a file does not hold, as for `load`. */
@@ -37,8 +37,10 @@ const failure = (what: string): FormatError =>
 /**
  * The estimator in a file of `exportOnnx`, which predicts what the exported one does and can go on training: `fitBatch`, `fit`,
  * `finetune`. Adam's moments and the float32 masters of halves are not in the file, as after `save({ optimiser: false })`.
- * Files of this version of the package have to hold the very graph that it writes for these weights; graphs of other versions are
- * not looked at, the weights and the metadata alone count. Errors: FormatError, OptionError.
+ * Weights and metadata have to be those whose digests the file holds, and in files of this version of the package the graph has to
+ * be the very one that it writes for these weights; graphs of other versions are not looked at. What registries and tools write in
+ * words is let be: producer, domain, version and notes, names of the graph and its nodes, metadata that are added. Files without
+ * digests, which the first version wrote, count by their weights and metadata alone. Errors: FormatError, OptionError.
  */
 export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Promise<Estimator> {
   checkOptions(options);
@@ -46,9 +48,12 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Pro
   const { parts, constants } = taken(bytes);
   const kind = parts.metadata.get('fkm.kind');
   const loader = loaders.get(kind ?? '');
-  if (parts.producerName !== producer.name || !loader) {
-    throw failure(`this ONNX model was written by '${parts.producerName}'${kind ? ` as a '${kind}'` : ''}`);
+  if (!loader) {
+    const as = kind === undefined ? '' : ` as a '${cut(kind)}'`;
+    throw failure(`this ONNX model was written by '${cut(parts.producerName)}'${as}`);
   }
+  const damage = damageIn(parts.metadata, constants);
+  if (damage !== null) throw failure(`the file is damaged: ${damage}`);
   if (isForInferenceOnly(parts.metadata))
     throw failure('this model was exported with training: false, which leaves out what an import needs');
   const read = readMetadata(parts.metadata);
@@ -59,7 +64,7 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Pro
   } catch (error) {
     throw damaged(error);
   }
-  if (parts.producerVersion === producer.version) checkGraph(model, read.written, parts);
+  if (read.written.version === producer.version) checkGraph(model, read.written, parts, bytes);
   return model;
 }
 
@@ -94,7 +99,7 @@ function taken(bytes: Uint8Array): { parts: Parts; constants: Record<string, NdA
   }
 }
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const reasonOf = (error: unknown): string => cut(error instanceof Error ? error.message : String(error));
 
 /** What `load` says of the checkpoint, as a sentence about the file. */
 function damaged(error: unknown): unknown {
@@ -106,22 +111,31 @@ function damaged(error: unknown): unknown {
 }
 
 /** Errors: FormatError where the file has another graph than its weights would be exported with. */
-function checkGraph(model: Estimator, written: ExportOptions, { graph, others }: Parts): void {
-  let ours: Parts;
+function checkGraph(
+  model: Estimator,
+  { version: _, ...written }: Written,
+  parts: Parts,
+  bytes: Uint8Array,
+): void {
+  let ours: Uint8Array;
   try {
-    ours = readParts(exportOnnx(model, { ...written, training: false }));
+    ours = exportOnnx(model, { ...written, metadata: textsOfCaller(parts.metadata) });
   } catch (error) {
     throw failure(`its weights cannot be exported as it says it was (${reasonOf(error)})`);
   }
-  const same = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
-    a.length === b?.length && a.every((byte, i) => byte === b[i]);
-  if (
-    !same(graph, ours.graph) ||
-    others.length !== ours.others.length ||
-    !others.every((field, i) => same(field, ours.others[i]))
-  ) {
+  if (isOneBitApart(ours, bytes))
+    throw failure('the file is damaged: a bit of its graph or its names was flipped');
+  if (!isSame(parts, readParts(ours))) {
     throw failure(
       'its graph is not the one that these weights are exported with: it was changed after the export',
     );
+  }
+}
+
+function isSame(parts: Parts, ours: Parts): boolean {
+  try {
+    return sameModel(parts, ours);
+  } catch (error) {
+    throw failure(`its graph is no graph (${reasonOf(error)})`);
   }
 }

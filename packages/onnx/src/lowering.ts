@@ -173,6 +173,17 @@ const select: Plain = (ctx, equation) => {
   ctx.emit(equation, 'Or', [write.node('And', [c, a]), otherwise]);
 };
 
+/** A number of a table that the file holds. Not Gather: onnxruntime's quantize_dynamic would round the table to 8 bits. */
+function lookUp(ctx: Context, equation: Equation<'gather'>, table: string, index: string): void {
+  let place = ctx.places.get(index);
+  if (place === undefined) {
+    const wide = ctx.write.node('Cast', [index], { to: TensorProto_DataType.INT64 });
+    place = ctx.write.node('Reshape', [wide, sizes(ctx, [...operand(equation, 1).shape, 1])]);
+    ctx.places.set(index, place);
+  }
+  ctx.emit(equation, 'GatherND', [table, place]);
+}
+
 /** How each op is written. */
 export const lowering: { [O in OpName]: LoweringRule<O> } = {
   constant: (ctx, equation) => {
@@ -230,7 +241,10 @@ export const lowering: { [O in OpName]: LoweringRule<O> } = {
     ctx.emit(equation, 'Slice', [ctx.name(operand(equation, 0)), ...bounds]);
   },
   gather: (ctx, equation) => {
-    ctx.emit(equation, 'Gather', ctx.operands(equation), { axis: equation.attrs.axis });
+    const [x, index] = ctx.operands(equation) as [string, string];
+    const { dtype, shape } = operand(equation, 0);
+    if (dtype === 'float32' && shape.length === 1 && ctx.write.holds(x)) lookUp(ctx, equation, x, index);
+    else ctx.emit(equation, 'Gather', [x, index], { axis: equation.attrs.axis });
   },
   scatter,
   oneHot,

@@ -1,17 +1,47 @@
 // What of a model is no initialiser, as metadata of the file: texts, and small tensors as base64. Written by `exportOnnx`,
 // read by `importOnnx`.
 
-import { boundedJson, type Checkpoint, type Deployment } from '@fkm/core/deploy';
+import {
+  boundedJson,
+  type Checkpoint,
+  type Deployment,
+  damageOf,
+  digestText,
+  hasDigests,
+  storedTensors,
+} from '@fkm/core/deploy';
+import type { NdArray } from '@fkm/core/graph';
 import { type ExportOptions, prefix } from './export-options.js';
 
-/** How a file was exported: what `exportOnnx` needs to write its graph again. */
-export type Written = Omit<ExportOptions, 'training' | 'metadata'>;
+/** How a file was exported: what `exportOnnx` needs to write its graph again, and the version of it that did. */
+export type Written = Omit<ExportOptions, 'training' | 'metadata'> & { readonly version?: string };
 
-/** The names of ours: those of a checkpoint's metadata, and three more. */
-const own = { classes: `${prefix}classes`, tensors: `${prefix}tensors`, written: `${prefix}export` } as const;
+/** The names of ours: those of a checkpoint's metadata, and four more. */
+const own = {
+  classes: `${prefix}classes`,
+  tensors: `${prefix}tensors`,
+  written: `${prefix}export`,
+  digest: `${prefix}digest`,
+} as const;
 
-/** Without `training`, what describes the model and no more. */
+/** JSON in ASCII: Java's onnxruntime ends metadata at characters beyond the basic plane. */
+const ascii = (json: string): string =>
+  json.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+const toJson = (value: unknown): string => ascii(JSON.stringify(value));
+
+/** Without `training`, what describes the model and no more; `texts` are the caller's. */
 export function metadataOf(
+  { rest, classes, constants }: Pick<Deployment, 'rest' | 'classes' | 'constants'>,
+  written: Written,
+  training: boolean,
+  texts: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const metadata = { ...describing({ rest, classes }, written, training), ...texts };
+  const tensors = storedTensors(constants);
+  return { ...metadata, [own.digest]: ascii(digestText({ metadata, tensors })) };
+}
+
+function describing(
   { rest, classes }: Pick<Deployment, 'rest' | 'classes'>,
   written: Written,
   training: boolean,
@@ -21,12 +51,10 @@ export function metadataOf(
   const { classes: _, ...counters } = JSON.parse(state as string) as Record<string, unknown>;
   const tensors = rest.tensors.map(({ name, dtype, shape, bytes }) => [name, dtype, shape, toBase64(bytes)]);
   return {
-    ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [prefix + name, text])),
-    [own.classes]: JSON.stringify(classes),
-    [own.written]: JSON.stringify(written),
-    ...(training
-      ? { [`${prefix}state`]: JSON.stringify(counters), [own.tensors]: JSON.stringify(tensors) }
-      : {}),
+    ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [prefix + name, ascii(text)])),
+    [own.classes]: toJson(classes),
+    [own.written]: toJson(written),
+    ...(training ? { [`${prefix}state`]: toJson(counters), [own.tensors]: toJson(tensors) } : {}),
   };
 }
 
@@ -50,6 +78,28 @@ export function readMetadata(
     rest: { metadata: { ...metadata, state: JSON.stringify({ ...state, classes }) }, tensors },
     written,
   };
+}
+
+/** The texts that the caller of `exportOnnx` gave, of a file with digests. */
+export const textsOfCaller = (texts: ReadonlyMap<string, string>): Record<string, string> => {
+  const { metadata = {} } = (boundedJson(texts.get(own.digest)) ?? {}) as { metadata?: object };
+  const names = Object.keys(metadata).filter((name) => !name.startsWith(prefix));
+  return Object.fromEntries(names.map((name) => [name, texts.get(name) as string]));
+};
+
+/** What differs from the digests that were written, as half a sentence; null where nothing does, and in older files, which have none. */
+export function damageIn(
+  texts: ReadonlyMap<string, string>,
+  constants: Readonly<Record<string, NdArray>>,
+): string | null {
+  const { [own.digest]: digests, ...metadata } = Object.fromEntries(texts);
+  if (digests === undefined)
+    return hasDigests(`${texts.get(`${prefix}version`)}`) ? 'its metadata has no digests' : null;
+  return damageOf(
+    boundedJson(digests),
+    { metadata, tensors: storedTensors(constants) },
+    (name) => !name.startsWith(prefix),
+  );
 }
 
 /** The file has no state to go on from. */

@@ -2,12 +2,20 @@
 // walked, field by field, and nothing is built of the rest: neither depth nor number of nodes nor claims of size cost anything.
 
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { allocate, bytesPerElement, type DType, type NdArray } from '@fkm/core/graph';
+import { allocate, bytesPerElement, cut, type DType, type NdArray } from '@fkm/core/graph';
 import { TensorProto_DataLocation, TensorProto_DataType } from './generated/onnx_pb.js';
 
 /** Numbers of the fields that are read, as onnx.proto has them. */
-const model = { producerName: 2, producerVersion: 3, docString: 6, graph: 7, metadata: 14 } as const;
-const graph = { initializer: 5 } as const;
+const model = {
+  producerName: 2,
+  producerVersion: 3,
+  domain: 4,
+  modelVersion: 5,
+  docString: 6,
+  graph: 7,
+  metadata: 14,
+} as const;
+export const graphFields = { node: 1, initializer: 5 } as const;
 const tensor = { dims: 1, dataType: 2, name: 8, rawData: 9, docString: 12, dataLocation: 14 } as const;
 const entry = { key: 1, value: 2 } as const;
 
@@ -22,7 +30,7 @@ const dtypes: ReadonlyMap<number, DType> = new Map<number, DType>([
 /** Bytes that are no message as this file expects it: a plain Error, for callers to put into a sentence. */
 export class Malformed extends Error {}
 
-interface Field {
+export interface Field {
   readonly number: number;
   /** A varint, or what stands behind a length; null for anything else, which nothing here reads. */
   readonly value: bigint | Uint8Array | null;
@@ -36,7 +44,8 @@ const mostFields = 2 ** 24;
 /** Fields at the top of a file: each is an object here, and may be two bytes there. */
 const mostParts = 4096;
 
-function* fieldsOf(bytes: Uint8Array): Generator<Field> {
+/** The fields of a message, in place. Errors: Malformed, or an Error of the reader. */
+export function* fieldsOf(bytes: Uint8Array): Generator<Field> {
   const reader = new BinaryReader(bytes);
   for (let count = 0; reader.pos < reader.len; count++) {
     if (count === mostFields) throw new Malformed(`a message has more than ${mostFields} fields`);
@@ -63,32 +72,48 @@ const numberOf = ({ number, value }: Field): number => {
 
 export interface Parts {
   readonly producerName: string;
-  readonly producerVersion: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly graph: Uint8Array;
-  /** Every other field of the model, whole, but for what it says in words. */
+  /** Every other field of the model, whole, but for what it says in words: those are for registries to set. */
   readonly others: readonly Uint8Array[];
 }
 
+const words: readonly number[] = [
+  model.producerName,
+  model.producerVersion,
+  model.domain,
+  model.modelVersion,
+  model.docString,
+];
+
 /** The top of a model. Errors: Malformed, or an Error of the reader. */
 export function readParts(bytes: Uint8Array): Parts {
-  let [producerName, producerVersion] = ['', ''];
+  let producerName = '';
   let found: Uint8Array | undefined;
   const metadata = new Map<string, string>();
   const others: Uint8Array[] = [];
+  const said = new Set<number>();
   for (const field of fieldsOf(bytes)) {
+    if (words.includes(field.number)) {
+      // Protobuf would take the last of them.
+      if (said.has(field.number)) throw new Malformed(`it has field ${field.number} twice`);
+      said.add(field.number);
+    }
     switch (field.number) {
       case model.producerName:
         producerName = textOf(field);
         break;
       case model.producerVersion:
-        producerVersion = textOf(field);
-        break;
+      case model.domain:
       case model.docString:
+        textOf(field);
+        break;
+      case model.modelVersion:
+        numberOf(field);
         break;
       case model.metadata: {
         const [key, value] = pairOf(bytesOf(field));
-        if (metadata.has(key)) throw new Malformed(`it has the metadata ${key} twice`);
+        if (metadata.has(key)) throw new Malformed(`it has the metadata ${cut(key)} twice`);
         metadata.set(key, value);
         break;
       }
@@ -103,7 +128,7 @@ export function readParts(bytes: Uint8Array): Parts {
     if (metadata.size + others.length > mostParts) throw new Malformed(`it has more than ${mostParts} parts`);
   }
   if (!found) throw new Malformed('it has no graph');
-  return { producerName, producerVersion, metadata, graph: found, others };
+  return { producerName, metadata, graph: found, others };
 }
 
 function pairOf(bytes: Uint8Array): [string, string] {
@@ -119,7 +144,7 @@ function pairOf(bytes: Uint8Array): [string, string] {
 export function readInitializers(bytes: Uint8Array, names: readonly string[]): Record<string, NdArray> {
   const arrays = new Map<string, NdArray>();
   for (const field of fieldsOf(bytes)) {
-    if (field.number !== graph.initializer) continue;
+    if (field.number !== graphFields.initializer) continue;
     const raw = bytesOf(field);
     const name = nameOf(raw);
     if (!names.includes(name)) continue;

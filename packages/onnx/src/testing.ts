@@ -1,5 +1,6 @@
 // Small seeded models for the tests of this folder, and a session of onnxruntime that knows nothing of them but their bytes.
 
+import { create, toBinary } from '@bufbuild/protobuf';
 import {
   type Backend,
   type ClassifierOptions,
@@ -8,15 +9,20 @@ import {
   FastKMeansClusterer,
   FastKMeansRegressor,
   FastMultiLabelKMeansClassifier,
+  isFkmError,
   jsBackend,
   type SoftType,
   type StrategyOptions,
 } from '@fkm/core';
-import type { Estimator } from '@fkm/core/deploy';
+import { constantNames, digestText, type Estimator, storedTensors } from '@fkm/core/deploy';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
 import { exportOnnx } from './export-onnx.js';
 import type { ExportOptions } from './export-options.js';
+import { type ModelProto, ModelProtoSchema, StringStringEntryProtoSchema } from './generated/onnx_pb.js';
+import { importOnnx } from './import-onnx.js';
+import { readOnnx } from './read-onnx.js';
+import { readInitializers, readParts } from './read-parts.js';
 
 export const backend: Backend = jsBackend();
 
@@ -252,5 +258,79 @@ export async function expectAnswers(
     const how: StrategyOptions = { ...given, strategy, k };
     expect(answers.label?.type).toBe('int64');
     expect(answers.label?.data).toEqual(Array.from((await model.predict(X, how)).data));
+  }
+}
+
+const entriesOf = (proto: ModelProto): Map<string, string> =>
+  new Map(proto.metadataProps.map(({ key, value }) => [key as string, value as string]));
+
+const withEntries = (proto: ModelProto, entries: ReadonlyMap<string, string>): Uint8Array => {
+  proto.metadataProps = Array.from(entries, ([key, value]) =>
+    create(StringStringEntryProtoSchema, { key, value }),
+  );
+  return toBinary(ModelProtoSchema, proto);
+};
+
+/** The file with the digests of what it holds by now: what was changed in it is for deeper checks to find. */
+export function withDigests(bytes: Uint8Array): Uint8Array {
+  const proto = readOnnx(bytes);
+  const entries = entriesOf(proto);
+  entries.delete('fkm.digest');
+  const { graph } = readParts(bytes);
+  const tensors = storedTensors(readInitializers(graph, constantNames));
+  entries.set('fkm.digest', digestText({ metadata: Object.fromEntries(entries), tensors }));
+  return withEntries(proto, entries);
+}
+
+/** The file as the first version wrote it. */
+export function withoutDigests(bytes: Uint8Array): Uint8Array {
+  const proto = readOnnx(bytes);
+  const entries = entriesOf(proto);
+  entries.delete('fkm.digest');
+  entries.set('fkm.version', '1.0');
+  const { version: _, ...written } = JSON.parse(entries.get('fkm.export') as string);
+  entries.set('fkm.export', JSON.stringify(written));
+  return withEntries(proto, entries);
+}
+
+/** What `importOnnx` says of bytes that it refuses. */
+export async function refusal(bytes: unknown): Promise<string> {
+  const error = await importOnnx(bytes as Uint8Array, { backend }).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (error === null) throw new Error('nothing was refused');
+  if (!isFkmError(error) || error.kind !== 'format') throw error;
+  expect(error.message).toMatch(/^\[fkm\/onnx\] importOnnx: .*pass the bytes of exportOnnx\(\)\.$/);
+  return error.message;
+}
+
+/** A change of a file's messages. */
+export type Change = (model: ModelProto) => unknown;
+
+/** A regressor's file with something done to its messages. */
+export async function changed(change: Change, options: ExportOptions = {}): Promise<Uint8Array> {
+  const model = readOnnx(exportOnnx(await learned.regressor(), options));
+  change(model);
+  return toBinary(ModelProtoSchema, model);
+}
+
+/** A change of one text of the metadata. */
+export const metadataText =
+  (key: string, change: (value: string) => string): Change =>
+  (model) => {
+    const entry = model.metadataProps.find((one) => one.key === key);
+    if (!entry) throw new Error(`there is no ${key}`);
+    const before = entry.value as string;
+    entry.value = change(before);
+    expect(entry.value).not.toBe(before);
+  };
+
+/** With digests that fit, where the file can be read as far as that. */
+export function sealed(bytes: Uint8Array): Uint8Array {
+  try {
+    return withDigests(bytes);
+  } catch {
+    return bytes;
   }
 }

@@ -60,6 +60,7 @@ export class GraphWriter {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   private readonly taken: Set<string>;
+  private readonly held = new Set<string>();
   private readonly counts = new Map<string, number>();
   private readonly shared = new Map<string, string>();
 
@@ -118,6 +119,11 @@ export class GraphWriter {
     return this.initializer(name, elementType[dtype], shape, data);
   }
 
+  /** Whether a value is an initialiser. */
+  holds(name: string): boolean {
+    return this.held.has(name);
+  }
+
   /** What places in a list stand for: texts, integers as int64, or numbers as double. */
   list(values: readonly (string | number)[]): string {
     const name = this.fresh('names');
@@ -163,6 +169,7 @@ export class GraphWriter {
   ): string {
     if (data.length !== sizeOf(shape))
       throw new RangeError(`${name}: ${data.length} values for the shape [${shape}].`);
+    this.held.add(name);
     this.initializers.push(
       create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData: rawBytes(data) }),
     );

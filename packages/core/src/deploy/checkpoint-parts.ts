@@ -2,7 +2,7 @@
 // through `load`, which checks it: here nothing is trusted, and nothing judged.
 
 import { isFloat, type NdArray, ndarray } from '../dtype.js';
-import { type Checkpoint, codes, writeSafetensors } from '../estimators/safetensors.js';
+import { type Checkpoint, codes, type StoredTensor, writeSafetensors } from '../estimators/safetensors.js';
 import { boundedJson } from '../model/bounded-json.js';
 import { halvedNames, widened } from '../model/storage.js';
 import { parameterNames, readingNames, scalerNames } from '../training/graphs.js';
@@ -21,19 +21,23 @@ export function toCheckpoint(
   constants: Readonly<Record<string, NdArray>>,
 ): Uint8Array {
   const storedAs = dtypeOf(metadata);
-  const own = Object.entries(constants)
-    .filter(([name]) => constantNames.includes(name))
-    .map(([name, array]) => {
-      const { data, shape, dtype } = inStoredNumbers(name, array, storedAs);
-      return {
-        name,
-        dtype: codes[dtype],
-        shape,
-        bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      };
-    });
-  return writeSafetensors({ metadata, tensors: [...tensors, ...own] });
+  const own = Object.entries(constants).map(([name, array]) => [
+    name,
+    inStoredNumbers(name, array, storedAs),
+  ]);
+  return writeSafetensors({ metadata, tensors: [...tensors, ...storedTensors(Object.fromEntries(own))] });
 }
+
+/** Constants of a deployment as tensors, in place: those that a checkpoint has. */
+export const storedTensors = (constants: Readonly<Record<string, NdArray>>): StoredTensor[] =>
+  Object.entries(constants)
+    .filter(([name]) => constantNames.includes(name))
+    .map(([name, { data, shape, dtype }]) => ({
+      name,
+      dtype: codes[dtype],
+      shape,
+      bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    }));
 
 /** What the options say of prototypes and targets, which a file may have in other numbers; `load` says what is wrong with them. */
 function dtypeOf({ options }: Checkpoint['metadata']): 'float32' | 'float16' | 'bfloat16' {

@@ -56,33 +56,39 @@ describe.each(tasks)('%s', (task) => {
   });
 });
 
-it('is the formulas and no more', () => {
+it('is the formulas, with rows of no answer marked, and no more', () => {
   const model = new FastKMeansClusterer({ backend, distance: 'l1', initMode: { prototypes: [[0, 1]] } });
   expect(print(deployment(model, { featureMask: true }).graph)).toMatchInlineSnapshot(`
     "clusterer(X: f32[B,2], feature_mask: f32[B,2], prototypes: f32[1,2]) {
-      %0: f32[] = constant() {0}
-      %1: bool[B,2] = lt(%0, feature_mask)
-      %2: f32[B,2] = select(%1, X, %0)
-      %3: f32[B,2] = max(feature_mask, %0)
-      %4: f32[] = constant() {1}
-      %5: f32[B,2] = min(%3, %4)
-      %6: bool[B,2] = lt(%0, %5)
-      %7: f32[B,2] = select(%6, %2, %0)
-      %8: f32[B,1] = sum(%5) keepDims=true axes=[1]
-      %9: f32[] = constant() {9.999999960041972e-13}
-      %10: f32[B,1] = max(%8, %9)
-      %11: f32[] = constant() {2}
-      %12: f32[B,1] = div(%11, %10)
-      %13: f32[B,1,2] = reshape(%7) shape=[-1,1,2]
-      %14: f32[B,1,2] = reshape(%5) shape=[-1,1,2]
-      %15: f32[1,2] = slice(prototypes) axis=0 begin=0 end=1
-      %16: f32[B,1,2] = sub(%13, %15)
-      %17: f32[B,1,2] = abs(%16)
-      %18: f32[B,1,2] = mul(%17, %14)
-      %19: f32[B,1] = sum(%18) axes=[2]
-      %20: f32[B,1] = mul(%19, %12)
-      %21: f32[B,1] = max(%20, %0)
-      %22: i32[B], %23: f32[B] = composite(%2, prototypes, feature_mask) name=nearest.l1 nearest.l1(x: f32[B,2], prototypes: f32[1,2], mask: f32[B,2]) {
+      %0: f32[B,2] = abs(X)
+      %1: f32[] = constant() {3.4028234663852886e+38}
+      %2: bool[B,2] = lt(%0, %1)
+      %3: f32[] = constant() {0}
+      %4: bool[B,2] = lt(%3, feature_mask)
+      %5: bool[B,2] = not(%2)
+      %6: bool[B,2] = and(%4, %5)
+      %7: f32[B,2] = select(%2, X, %3)
+      %8: f32[B,2] = select(%4, %7, %3)
+      %9: f32[B,2] = max(feature_mask, %3)
+      %10: f32[] = constant() {1}
+      %11: f32[B,2] = min(%9, %10)
+      %12: bool[B,2] = lt(%3, %11)
+      %13: f32[B,2] = select(%12, %8, %3)
+      %14: f32[B,1] = sum(%11) keepDims=true axes=[1]
+      %15: f32[] = constant() {9.999999960041972e-13}
+      %16: f32[B,1] = max(%14, %15)
+      %17: f32[] = constant() {2}
+      %18: f32[B,1] = div(%17, %16)
+      %19: f32[B,1,2] = reshape(%13) shape=[-1,1,2]
+      %20: f32[B,1,2] = reshape(%11) shape=[-1,1,2]
+      %21: f32[1,2] = slice(prototypes) axis=0 begin=0 end=1
+      %22: f32[B,1,2] = sub(%19, %21)
+      %23: f32[B,1,2] = abs(%22)
+      %24: f32[B,1,2] = mul(%23, %20)
+      %25: f32[B,1] = sum(%24) axes=[2]
+      %26: f32[B,1] = mul(%25, %18)
+      %27: f32[B,1] = max(%26, %3)
+      %28: i32[B], %29: f32[B] = composite(%8, prototypes, feature_mask) name=nearest.l1 nearest.l1(x: f32[B,2], prototypes: f32[1,2], mask: f32[B,2]) {
         %0: f32[] = constant() {0}
         %1: f32[B,2] = max(mask, %0)
         %2: f32[] = constant() {1}
@@ -109,7 +115,20 @@ it('is the formulas and no more', () => {
         %23: f32[B] = neg(%22)
         return index=%21, delta=%23
       }
-      return label=%22, scores=%21
+      %30: f32[B,2] = cast(%6) dtype=float32
+      %31: f32[B] = reduceMax(%30) axes=[1]
+      %32: f32[] = constant() {0.5}
+      %33: bool[B] = lt(%31, %32)
+      %34: f32[B] = sum(%27) axes=[1]
+      %35: f32[B] = abs(%34)
+      %36: bool[B] = lt(%35, %1)
+      %37: bool[B] = and(%33, %36)
+      %38: i32[] = constant() {-1}
+      %39: i32[B] = select(%37, %28, %38)
+      %40: bool[B,1] = reshape(%37) shape=[-1,1]
+      %41: f32[] = constant() {NaN}
+      %42: f32[B,1] = select(%40, %27, %41)
+      return label=%39, scores=%42
     }"
   `);
 });

@@ -14,6 +14,7 @@ import type { Label, ModelState } from '../model/state.js';
 import { halvedNames, widened, withoutMasters } from '../model/storage.js';
 import { arraysOf, specOf } from '../training/context.js';
 import { readsGraph } from '../training/graphs.js';
+import { guarded } from './guarded.js';
 import { type Estimator, snapshotOf } from './snapshot.js';
 
 export interface DeploymentOptions {
@@ -36,7 +37,8 @@ export interface Deployment {
   /**
    * Inputs `X` [B, D], `feature_mask` [B, D] where asked for, and one for each constant. Outputs: `label` int32 [B] and `scores`
    * [B, K], distances, of a clusterer; `label` int32 [B], places in `classes`, and `probabilities` [B, C] of a classifier;
-   * `label` int32 [B, C] and `probabilities` [B, C] of a multi-label classifier; `variable` [B, T] of a regressor.
+   * `label` int32 [B, C] and `probabilities` [B, C] of a multi-label classifier; `variable` [B, T] of a regressor. Rows that have
+   * no answer, as those with NaN, get NaN, and as labels the number of classes of a classifier, −1 otherwise.
    */
   readonly graph: Graph;
   /** Arrays of the model that the graph reads, by the names of its inputs. */
@@ -69,7 +71,9 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
     outputs[task](strategy),
     options.k,
   )(specOf(context, seen, options.featureMask), arrays);
-  const graph = simplify(readingOnly(traced));
+  // Behind the last class, or before the first cluster.
+  const none = task === 'classifier' ? state.classes.length : -1;
+  const graph = simplify(readingOnly(guarded(traced, none)));
   const constants = Object.fromEntries(
     graph.inputs.flatMap(({ name }) => (arrays[name] ? [[name, arrays[name] as NdArray]] : [])),
   );

@@ -152,7 +152,10 @@ interface Decoded {
 
 /** Reads what `encodeModel` wrote, in memory of a few times the file. Errors: FormatError. */
 export function decodeModel(bytes: FileBytes, family: HeadFamily): Decoded {
-  const { metadata, tensors } = readSafetensors(bytes, (texts) => ({ digests: hasDigests(texts, family) }));
+  const { metadata, tensors } = readSafetensors(bytes, (texts) => {
+    checkKind(texts, family);
+    return { digests: hasDigests(texts.version as string) };
+  });
   const options = parse(metadata.options, 'options', (_key, value) =>
     value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
   ) as unknown as Omit<AnyOptions, 'backend'>;
@@ -182,20 +185,19 @@ const damage = (what: string, written: string): FormatError =>
       )
     : new FormatError(`load: ${what}; pass the bytes of save().`);
 
-/** Whether a file with these texts has to have digests. Errors: FormatError where it is of another version, or holds another model. */
-function hasDigests(
-  { format, version: written, kind }: Checkpoint['metadata'],
-  { task }: HeadFamily,
-): boolean {
-  if (format !== formatName) return fail('this safetensors file was not written by fkm');
+/** Whether files of a version have to have digests. */
+export const hasDigests = (written: string): boolean => minorOf(written) >= firstWithDigests;
+
+/** Errors: FormatError where a file is of another version, or holds another model. */
+function checkKind({ format, version: written, kind }: Checkpoint['metadata'], { task }: HeadFamily): void {
+  if (format !== formatName) fail('this safetensors file was not written by fkm');
   if (!/^\d+\.\d+$/.test(`${written}`) || Number.parseInt(`${written}`, 10) !== version.major) {
     throw new FormatError(
       `load: the checkpoint has version ${cut(`${written}`)}, this package reads ${version.major}.x; update @fkm/core.`,
       { version: written },
     );
   }
-  if (kind !== task) return fail(`the checkpoint holds a ${cut(`${kind}`)}, not a ${task}`);
-  return minorOf(written as string) >= firstWithDigests;
+  if (kind !== task) fail(`the checkpoint holds a ${cut(`${kind}`)}, not a ${task}`);
 }
 
 /** Of an encoding, with an object for each of as many columns as a wide table has. */

@@ -117,11 +117,11 @@ export function readSafetensors(
     ...tensor,
     bytes: body.subarray(begin, end),
   }));
-  const text = metadata[digestName];
+  const { [digestName]: text, ...others } = metadata;
   if (text === undefined) {
     if (digests) return fail('the file is damaged: its metadata has no digests');
   } else {
-    const damage = damageOf(parse(text, 'digests'), { metadata, tensors });
+    const damage = damageOf(parse(text, 'digests'), { metadata: others, tensors });
     if (damage !== null) return fail(`the file is damaged: ${damage}`);
   }
   return { metadata, tensors };

@@ -15,16 +15,15 @@ export interface Digested {
   }[];
 }
 
-/** Under this name the text stands among the metadata, and has no digest itself. */
+/** Under this name the text stands among the metadata of a checkpoint. */
 export const digestName = 'digest';
 
 type Digests = Readonly<Record<'metadata' | 'tensors', Readonly<Record<string, string>>>>;
 
 function digestsOf({ metadata, tensors }: Digested): Digests {
-  const texts = Object.entries(metadata).filter(([name]) => name !== digestName);
   return {
     metadata: Object.fromEntries(
-      texts.map(([name, text]) => [name, digestOf(new TextEncoder().encode(text))]),
+      Object.entries(metadata).map(([name, text]) => [name, digestOf(new TextEncoder().encode(text))]),
     ),
     tensors: Object.fromEntries(
       tensors.map(({ name, dtype, shape, bytes }) => [
@@ -43,18 +42,20 @@ const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 /**
  * What differs between parts that were read and the digests written with them, as half a sentence; null where nothing does.
- * `digests` is the parsed text. With `added`, texts that no digest names are let be: tools put them in.
+ * `digests` is the parsed text. Texts that no digest names are damage too, but for those whose names are `free` for tools to add.
  */
-export function damageOf(digests: unknown, parts: Digested, added = false): string | null {
+export function damageOf(
+  digests: unknown,
+  parts: Digested,
+  free: (name: string) => boolean = () => false,
+): string | null {
   const { metadata, tensors } = (isTable(digests) ? digests : {}) as Partial<Record<string, unknown>>;
   if (!isTable(metadata) || !isTable(tensors)) return 'the digests in its metadata are damaged';
   const now = digestsOf(parts);
-  const unlike = (written: Readonly<Record<string, unknown>>, found: Digests['tensors'], free: boolean) =>
-    Object.keys({ ...written, ...found }).find(
-      (name) => written[name] !== found[name] && !(free && !Object.hasOwn(written, name)),
-    );
-  const text = unlike(metadata, now.metadata, added);
+  const differing = (written: Readonly<Record<string, unknown>>, found: Digests['tensors']) =>
+    Object.keys({ ...written, ...found }).filter((name) => written[name] !== found[name]);
+  const text = differing(metadata, now.metadata).find((name) => Object.hasOwn(metadata, name) || !free(name));
   if (text !== undefined) return `its metadata '${cut(text)}' is not what was written`;
-  const tensor = unlike(tensors, now.tensors, false);
+  const [tensor] = differing(tensors, now.tensors);
   return tensor === undefined ? null : `its tensor '${cut(tensor)}' is not what was written`;
 }
