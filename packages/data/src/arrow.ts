@@ -1,7 +1,7 @@
 // Arrow IPC, streams and files, record batch by record batch; in Node and in browsers.
 
-import type { RecordBatch, RecordBatchReader, Vector } from 'apache-arrow';
-import { dataError, formatError, messageOf, optionError, runtime } from './errors.js';
+import type { DataType, Decimal, RecordBatch, RecordBatchReader, Vector } from 'apache-arrow';
+import { backendError, dataError, formatError, messageOf, optionError, runtime } from './errors.js';
 import { type ByteStream, bytesOf } from './input.js';
 import { endWith } from './iterations.js';
 import { checkOptions, type SourceOptions } from './options.js';
@@ -21,19 +21,26 @@ export type ArrowInput =
   | (() => ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>);
 
 /**
- * Rows of Arrow IPC: of a path (Node), a URL, a Response, a Blob, bytes, or a stream. Dictionaries of texts are texts.
- * Errors: BackendError without apache-arrow; OptionError; FormatError for bytes that are no Arrow; DataError while reading.
+ * Rows of Arrow IPC: of a path (Node), a URL, a Response, a Blob, bytes, or a stream. Dictionaries of texts are texts; batches
+ * that lz4 or zstd compressed need lz4js or hyparquet-compressors, or a codec that is registered with apache-arrow.
+ * Errors: BackendError without apache-arrow, and without a codec that is needed; OptionError; FormatError for bytes that are no
+ * Arrow; DataError while reading.
  */
 export async function arrow(input: ArrowInput, options: SourceOptions = {}): Promise<TableSource> {
   const call = 'arrow';
   checkOptions(options, call);
-  const { RecordBatchReader: Reader } = await runtime(() => import('apache-arrow'), 'apache-arrow', call);
+  const library = await runtime(() => import('apache-arrow'), 'apache-arrow', call);
   const bytes = bytesOf(input, call);
   const open = async (signal: AbortSignal | undefined): Promise<Opened> => {
     const stream = await bytes.open(signal);
     try {
-      const reader = await Reader.from(stream);
-      return { stream, reader: (await reader.open()) as RecordBatchReader };
+      const record = recorded(stream);
+      return {
+        library,
+        stream,
+        record,
+        reader: await withCodecs(library, call, () => readerOf(library, record.bytes())),
+      };
     } catch (error) {
       await stream.return();
       signal?.throwIfAborted();
@@ -43,6 +50,16 @@ export async function arrow(input: ArrowInput, options: SourceOptions = {}): Pro
   };
   let begun: Opened | undefined = await open(options.signal);
   const { fields } = begun.reader.schema ?? {};
+  if (fields && bytes.again) {
+    // A codec that is missing shows at the first batch; what else is wrong with it is told where it is read.
+    const failure = await batchesOf(begun, call)
+      .next()
+      .catch((error: unknown) => error);
+    if ((failure as { kind?: string }).kind === 'backend') {
+      await close(begun);
+      throw failure;
+    }
+  }
   if (bytes.again || !fields) {
     await close(begun);
     begun = undefined;
@@ -50,7 +67,7 @@ export async function arrow(input: ArrowInput, options: SourceOptions = {}): Pro
   if (!fields) throw formatError(`${call}: these bytes have no schema of Arrow IPC.`);
   const table: Table = {
     name: call,
-    fields: fields.map(({ name, type }): Field => ({ name, type: String(type), kind: kindOf(String(type)) })),
+    fields: fields.map(({ name, type }): Field => ({ name, type: String(type), kind: kindOf(type) })),
     ordered: bytes.again,
     async read(wanted, { signal }): Promise<Read> {
       const opened = begun ?? (await open(signal));
@@ -64,10 +81,102 @@ export async function arrow(input: ArrowInput, options: SourceOptions = {}): Pro
   return sourceOf(table, options);
 }
 
+type Library = typeof import('apache-arrow');
+
 interface Opened {
+  readonly library: Library;
   readonly stream: ByteStream;
+  /** The bytes until the first batch has come: what compressed it shows there, and then it is read anew. */
+  readonly record: Recorded;
   readonly reader: RecordBatchReader;
 }
+
+interface Recorded {
+  /** All bytes from the beginning. */
+  bytes(): AsyncIterable<Uint8Array>;
+  /** Keeps no more of them. */
+  stop(): void;
+}
+
+function recorded(stream: ByteStream): Recorded {
+  let kept: Uint8Array[] | undefined = [];
+  return {
+    async *bytes() {
+      yield* kept ?? [];
+      for (;;) {
+        const { value, done } = await stream.next();
+        if (done) return;
+        kept?.push(value);
+        yield value;
+      }
+    },
+    stop: () => {
+      kept = undefined;
+    },
+  };
+}
+
+const readerOf = async (library: Library, bytes: AsyncIterable<Uint8Array>): Promise<RecordBatchReader> =>
+  (await (await library.RecordBatchReader.from(bytes)).open()) as RecordBatchReader;
+
+/** The batches of what was opened. Errors: as they come, and BackendError for a codec that is not installed. */
+async function* batchesOf({ library, record, reader }: Opened, call: string): AsyncGenerator<RecordBatch> {
+  let opened: RecordBatchReader | undefined = reader;
+  const [batches, first] = await withCodecs(library, call, async () => {
+    const from = (opened ??
+      (await readerOf(library, record.bytes()))) as unknown as AsyncIterator<RecordBatch>;
+    opened = undefined;
+    return [from, await from.next()] as const;
+  });
+  record.stop();
+  for (let next = first; !next.done; next = await batches.next()) yield next.value;
+}
+
+/** What a reading gives; one that lacks a codec is made again with those that can be loaded. Errors: BackendError. */
+async function withCodecs<T>(library: Library, call: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isOfCodec(error)) throw error;
+  }
+  const absent = await registerCodecs(library);
+  return read().catch((error: unknown) => {
+    if (!isOfCodec(error)) throw error;
+    throw backendError(
+      `${call}: the batches are compressed, and there is no codec for that; run: npm install ${absent.join(' ')}, or register one with compressionRegistry of apache-arrow.`,
+      { packages: absent },
+    );
+  });
+}
+
+const isOfCodec = (error: unknown): boolean => /codec not found/.test(messageOf(error));
+
+/** Gives apache-arrow the codecs that it has not, and says which packages cannot be loaded. */
+async function registerCodecs({ compressionRegistry, CompressionType }: Library): Promise<string[]> {
+  const absent: string[] = [];
+  const register = async (
+    type: number,
+    name: string,
+    load: () => Promise<(packed: Uint8Array) => Uint8Array>,
+  ): Promise<void> => {
+    if (compressionRegistry.get(type)) return;
+    const decode = await load().catch(() => absent.push(name));
+    if (typeof decode === 'function')
+      compressionRegistry.set(type, { decode: (packed) => aligned(decode(packed)) });
+  };
+  await register(CompressionType.LZ4_FRAME, 'lz4js', async () => {
+    const module = await import('lz4js');
+    return (packed) => (module.default ?? module).decompress(packed);
+  });
+  await register(CompressionType.ZSTD, 'hyparquet-compressors', async () => {
+    const { decompressZstd } = await import('hyparquet-compressors');
+    return (packed) => decompressZstd(packed);
+  });
+  return absent;
+}
+
+/** apache-arrow lays arrays of 8 bytes over what is unpacked. */
+const aligned = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
 
 /** A reader that has been cancelled leaves its stream open unless it was reading it. */
 async function close({ stream, reader }: Opened): Promise<void> {
@@ -75,8 +184,10 @@ async function close({ stream, reader }: Opened): Promise<void> {
   await reader.cancel();
 }
 
-function kindOf(type: string): Field['kind'] {
-  if (/^(Float|Decimal)/.test(type)) return 'number';
+function kindOf(of: DataType): Field['kind'] {
+  const type = String(of);
+  if (isDecimal(type)) return (of as Decimal).scale === 0 ? 'integer' : 'number';
+  if (/^Float/.test(type)) return 'number';
   if (/^(Int|Uint|Bool)/.test(type)) return 'integer';
   return /^(Large)?Utf8|^Dictionary<.*Utf8>$/.test(type) ? 'text' : 'other';
 }
@@ -90,7 +201,7 @@ async function* chunksOf(
   endWith(opened.stream, signal);
   try {
     let first = 0;
-    for await (const batch of opened.reader as AsyncIterable<RecordBatch>) {
+    for await (const batch of batchesOf(opened, call)) {
       const begin = first;
       first += batch.numRows;
       yield { rows: batch.numRows, column: (at) => valuesOf(batch, wanted[at] as Wanted, call, begin) };
@@ -117,8 +228,20 @@ function valuesOf(batch: RecordBatch, wanted: Wanted, call: string, first: numbe
       return Float32Array.from(values.subarray(0, batch.numRows));
   }
   const all: unknown[] = new Array(batch.numRows);
-  for (let i = 0; i < all.length; i++) all[i] = vector.get(i);
+  const decimal = isDecimal(String(vector.type)) ? (vector.type as Decimal).scale : undefined;
+  for (let i = 0; i < all.length; i++) {
+    const value: unknown = vector.get(i);
+    all[i] = decimal === undefined || value === null ? value : decimalOf(value as Uint32Array, decimal);
+  }
   return typed(all, wanted, call, first);
 }
 
+/** The number that words of 32 bits, the lowest first, are the digits of: rounded once, or a bigint where it is whole. */
+function decimalOf(words: Uint32Array, scale: number): number | bigint {
+  const digits = words.reduceRight((sum, word) => (sum << 32n) | BigInt(word), 0n);
+  const whole = BigInt.asIntN(32 * words.length, digits);
+  return scale === 0 ? whole : Number(`${whole}e${-scale}`);
+}
+
+const isDecimal = (type: string): boolean => type.startsWith('Decimal');
 const isFloats = (type: string): boolean => type === 'Float32' || type === 'Float64';

@@ -3,20 +3,62 @@
 
 import { CellKinds } from './csv-cells.js';
 import { CsvParser } from './csv-parser.js';
-import { optionError } from './errors.js';
+import { dataError, optionError } from './errors.js';
 
 export interface Dialect {
   readonly delimiter: string;
   readonly header: boolean;
 }
 
+/** What the first rows tell. */
+export interface Look extends Dialect {
+  readonly names: readonly string[];
+  /** The text that was looked at. */
+  readonly head: string;
+}
+
 const delimiters = [',', ';', '\t', '|'] as const;
 
-/** How many rows are looked at. */
-export const rowsOfLook = 200;
+/** How many rows are looked at, and characters at least. */
+const rowsOfLook = 200;
+const lengthOfLook = 2 ** 16;
+
+/** Reads the beginning. Errors: OptionError where it can be read in two ways; DataError where there is nothing. */
+export async function lookAt(
+  texts: AsyncGenerator<string>,
+  given: {
+    readonly delimiter?: string | undefined;
+    readonly header?: boolean | undefined;
+    readonly nulls?: readonly string[] | undefined;
+  },
+  call: string,
+): Promise<Look> {
+  const { head, whole } = await beginning(texts);
+  const delimiter = given.delimiter ?? delimiterOf(head, whole, call);
+  const rows = firstRows(head, whole, delimiter, call);
+  const [top] = rows;
+  if (!top) throw dataError(`${call}: there is no row, not even one of names.`);
+  const header = given.header ?? headerOf(rows, new Set(given.nulls ?? ['']), call);
+  const names = top.map((cell, j) => (header && cell !== '' ? cell : `column${j}`));
+  return { delimiter, header, names, head };
+}
+
+async function beginning(
+  texts: AsyncGenerator<string>,
+): Promise<{ readonly head: string; readonly whole: boolean }> {
+  let head = '';
+  let lines = 0;
+  while (head.length < lengthOfLook || lines < rowsOfLook) {
+    const { value, done } = await texts.next();
+    if (done) return { head, whole: true };
+    head += value;
+    lines += value.split(/[\n\r]/, rowsOfLook + 1).length - 1;
+  }
+  return { head, whole: false };
+}
 
 /** The rows that are whole at the beginning of a text. Errors: DataError. */
-export function firstRows(head: string, whole: boolean, delimiter: string, call: string): string[][] {
+function firstRows(head: string, whole: boolean, delimiter: string, call: string): string[][] {
   const parser = new CsvParser(delimiter, call);
   const { cells } = parser.push(head);
   const all = whole ? [...cells, ...parser.end().cells] : cells;
@@ -27,7 +69,7 @@ export function firstRows(head: string, whole: boolean, delimiter: string, call:
 export const isBlank = (row: readonly string[]): boolean => row.length === 1 && row[0] === '';
 
 /** The delimiter that gives all rows as many cells, or the first that the top row has. Errors: OptionError for two such. */
-export function delimiterOf(head: string, whole: boolean, call: string): string {
+function delimiterOf(head: string, whole: boolean, call: string): string {
   const found = delimiters.flatMap((delimiter) => {
     let rows: string[][];
     try {
@@ -53,7 +95,7 @@ export function delimiterOf(head: string, whole: boolean, call: string): string 
  * Whether the first row has names: yes where it has a text above numbers, or no number; no where it has numbers above numbers,
  * and a value that comes again in it, or below in a column of texts. Errors: OptionError for a row that can be either.
  */
-export function headerOf(rows: readonly string[][], nulls: ReadonlySet<string>, call: string): boolean {
+function headerOf(rows: readonly string[][], nulls: ReadonlySet<string>, call: string): boolean {
   const [top = [], ...below] = rows;
   let repeats = new Set(top).size < top.length;
   let value: string | undefined;

@@ -3,7 +3,7 @@
 
 import type { ArrowInput } from './arrow.js';
 import { CellKinds, numberOf } from './csv-cells.js';
-import { type Dialect, delimiterOf, firstRows, headerOf, isBlank, rowsOfLook } from './csv-dialect.js';
+import { type Dialect, isBlank, lookAt } from './csv-dialect.js';
 import { CsvParser, type Rows } from './csv-parser.js';
 import { kindsOf } from './encoding.js';
 import { dataError, optionError } from './errors.js';
@@ -79,9 +79,6 @@ interface Block extends Rows {
   readonly first: number;
 }
 
-/** Characters of the beginning that tell the dialect. */
-const lengthOfLook = 2 ** 16;
-
 async function tableOf(call: string, files: readonly File[], options: CsvOptions): Promise<Table> {
   const { nulls = [''], charset, signal } = options;
   const missing = new Set(nulls);
@@ -90,13 +87,7 @@ async function tableOf(call: string, files: readonly File[], options: CsvOptions
   const texts = textOf(stream, charset, name);
   let begun: AsyncGenerator<Block> | undefined;
   try {
-    const { head, whole } = await beginning(texts);
-    const delimiter = options.delimiter ?? delimiterOf(head, whole, name);
-    const rows = firstRows(head, whole, delimiter, name);
-    const [top] = rows;
-    if (!top) throw dataError(`${name}: there is no row, not even one of names.`);
-    const dialect: Dialect = { delimiter, header: options.header ?? headerOf(rows, missing, name) };
-    const names = top.map((cell, j) => (dialect.header && cell !== '' ? cell : `column${j}`));
+    const { head, names, ...dialect } = await lookAt(texts, options, name);
 
     async function* blocks(
       signal: AbortSignal | undefined,
@@ -139,20 +130,6 @@ async function tableOf(call: string, files: readonly File[], options: CsvOptions
     signal?.throwIfAborted();
     throw error;
   }
-}
-
-async function beginning(
-  texts: AsyncGenerator<string>,
-): Promise<{ readonly head: string; readonly whole: boolean }> {
-  let head = '';
-  let lines = 0;
-  while (head.length < lengthOfLook || lines < rowsOfLook) {
-    const { value, done } = await texts.next();
-    if (done) return { head, whole: true };
-    head += value;
-    lines += value.split(/[\n\r]/, rowsOfLook + 1).length - 1;
-  }
-  return { head, whole: false };
 }
 
 async function* prepended<T>(items: readonly T[], rest: AsyncGenerator<T>): AsyncGenerator<T> {

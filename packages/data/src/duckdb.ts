@@ -1,6 +1,7 @@
 // Files and queries through DuckDB, in Node: its scans run on its own threads, and its vectors are read where they lie.
 
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { spelledOut } from './duckdb-query.js';
 import { kindsOf } from './encoding.js';
 import { backendError, dataError, messageOf, ofNode, optionError, runtime } from './errors.js';
 import { filesOf, named } from './files.js';
@@ -34,51 +35,62 @@ export async function duckParquet(
   return open(name, options, {}, async (connection) => {
     // Names of folders are no columns.
     const from = `read_parquet(${listed(list)}, union_by_name = true, hive_partitioning = false)`;
-    const lacking = await lackingColumns(connection, list, name);
-    const fields = await fieldsOf(connection, `SELECT * FROM ${from}`, name);
+    const { lacking, broad } = await schemasOf(connection, list, name);
+    const fields = (await fieldsOf(connection, `SELECT * FROM ${from}`, name)).map((field) =>
+      broad.has(field.name.toLowerCase())
+        ? {
+            ...field,
+            kind: 'other' as const,
+            type: 'DECIMAL of more than 38 digits, which a Blob of the file gives',
+          }
+        : field,
+    );
     const [[rowCount] = []] = (await connection.runAndReadAll(`SELECT count(*) FROM ${from}`)).getRows();
     return { from, fields, rowCount: Number(rowCount), lacking };
   });
 }
 
-/** Columns that some files do not have, with one such file: DuckDB would fill them with NULL. Errors: DataError for a name that comes twice. */
-async function lackingColumns(
+/** What DuckDB would not tell of columns, whose names are in lower case. */
+interface Schemas {
+  /** Columns that a file does not have, with that file: they would be filled with NULL. */
+  readonly lacking: ReadonlyMap<string, string>;
+  /** Decimals that are too broad for DuckDB: they would be other numbers. */
+  readonly broad: ReadonlySet<string>;
+}
+
+/** Errors: DataError for a name that comes twice in a file, which DuckDB would change. */
+async function schemasOf(
   connection: DuckDBConnection,
   files: readonly string[],
   call: string,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<Schemas> {
   const schemas = await connection.runAndReadAll(
-    `SELECT file_name, name, num_children FROM parquet_schema(${listed(files)})`,
+    `SELECT file_name, name, coalesce(num_children, 0)::INTEGER, coalesce(precision, 0)::INTEGER FROM parquet_schema(${listed(files)})`,
   );
   const byFile = new Map<string, Map<string, string>>();
+  const broad = new Set<string>();
   // Depth first: of a group, the fields that follow belong to it.
   let [root, inner] = ['', 0];
-  for (const [file, name, children] of schemas.getRows().map((row) => row.map(String)) as [
-    string,
-    string,
-    string,
-  ][]) {
-    const within = Number(children === 'null' ? 0 : children);
-    if (file !== root && inner === 0) {
+  for (const row of schemas.getRows()) {
+    const [file, name, children, precision] = row as [string, string, number, number];
+    if (inner > 0) inner += children - 1;
+    else if (file !== root) {
       root = file;
       byFile.set(file, new Map());
-      continue;
-    }
-    if (inner > 0) inner += within - 1;
-    else {
-      const own = byFile.get(file) as Map<string, string>;
-      const before = own.get(name.toLowerCase());
+    } else {
+      const [own, key] = [byFile.get(file) as Map<string, string>, name.toLowerCase()];
+      const before = own.get(key);
       if (before !== undefined) throw comesTwice(`${call}, file '${file}'`, name, before);
-      own.set(name.toLowerCase(), name);
-      inner = within;
+      own.set(key, name);
+      if (precision > 38) broad.add(key);
+      inner = children;
     }
   }
   const all = new Set([...byFile.values()].flatMap((names) => [...names.keys()]));
-  return new Map(
-    [...byFile].flatMap(([file, names]) =>
-      [...all].filter((name) => !names.has(name)).map((name) => [name, file]),
-    ),
+  const lacking = [...byFile].flatMap(([file, names]) =>
+    [...all].filter((name) => !names.has(name)).map((name) => [name, file] as const),
   );
+  return { lacking: new Map(lacking), broad };
 }
 
 /**
@@ -116,6 +128,7 @@ export async function json(
 /**
  * Rows of a query of DuckDB: over files, `SELECT * FROM 'rows/*.parquet' WHERE …`, or tables of `database`. Every iteration
  * runs it anew, so passes and resumption need an ORDER BY wherever the query does not keep the order of files (joins, groups).
+ * Files that it names are read as by `csv`, `json` and `parquet`, as far as it does not say otherwise in read_csv and the like.
  * Errors: as `json`.
  */
 export async function sql(query: string, options: SqlOptions = {}): Promise<TableSource> {
@@ -124,8 +137,17 @@ export async function sql(query: string, options: SqlOptions = {}): Promise<Tabl
     throw optionError('sql: the query should be a text with a SELECT.', { option: 'query' });
   const { database } = options;
   return open('sql', options, { database }, async (connection) => {
-    const own = query.trim().replace(/;$/, '');
-    return { from: `(${own}\n)`, fields: await fieldsOf(connection, own, 'sql') };
+    const texts = [...kindsOf(options)].flatMap(([name, { kind }]) => (kind === 'text' ? [name] : []));
+    const own = await spelledOut(connection, query.trim().replace(/;$/, ''), texts);
+    for (const file of own.parquet) {
+      const { broad } = await schemasOf(connection, [file], 'sql');
+      for (const column of broad)
+        throw dataError(
+          `sql: column '${column}' of '${file}' is a DECIMAL of more than 38 digits, which DuckDB reads as another number; read a Blob of the file.`,
+          { column },
+        );
+    }
+    return { from: `(${own.query}\n)`, fields: await fieldsOf(connection, own.query, 'sql') };
   });
 }
 

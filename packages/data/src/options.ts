@@ -150,8 +150,15 @@ export async function planOf(table: Table, options: SourceOptions): Promise<Plan
         text,
         options.signal,
       );
-  for (const { column, kind } of encoding.features)
-    find('encoding', column, kind === 'number' ? ['number', 'integer'] : ['text', 'integer', 'number']);
+  for (const { column, kind } of encoding.features) {
+    const number = kind === 'number';
+    const { type } = find('encoding', column, number ? ['number', 'integer'] : ['text', 'integer', 'number']);
+    if (!number && /^bool/i.test(type))
+      throw optionError(
+        `${call}: encoding has texts in '${column}', whose type is ${type} here; cast it to the texts that it had, which may be 'TRUE' and not 'true'.`,
+        { option: 'encoding', value: column, type },
+      );
+  }
   return {
     encoding,
     wanted: [

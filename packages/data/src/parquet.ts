@@ -1,7 +1,7 @@
 // Parquet: files through DuckDB in Node; URLs and blobs through hyparquet, which asks for the ranges of bytes that it needs.
 
 import { unlessAborted } from '@fkm/core';
-import type { AsyncBuffer, FileMetaData, SchemaElement } from 'hyparquet';
+import type { AsyncBuffer, CompressionCodec, Compressors, FileMetaData, SchemaElement } from 'hyparquet';
 import { type DuckDbOptions, duckParquet } from './duckdb.js';
 import { dataError, formatError, messageOf, optionError, runtime } from './errors.js';
 import { isUrl } from './input.js';
@@ -13,7 +13,8 @@ import { sourceOf, type TableSource } from './table-source.js';
 /**
  * Rows of Parquet files: paths with * in Node, in the order of their names; or one URL (http, https, also a presigned one of
  * S3) or Blob, of which a row group is held at a time.
- * Errors: BackendError without @duckdb/node-api, or hyparquet for URLs and blobs; OptionError; FormatError; DataError while reading.
+ * Errors: BackendError without @duckdb/node-api, or hyparquet for URLs and blobs (with hyparquet-compressors for pages of gzip,
+ * zstd, lz4 and brotli); OptionError; FormatError; DataError while reading.
  */
 export async function parquet(
   files: string | readonly string[] | URL | Blob,
@@ -45,7 +46,9 @@ export async function parquet(
     options.signal?.throwIfAborted();
     throw formatError(`${call}: this cannot be read as Parquet: ${messageOf(error)}.`);
   }
-  const fields = parquetSchema(metadata).children.map(({ element }) => fieldOf(element));
+  const elements = parquetSchema(metadata).children.map(({ element }) => element);
+  const decimals = new Map(elements.map((element) => [element.name, scaleOf(element)]));
+  const compressors = await compressorsOf(metadata, call);
 
   async function* groups(
     wanted: readonly Wanted[],
@@ -63,6 +66,8 @@ export async function parquet(
           file,
           metadata,
           columns: wanted.map(({ name }) => name),
+          parsers: { stringFromBytes },
+          ...(compressors ? { compressors } : {}),
           rowStart: begin,
           rowEnd: first,
           onChunk: ({ columnName, columnData }) => {
@@ -74,13 +79,18 @@ export async function parquet(
         signal?.throwIfAborted();
         throw dataError(`${call}: reading stopped at row ${begin}: ${messageOf(error)}.`, { row: begin });
       }
-      yield chunkOf(rows, ({ name }) => joined(parts.get(name) ?? [], rows), wanted, call, begin);
+      const columnAt = ({ name }: Wanted): ArrayLike<unknown> => {
+        const values = joined(parts.get(name) ?? [], rows);
+        const scale = decimals.get(name);
+        return scale === undefined ? values : Array.from(values, (value) => decimalOf(value, scale));
+      };
+      yield chunkOf(rows, columnAt, wanted, call, begin);
     }
   }
 
   const table: Table = {
     name: call,
-    fields,
+    fields: elements.map(fieldOf),
     rowCount: Number(metadata.num_rows),
     ordered: true,
     async read(wanted, { skip, signal }): Promise<Read> {
@@ -95,6 +105,41 @@ export async function parquet(
   return sourceOf(table, options);
 }
 
+/** What hyparquet itself unpacks. */
+const ownCodecs = ['UNCOMPRESSED', 'SNAPPY'];
+
+/** What unpacks the pages of a file. Errors: BackendError without hyparquet-compressors, where it is needed; FormatError. */
+async function compressorsOf({ row_groups }: FileMetaData, call: string): Promise<Compressors | undefined> {
+  const codecs = new Set(
+    row_groups.flatMap(({ columns }) => columns.flatMap(({ meta_data }) => meta_data?.codec ?? [])),
+  );
+  for (const codec of ownCodecs) codecs.delete(codec as CompressionCodec);
+  if (codecs.size === 0) return undefined;
+  const { compressors } = await runtime(
+    () => import('hyparquet-compressors'),
+    'hyparquet-compressors',
+    `${call}: pages of ${[...codecs].join(', ')}`,
+  );
+  for (const codec of codecs)
+    if (!compressors[codec])
+      throw formatError(`${call}: nothing unpacks pages of ${codec}; write the file with zstd.`, { codec });
+  return compressors;
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+/** Errors: of any kind, where hyparquet itself would put U+FFFD. */
+const stringFromBytes = (bytes: Uint8Array | undefined): string | undefined => bytes && decoder.decode(bytes);
+
+const scaleOf = ({ logical_type, converted_type, scale = 0 }: SchemaElement): number | undefined =>
+  (logical_type?.type ?? converted_type) === 'DECIMAL' ? scale : undefined;
+
+/** hyparquet multiplies by 10 ** -scale: 3.0700000000000003. A whole number that is rounded stays a bigint, for `typed` to tell. */
+function decimalOf(value: unknown, scale: number): unknown {
+  if (typeof value !== 'number') return value;
+  if (scale === 0) return Number.isSafeInteger(value) ? value : BigInt(value);
+  return Number(value.toFixed(Math.min(scale, 100)));
+}
+
 function joined(parts: readonly ArrayLike<unknown>[], rows: number): ArrayLike<unknown> {
   if (parts.length === 1) return parts[0] as ArrayLike<unknown>;
   const all: unknown[] = new Array(rows);
@@ -103,12 +148,13 @@ function joined(parts: readonly ArrayLike<unknown>[], rows: number): ArrayLike<u
   return all;
 }
 
-function fieldOf({ name, type, converted_type, logical_type, num_children }: SchemaElement): Field {
+function fieldOf({ name, type, converted_type, logical_type, num_children, scale }: SchemaElement): Field {
   const label = logical_type?.type ?? converted_type ?? type ?? 'group';
   const kind = ((): Field['kind'] => {
     if (num_children) return 'other';
     if (label === 'UTF8' || label === 'STRING' || label === 'ENUM') return 'text';
-    if (label === 'DECIMAL') return 'number';
+    if (label === 'DECIMAL') return scale ? 'number' : 'integer';
+    if (label === 'FLOAT16') return 'number';
     if (/DATE|TIME|JSON|BSON|UUID|INTERVAL|VARIANT|GEO/.test(label)) return 'other';
     if (type === 'FLOAT' || type === 'DOUBLE') return 'number';
     return type === 'INT32' || type === 'INT64' || type === 'BOOLEAN' ? 'integer' : 'other';

@@ -38,7 +38,12 @@ export function typed(values: ArrayLike<unknown>, { name, as }: Wanted, call: st
   for (let i = 0; i < n; i++) {
     const value = values[i];
     if (isMissing(value)) out[i] = Number.NaN;
-    else if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    else if (as === 'float64' && typeof value === 'bigint' && !Number.isSafeInteger(Number(value))) {
+      throw dataError(
+        `${call}: column '${name}' is ${value} in row ${first + i}, which float64 does not hold exactly; make it a text.`,
+        { column: name, row: first + i, value },
+      );
+    } else if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
       out[i] = Number(value);
     else {
       throw dataError(

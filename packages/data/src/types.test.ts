@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { FkmError } from '@fkm/core';
 import { describe, expect, it } from 'vitest';
 import { type Encoding, fromIterable, json, parquet, sql } from './index.js';
 import { duckdb, everything, expectError, temporaryFolder } from './testing.js';
@@ -147,4 +148,129 @@ it('finds the categories of all columns in one reading', async () => {
   });
   // One look at the kinds, one at the categories.
   expect([counted.columns.length, reads]).toEqual([6, 2]);
+});
+
+describe('sql', () => {
+  const file = (name: string, content: string): string => {
+    writeFileSync(at(name), content);
+    return at(name);
+  };
+  const late = file('late.csv', `a,t\n${'47,1\n'.repeat(24_000)}47.75,2.5\n`);
+  const lateJson = file('late-of-sql.json', lines([...new Array(24_000).fill({ a: 47 }), { a: 47.75 }]));
+
+  it.each<[string, string, number]>([
+    ['a file of CSV', `SELECT a FROM '${late}'`, 47.75],
+    ['a file with another name', `FROM "${late}" AS t SELECT t.a`, 47.75],
+    [
+      'behind text beyond ASCII',
+      `SELECT a FROM (SELECT 'grün, (read_csv' AS g, a FROM '${late}') -- read_csv(`,
+      47.75,
+    ],
+    ['a function', `SELECT a FROM read_csv('${late}')`, 47.75],
+    [
+      'a function with parameters',
+      `SELECT a FROM read_csv_auto('${late}', header = true, delim := ',')`,
+      47.75,
+    ],
+    ['a list of files', `SELECT a FROM read_csv(['${late}'])`, 47.75],
+    [
+      'a WITH',
+      `WITH rows AS (SELECT a FROM '${late}') SELECT * FROM rows WHERE a IN (SELECT a FROM '${late}');`,
+      47.75,
+    ],
+    ['a file of JSON', `SELECT a FROM '${lateJson}'`, 47.75],
+    ['a function of JSON', `SELECT a FROM read_json('${lateJson}')`, 47.75],
+    ['what the query says itself', `SELECT a FROM read_csv('${late}', sample_size = 100)`, 48],
+    ['types of the query', `SELECT a FROM read_csv('${late}', types = {'a': 'FLOAT'})`, 47.75],
+  ])('gives the late decimal of %s', async (_, query, last) => {
+    const { X } = await everything(await sql(query));
+    expect([X.length, X.at(-1)]).toEqual([24_001, [last]]);
+  });
+
+  it.each<[string, string, number[][]]>([
+    [
+      "' in the header",
+      "id,'note'\n1,2\n3,4\n",
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    ['semicolons', 'a;b\n1;2\n', [[1, 2]]],
+    [
+      'no names',
+      '1,1\n3,4\n',
+      [
+        [1, 1],
+        [3, 4],
+      ],
+    ],
+  ])('reads CSV with %s', async (_, content, X) => {
+    expect((await everything(await sql(`FROM '${file('dialect.csv', content)}'`))).X).toEqual(X);
+  });
+
+  it('has no comments in CSV', async () => {
+    const path = file('hash.csv', 't,a\n1,2\n#3,4\n5,6\n');
+    expect((await everything(await sql(`FROM '${path}'`, { target: 't' }))).y).toEqual(['1', '#3', '5']);
+  });
+
+  it.each<[string, string]>([
+    ['three cells below two', '1,2,3\n'.repeat(11)],
+    ['a row that is too short', '3\n'],
+    ['characters behind a quote', '1,"x"y\n2,z\n'],
+    ['a quote that is not closed', '1,"x\n2,z\n'],
+  ])('refuses %s in the first rows, and late', async (_, content) => {
+    for (const rows of [1, 500, 30_000]) {
+      const path = file('bad.csv', `a,b\n${'1,2\n'.repeat(rows)}${content}`);
+      await expect((async () => everything(await sql(`FROM '${path}'`)))()).rejects.toThrow(FkmError);
+    }
+  });
+
+  it('takes the widest type of files, and no column from the names of folders', async () => {
+    mkdirSync(at('sql/k=9'), { recursive: true });
+    await duckdb(`COPY (SELECT 1 AS a, true AS b) TO '${at('sql/k=9/1.parquet')}'`);
+    await duckdb(`COPY (SELECT .25 AS a, 7 AS b) TO '${at('sql/k=9/2.parquet')}'`);
+    const source = await sql(`FROM '${at('sql/k=*/*.parquet')}'`);
+    expect([source.columns, (await everything(source)).X]).toEqual([
+      ['a', 'b'],
+      [
+        [1, 1],
+        [0.25, 7],
+      ],
+    ]);
+    const asked = await sql(`FROM read_parquet('${at('sql/k=*/*.parquet')}', hive_partitioning = true)`);
+    expect(asked.columns).toEqual(['a', 'b', 'k']);
+  });
+
+  it('takes the texts of an encoding as texts', async () => {
+    const path = file('flags.csv', 'f,g\nTRUE,007\nFALSE,7\n');
+    const encoding: Encoding = {
+      version: 1,
+      features: [
+        { column: 'f', kind: 'ordinal', categories: ['FALSE', 'TRUE', 'x'] },
+        { column: 'g', kind: 'ordinal', categories: ['007', '7'] },
+      ],
+    };
+    expect((await everything(await sql(`FROM '${path}'`, { encoding }))).X).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+    const says = "encoding has texts in 'f', whose type is BOOLEAN here";
+    await expectError(() => sql(`SELECT true AS f, '7' AS g`, { encoding, unknown: 'mask' }), 'option', says);
+  });
+
+  it('refuses what it cannot spell out, and decimals that DuckDB reads as other numbers', async () => {
+    await expectError(() => sql(`PIVOT '${late}' ON t USING max(a)`), 'option', 'write sample_size = -1');
+    await expectError(
+      () => sql(`SELECT d128 FROM '${fixture('numbers.parquet')}'`),
+      'data',
+      'more than 38 digits',
+    );
+    await expectError(() => sql('SELECT FROM WHERE'), 'option', 'DuckDB cannot read this');
+    await expectError(
+      () => sql(`FROM '${file('twice.csv', 'a,b,a\n1,2,3\n')}'`),
+      'data',
+      "column 'a' comes twice",
+    );
+  });
 });
