@@ -11,7 +11,11 @@ const grid = { stroke: '#eee', strokeOpacity: 1 };
 const [blue, red, grey] = ['#2463a5', '#c8402f', '#777'];
 
 /** Predicted against true price: hexagons coloured by how many diamonds fall into them, and the diagonal of no error. */
-export function pricePlot(truth: Float32Array, predicted: Float32Array, score: number): string {
+export function pricePlot(
+  truth: Float32Array,
+  predicted: Float32Array | Float64Array,
+  score: number,
+): string {
   const points = Array.from(truth, (value, i) => ({ truth: value, predicted: predicted[i] as number }));
   const all = points.flatMap((point) => [point.truth, point.predicted]);
   const low = Math.min(0, ...all);

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 
 export interface Contender {
   readonly name: string;
-  readonly predicted: Float32Array;
+  readonly predicted: Float32Array | Float64Array;
   /** R² on the held-out rows. */
   readonly score: number;
   /** What it has to keep in order to predict. */
@@ -69,10 +69,14 @@ export function comparison(truth: Float32Array, contenders: readonly Contender[]
   ]);
 }
 
-export const meanAbsoluteError = (truth: Float32Array, predicted: Float32Array): number =>
+export const meanAbsoluteError = (truth: Float32Array, predicted: Float32Array | Float64Array): number =>
   truth.reduce((sum, value, i) => sum + Math.abs(value - (predicted[i] as number)), 0) / truth.length;
 
-export function firstPredictions(truth: Float32Array, predicted: Float32Array, count: number): string {
+export function firstPredictions(
+  truth: Float32Array,
+  predicted: Float32Array | Float64Array,
+  count: number,
+): string {
   const first = Array.from(truth.subarray(0, count), (value, i) => [
     `held-out diamond ${i + 1}`,
     dollars(predicted[i] as number),

@@ -3,7 +3,7 @@
 /** Element type of a tensor. */
 export type DType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'bool';
 
-/** Every array that can back a tensor. Float64Array appears on the float64 reference backend alone. */
+/** Every array that can back a tensor. Float64Array appears on the float64 reference backend, and in answers. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array | Uint16Array;
 
 /** Sizes of the axes; `BATCH` stands for the symbolic number of rows. */

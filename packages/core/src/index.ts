@@ -77,7 +77,7 @@ export type {
   StreamProgress,
   StreamResult,
 } from './streams/fit-stream.js';
-export type { FlatMatrix, Source, SourceBatch, SourceTargets } from './streams/source.js';
+export type { FlatMatrix, FlatTargets, Source, SourceBatch, SourceTargets } from './streams/source.js';
 export type {
   SourceFinetuneOptions,
   SourceFitOptions,

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { type ErrorKind, isFkmError, type Source, type SourceBatch } from '@fkm/core';
+import { type ErrorKind, type FlatTargets, isFkmError, type Source, type SourceBatch } from '@fkm/core';
 import { afterAll, expect } from 'vitest';
 
 /** A folder that goes when the tests of a file are over. */
@@ -40,8 +40,8 @@ export interface Everything {
 
 export async function everything(source: AsyncIterable<SourceBatch>): Promise<Everything> {
   const all: Everything = { sizes: [], X: [], y: [], weights: [], mask: [] };
-  const rowsOf = ({ data, shape }: SourceBatch['X']): number[][] =>
-    Array.from({ length: shape[0] }, (_, i) => [...data.subarray(i * shape[1], (i + 1) * shape[1])]);
+  const rowsOf = ({ data, shape }: FlatTargets): number[][] =>
+    Array.from({ length: shape[0] }, (_, i) => Array.from(data.subarray(i * shape[1], (i + 1) * shape[1])));
   for await (const { X, y, sampleWeight, featureMask } of source) {
     expect(X.data).toHaveLength(X.shape[0] * X.shape[1]);
     all.sizes.push(X.shape[0]);

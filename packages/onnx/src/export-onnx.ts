@@ -42,21 +42,22 @@ const names: Readonly<Record<Deployment['task'], string>> = {
  * A fitted estimator as an ONNX model from raw features to answers, scaling included: plain ai.onnx ops, IR version 8. Input `X`
  * float [B, D], and `feature_mask` float [B, D] where asked for. Outputs: clusterer `label` int64 [B] and `scores` [B, K], distances
  * (euclidean, l1, 1 − cosine); classifier `label` [B], strings or numbers as y had them, and `probabilities` [B, C]; multi-label
- * classifier `label` int64 [B, C] and `probabilities` [B, C]; regressor `variable` [B, T]. A row with NaN or ±Infinity in a value that
- * is present, or whose numbers overflow, alone has no answer: NaN, and as labels −1, '' of strings, NaN of numbers that are not
- * whole. Equal models give equal bytes.
+ * classifier `label` int64 [B, C] and `probabilities` [B, C]; regressor `variable` [B, T], float, or double where
+ * `predict` answers a Float64Array. A row with NaN or ±Infinity in a value that is present, or whose numbers overflow, alone has no
+ * answer: NaN, and as labels −1, '' of strings, NaN of numbers that are not whole. Equal models give equal bytes.
  * Errors: OptionError, StateError before fit, DataError for weights beyond float16.
  */
 export function exportOnnx(model: Estimator, options: ExportOptions = {}): Uint8Array {
   checkExportOptions(options);
   const { opset = 17, topK = 'op', featureMask = false, strategy, k, weights } = options;
   const deployed = deployment(model, { featureMask, strategy, k, weights }, 'exportOnnx');
-  const { task, graph, constants, classes } = deployed;
+  const { task, graph, constants, classes, targetCenter } = deployed;
   return toOnnx(graph, {
     opset,
     topK,
     constants,
     labels: labels[task](classes),
+    ...(targetCenter ? { centers: { variable: targetCenter } } : {}),
     producerName: producer.name,
     producerVersion: producer.version,
     description: `${names[task]} of @fkm/core`,

@@ -45,6 +45,8 @@ export interface ToOnnxOptions {
    * (int64) or other numbers (double).
    */
   readonly labels?: Readonly<Record<string, 'int64' | readonly (string | number)[]>>;
+  /** What is added to float outputs [.., T], [T], which then come as double. */
+  readonly centers?: Readonly<Record<string, Float64Array>>;
   /** TopK as the op, or as k rounds of ArgMax, for runtimes whose TopK runs on the CPU. Default 'op'. */
   readonly topK?: 'op' | 'argMax';
   /**
@@ -76,7 +78,7 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
   const opset = within('opset', options.opset ?? 17, opsets);
   const irVersion = within('irVersion', options.irVersion ?? 8, irVersions);
   const batchName = options.batchName ?? 'B';
-  const { constants = {}, labels = {} } = options;
+  const { constants = {}, labels = {}, centers = {} } = options;
   const flat = flatten(verify(graph), (name) => Object.hasOwn(fused, name));
   checkConstants(flat, constants);
   const taken = new Set(flat.inputs.map((port) => port.name));
@@ -91,7 +93,14 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
     return Object.hasOwn(labels, name) ? labels[name] : undefined;
   };
 
-  const asComputed = outputs.map((name, i) => (label(i) === undefined ? name : null));
+  const centerOf = (i: number): Float64Array | undefined => {
+    const { name } = flat.outputs[i] as Graph['outputs'][number];
+    return Object.hasOwn(centers, name) ? centers[name] : undefined;
+  };
+
+  const asComputed = outputs.map((name, i) =>
+    label(i) === undefined && centerOf(i) === undefined ? name : null,
+  );
   const ctx = new Context(flat, asComputed, {
     opset,
     topK: options.topK,
@@ -102,13 +111,18 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
   for (const equation of flat.equations) lower(ctx, equation);
   flat.outputs.forEach(({ variable }, i) => {
     const [name, output, as] = [ctx.name(variable), outputs[i] as string, label(i)];
-    if (as === 'int64') ctx.write.node('Cast', [name], { to: TensorProto_DataType.INT64 }, output);
+    const center = centerOf(i);
+    if (center) {
+      const wide = ctx.write.node('Cast', [name], { to: TensorProto_DataType.DOUBLE });
+      ctx.write.node('Add', [wide, ctx.write.doubles(center)], {}, output);
+    } else if (as === 'int64') ctx.write.node('Cast', [name], { to: TensorProto_DataType.INT64 }, output);
     else if (as !== undefined) ctx.write.node('Gather', [ctx.write.list(as), name], { axis: 0 }, output);
     else if (name !== output) ctx.write.node('Identity', [name], {}, output);
   });
   const given = flat.inputs.filter(({ name }) => !Object.hasOwn(constants, name));
   const typeOf = (i: number, { dtype }: Var): TensorProto_DataType => {
     const as = label(i);
+    if (centerOf(i)) return TensorProto_DataType.DOUBLE;
     if (as === undefined) return elementType[dtype];
     return as === 'int64' ? TensorProto_DataType.INT64 : elementTypeOf(as);
   };

@@ -143,6 +143,11 @@ export class GraphWriter {
     return this.initializer(name, dataType, [values.length], data);
   }
 
+  /** A row of doubles. */
+  doubles(values: Float64Array): string {
+    return this.initializer(this.fresh('numbers'), TensorProto_DataType.DOUBLE, [values.length], values);
+  }
+
   /** An int64 initialiser, as ONNX wants shapes and axes; a scalar if given a number. Equal ones are shared. */
   int64(values: number | readonly number[]): string {
     const key = JSON.stringify(values);

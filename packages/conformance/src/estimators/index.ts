@@ -11,6 +11,7 @@ import { lawChecks } from './laws.js';
 import { lengthChecks } from './lengths.js';
 import { originalChecks } from './original/index.js';
 import { sparseChecks } from './sparse.js';
+import { targetOffsetChecks } from './target-offsets.js';
 
 /** All checks of the estimators, by group. */
 export const estimatorSuites = (): Record<string, Check[]> => ({
@@ -22,6 +23,7 @@ export const estimatorSuites = (): Record<string, Check[]> => ({
   sparse: sparseChecks(),
   arrays: arrayChecks(),
   lengths: lengthChecks(),
+  'target offsets': targetOffsetChecks(),
 });
 
 /** Declares the suite of the estimators for a backend. */

@@ -57,15 +57,32 @@ export function wrongKind({ call, argument }: Place, value: unknown, wanted: str
   throw new ShapeError(`${call}: ${argument} should be ${wanted}, got ${got}.`, { argument });
 }
 
+/** Row-major [rows, columns], float64 unless they came as float32. */
+export interface WideRows extends Omit<Rows, 'data'> {
+  readonly data: Float32Array | Float64Array;
+}
+
 /** Flattens a matrix; NaN may remain, `checkFinite` looks for it. Errors: ShapeError for ragged rows or a wrong length. */
-export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
+export const toRows = (matrix: Matrix, place: Place, columns?: number): Rows =>
+  flattened(matrix, place, columns, asFloat32) as Rows;
+
+/** `toRows` that rounds nothing. */
+export const toWideRows = (matrix: Matrix, place: Place, columns?: number): WideRows =>
+  flattened(matrix, place, columns, asFloats);
+
+function flattened(
+  matrix: Matrix,
+  place: Place,
+  columns: number | undefined,
+  taken: (data: Vector) => WideRows['data'],
+): WideRows {
   const { call, argument } = place;
   const wanted = 'number[][] or { data, shape: [rows, columns] }';
   if (typeof matrix !== 'object' || matrix === null) wrongKind(place, matrix, wanted);
   if (isCsr(matrix)) {
     throw new ShapeError(`${call}: ${argument} is sparse, and should be ${wanted}.`, { argument });
   }
-  let out: Rows;
+  let out: WideRows;
   if (isFlat(matrix)) {
     if (!isNumbers(matrix.data) || !isNumbers(matrix.shape)) wrongKind(place, matrix, wanted);
     const [rows, width] = checkedShape(matrix.shape, place);
@@ -75,7 +92,7 @@ export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
         { argument, length: matrix.data.length, expected: rows * width },
       );
     }
-    out = { data: asFloat32(matrix.data), rows, columns: width };
+    out = { data: taken(matrix.data), rows, columns: width };
   } else {
     if (!Array.isArray(matrix)) wrongKind(place, matrix, wanted);
     const width =
@@ -84,7 +101,7 @@ export function toRows(matrix: Matrix, place: Place, columns?: number): Rows {
         : isNumbers(matrix[0])
           ? matrix[0].length
           : wrongKind(place, matrix, wanted);
-    const data = new Float32Array(matrix.length * width);
+    const data = new (taken === asFloat32 ? Float32Array : Float64Array)(matrix.length * width);
     matrix.forEach((row: Vector, i: number) => {
       if (!isNumbers(row)) wrongKind(place, matrix, wanted);
       if (row.length !== width) {
@@ -145,6 +162,12 @@ export const asFloat32 = (data: Vector): Float32Array =>
     ? unshared(data)
     : Float32Array.from({ length: data.length }, (_, i) => numberAt(data, i));
 
+/** `asFloat32` that rounds nothing. */
+const asFloats = (data: Vector): WideRows['data'] =>
+  data instanceof Float32Array || data instanceof Float64Array
+    ? unshared(data)
+    : Float64Array.from({ length: data.length }, (_, i) => numberAt(data, i));
+
 /** The value as the caller gave it: float32 may have made infinity of a number, and NaN of what is no number. */
 function givenAt(given: unknown, row: number, column: number, columns: number): unknown {
   const flat = isNumbers(given) ? given : (given as { readonly data: Vector }).data;
@@ -172,7 +195,7 @@ export function refuseValue({ call, argument }: Place, row: number, column: numb
  * `given` is what the caller handed in: its values are named as they were.
  * Errors: DataError with row and column of the first value that is no finite float32 and not masked.
  */
-export function checkFinite(x: Rows, place: Place, mask?: Rows, given: unknown = x): void {
+export function checkFinite(x: WideRows, place: Place, mask?: Rows, given: unknown = x): void {
   if (allFinite(x.data)) return;
   for (let i = 0; i < x.data.length; i++) {
     const value = x.data[i] as number;

@@ -6,7 +6,7 @@ export const isShared = (view: ArrayBufferView): boolean =>
   Object.prototype.toString.call(view.buffer) === '[object SharedArrayBuffer]';
 
 /** The array in memory of one thread: a copy where others share it. */
-export const unshared = <A extends Float32Array | Int32Array | Uint32Array>(array: A): A =>
+export const unshared = <A extends Float32Array | Float64Array | Int32Array | Uint32Array>(array: A): A =>
   isShared(array) ? (array.slice() as A) : array;
 
 type TypedArray = Float32Array;

@@ -41,6 +41,8 @@ export interface Deployment {
    * no answer, as those with NaN, get NaN, and as labels the number of classes of a classifier, −1 otherwise.
    */
   readonly graph: Graph;
+  /** What `variable` [B, T] is less of than answers are, to be added in float64; null where nothing is. */
+  readonly targetCenter: Float64Array | null;
   /** Arrays of the model that the graph reads, by the names of its inputs. */
   readonly constants: Readonly<Record<string, NdArray>>;
   /** Everything else that `load` needs, as the parts of a checkpoint; its tensors exclude those of the constants. */
@@ -84,6 +86,7 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
     columns: state.rawColumns,
     classes: state.classes,
     graph,
+    targetCenter: state.targetCenter,
     constants,
     rest: partsOf({ kind: task, options: context.options, state: rest }),
   };

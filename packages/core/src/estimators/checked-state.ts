@@ -21,7 +21,7 @@ export interface ReadState {
   readonly family: HeadFamily;
 }
 
-const wideNames = ['ages', 'coordinateAges', 'moments', 'spread', 'variances'];
+const wideNames = ['ages', 'coordinateAges', 'moments', 'spread', 'variances', 'targetCenter'];
 
 const whole = (value: unknown, least: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= least;
@@ -141,7 +141,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     arrays.owners && readsMembers(head, joint) ? excessOf(arrays.owners.data, outputs, heads) : null;
   if (excess !== null) return excess;
 
-  const { ages, spread, coordinateAges = null, moments = null, variances = null } = wide;
+  const { ages, spread, coordinateAges = null, moments = null, variances = null, targetCenter = null } = wide;
   if (ages?.length !== prototypes)
     return `ages has ${ages?.length} values, there are ${prototypes} prototypes`;
   if (!spread || (spread.length !== 0 && spread.length !== 2 * heads)) return 'spread does not fit the heads';
@@ -151,6 +151,8 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (variances && variances.length !== 2 * columns) return 'variances does not fit';
   const wrong = wrongNumber(arrays, wide);
   if (wrong !== null) return wrong;
+  if (targetCenter && (task !== 'regressor' || targetCenter.length !== outputs))
+    return 'targetCenter does not fit the targets';
   const counters = { random, step, trained, batches, rawColumns };
   return {
     arrays,
@@ -161,6 +163,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     variances,
     ...counters,
     outputs,
+    targetCenter,
     classes,
     scaling,
     joint,

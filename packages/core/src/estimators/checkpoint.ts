@@ -36,7 +36,7 @@ interface Saved {
   readonly stream?: string | undefined;
 }
 
-const float64State = ['ages', 'coordinateAges', 'moments', 'spread', 'variances'] as const;
+const float64State = ['ages', 'coordinateAges', 'moments', 'spread', 'variances', 'targetCenter'] as const;
 
 /** The options that the estimator has, without the backend. */
 export const ownOptions = (task: Task, options: Resolved): Partial<AnyOptions> =>
@@ -221,7 +221,7 @@ function arraysOf(tensors: readonly StoredTensor[]): {
     const dtype = dtypes.get(code);
     if (dtype === undefined) {
       const data = new Float64Array(bytes.slice().buffer);
-      if (part !== null) grid.push([part, data]);
+      if (part !== null) grid.push([part, part === 'ages' ? data : { data, shape }]);
       else wide.push([name.replace(/^state\./, ''), data]);
     } else if (part === null) {
       const data = allocate(dtype, sizeOf(shape));

@@ -10,7 +10,10 @@ export interface Grid {
   readonly prototypes: ResultArray;
   /** [K] index into `classes` of the class or label that each prototype stands for. */
   readonly owners?: ResultArray;
-  /** [K, T] numbers or [K, C] logits; with heads, answers add up over the heads. In the model's dtype, numbers in your units in float32. */
+  /**
+   * [K, T] numbers or [K, C] logits; with heads, answers add up over the heads. In the model's dtype; numbers in your units in
+   * float32, or in float64 where answers are.
+   */
   readonly targets?: ResultArray;
   /** What answers add to the targets along scaled features, with prototypeModel 'linear' [K, T, D], in your units. */
   readonly slopes?: ResultArray;
@@ -35,7 +38,7 @@ const result = (values: ArrayLike<number>, shape: Shape): ResultArray =>
   new ResultArray(ndarray(values, shape));
 
 /** Copies: writing to them changes nothing. */
-export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
+export function gridOf({ arrays, ages, coordinateAges, targetCenter }: ModelState): Grid {
   const prototypes = arrays.prototypes as NdArray;
   const named = {
     owners: arrays.owners,
@@ -47,7 +50,7 @@ export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
   };
   return {
     prototypes: copy(prototypes),
-    ...(arrays.targets ? { targets: inUnits(arrays.targets, arrays) } : {}),
+    ...(arrays.targets ? { targets: inUnits(arrays.targets, arrays, targetCenter) } : {}),
     ...(arrays.slopes ? { slopes: slopesInUnits(arrays.slopes, arrays) } : {}),
     ages: coordinateAges ? result(coordinateAges, prototypes.shape) : result(ages, [ages.length]),
     frozen: copy(arrays.frozen as NdArray),
@@ -57,17 +60,18 @@ export function gridOf({ arrays, ages, coordinateAges }: ModelState): Grid {
   };
 }
 
-/** Standardised targets back in the caller's units; each head carries its share of the mean. */
-function inUnits(targets: NdArray, arrays: ModelState['arrays']): ResultArray {
+/** Standardised targets back in the caller's units; each head carries its share of the mean, and of the center. */
+function inUnits(targets: NdArray, arrays: ModelState['arrays'], center: Float64Array | null): ResultArray {
   const [mean, deviation] = [arrays['target.mean']?.data, arrays['target.deviation']?.data];
-  if (!mean || !deviation) return copy(targets);
+  if (!center && (!mean || !deviation)) return copy(targets);
   const heads = arrays.featureWeights?.shape[0] ?? 1;
   const width = targets.shape[1] as number;
-  const values = Array.from(
-    widened(targets).data,
-    (t, i) => t * (deviation[i % width] as number) + (mean[i % width] as number) / heads,
-  );
-  return result(values, targets.shape);
+  const values = Float64Array.from(widened(targets).data, (t, i) => {
+    const shared = (mean?.[i % width] ?? 0) + (center?.[i % width] ?? 0);
+    return t * (deviation?.[i % width] ?? 1) + shared / heads;
+  });
+  if (!center) return result(values, targets.shape);
+  return new ResultArray({ data: values, shape: targets.shape, dtype: 'float32' });
 }
 
 /** Slopes per unit of the scaled features, which stay what they are. */

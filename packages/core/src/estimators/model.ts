@@ -59,7 +59,13 @@ export interface Known extends Outputs {
 /** Base of the estimators. Y is what a user hands in as targets. */
 export abstract class PrototypeModel<Y> extends LearnedModel {
   /** y as rows; `known` is null before the first. Errors: ShapeError, DataError. */
-  protected abstract encode(y: Y, rows: number, call: string, known: Known | null): Encoded;
+  protected abstract encode(
+    y: Y,
+    rows: number,
+    call: string,
+    known: Known | null,
+    sampleWeight?: Float32Array,
+  ): Encoded;
 
   /** What a training call has learned, as it is stored, judged by the rows that it held out. Errors: DataError. */
   protected async keep(state: ModelState, call: string, held?: Batch): Promise<void> {
@@ -77,24 +83,24 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     const { x, mask } = this.checkRows(X, options.featureMask, call);
     if (x.rows === 0)
       throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows: 0 });
-    const { y: targets, ...outputs } = this.encode(y, x.rows, call, known);
     const sampleWeight = toWeights(options.sampleWeight, x.rows, call) ?? new Float32Array(x.rows).fill(1);
+    const { y: targets, ...outputs } = this.encode(y, x.rows, call, known, sampleWeight);
     return { ...outputs, batch: { x, y: targets, sampleWeight, mask } };
   }
 
   /** Learned so far, with room for what y brings, or learned from these first rows. */
   private async begin(
     state: ModelState | null,
-    { batch: first, outputs, classes }: Raw,
+    { batch: first, ...outputs }: Raw,
     call: string,
     signal?: AbortSignal,
   ): Promise<ModelState> {
     const context = this.context(call, signal);
     if (!state) {
-      return initialise(context, first, { outputs, classes }, new Random(this.options.randomState), call);
+      return initialise(context, first, outputs, new Random(this.options.randomState), call);
     }
-    if (this.complete(state)) return growClasses(context, state, classes);
-    return answeringMean(state, first, this.options.heads ?? 1);
+    if (this.complete(state)) return growClasses(context, state, outputs.classes);
+    return answeringMean(state, first, this.options.heads ?? 1, outputs.targetCenter ?? null);
   }
 
   /** `begin`, and prototypes for classes that are new with the rows, which are scaled when somebody asks for them. */
@@ -167,9 +173,10 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
       const before = frozen ? this.state : this.given('fit');
-      // A fit from the start learns its classes anew.
-      const seen = before ?? (this.state && { ...this.state, classes: [] });
-      const known = seen && this.complete(seen) ? { ...seen, grows: true } : null;
+      // A fit from the start learns its classes anew, and where its targets lie.
+      const seen = before ?? this.state;
+      const anew = before ? {} : { classes: [], targetCenter: undefined };
+      const known = seen && this.complete(seen) ? { ...seen, ...anew, grows: true } : null;
       const raw = this.checkBatch(X, y, options, 'fit', known);
       const random = new Random(this.options.randomState);
       const { training, evaluation } = this.split(raw, options, 0, random, 'fit');

@@ -5,16 +5,19 @@ import {
   checkFinite,
   type DenseMatrix,
   type Matrix,
+  type Place,
   type Rows,
-  toRows,
   toWeights,
+  toWideRows,
   type Vector,
+  type WideRows,
 } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { ShapeError } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { R2Tally } from '../metrics.js';
 import type { LoadOptions, RegressorOptions } from '../model/options.js';
+import { centeredTargets, targetCenter, withCenter } from '../model/target-center.js';
 import { ResultArray } from '../result.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
 import {
@@ -33,7 +36,7 @@ import type { FileBytes } from './safetensors.js';
 export type RegressionTargets = Vector | DenseMatrix;
 
 /** Answers [N], or [N, T] of several target columns. */
-export type RegressionAnswers = ResultArray<Float32Array, number[] | number[][]>;
+export type RegressionAnswers = ResultArray<Float32Array | Float64Array, number[] | number[][]>;
 
 const isVector = (y: RegressionTargets): y is Vector =>
   ArrayBuffer.isView(y) || (Array.isArray(y) && !Array.isArray(y[0]) && !ArrayBuffer.isView(y[0]));
@@ -61,18 +64,26 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
     );
   }
 
-  /** Predictions [N], or [N, T] for more than one target column; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
+  /**
+   * Predictions [N], or [N, T] for more than one target column; of a source those of every batch. A Float32Array, or a Float64Array
+   * where the first targets lay more than 2^10 deviations from 0: float32 would lose what the model knows of them.
+   * Errors: ShapeError, DataError, StateError.
+   */
   predict(source: Source, options?: SourceReadOptions): AsyncGenerator<RegressionAnswers, void, void>;
   predict(X: Matrix, options?: PredictOptions): Promise<RegressionAnswers>;
   predict(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<RegressionAnswers> {
     return isSource(X)
-      ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.values(rows, all))
-      : this.values(X, options as PredictOptions);
+      ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) =>
+          this.values('predict', rows, all),
+        )
+      : this.values('predict', X, options as PredictOptions);
   }
 
-  private async values(X: Matrix, options: PredictOptions): Promise<RegressionAnswers> {
-    const { data, shape, dtype } = (await this.read('predict', X, options, 'value')) as NdArray<Float32Array>;
-    return new ResultArray({ data, dtype, shape: shape[1] === 1 ? [shape[0] as number] : shape });
+  private async values(call: string, X: Matrix, options: PredictOptions): Promise<RegressionAnswers> {
+    const { targetCenter } = this.fitted(call);
+    const { data, shape, dtype } = (await this.read(call, X, options, 'value')) as NdArray<Float32Array>;
+    const rows = shape[1] === 1 ? [shape[0] as number] : shape;
+    return new ResultArray({ data: withCenter(data, targetCenter), shape: rows, dtype });
   }
 
   /**
@@ -93,11 +104,12 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
     let scores: R2Tally | undefined;
     return {
       add: async (X, y, options, place) => {
-        const { data, shape } = await this.read('score', X, this.maskOf(options), 'value');
+        const known = { ...this.fitted('score'), grows: false };
+        const { data, shape } = await this.values('score', X, this.maskOf(options));
         const rows = shape[0] as number;
         if (rows === 0) return 0;
-        const known = { ...this.fitted('score'), grows: false };
-        const truth = this.encode(y, rows, place, known).y;
+        const where = { call: place, argument: 'y', ...this.fittedOn('targets') };
+        const truth = wideTargets(y, rows, where, known);
         scores ??= new R2Tally(truth.columns);
         scores.add(truth.data, data, toWeights(options.sampleWeight, rows, place));
         return rows;
@@ -106,22 +118,42 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
     };
   }
 
-  protected encode(y: RegressionTargets, rows: number, call: string, known: Known | null): Encoded<Rows> {
+  protected encode(
+    y: RegressionTargets,
+    rows: number,
+    call: string,
+    known: Known | null,
+    sampleWeight?: Float32Array,
+  ): Encoded<Rows> {
     const place = { call, argument: 'y', ...this.fittedOn('targets') };
-    if (typeof y !== 'object' || y === null)
-      throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });
-    const targets = isVector(y) ? toRows({ data: y, shape: [y.length, 1] }, place) : toRows(y, place);
-    if (targets.rows !== rows) {
-      throw new ShapeError(`${call}: y has ${targets.rows} rows, X has ${rows}.`, {
-        argument: 'y',
-        length: targets.rows,
-        expected: rows,
-      });
-    }
-    checkColumns(targets.columns, place, known?.outputs);
-    checkFinite(targets, place, undefined, y);
-    return { y: targets, outputs: targets.columns, classes: [] };
+    const wide = wideTargets(y, rows, place, known);
+    // Settled by the first targets, for good: what grids say is less of it.
+    const center = known?.targetCenter === undefined ? targetCenter(wide, sampleWeight) : known.targetCenter;
+    return {
+      y: centeredTargets(wide, center, place),
+      outputs: wide.columns,
+      classes: [],
+      targetCenter: center,
+    };
   }
+}
+
+/** y as it came, nothing rounded. Errors: ShapeError, DataError. */
+function wideTargets(y: RegressionTargets, rows: number, place: Place, known: Known | null): WideRows {
+  const { call } = place;
+  if (typeof y !== 'object' || y === null)
+    throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });
+  const targets = isVector(y) ? toWideRows({ data: y, shape: [y.length, 1] }, place) : toWideRows(y, place);
+  if (targets.rows !== rows) {
+    throw new ShapeError(`${call}: y has ${targets.rows} rows, X has ${rows}.`, {
+      argument: 'y',
+      length: targets.rows,
+      expected: rows,
+    });
+  }
+  checkColumns(targets.columns, place, known?.outputs);
+  checkFinite(targets, place, undefined, y);
+  return targets;
 }
 
 /** Outside of the class: bundlers rename one that refers to itself. */

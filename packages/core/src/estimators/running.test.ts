@@ -14,7 +14,9 @@ const held = rows(60, 3, 9);
 const evalSet = { X: held.X, y: held.y };
 const mse = async (model: FastKMeansRegressor): Promise<number> => {
   const { data } = await model.predict(held.X);
-  return data.reduce((sum, value, i) => sum + (value - (held.y[i] as number)) ** 2, 0) / data.length;
+  return (
+    Array.from(data).reduce((sum, value, i) => sum + (value - (held.y[i] as number)) ** 2, 0) / data.length
+  );
 };
 
 describe('fit', () => {

@@ -1,6 +1,6 @@
 // A state from the grid that a caller gave; the model takes it as it is.
 
-import { type DenseMatrix, toRows } from '../data/matrix.js';
+import { type DenseMatrix, type Rows, toRows, toWideRows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
@@ -10,6 +10,7 @@ import type { InitialGrid } from '../model/initial-grid.js';
 import { indexOfLabels, sortedLabels } from '../model/labels.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
+import { centeredTargets, targetCenter } from '../model/target-center.js';
 import type { Random } from '../random.js';
 import { majority } from '../training/ema-step.js';
 import { checkFeatureWeights, empty, routingArrays } from './initialise.js';
@@ -32,8 +33,9 @@ export function initialFromGrid(
     });
   }
   checkFeatureWeights(options, columns, call);
-  const targets = grid.targets && toRows(grid.targets as DenseMatrix, { call, argument: 'initMode.targets' });
   const owned = family.head(options, true).start === 'owners';
+  const told = targetsOf(grid, heads, owned, call);
+  const { targets } = told;
   const classes = owned ? classesOf(grid, targets?.columns, family, call) : [];
   const outputs = owned ? classes.length : (targets?.columns ?? 0);
   const carries = family.carries(options, outputs);
@@ -80,8 +82,30 @@ export function initialFromGrid(
     arrays.featureWeights = ndarray(repeated, [heads, columns]);
   }
   const ages = grid.ages ? Float64Array.from(grid.ages) : new Float64Array(count).fill(1);
-  const settled = { rawColumns: columns, outputs, classes, scaling: 'none', joint: false } as const;
+  const settled = {
+    rawColumns: columns,
+    outputs,
+    classes,
+    targetCenter: told.center,
+    scaling: 'none',
+    joint: false,
+  } as const;
   return { ...empty(random, count, settled), arrays, ages };
+}
+
+/** What prototypes answer: logits as they are, numbers less what heads · their mean has too many digits of. */
+function targetsOf(
+  { targets }: InitialGrid,
+  heads: number,
+  owned: boolean,
+  call: string,
+): { readonly targets: Rows | undefined; readonly center: Float64Array | null } {
+  if (!targets) return { targets: undefined, center: null };
+  const place = { call, argument: 'initMode.targets' };
+  const wide = toWideRows(targets as DenseMatrix, place);
+  // The answers of heads add up to the target, each has its share.
+  const share = owned ? null : targetCenter(wide);
+  return { targets: centeredTargets(wide, share, place), center: share?.map((c) => c * heads) ?? null };
 }
 
 /** The classes that owners name, or as many as targets have columns. */
@@ -114,7 +138,12 @@ function classesOf(
 }
 
 /** A grid that came without targets answers the mean of the first batch until its own rows say more. */
-export function answeringMean(state: ModelState, first: Batch, heads: number): ModelState {
+export function answeringMean(
+  state: ModelState,
+  first: Batch,
+  heads: number,
+  center: Float64Array | null,
+): ModelState {
   const count = state.ages.length;
   const { columns, data } = denseRows(first.y);
   const total = first.sampleWeight.reduce((a, b) => a + b, 0);
@@ -125,6 +154,7 @@ export function answeringMean(state: ModelState, first: Batch, heads: number): M
   return {
     ...state,
     outputs: columns,
+    targetCenter: center,
     arrays: { ...state.arrays, targets: ndarray(targets, [count, columns]) },
   };
 }

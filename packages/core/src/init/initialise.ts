@@ -30,7 +30,10 @@ const mostRows = 2 ** 14;
 const leastPerHead = 8;
 
 /** What is known before the first prototype. */
-export type Settled = Pick<ModelState, 'rawColumns' | 'outputs' | 'classes' | 'scaling' | 'joint'>;
+export type Settled = Pick<
+  ModelState,
+  'rawColumns' | 'outputs' | 'classes' | 'targetCenter' | 'scaling' | 'joint'
+>;
 
 export const empty = (random: Random, count: number, settled: Settled): Omit<ModelState, 'arrays'> => ({
   ages: new Float64Array(count).fill(1),
@@ -139,13 +142,15 @@ function weighted(batch: Batch, call: string): Batch {
 export interface Outputs {
   readonly outputs: number;
   readonly classes: readonly Label[];
+  /** What targets are less of; undefined before the first targets. */
+  readonly targetCenter?: Float64Array | null | undefined;
 }
 
 /** A state from the first batch of raw rows, by the options' initMode. */
 export async function initialise(
   context: Context,
   first: Batch,
-  { outputs, classes }: Outputs,
+  { outputs, classes, targetCenter = null }: Outputs,
   random: Random,
   call: string,
 ): Promise<ModelState> {
@@ -159,6 +164,7 @@ export async function initialise(
     rawColumns: x.columns,
     outputs,
     classes,
+    targetCenter,
     scaling: options.scaling ?? (isSparse(x) ? 'none' : defaultScaling(options, head)),
     joint: start === 'joint' && head.code !== null,
   };

@@ -12,13 +12,14 @@ const most = 2 ** 40;
 /** Below this one factor is not enough. */
 const tiny = 2 ** -80;
 
-/** The power of two that brings a largest entry to between 2^−29 and 2^48; 0 stays 0. */
-const factorOf = (largest: Tensor): Tensor =>
-  select(
-    lt(largest, least),
-    select(lt(largest, tiny), 2 ** 120, 2 ** 60),
-    select(lt(most, largest), 2 ** -80, 1),
-  );
+/**
+ * The power of two that brings a largest entry to between 2^−29 and 2^48. Zeros stay as they are: a factor would be one of the
+ * derivative, which is large there.
+ */
+function factorOf(largest: Tensor): Tensor {
+  const low = select(lt(largest, tiny), select(lt(0, largest), 2 ** 120, 1), 2 ** 60);
+  return select(lt(largest, least), low, select(lt(most, largest), 2 ** -80, 1));
+}
 
 /** Every row times the factor of its largest entry, of those where `counts` holds. */
 const moderate = (rows: Tensor, counts?: Tensor): Tensor =>

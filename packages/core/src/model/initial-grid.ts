@@ -1,6 +1,14 @@
 // The grid that a caller starts from: checked once, and copied, so that later writes to the caller's arrays change nothing.
 
-import { checkFinite, type DenseMatrix, type Rows, toRows, toVector, type Vector } from '../data/matrix.js';
+import {
+  checkFinite,
+  type DenseMatrix,
+  toRows,
+  toVector,
+  toWideRows,
+  type Vector,
+  type WideRows,
+} from '../data/matrix.js';
 import { DataError, OptionError, ShapeError } from '../errors.js';
 import type { Task } from './options.js';
 import type { Label } from './state.js';
@@ -24,7 +32,7 @@ const names: Readonly<Record<Task, readonly string[]>> = {
   regressor: ['prototypes', 'targets', 'ages'],
 };
 
-const copied = ({ data, rows, columns }: Rows): DenseMatrix => ({
+const copied = ({ data, rows, columns }: WideRows): DenseMatrix => ({
   data: data.slice(),
   shape: [rows, columns],
 });
@@ -58,8 +66,8 @@ function targetsOf(targets: DenseMatrix | Vector, count: number, call: string): 
     ArrayBuffer.isView(targets) ||
     (Array.isArray(targets) && !Array.isArray(targets[0]) && !ArrayBuffer.isView(targets[0]));
   const rows = flat
-    ? toRows({ data: targets as Vector, shape: [(targets as Vector).length, 1] }, place)
-    : toRows(targets as DenseMatrix, place);
+    ? toWideRows({ data: targets as Vector, shape: [(targets as Vector).length, 1] }, place)
+    : toWideRows(targets as DenseMatrix, place);
   if (rows.rows !== count) {
     throw new ShapeError(`${call}: initMode.targets has ${rows.rows} rows, there are ${count} prototypes.`, {
       argument: 'initMode.targets',

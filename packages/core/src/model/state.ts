@@ -32,6 +32,8 @@ export interface ModelState {
   readonly encoding?: Encoding | undefined;
   /** Columns of an answer: T target columns, C classes or labels, 0 of a clusterer. */
   readonly outputs: number;
+  /** What targets [T] are less of: answers add it, in float64. Null where float32 holds them, and where there are none. */
+  readonly targetCenter: Float64Array | null;
   /** The caller's names of the columns; none where they are numbers to predict. */
   readonly classes: readonly Label[];
   /** As settled on the first rows. */

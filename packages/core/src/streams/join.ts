@@ -4,21 +4,23 @@ import { type Rows, repeatMask, type Vector } from '../data/matrix.js';
 import { denseRows, isSparse } from '../data/sparse.js';
 import { ShapeError } from '../errors.js';
 import type { Batch } from '../model/batch.js';
-import type { FlatMatrix, SourceBatch, SourceTargets } from './source.js';
+import type { FlatMatrix, FlatTargets, SourceBatch, SourceTargets } from './source.js';
 
-const isMatrix = (part: unknown): part is FlatMatrix =>
+const isMatrix = (part: unknown): part is FlatTargets =>
   typeof part === 'object' && part !== null && 'shape' in part;
 
-const joinMatrices = (parts: readonly FlatMatrix[]): FlatMatrix => {
-  const columns = (parts[0] as FlatMatrix).shape[1];
+/** Float32, unless some came as float64. */
+const joinMatrices = <M extends FlatMatrix | FlatTargets>(parts: readonly M[]): M => {
+  const columns = (parts[0] as M).shape[1];
   const rows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
-  const data = new Float32Array(rows * columns);
+  const wide = parts.some((part) => part.data instanceof Float64Array);
+  const data = new (wide ? Float64Array : Float32Array)(rows * columns);
   let at = 0;
   for (const part of parts) {
     data.set(part.data, at);
     at += part.data.length;
   }
-  return { data, shape: [rows, columns] };
+  return { data, shape: [rows, columns] as const } as unknown as M;
 };
 
 /** Numbers keep 64 bits, as labels may need them. */
@@ -35,7 +37,7 @@ function joinTargets(parts: readonly (SourceTargets | undefined)[], call: string
   const other = parts.findIndex((part) => width(part) !== width(parts[0]));
   if (other < 0) {
     return isMatrix(parts[0])
-      ? joinMatrices(parts as readonly FlatMatrix[])
+      ? joinMatrices(parts as readonly FlatTargets[])
       : joinVectors(parts as readonly ArrayLike<unknown>[]);
   }
   throw new ShapeError(`${call}: y of batch ${other} is of another kind or width than y of the first.`, {
@@ -46,7 +48,7 @@ function joinTargets(parts: readonly (SourceTargets | undefined)[], call: string
 
 /** The mask of a batch [B, D], all 1 where it has none. */
 function maskOf({ X, featureMask }: SourceBatch): FlatMatrix {
-  if (isMatrix(featureMask)) return featureMask;
+  if (isMatrix(featureMask)) return featureMask as FlatMatrix;
   const { shape } = X;
   const data = new Float32Array(shape[0] * shape[1]).fill(1);
   if (featureMask) for (let i = 0; i < shape[0]; i++) data.set(featureMask, i * shape[1]);

@@ -269,7 +269,7 @@ describe('score of a source', () => {
     const whole = await model.score(X, both);
     const source = sourceOf(X, undefined, 33, {
       with: (begin, end) => ({
-        y: { data: Float32Array.from(both.slice(begin, end).flat()), shape: [end - begin, 2] },
+        y: { data: Float64Array.from(both.slice(begin, end).flat()), shape: [end - begin, 2] },
       }),
     });
     expect(await model.score(source)).toBeCloseTo(whole, 9);

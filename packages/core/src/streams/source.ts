@@ -13,7 +13,13 @@ export interface FlatMatrix {
 }
 
 /** Targets of a batch: numbers or labels of the rows [B], several columns of numbers [B, T], or lists of label names. */
-export type SourceTargets = Vector | readonly string[] | FlatMatrix | readonly (readonly string[])[];
+export type SourceTargets = Vector | readonly string[] | FlatTargets | readonly (readonly string[])[];
+
+/** Row-major [rows, T]. */
+export interface FlatTargets {
+  readonly data: Float32Array | Float64Array;
+  readonly shape: readonly [number, number];
+}
 
 /** Rows as a source gives them. The memory is the consumer's: a source does not write to a batch that it has given. */
 export interface SourceBatch {
