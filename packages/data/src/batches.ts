@@ -1,16 +1,17 @@
 // From chunks of columns to batches of rows: the one loop through which every number goes.
 
 import { encodedWidth, type FeatureEncoding, type SourceBatch } from '@fkm/core';
-import { columnsOf, placesOf, refuse } from './encoding.js';
+import { columnsOf, infinite, placesOf, refuse } from './encoding.js';
 import { dataError } from './errors.js';
 import type { Plan } from './options.js';
-import type { Chunk, Read, Table } from './table.js';
+import type { Chunk, Field, Read, Table } from './table.js';
 
 /** Writes a part of a chunk's column into rows of a batch. */
 type Writer = (chunk: Chunk, from: number, rows: number, at: number, number: number) => void;
 
 /** One batch in the making. */
 interface Draft {
+  /** NaN where a value is masked, so that whoever loses the mask meets an error and no answer. */
   readonly x: Float32Array;
   readonly mask: Float32Array | undefined;
   readonly y: Float32Array | Float64Array | string[] | undefined;
@@ -60,7 +61,7 @@ function draftOf(plan: Plan, size: number, D: number): Draft {
     : targets[0]?.kind === 'text'
       ? new Array<string>(size)
       : targets[0]
-        ? new (targets[0].kind === 'integer' ? Float64Array : Float32Array)(size)
+        ? new Float64Array(size)
         : undefined;
   return {
     x: new Float32Array(size * D),
@@ -103,12 +104,15 @@ function writerOf(call: string, plan: Plan, D: number, draft: () => Draft): Writ
   const { features } = plan.encoding;
   plan.targets.forEach((field, t) => {
     const T = plan.targets.length;
+    const most =
+      plan.targetMatrix || field.scale === undefined ? Number.POSITIVE_INFINITY : 2 ** 53 / 10 ** field.scale;
     writers.push((chunk, from, rows, at, number) => {
       const column = chunk.column(features.length + t);
       const y = draft().y as Float32Array | string[];
       for (let i = 0; i < rows; i++) {
         const value = column[from + i] as number | string | null;
         if (value === null || Number.isNaN(value)) absent(call, 'target', field.name, number + i);
+        if (Math.abs(value as number) >= most) inexact(call, field, value as number, number + i);
         y[(at + i) * T + t] = value as never;
       }
     });
@@ -128,6 +132,14 @@ function writerOf(call: string, plan: Plan, D: number, draft: () => Draft): Writ
   return (...where) => {
     for (const write of writers) write(...where);
   };
+}
+
+/** Labels that are rounded are other labels. */
+function inexact(call: string, { name, type }: Field, value: number, row: number): never {
+  throw dataError(
+    `${call}: the target '${name}' is about ${value} in row ${row}, which float64 does not hold as the exact number of ${type} that it is; cast it to text if it is a label, or to DOUBLE if it is a quantity.`,
+    { column: name, row, value },
+  );
 }
 
 function absent(call: string, role: string, column: string, row: number): never {
@@ -155,7 +167,9 @@ function numbers(
       if (Number.isNaN(value)) {
         refuse(call, missing, name, number + i - from, null);
         (mask as Float32Array)[to] = 0;
-      } else x[to] = value;
+        x[to] = Number.NaN;
+      } else if (value - value === 0) x[to] = value;
+      else infinite(call, name, value, number + i - from);
     }
   };
 }
@@ -180,6 +194,7 @@ function texts(
       if (category === undefined) {
         refuse(call, text === null ? missing : unknown, feature.column, number + i - from, text);
         (mask as Float32Array).fill(0, to, to + width);
+        x.fill(Number.NaN, to, to + width);
       } else if (oneHot) x[to + category] = 1;
       else x[to] = category;
     }

@@ -33,6 +33,9 @@ export type CsvInput = string | readonly string[] | Exclude<ArrowInput, string>;
 const isPaths = (input: CsvInput): input is string | readonly string[] =>
   (typeof input === 'string' && !isUrl(input)) || Array.isArray(input);
 
+/** An integer in full, as ids are: of 1e20, nobody means the last digit. */
+const digits = /^\s*[+-]?\d+\s*$/;
+
 interface File {
   /** Opens the sentence of an error. */
   readonly name: string;
@@ -259,10 +262,12 @@ function columnOf(
     let value = numberOf(cell);
     // Looked up where it can be missing alone: a look-up takes as long as a number.
     if ((numbersAreMissing || value === undefined) && missing.has(cell)) value = Number.NaN;
-    if (value !== undefined && (as === 'float32' || !(Math.abs(value) > Number.MAX_SAFE_INTEGER)))
-      out[i] = value;
+    const rounded = as === 'float64' && Math.abs(value ?? 0) > Number.MAX_SAFE_INTEGER && digits.test(cell);
+    if (value !== undefined && !rounded) out[i] = value;
     else {
-      const fault = value === undefined ? 'should be a number' : 'is no number that float64 holds exactly';
+      const fault = rounded
+        ? 'is no number that float64 holds exactly: a label has to be text, as sql can cast it, and a quantity a number with a point'
+        : 'should be a number';
       throw dataError(
         `${file}: column '${name}' is '${cell}' in row ${first + i}, and ${fault}; see line ${lines[i]}.`,
         { column: name, row: first + i, line: lines[i], value: cell },

@@ -227,14 +227,21 @@ async function fieldsOf(connection: DuckDBConnection, query: string, call: strin
   return fields;
 }
 
-const numbers = /^(FLOAT|DOUBLE|REAL|DECIMAL|HUGEINT|UHUGEINT)/;
-const integers = /^(U?(TINY|SMALL|BIG)INT|U?INTEGER|BOOLEAN)$/;
+const numbers = /^(FLOAT|DOUBLE|REAL|DECIMAL)/;
+const integers = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN)$/;
+const decimal = /^DECIMAL\(\d+,(\d+)\)$/;
 const texts = /^(VARCHAR|UUID|ENUM)/;
+
+function scaleOf(type: string): number | undefined {
+  const digits = decimal.exec(type)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
 
 const fieldOf = (name: string, type: string): Field => ({
   name,
   type,
   kind: numbers.test(type) ? 'number' : integers.test(type) ? 'integer' : texts.test(type) ? 'text' : 'other',
+  scale: integers.test(type) ? 0 : scaleOf(type),
 });
 
 /** NULL becomes NaN in DuckDB's own loops. */

@@ -1,7 +1,7 @@
 // From named columns to the columns of X: numbers as they are, texts one-hot or as a number. What was settled is a plain
 // object that models keep, for the next source of the same kind and for rows at prediction.
 
-import { type Encoding, encodedWidth, type FlatMatrix, isEncoding } from '@fkm/core';
+import { type Encoding, isEncoding } from '@fkm/core';
 import { dataError, formatError, optionError } from './errors.js';
 import type { Field } from './table.js';
 
@@ -43,59 +43,6 @@ export function checkEncoding(given: unknown, call: string): Encoding {
   );
 }
 
-export interface EncodeOptions {
-  /** What a value that is missing becomes: an error, or a masked feature. Default 'error'. */
-  readonly missing?: Missing | undefined;
-  /** The same for a text that is none of the categories. Default 'error'. */
-  readonly unknown?: Missing | undefined;
-}
-
-/**
- * X [N, D] of objects by an encoding, with its mask where `missing` or `unknown` is 'mask': for rows at prediction.
- * Errors: DataError with row and column; FormatError for an encoding that is none.
- */
-export function encodeRows(
-  encoding: Encoding,
-  rows: readonly Readonly<Record<string, unknown>>[],
-  options: EncodeOptions = {},
-): { readonly X: FlatMatrix; readonly featureMask?: FlatMatrix } {
-  const { features } = checkEncoding(encoding, 'encodeRows');
-  const { missing = 'error', unknown = 'error' } = options;
-  for (const [option, value] of Object.entries({ missing, unknown }))
-    checkPolicy(option, value, 'encodeRows');
-  const D = features.reduce((sum, feature) => sum + encodedWidth(feature), 0);
-  const data = new Float32Array(rows.length * D);
-  const mask = missing === 'mask' || unknown === 'mask' ? new Float32Array(data.length).fill(1) : undefined;
-  let first = 0;
-  for (const feature of features) {
-    const width = encodedWidth(feature);
-    const places = feature.kind === 'number' ? undefined : placesOf(feature);
-    rows.forEach((row, i) => {
-      const at = i * D + first;
-      const given = row[feature.column];
-      const absent = given === null || given === undefined || Number.isNaN(given);
-      const place = absent ? -1 : places ? (places.get(String(given)) ?? -1) : Number(given);
-      if (absent || (places && place < 0)) {
-        refuse('encodeRows', absent ? missing : unknown, feature.column, i, absent ? null : String(given));
-        mask?.fill(0, at, at + width);
-      } else if (Number.isNaN(place)) {
-        throw dataError(
-          `encodeRows: column '${feature.column}' is '${given}' in row ${i}, and should be a number.`,
-          {
-            column: feature.column,
-            row: i,
-            value: given,
-          },
-        );
-      } else if (feature.kind === 'oneHot') data[at + place] = 1;
-      else data[at] = place;
-    });
-    first += width;
-  }
-  const shape = [rows.length, D] as const;
-  return { X: { data, shape }, ...(mask ? { featureMask: { data: mask, shape } } : {}) };
-}
-
 /** Errors: OptionError. */
 export function checkPolicy(option: string, value: unknown, call: string): void {
   if (value === 'error' || value === 'mask') return;
@@ -120,4 +67,12 @@ export function refuse(
     row,
     value: text,
   });
+}
+
+/** Errors: DataError, always, for a feature that float32 has no number for. */
+export function infinite(call: string, column: string, value: number, row: number): never {
+  throw dataError(
+    `${call}: column '${column}' is ${value} in row ${row}, and float32 ends at 3.4e38; leave such rows out, or divide the column by a constant.`,
+    { column, row, value },
+  );
 }

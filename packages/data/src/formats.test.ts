@@ -230,7 +230,7 @@ describe('csv', () => {
     });
     const { X, y, mask } = await everything(source);
     expect([X, y, mask]).toEqual([
-      [[1], [0]],
+      [[1], [Number.NaN]],
       ['x', 'y'],
       [[1], [0]],
     ]);

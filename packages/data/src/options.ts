@@ -163,12 +163,17 @@ export async function planOf(table: Table, options: SourceOptions): Promise<Plan
     encoding,
     wanted: [
       ...encoding.features.map(
-        ({ column, kind }): Wanted => ({ name: column, as: kind === 'number' ? 'float32' : 'text' }),
+        ({ column, kind }): Wanted => ({
+          name: column,
+          as: kind === 'number' ? 'float32' : 'text',
+          kind: byName.get(column)?.kind,
+        }),
       ),
       ...targets.map(
         ({ name, kind }): Wanted => ({
           name,
-          as: kind === 'text' ? 'text' : kind === 'integer' && !several ? 'float64' : 'float32',
+          as: kind === 'text' ? 'text' : several ? 'float32' : 'float64',
+          kind,
         }),
       ),
       ...(weight === undefined ? [] : [{ name: weight, as: 'float32' } as const]),
@@ -235,7 +240,7 @@ async function categoriesOf(
   }
   const seen = texts.map(() => new Set<string>());
   const { chunks } = await table.read(
-    texts.map((name) => ({ name, as: 'text' })),
+    texts.map((name) => ({ name, as: 'text', kind: 'text' })),
     { skip: 0, signal },
   );
   for await (const chunk of chunks) {

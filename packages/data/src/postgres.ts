@@ -162,6 +162,10 @@ const numbers = ['float4', 'float8', 'numeric'];
 const integers = ['int2', 'int4', 'int8', 'bool'];
 const texts = ['text', 'varchar', 'bpchar', 'name', 'uuid', 'char'];
 
+/** Of numeric(precision, scale), by its modifier; undefined of a numeric without. */
+const scaleOf = (modifier: number): number | undefined =>
+  modifier < 4 ? undefined : (((modifier - 4) & 0x7ff) ^ 1024) - 1024;
+
 async function fieldsOf(client: Asking, { from }: Relation): Promise<Field[]> {
   const { fields } = await client.query(`SELECT * FROM ${from} LIMIT 0`);
   const oids = fields.map(({ dataTypeID }) => dataTypeID);
@@ -170,7 +174,7 @@ async function fieldsOf(client: Asking, { from }: Relation): Promise<Field[]> {
     [oids],
   );
   const types = new Map(rows.map(({ oid, typname, typtype }) => [Number(oid), { typname, typtype }]));
-  return fields.map(({ name, dataTypeID }): Field => {
+  return fields.map(({ name, dataTypeID, dataTypeModifier }): Field => {
     const { typname: type, typtype } = types.get(dataTypeID) as { typname: string; typtype: string };
     const is = (kinds: readonly string[]): boolean => kinds.includes(type);
     return {
@@ -183,6 +187,7 @@ async function fieldsOf(client: Asking, { from }: Relation): Promise<Field[]> {
           : is(texts) || typtype === 'e'
             ? 'text'
             : 'other',
+      scale: is(integers) ? 0 : type === 'numeric' ? scaleOf(dataTypeModifier) : undefined,
     };
   });
 }

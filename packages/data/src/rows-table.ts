@@ -1,5 +1,6 @@
 // Columns of mixed JavaScript values as typed ones, for the readers whose formats give such values.
 
+import { shown } from '@fkm/core/graph';
 import { dataError } from './errors.js';
 import type { Chunk, Column, Field, Wanted } from './table.js';
 
@@ -10,7 +11,7 @@ const isMissing = (value: unknown): boolean =>
   value === null || value === undefined || (typeof value === 'number' && Number.isNaN(value));
 
 /** The kind of a column by some of its values: numbers, texts, or something else. */
-export function kindOf(values: readonly unknown[]): Pick<Field, 'kind' | 'type'> {
+export function kindOf(values: readonly unknown[]): Pick<Field, 'kind' | 'type' | 'scale'> {
   let whole = true;
   const types = new Set<string>();
   for (const value of values) {
@@ -22,16 +23,37 @@ export function kindOf(values: readonly unknown[]): Pick<Field, 'kind' | 'type'>
   const [type = 'number'] = types;
   if (types.size > 1) return { kind: 'other', type: [...types].join(' and ') };
   if (type === 'boolean') return { kind: 'integer', type };
-  if (type === 'number') return { kind: whole && types.size > 0 ? 'integer' : 'number', type };
+  if (type === 'number') {
+    const exact = whole && values.some((value) => typeof value === 'bigint');
+    return { kind: whole && types.size > 0 ? 'integer' : 'number', type, ...(exact ? { scale: 0 } : {}) };
+  }
   return { kind: type === 'string' ? 'text' : 'other', type };
 }
 
+/** Numbers of a column that was encoded as texts: '1' and 1 of one column are two kinds of value. */
+const isPlain = (value: unknown): boolean => ['number', 'bigint', 'boolean'].includes(typeof value);
+
 /** A column of values as it is wanted. `first` is the number of its first row. Errors: DataError. */
-export function typed(values: ArrayLike<unknown>, { name, as }: Wanted, call: string, first: number): Column {
+export function typed(
+  values: ArrayLike<unknown>,
+  { name, as, kind }: Wanted,
+  call: string,
+  first: number,
+): Column {
   const n = values.length;
   if (as === 'text') {
     const out = new Array<string | null>(n);
-    for (let i = 0; i < n; i++) out[i] = isMissing(values[i]) ? null : String(values[i]);
+    for (let i = 0; i < n; i++) {
+      const value = values[i];
+      if (isMissing(value)) out[i] = null;
+      else if (typeof value === 'string' || (kind !== 'text' && isPlain(value))) out[i] = String(value);
+      else {
+        throw dataError(
+          `${call}: column '${name}' has a ${value instanceof Date ? 'date' : typeof value} in row ${first + i}, where texts are: ${shown(value)}.`,
+          { column: name, row: first + i, value },
+        );
+      }
+    }
     return out;
   }
   const out = new (as === 'float32' ? Float32Array : Float64Array)(n);

@@ -7,12 +7,16 @@ export interface Field {
   readonly kind: 'number' | 'integer' | 'text' | 'other';
   /** What the format calls its type. */
   readonly type: string;
+  /** Digits behind the point of a type whose numbers are exact, 0 of integers: as targets, float64 has to hold them. */
+  readonly scale?: number | undefined;
 }
 
-/** A column that is wanted, and how: labels may be integers that float32 does not hold. */
+/** A column that is wanted, and how: targets may be labels, which float32 would not tell apart. */
 export interface Wanted {
   readonly name: string;
   readonly as: 'float32' | 'float64' | 'text';
+  /** The kind of its field. */
+  readonly kind?: Field['kind'] | undefined;
 }
 
 export type Column = Float32Array | Float64Array | readonly (string | null)[];

@@ -62,9 +62,16 @@ export function toLabels(y: unknown, rows: number, call: string): ArrayLike<Labe
       expected: rows,
     });
   }
+  // From here on, some integers are rounded to their neighbours.
+  const most = y instanceof Float32Array ? 2 ** 24 : 2 ** 53;
   for (let row = 0; row < rows; row++) {
     const label = labels[row];
-    if (typeof label === 'string' || (typeof label === 'number' && label - label === 0)) continue;
+    if (typeof label === 'string' || (typeof label === 'number' && Math.abs(label) < most)) continue;
+    if (typeof label === 'number' && label - label === 0)
+      throw new DataError(
+        `${call}: y is ${label} in row ${row}; integers from ${most} on are not told apart as float${most > 2 ** 24 ? 64 : 32}: name such classes by strings.`,
+        { argument: 'y', row, value: label },
+      );
     const got =
       typeof label !== 'object' || !label ? String(label) : Array.isArray(label) ? 'an array' : 'an object';
     throw new DataError(`${call}: y is ${got} in row ${row}; labels are numbers or strings.`, {
