@@ -6,6 +6,7 @@ import {
   FastKMeansClusterer,
   FastKMeansRegressor,
   jsBackend,
+  type Source,
   type SourceBatch,
 } from '@fkm/core';
 import { describe, expect, it } from 'vitest';
@@ -155,6 +156,14 @@ describe('encodeRows', () => {
   });
 });
 
+interface Learner {
+  fit(source: Source, options: object): Promise<unknown>;
+  finetune(source: Source, options: object): Promise<unknown>;
+  fitStream(source: Source): Promise<unknown>;
+  save(): Promise<Uint8Array>;
+  predict(X: SourceBatch['X'], options?: object): Promise<unknown>;
+}
+
 describe('sources', () => {
   const people = [
     { age: 30, job: 'cook' },
@@ -242,15 +251,18 @@ describe('sources', () => {
         batchRows: 50,
       });
       const batches = await batchesOf(source);
-      const plain = { ...source, from: undefined, [Symbol.asyncIterator]: () => from(batches.map(zeroed)) };
-      const [own, other] = [make(), make()];
+      const plain: Source = {
+        ...source,
+        [Symbol.asyncIterator]: () => from(batches.map(zeroed)),
+      };
+      const [own, other] = [make(), make()] as unknown as [Learner, Learner];
       for (const [model, given] of [
         [own, source],
         [other, plain],
       ] as const) {
-        await model.fit(given as never, { maxIters: 2 });
-        await model.finetune(given as never, { epochs: 2 });
-        await model.fitStream(given as never);
+        await model.fit(given, { maxIters: 2 });
+        await model.finetune(given, { epochs: 2 });
+        await model.fitStream(given);
       }
       expect(await own.save()).toEqual(await other.save());
       const [{ X, featureMask }] = batches as [SourceBatch];

@@ -16,32 +16,29 @@ const present = Float32Array.from({ length: rows * columns }, (_, i) => (i % 7 =
 const numbers = Array.from({ length: rows }, (_, i) => Math.sin(values[i * columns] as number) + (i % 3));
 const shape = [rows, columns] as const;
 
-type Floats = Float32Array | Int32Array | Uint32Array;
+type Numbers = Float32Array | Int32Array | Uint32Array;
+/** Puts an array into memory of some kind. */
+type Like = <A extends Numbers>(array: A) => A;
 
 /** The same numbers in memory that other threads see. */
-const shared = <A extends Floats>(array: A): A => {
+const shared: Like = <A extends Numbers>(array: A): A => {
   const Kind = array.constructor as new (buffer: SharedArrayBuffer) => A;
   const copy = new Kind(new SharedArrayBuffer(array.byteLength));
   copy.set(array);
   return copy;
 };
 
-const sparse = (like: <A extends Floats>(array: A) => A): Csr => ({
+const sparse = (like: Like): Csr => ({
   indptr: like(Uint32Array.from({ length: rows + 1 }, (_, i) => i * columns)),
   indices: like(Int32Array.from({ length: rows * columns }, (_, i) => i % columns)),
   values: like(values.slice()),
   shape,
 });
 
-const same = <T>(value: T): T => value;
+const same: Like = (array) => array;
 
 /** What a model of rows says after training on them, as plain arrays. */
-async function outcome(
-  model: Model,
-  X: Matrix,
-  y: unknown,
-  like: <A extends Floats>(array: A) => A,
-): Promise<unknown> {
+async function outcome(model: Model, X: Matrix, y: unknown, like: Like): Promise<unknown> {
   const dense = !('indptr' in X);
   const mask = { data: like(present.slice()), shape };
   const given = { sampleWeight: like(weights.slice()), ...(dense ? { featureMask: mask } : {}) };
@@ -62,7 +59,7 @@ type Named = readonly [name: string, Estimator];
 
 const sharedCheck = (
   what: string,
-  rowsOf: (like: typeof same) => Matrix,
+  rowsOf: (like: Like) => Matrix,
   [name, { make, targets, small }]: Named,
 ): Check => ({
   key: `${name}: memory that threads share, ${what}`,

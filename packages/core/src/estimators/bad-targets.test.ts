@@ -265,7 +265,7 @@ describe('a grid', () => {
       ['owners is true'],
     ],
     ['too few owners', 'classifier', { owners: ['a'] }, 'shape', ['owners has 1 values', '3 prototypes']],
-    ['mixed owners', 'classifier', { owners: ['a', 1, 2] }, 'data', ['y']],
+    ['mixed owners', 'classifier', { owners: ['a', 1, 2] }, 'data', ['mixes numbers and strings']],
     ['neither owners nor targets', 'classifier', {}, 'option', ['neither owners nor targets']],
     ['a column below 0', 'multiLabel', { owners: [0, -1, 2] }, 'data', ['columns of y, from 0']],
     ['half a column', 'multiLabel', { owners: [0, 0.5, 2] }, 'data', ['columns of y, from 0']],
