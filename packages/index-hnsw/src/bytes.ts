@@ -1,26 +1,33 @@
-// The frame that both engines write: who wrote the bytes, which version, a checksum over the rest. Little-endian.
+// The frame that both engines write: who wrote the bytes, which version, a digest of the rest. Little-endian.
 
 import { FormatError } from '@fkm/core';
+import { digestWords } from '@fkm/core/deploy';
 import { scope } from './check.js';
 
-/** Bytes before the content: magic 8, version 4, checksum 4. */
-export const frameBytes = 16;
+/** Bytes before the content: magic 8, version 4, digest 16. */
+export const frameBytes = 28;
+/** Versions of both engines that are written: 1 had a checksum of 32 bits, which two flipped signs left as it was. */
+const version = 2;
+const before = { version: 1, frameBytes: 16 } as const;
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** Fills in the frame of bytes whose content is there. */
-export function seal(bytes: Uint8Array, magic: string, version: number): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
+export function seal(bytes: Uint8Array, magic: string, written: number = version): Uint8Array {
+  const view = viewOf(bytes);
   for (let i = 0; i < 8; i++) bytes[i] = magic.charCodeAt(i);
-  view.setUint32(8, version, true);
-  view.setUint32(12, checksum(bytes), true);
+  view.setUint32(8, written, true);
+  digestWords(bytes.subarray(frameBytes)).forEach((word, i) => {
+    view.setUint32(12 + 4 * i, word, true);
+  });
   return bytes;
 }
 
-/** Errors: FormatError for bytes that are foreign, newer, or damaged. */
-export function expectSealed(bytes: Uint8Array, magic: string, version: number): void {
+/** The content of bytes that are whole. Errors: FormatError for bytes that are foreign, newer, or damaged. */
+export function contentOf(bytes: Uint8Array, magic: string): Uint8Array {
   if (!(bytes instanceof Uint8Array)) throw refusal('a Uint8Array is expected', {});
-  const own = bytes.length >= frameBytes && [...magic].every((char, i) => char.charCodeAt(0) === bytes[i]);
+  const own =
+    bytes.length >= before.frameBytes && [...magic].every((char, i) => char.charCodeAt(0) === bytes[i]);
   if (!own) throw refusal(`they do not begin with '${magic}'`, { length: bytes.length });
   const view = viewOf(bytes);
   const written = view.getUint32(8, true);
@@ -31,9 +38,14 @@ export function expectSealed(bytes: Uint8Array, magic: string, version: number):
     });
   }
   if (written === 0) throw refusal('there is no version 0', { version: written });
-  if (view.getUint32(12, true) !== checksum(bytes)) {
-    throw refusal('they are damaged: their checksum is another one', { length: bytes.length });
-  }
+  const content = bytes.subarray(written === before.version ? before.frameBytes : frameBytes);
+  const whole =
+    written === before.version
+      ? view.getUint32(12, true) === checksum(bytes)
+      : bytes.length >= frameBytes &&
+        digestWords(content).every((word, i) => view.getUint32(12 + 4 * i, true) === word);
+  if (!whole) throw refusal('they are damaged: their digest is another one', { length: bytes.length });
+  return content;
 }
 
 export const viewOf = (bytes: Uint8Array): DataView =>
@@ -42,8 +54,9 @@ export const viewOf = (bytes: Uint8Array): DataView =>
 export const refusal = (reason: string, details: Readonly<Record<string, unknown>>): FormatError =>
   new FormatError(`load: these bytes are not an index that can be read: ${reason}.`, details, scope);
 
-/** FNV-1a over the 32-bit words after the frame: any one word that changes changes it. The last bytes count as a word. */
-function checksum(bytes: Uint8Array): number {
+/** Of version 1: FNV-1a over the 32-bit words after the frame; the last bytes count as a word each. */
+export function checksum(bytes: Uint8Array): number {
+  const { frameBytes } = before;
   const words = (bytes.length - frameBytes) >> 2;
   let hash = Math.imul(0x811c9dc5 ^ bytes.length, 0x01000193);
   if (littleEndian && bytes.byteOffset % 4 === 0) {

@@ -277,7 +277,7 @@ export function describeEngine(name: string, options: HnswOptions, distances: re
         bytes.map((byte, i) => (i === at ? value : byte));
       await refuses(new Uint8Array(0), 'do not begin with');
       await refuses(new TextEncoder().encode('a text that is long enough to be one'), 'do not begin with');
-      await refuses(changed(8, 2), 'of version 2, and this package reads up to 1');
+      await refuses(changed(8, 3), 'of version 3, and this package reads up to 2');
       await refuses(bytes.subarray(0, bytes.length - 1), 'damaged');
       await refuses(Uint8Array.from([...bytes, 0]), 'damaged');
       for (let at = 12; at < bytes.length; at += 7) {

@@ -1,7 +1,8 @@
-// Files that somebody changed, with a checksum that fits: nothing of them may lead out of the arrays.
+// Files that accidents changed, which are refused, and files that somebody changed, with a digest that fits: nothing of them may
+// lead out of the arrays.
 
 import { describe, expect, it } from 'vitest';
-import { frameBytes, seal, viewOf } from './bytes.js';
+import { checksum, frameBytes, seal, viewOf } from './bytes.js';
 import { hnswIndex } from './index.js';
 import { moved, sameBytes, seeded, somePoints } from './testing.js';
 
@@ -15,7 +16,7 @@ async function saved(): Promise<Uint8Array> {
   return index.save();
 }
 
-const reseal = (bytes: Uint8Array): Uint8Array => seal(bytes, 'fkm-hnsw', 1);
+const reseal = (bytes: Uint8Array): Uint8Array => seal(bytes, 'fkm-hnsw');
 
 /** What load says, or null where it takes the bytes; then every search has to end. */
 async function verdict(bytes: Uint8Array): Promise<string | null> {
@@ -32,7 +33,74 @@ async function verdict(bytes: Uint8Array): Promise<string | null> {
   return null;
 }
 
-describe('a file with a checksum that fits', () => {
+/** What load says; null where it takes the bytes. */
+async function said(bytes: Uint8Array): Promise<string | null> {
+  const index = hnswIndex(own);
+  return index.load(bytes).then(
+    () => null,
+    (error: unknown) => {
+      expect(error).toMatchObject({ kind: 'format' });
+      return (error as Error).message;
+    },
+  );
+}
+
+/** As version 1 wrote it: another frame, the same content. */
+function ofVersion1(bytes: Uint8Array): Uint8Array {
+  const out = new Uint8Array(bytes.length - frameBytes + 16);
+  out.set(bytes.subarray(0, 8));
+  out.set(bytes.subarray(frameBytes), 16);
+  viewOf(out).setUint32(8, 1, true);
+  viewOf(out).setUint32(12, checksum(out), true);
+  return out;
+}
+
+describe('a file', () => {
+  it('with a flipped bit, anywhere, never loads', async () => {
+    const bytes = await saved();
+    const uniform = seeded(9);
+    const bits = Array.from({ length: 8 * frameBytes }, (_, bit) => bit);
+    for (let i = 0; i < 600; i++) bits.push(Math.floor(uniform() * 8 * bytes.length));
+    for (const bit of bits) {
+      const copy = bytes.slice();
+      copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(await said(copy), `bit ${bit}`).not.toBeNull();
+    }
+  });
+
+  it('with two signs flipped, blocks that changed places, or cut off, never loads', async () => {
+    const bytes = await saved();
+    const uniform = seeded(10);
+    const vectors = bytes.length - points.data.byteLength;
+    const below = (n: number): number => Math.floor(uniform() * n);
+    for (let i = 0; i < 100; i++) {
+      const signs = bytes.slice();
+      const [a, b] = [vectors + 4 * below(270) + 3, vectors + 4 * below(270) + 3];
+      for (const at of [a, b]) signs[at] = (signs[at] as number) ^ 0x80;
+      if (a !== b) expect(await said(signs)).toContain('damaged');
+      const swapped = bytes.slice();
+      const [from, to] = [frameBytes + below(bytes.length - 50), frameBytes + below(bytes.length - 50)];
+      swapped.copyWithin(to, from, from + 16);
+      swapped.set(bytes.subarray(to, to + 16), from);
+      if (!sameBytes(swapped, bytes)) expect(await said(swapped)).not.toBeNull();
+      expect(await said(bytes.subarray(0, below(bytes.length)))).not.toBeNull();
+    }
+  });
+
+  it('of version 1 loads, finds the same and is saved as version 2', async () => {
+    const bytes = await saved();
+    const [old, now] = [hnswIndex(own), hnswIndex(own)];
+    await old.load(ofVersion1(bytes));
+    await now.load(bytes);
+    expect(await old.search(points, 3)).toEqual(await now.search(points, 3));
+    expect(sameBytes(await old.save(), bytes)).toBe(true);
+    const damaged = ofVersion1(bytes);
+    damaged[100] = (damaged[100] as number) ^ 1;
+    expect(await said(damaged)).toContain('damaged');
+  });
+});
+
+describe('a file with a digest that fits', () => {
   it('is read as it was written', async () => {
     expect(await verdict(reseal(await saved()))).toBeNull();
   });

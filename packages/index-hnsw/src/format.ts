@@ -1,18 +1,18 @@
 // A graph as bytes, and back without building anything. What is read is checked as if somebody hostile had written it:
 // sizes before anything is allocated, then every level, link and number.
 //
-//   frame 16 · distance, K, D, m, efConstruction, entry: 4 each · seed 8 · levels and states, a byte each, [K] padded to 4
+//   frame · distance, K, D, m, efConstruction, entry: 4 each · seed 8 · levels and states, a byte each, [K] padded to 4
 //   · drift f32 [K] · ground i32 [K, 2m] · upper i32 [Σ levels, m] · vectors f32 [K, D]
 
 import type { Distance } from '@fkm/core';
-import { expectSealed, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
+import { contentOf, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
 import { emptyGraph, type Graph, linkLimit, linkStart, linksOf, live, maxLevel, unlinked } from './graph.js';
 import { type KernelName, openKernel } from './kernel.js';
 import { maxEf, maxLinks } from './options.js';
 
 const magic = 'fkm-hnsw';
-const version = 1;
-const headBytes = frameBytes + 32;
+/** Without the frame. */
+const headBytes = 32;
 const distances: readonly Distance[] = ['euclidean', 'cosine', 'l1'];
 /** State of a place in the two bits above its level. */
 const stateShift = 5;
@@ -27,7 +27,7 @@ const padded = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
 export function writeGraph(graph: Graph, { distance, efConstruction, seed }: Head): Uint8Array {
   const { kernel, count, columns, m, levels, states, drift, ground, upper } = graph;
-  const groundAt = headBytes + padded(count) + drift.byteLength;
+  const groundAt = frameBytes + headBytes + padded(count) + drift.byteLength;
   const vectorsAt = groundAt + ground.byteLength + upper.byteLength;
   const bytes = new Uint8Array(vectorsAt + count * columns * 4);
   const view = viewOf(bytes);
@@ -36,30 +36,31 @@ export function writeGraph(graph: Graph, { distance, efConstruction, seed }: Hea
   });
   view.setFloat64(frameBytes + 24, seed, true);
   for (let place = 0; place < count; place++) {
-    bytes[headBytes + place] = (levels[place] as number) | ((states[place] as number) << stateShift);
+    bytes[frameBytes + headBytes + place] =
+      (levels[place] as number) | ((states[place] as number) << stateShift);
   }
-  writeWords(bytes, headBytes + padded(count), drift);
+  writeWords(bytes, frameBytes + headBytes + padded(count), drift);
   writeWords(bytes, groundAt, ground);
   writeWords(bytes, groundAt + ground.byteLength, upper);
   for (let place = 0; place < count; place++) {
     const row = kernel.vectors.subarray(place * kernel.width, place * kernel.width + columns);
     writeWords(bytes, vectorsAt + place * columns * 4, row);
   }
-  return seal(bytes, magic, version);
+  return seal(bytes, magic);
 }
 
 /** Errors: FormatError, also where the bytes are of another distance. */
 export function readGraph(
-  bytes: Uint8Array,
+  file: Uint8Array,
   kernelName: KernelName,
   distance: Distance,
 ): { graph: Graph; efConstruction: number; seed: number } {
-  expectSealed(bytes, magic, version);
+  const bytes = contentOf(file, magic);
   if (bytes.length < headBytes) throw refusal('they end within the head', { length: bytes.length });
   const view = viewOf(bytes);
-  const word = (i: number): number => view.getInt32(frameBytes + 4 * i, true);
+  const word = (i: number): number => view.getInt32(4 * i, true);
   const [named, count, columns, m, efConstruction, entry] = [0, 1, 2, 3, 4, 5].map(word) as Numbers;
-  const seed = view.getFloat64(frameBytes + 24, true);
+  const seed = view.getFloat64(24, true);
   expectDistance(distances[named], distance);
   const within = (name: string, value: number, least: number, most: number): void => {
     if (!(Number.isInteger(value) && value >= least && value <= most)) {

@@ -2,7 +2,8 @@
 // added with, or than its process can run where it was loaded, so one number an index serves both; ef is fixed when an index is made; moving a point is taking it out and adding it.
 
 import { BackendError, type Distance, type Neighbours, OptionError, type Points } from '@fkm/core';
-import { expectSealed, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
+import { cut } from '@fkm/core/graph';
+import { contentOf, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
 import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt, scope } from './check.js';
 import type { HnswIndex, SearchOptions } from './hnsw-index.js';
 import { defaultEf, maxEf, maxLinks, type Settings } from './options.js';
@@ -10,8 +11,8 @@ import { loadBytes, machineThreads, savedBytes } from './usearch-files.js';
 import type { UsearchConfig, UsearchIndexLike, UsearchModule } from './usearch-module.js';
 
 const magic = 'fkm-usea';
-const version = 1;
-const headBytes = frameBytes + 24;
+/** Without the frame. */
+const headBytes = 24;
 const distances = ['euclidean', 'cosine'] as const;
 /** Times that points which threads left behind are added again; one was enough for all but one build in a hundred. */
 const mostRounds = 4;
@@ -144,25 +145,25 @@ export class UsearchIndex implements HnswIndex {
   async save(): Promise<Uint8Array> {
     const { index, columns, m, efConstruction, live, vectors, changed } = this.built('save');
     const content = await savedBytes((path) => index.save(path));
-    const vectorsAt = headBytes + live.length;
+    const vectorsAt = frameBytes + headBytes + live.length;
     const bytes = new Uint8Array(vectorsAt + vectors.byteLength + content.length);
     const view = viewOf(bytes);
     const named = distances.indexOf(this.distance as (typeof distances)[number]);
     [named, live.length, columns, m, efConstruction, changed ? 1 : 0].forEach((value, i) => {
       view.setUint32(frameBytes + 4 * i, value, true);
     });
-    bytes.set(live, headBytes);
+    bytes.set(live, frameBytes + headBytes);
     writeWords(bytes, vectorsAt, vectors);
     bytes.set(content, vectorsAt + vectors.byteLength);
-    return seal(bytes, magic, version);
+    return seal(bytes, magic);
   }
 
-  async load(bytes: Uint8Array): Promise<void> {
+  async load(file: Uint8Array): Promise<void> {
     this.expectAlive('load');
-    expectSealed(bytes, magic, version);
+    const bytes = contentOf(file, magic);
     if (bytes.length < headBytes) throw refusal('they end within the head', { length: bytes.length });
     const view = viewOf(bytes);
-    const word = (i: number): number => view.getUint32(frameBytes + 4 * i, true);
+    const word = (i: number): number => view.getUint32(4 * i, true);
     const [named, count, columns, m, efConstruction, changed] = [0, 1, 2, 3, 4, 5].map(word) as Numbers;
     const written = distances[named];
     if (written !== this.distance) {
@@ -184,11 +185,13 @@ export class UsearchIndex implements HnswIndex {
     native.live.set(bytes.subarray(headBytes, vectorsAt));
     native.changed = changed !== 0;
     readWords(bytes, vectorsAt, native.vectors);
+    if (native.live.some((flag) => flag > 1)) throw refusal('a place is neither there nor gone', {});
+    if (!native.vectors.every(Number.isFinite)) throw refusal('a vector has NaN or Infinity', {});
     try {
       await loadBytes(bytes.subarray(contentAt), (path) => native.index.load(path));
     } catch (error) {
       if (error instanceof BackendError) throw error;
-      throw refusal(`usearch says ${error instanceof Error ? error.message : String(error)}`, {});
+      throw refusal(`usearch says ${cut(error instanceof Error ? error.message : String(error))}`, {});
     }
     expectSame(native);
     this.expectAlive('load');
