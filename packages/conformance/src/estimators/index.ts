@@ -12,6 +12,7 @@ import { lengthChecks } from './lengths.js';
 import { originalChecks } from './original/index.js';
 import { sparseChecks } from './sparse.js';
 import { targetOffsetChecks } from './target-offsets.js';
+import { unitChecks } from './units.js';
 
 /** All checks of the estimators, by group. */
 export const estimatorSuites = (): Record<string, Check[]> => ({
@@ -24,6 +25,7 @@ export const estimatorSuites = (): Record<string, Check[]> => ({
   arrays: arrayChecks(),
   lengths: lengthChecks(),
   'target offsets': targetOffsetChecks(),
+  units: unitChecks(),
 });
 
 /** Declares the suite of the estimators for a backend. */

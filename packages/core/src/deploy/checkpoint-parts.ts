@@ -8,7 +8,7 @@ import { halvedNames, widened } from '../model/storage.js';
 import { parameterNames, readingNames, scalerNames } from '../training/graphs.js';
 
 /** Made of others: no part of a checkpoint. */
-const derivedNames = ['members', 'labelWeights'];
+const derivedNames = ['members', 'labelWeights', 'inverseUnit'];
 
 /** What a checkpoint has under the name that it has as a constant of a deployment. */
 export const constantNames: readonly string[] = [...scalerNames, ...parameterNames, ...readingNames].filter(

@@ -109,6 +109,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     'scaler.knots': ['float32', [knots], ranks],
     'scaler.scores': ['float32', [knots], ranks],
     'scaler.metric': ['float32', [columns], false],
+    'scaler.unit': ['float32', [1], false],
     'target.mean': ['float32', [targets], arrays['target.deviation'] !== undefined],
     'target.deviation': ['float32', [targets], arrays['target.mean'] !== undefined],
   };

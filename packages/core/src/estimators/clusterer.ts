@@ -14,6 +14,7 @@ import type { ClustererOptions, LoadOptions } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable, withoutMasters } from '../model/storage.js';
 import { ResultArray, withJson } from '../result.js';
+import { inOwnUnits } from '../scaling/unit.js';
 import { fitSource } from '../streams/fit-source.js';
 import { lloydSource } from '../streams/lloyd-source.js';
 import { type Answers, isSource, type Source } from '../streams/source.js';
@@ -301,7 +302,8 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     const labels =
       known?.index ??
       (await assignRows(programs, spec, seen.arrays, rows, options.targetAssignment, signal)).index;
-    return { labels, inertia: known?.inertia ?? inertiaOf(options.distance, seen.arrays, rows, labels) };
+    const inertia = known?.inertia ?? inertiaOf(options.distance, seen.arrays, rows, labels);
+    return { labels, inertia: inOwnUnits(seen.arrays, options.distance, inertia) };
   }
 
   private lastFit(name: string): NonNullable<FastKMeansClusterer['fittedTo']> {

@@ -4,6 +4,7 @@ import { type NdArray, ndarray, type Shape } from '../dtype.js';
 import type { ModelState } from '../model/state.js';
 import { widened } from '../model/storage.js';
 import { ResultArray } from '../result.js';
+import { unitOf } from '../scaling/unit.js';
 
 export interface Grid {
   /** [K, D] in the space after scaling and metric, in the model's dtype: `decodeHalf` of '@fkm/core/graph' reads halves. */
@@ -37,6 +38,16 @@ const copy = (array: NdArray): ResultArray => new ResultArray({ ...array, data: 
 const result = (values: ArrayLike<number>, shape: Shape): ResultArray =>
   new ResultArray(ndarray(values, shape));
 
+/** Prototypes in the units of rows that were brought to a common one; halves as float32 then, which holds them. */
+function asTheyCame(prototypes: NdArray, arrays: ModelState['arrays']): ResultArray {
+  const unit = unitOf(arrays);
+  if (unit === 1) return copy(prototypes);
+  return result(
+    Float64Array.from(widened(prototypes).data, (p) => p / unit),
+    prototypes.shape,
+  );
+}
+
 /** Copies: writing to them changes nothing. */
 export function gridOf({ arrays, ages, coordinateAges, targetCenter }: ModelState): Grid {
   const prototypes = arrays.prototypes as NdArray;
@@ -49,7 +60,7 @@ export function gridOf({ arrays, ages, coordinateAges, targetCenter }: ModelStat
     metric: arrays['scaler.metric'],
   };
   return {
-    prototypes: copy(prototypes),
+    prototypes: asTheyCame(prototypes, arrays),
     ...(arrays.targets ? { targets: inUnits(arrays.targets, arrays, targetCenter) } : {}),
     ...(arrays.slopes ? { slopes: slopesInUnits(arrays.slopes, arrays) } : {}),
     ages: coordinateAges ? result(coordinateAges, prototypes.shape) : result(ages, [ages.length]),

@@ -22,6 +22,7 @@ import type { ModelState } from '../model/state.js';
 import { stored, withoutMasters } from '../model/storage.js';
 import { Random } from '../random.js';
 import { ResultArray } from '../result.js';
+import { checkReach } from '../scaling/unit.js';
 import { IndexKeeper } from '../search/keeper.js';
 import { readNearest } from '../search/read-nearest.js';
 import { type Context, headOf } from '../training/context.js';
@@ -166,7 +167,9 @@ export abstract class LearnedModel {
   private asked(call: string, X: Matrix, options: PredictOptions) {
     checkCall(call, options);
     const state = this.fitted(call);
-    return { state, rows: this.checkRows(asTheyAre(X), asTheyAre(options.featureMask), call) };
+    const rows = this.checkRows(asTheyAre(X), asTheyAre(options.featureMask), call);
+    if (state.scaling === 'none') checkReach(state.arrays, this.options.distance, rows.x, rows.mask, call);
+    return { state, rows };
   }
 
   /** What of a call's options concerns the rows that are read. */

@@ -31,7 +31,10 @@ export const clustererHead: Head = {
   reads: {
     label: ({ comparison, present }) => nearest(comparison, present).index,
     distance: ({ comparison, present }) => nearest(comparison, present).delta,
-    distances: ({ comparison }) => lengths[comparison.distance](compare(comparison).delta),
+    distances: ({ comparison }) => {
+      const all = lengths[comparison.distance](compare(comparison).delta);
+      return comparison.inverseUnit ? mul(all, comparison.inverseUnit) : all;
+    },
     probabilities: ({ weights }) => weights,
   },
 };

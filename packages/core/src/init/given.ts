@@ -12,6 +12,7 @@ import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import { centeredTargets, targetCenter } from '../model/target-center.js';
 import type { Random } from '../random.js';
+import { commonUnit, unitOf } from '../scaling/unit.js';
 import { majority } from '../training/ema-step.js';
 import { checkFeatureWeights, empty, routingArrays } from './initialise.js';
 
@@ -63,9 +64,15 @@ export function initialFromGrid(
     });
     said = code.store(means, outputs, heads);
   }
+  const common = options.distance === 'cosine' ? {} : commonUnit(prototypes);
+  const unit = unitOf(common);
   const none = ndarray(new Int32Array(count), [count], 'int32');
   const arrays: Record<string, NdArray> = {
-    prototypes: ndarray(prototypes.data, [count, columns]),
+    ...common,
+    prototypes: ndarray(
+      prototypes.data.map((p) => p * unit),
+      [count, columns],
+    ),
     ...(said ? { targets: ndarray(said, [count, said.length / count]) } : {}),
     ...(owned
       ? {

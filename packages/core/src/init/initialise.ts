@@ -12,6 +12,7 @@ import type { Label, ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
 import { fittingScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
 import { unitOf } from '../scaling/sparse-scaler.js';
+import { commonUnit } from '../scaling/unit.js';
 import { type Context, scaleBatch, scaleFeatures } from '../training/context.js';
 import { inTurns } from '../training/progress.js';
 import { coverClasses } from './cover.js';
@@ -170,10 +171,13 @@ export async function initialise(
   };
   checkFeatureWeights(options, x.columns, call);
   checkSparse(options, x, call);
+  const scaler = isSparse(x)
+    ? sparseScaler(options, head, x, mask)
+    : await inTurns(fittingScaler(settled.scaling, x, mask), signal);
+  const comparesAsTheyCame = options.distance !== 'cosine' && Object.keys(scaler).length === 0;
   const arrays: Record<string, NdArray> = {
-    ...(isSparse(x)
-      ? sparseScaler(options, head, x, mask)
-      : await inTurns(fittingScaler(settled.scaling, x, mask), signal)),
+    ...scaler,
+    ...(comparesAsTheyCame ? commonUnit(x, mask) : {}),
     ...(head.code?.standardised ? targetUnits(y, sampleWeight) : {}),
   };
   const shell = (): ModelState => ({ ...empty(random, 0, settled), arrays });

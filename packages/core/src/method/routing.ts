@@ -36,6 +36,8 @@ export interface RoutingOptions {
 export interface RoutingInputs {
   /** [B, K], or [B, H, K/H]: the last axis is routed. */
   readonly similarity: Tensor;
+  /** What is the larger the nearer, where similarities are alike for what float32 has no digits. */
+  readonly nearness?: Tensor | undefined;
   /** δ = delta · scale */
   readonly delta: Tensor;
   readonly scale?: Tensor | undefined;
@@ -67,8 +69,8 @@ export function largest(scores: Tensor, k: number): Tensor {
   return or(lt(threshold, scores), and(eq(scores, threshold), upTo));
 }
 
-const bySimilarity = ({ similarity, offsets }: RoutingInputs): Tensor =>
-  offsets ? add(similarity, offsets) : similarity;
+const bySimilarity = ({ similarity, nearness = similarity, offsets }: RoutingInputs): Tensor =>
+  offsets ? add(nearness, offsets) : nearness;
 const keep = (x: Tensor, chosen: Tensor | null, other: number): Tensor =>
   chosen ? select(chosen, x, other) : x;
 const total = (x: Tensor): Tensor => sum(x, -1, { keepDims: true });
@@ -136,7 +138,10 @@ export function routingWeights(inputs: RoutingInputs, options: RoutingOptions): 
   const scores = row.scores(inputs, options);
   const count = scores.dim(-1);
   const all = options.topK < 0 || options.topK >= count;
-  return row.weigh(scores, all ? null : largest(scores, options.topK), options);
+  const { nearness, offsets } = inputs;
+  const order =
+    nearness && options.softType !== 'gaussian' ? bySimilarity({ ...inputs, nearness, offsets }) : scores;
+  return row.weigh(scores, all ? null : largest(order, options.topK), options);
 }
 
 /** Why this soft type cannot be trained by gradients, or null. */

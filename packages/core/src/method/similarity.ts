@@ -37,6 +37,8 @@ export interface Comparison {
   readonly mask?: Tensor | undefined;
   /** Diagonal metric [H, D], clamped at 0 here. */
   readonly weights?: Tensor | undefined;
+  /** [1], by which distances are what they were before rows and prototypes were brought to a common unit. */
+  readonly inverseUnit?: Tensor | undefined;
 }
 
 /** Sums over features that the distances are made of. */
@@ -235,7 +237,7 @@ export function compareModerate(comparison: Comparison): Compared {
   const scale = row.rescales ? t.rescale : undefined;
   const rescaled = scale ? mul(measure, scale) : measure;
   return {
-    similarity: row.similarity(rescaled),
+    similarity: row.similarity(inOwnUnits(comparison, rescaled)),
     delta: relu(row.delta(rescaled)),
     factors: { delta: row.delta(measure), scale },
     affine:
@@ -244,6 +246,13 @@ export function compareModerate(comparison: Comparison): Compared {
         : undefined,
     layout: t.layout,
   };
+}
+
+/** δ of rows as they came; the square of a unit would leave float32 before its product does. */
+function inOwnUnits({ distance, inverseUnit }: Comparison, measure: Tensor): Tensor {
+  if (!inverseUnit) return measure;
+  const once = mul(measure, inverseUnit);
+  return distance === 'euclidean' ? mul(once, inverseUnit) : once;
 }
 
 /** Similarities s(x, p) [B, K], one head. */
@@ -255,8 +264,9 @@ export function diversity(
   distance: Distance,
   weights?: Tensor,
   present?: Tensor,
+  inverseUnit?: Tensor,
 ): Tensor {
-  const all = square(pairwise({ distance, x: prototypes, prototypes, weights }));
+  const all = square(pairwise({ distance, x: prototypes, prototypes, weights, inverseUnit }));
   const s = present ? mul(mul(all, present), expandDims(present, 1)) : all;
   const count = prototypes.dim(0);
   return sub(sum(s), sum(mul(s, oneHot(iota(prototypes, count), count))));

@@ -157,7 +157,8 @@ function rankToNormal(x: Tensor, knots: Tensor, scores: Tensor): Tensor {
  * the square roots of the feature's weights), distances between the results are distances under it.
  */
 export function applyScaler(scaling: Scaling, x: Tensor, arrays: Readonly<Record<string, Tensor>>): Tensor {
-  const scaled = scaling === 'none' ? x : scaleColumns(scaling, x, arrays);
+  const unit = arrays['scaler.unit'];
+  const scaled = scaling === 'none' ? (unit ? mul(x, unit) : x) : scaleColumns(scaling, x, arrays);
   const metric = arrays['scaler.metric'];
   return metric ? mul(scaled, metric) : scaled;
 }

@@ -18,6 +18,7 @@ const wholeNames = [
   'target.deviation',
   'target.low',
   'target.high',
+  'inverseUnit',
 ];
 
 /** Places of candidates [B, count] of each head; −1 where there are fewer. */

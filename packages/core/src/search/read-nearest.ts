@@ -6,6 +6,7 @@ import { type Features, takeFeatures } from '../data/sparse.js';
 import { allocate, type NdArray, sizeOf } from '../dtype.js';
 import type { ModelState } from '../model/state.js';
 import { widenedFor } from '../model/storage.js';
+import { inverseUnit } from '../scaling/unit.js';
 import { type Context, scaleFeatures, specOf } from '../training/context.js';
 import { readGraph } from '../training/graphs.js';
 import { overRows, typesOf } from '../training/over-rows.js';
@@ -59,7 +60,7 @@ export async function readNearest(
     for (let at = 0; at < served.length; at += size) {
       const rows = served.slice(at, at + size);
       const candidates = found.map((neighbours) => takeFound(neighbours, rows));
-      const grid = smallGrid(spec, state.arrays, candidates);
+      const grid = smallGrid(spec, { ...state.arrays, ...inverseUnit(state.arrays) }, candidates);
       const block = takeFeatures(scaled, rows, 0, rows.length) as Rows;
       const answer = await readBlock(context, grid, block, name, k);
       out.put(

@@ -95,6 +95,7 @@ export const assignNames: readonly string[] = [
   'owners',
   'members',
   'positions',
+  'inverseUnit',
 ];
 
 /**
@@ -124,6 +125,7 @@ export function assignGraph(
         prototypes: t.prototypes as Tensor,
         mask,
         weights: t.featureWeights,
+        inverseUnit: t.inverseUnit,
       };
       const features = compare(comparison);
       const { layout } = features;
@@ -163,7 +165,8 @@ export function assignGraph(
           : choose(spec, t, head, layout.perHead, own(searched), w);
         const at = oneHot(choice.index, layout.perHead);
         const similarity = sum(mul(own(features.similarity), at), 1);
-        const delta = found?.delta ?? sum(mul(own(features.delta), at), 1);
+        // Rounding takes a row that lies on its prototype below 0.
+        const delta = found ? relu(found.delta) : sum(mul(own(features.delta), at), 1);
         collect('index', expandDims(choice.index, 1));
         collect('delta', expandDims(delta, 1));
         if (spec.linear && spec.joint) {

@@ -11,6 +11,7 @@ import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { scaledColumns } from '../scaling/scaler.js';
 import { scaleStored } from '../scaling/sparse-scaler.js';
+import { checkReach, inverseUnit, unitOf } from '../scaling/unit.js';
 import type { IndexKeeper } from '../search/keeper.js';
 import { scaleGraph, scalerNames } from './graphs.js';
 import type { Ownership } from './ownership.js';
@@ -109,6 +110,7 @@ const ofMembers = <R>(
 /** The arrays of a state with what graphs read besides. */
 export const arraysOf = (context: Context, state: ModelState): Readonly<Record<string, NdArray>> => ({
   ...state.arrays,
+  ...inverseUnit(state.arrays),
   ...ofMembers(headOf(context, state), state, membersOf),
   ...(isPaced(context, headOf(context, state)) ? { pace: paceOf(context, state) } : {}),
 });
@@ -138,8 +140,13 @@ async function scaleColumns(
   const { programs } = context;
   const { scaling } = state;
   const factors = state.arrays['scaler.metric']?.data;
-  if (scaling === 'none' && !factors) return { x, mask };
-  if (scaling === 'none' && factors && isSparse(x)) return { x: scaleStored(x, factors), mask };
+  const unit = unitOf(state.arrays);
+  if (scaling === 'none') checkReach(state.arrays, context.options.distance, x, mask, context.call);
+  if (scaling === 'none' && !factors && unit === 1) return { x, mask };
+  if (scaling === 'none' && isSparse(x)) {
+    const all = factors ?? new Float32Array(x.columns).fill(1);
+    return { x: scaleStored(x, unit === 1 ? all : Float64Array.from(all, (f) => f * unit)), mask };
+  }
   if (isSparse(x)) {
     throw new OptionError(
       `X is sparse, and this model scales features by '${scaling}', which would fill it; start from sparse rows, or set scaling 'none'.`,

@@ -5,7 +5,7 @@ import { isHalf, type NdArray } from '../dtype.js';
 import { clamp, relu, square } from '../graph/functions.js';
 import { gradients } from '../graph/gradients.js';
 import { BATCH, type Graph } from '../graph/ir.js';
-import { add, cast, lt, mul, reshape, select, sum } from '../graph/ops.js';
+import { add, cast, lt, mul, neg, reshape, select, sum } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import type { Routed } from '../heads/head.js';
 import { adamUpdate } from '../method/adam.js';
@@ -29,6 +29,7 @@ export const parameterNames: readonly string[] = [
   'owners',
   'members',
   'labelWeights',
+  'inverseUnit',
 ];
 /** Arrays that turn raw rows into the space of the prototypes. */
 export const scalerNames: readonly string[] = [
@@ -38,6 +39,7 @@ export const scalerNames: readonly string[] = [
   'scaler.knots',
   'scaler.scores',
   'scaler.metric',
+  'scaler.unit',
 ];
 /** What reads an answer: units and range of the targets, thresholds of the labels. */
 export const readingNames: readonly string[] = [
@@ -82,12 +84,14 @@ export function routeRows(
     mask: rows.mask,
     prototypes: p.prototypes as Tensor,
     weights: p.featureWeights,
+    inverseUnit: p.inverseUnit,
   };
-  const { similarity, factors, affine, layout } = compare(comparison);
+  const { similarity, delta, factors, affine, layout } = compare(comparison);
   const perHead = (t: Tensor | undefined): Tensor | undefined => t && layout.split(t);
   const weights = routingWeights(
     {
       similarity,
+      nearness: p.inverseUnit && neg(delta),
       ...factors,
       affine,
       logBandwidth: perHead(p.logBandwidth),
@@ -120,7 +124,10 @@ function lossOf(spec: GridSpec, t: Tensors): { loss: Tensor; routed: Routed } {
   if (spec.diversityReg > 0) {
     const weights = spec.heads === 1 ? t.featureWeights : undefined;
     const counted = spec.sampled && cast(present(t.offsets as Tensor), 'float32');
-    loss = add(loss, mul(diversity(prototypes, spec.distance, weights, counted), spec.diversityReg));
+    loss = add(
+      loss,
+      mul(diversity(prototypes, spec.distance, weights, counted, t.inverseUnit), spec.diversityReg),
+    );
   }
   return { loss, routed };
 }
@@ -177,8 +184,9 @@ export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {
       mask,
       prototypes: t.prototypes as Tensor,
       weights: t.featureWeights,
+      inverseUnit: t.inverseUnit,
     };
-    if (spec.heads === 1) return { similarity: pairwiseSimilarity(comparison) };
+    if (spec.heads === 1 && !t.inverseUnit) return { similarity: pairwiseSimilarity(comparison) };
     const { similarity, layout } = compare(comparison);
     return { similarity: layout.join(similarity) };
   });

@@ -1,0 +1,79 @@
+// The common unit of rows that are compared as they came: squares of 1e-24 vanish in float32, and those of 1e20 overflow. A power
+// of two, which rounds nothing, brings them near to 1; it is part of the scaler, and what users read is in their own units.
+
+import type { Rows } from '../data/matrix.js';
+import { type Features, isSparse, visitRow } from '../data/sparse.js';
+import { type NdArray, ndarray } from '../dtype.js';
+import { DataError, shown } from '../errors.js';
+import type { Distance } from '../method/similarity.js';
+
+type Arrays = Readonly<Record<string, NdArray>>;
+
+export const unitName = 'scaler.unit';
+
+/** Largest numbers within are compared in their own units: their squares keep their digits. */
+const [least, most] = [2 ** -10, 2 ** 40];
+
+/** Visits every value that is present. */
+function visit(
+  x: Features,
+  mask: Rows | undefined,
+  see: (row: number, column: number, value: number) => void,
+) {
+  for (let row = 0; row < x.rows; row++) {
+    const from = mask?.rows === 1 ? 0 : row * x.columns;
+    visitRow(x, row, (column, value) => {
+      if (!mask || (mask.data[from + column] as number) > 0) see(row, column, value);
+    });
+  }
+}
+
+/** `scaler.unit` [1] of the first rows; nothing where they need none. */
+export function commonUnit(x: Features, mask?: Rows): Record<string, NdArray> {
+  let largest = 0;
+  visit(x, mask, (_row, _column, value) => {
+    largest = Math.max(largest, Math.abs(value));
+  });
+  if (largest === 0 || (largest >= least && largest <= most)) return {};
+  const exponent = Math.max(-126, Math.min(127, -Math.ceil(Math.log2(largest))));
+  return { [unitName]: ndarray([2 ** exponent], [1]) };
+}
+
+export const unitOf = (arrays: Arrays): number => arrays[unitName]?.data[0] ?? 1;
+
+/** What similarities multiply distances by, as graphs read it; nothing without a unit. */
+export const inverseUnit = (arrays: Arrays): Record<string, NdArray> =>
+  arrays[unitName] ? { inverseUnit: ndarray([1 / unitOf(arrays)], [1]) } : {};
+
+/** Σ w·δ in the caller's units. */
+export const inOwnUnits = (arrays: Arrays, distance: Distance, total: number): number =>
+  total / (distance === 'euclidean' ? unitOf(arrays) ** 2 : distance === 'l1' ? unitOf(arrays) : 1);
+
+/** How far numbers may be from 0 for δ, times the largest bandwidth, to stay in float32. */
+function reachOf({ logBandwidth }: Arrays, distance: Distance, columns: number): number {
+  let bandwidth = 0;
+  for (const value of logBandwidth?.data ?? []) bandwidth = Math.max(bandwidth, value);
+  const left = 122 - Math.log2(columns) - bandwidth * Math.LOG2E;
+  return 2 ** (distance === 'euclidean' ? left / 2 : left);
+}
+
+/** Errors: DataError for a row that lies too far from those of the model for float32 to hold its distance. */
+export function checkReach(
+  arrays: Arrays,
+  distance: Distance,
+  x: Features,
+  mask: Rows | undefined,
+  call?: string,
+): void {
+  if (distance === 'cosine') return;
+  const reach = reachOf(arrays, distance, x.columns) / unitOf(arrays);
+  // Most rows lie near: one look at all numbers, masked ones among them.
+  if (!(isSparse(x) ? x.values : x.data).some((value) => !(Math.abs(value) <= reach))) return;
+  visit(x, mask, (row, column, value) => {
+    if (Math.abs(value) <= reach) return;
+    throw new DataError(
+      `${call ? `${call}: ` : ''}X has ${shown(value)} in row ${row}, column ${column}, whose distances from what this model has learned overflow float32; bring X to the range of the rows that taught it, or scale it by 'dual' or 'standard'.`,
+      { argument: 'X', row, column, value },
+    );
+  });
+}
