@@ -40,18 +40,21 @@ export interface FitOptions<Y> extends RowOptions, RunControl {
 export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   /** Default 60. */
   readonly epochs?: number | undefined;
-  /** Peak learning rate. Default: the model's `learningRate`. */
-  readonly lr?: number | undefined;
+  /** Peak learning rate; 'auto' runs `findLearningRate` on the rows first. Default: the model's `learningRate`. */
+  readonly lr?: number | 'auto' | undefined;
   /** Default 'oneCycle'. */
   readonly schedule?: Schedule | undefined;
   /** Epochs without a lower evaluation loss after which to stop; a tenth of the rows evaluates unless said otherwise. Default: none. */
   readonly earlyStoppingRounds?: number | undefined;
   readonly evalSet?: EvalSet<Y> | undefined;
   /**
-   * Share of the rows that evaluates; the epoch of the lowest loss is kept. Default, but for labels: of 500 rows on a tenth, 2,000 at
-   * most, waits for the first 40 % of 13 epochs or more. Where the run has lost on them more than 15 % of its best lead over a constant
-   * answer (of numbers .4 / √n, n rows that wait), it has begun to learn noise, and ends with its best epoch; else they join. 0: all rows
-   * train from the start.
+   * Share of the rows that evaluates and never trains; the epoch of the lowest loss is kept. With 0 all rows train in all epochs.
+   * Default: a tenth of the rows, 2,000 at most, waits, and joins the others once they show that the run learns: at 40 % of the
+   * epochs or, where that is too early to tell, at 80 %. A moving average of the model is judged by the losses of the rows that
+   * wait, row by row. Where it is more than 2 standard errors behind its best epoch, the run fits noise, and ends. Where it is
+   * at most 1 behind, and more than 1 ahead of a constant answer, the rows join, and the last epoch is kept. Else they wait on.
+   * A run whose rows have not joined keeps the average of its best epoch. No row waits of fewer than 500, in fewer than 13 epochs,
+   * of labels, and of prototypes without targets or with another softType than 'gaussian'.
    */
   readonly evalFraction?: number | undefined;
 }
@@ -128,10 +131,7 @@ const rules: Readonly<
   epochs: positiveInteger,
   earlyStoppingRounds: positiveInteger,
   tol: { allowed: 'a number of at least 0', accepts: (v) => typeof v === 'number' && v >= 0 },
-  lr: {
-    allowed: 'a positive finite number',
-    accepts: (v) => typeof v === 'number' && v > 0 && v < Number.POSITIVE_INFINITY,
-  },
+  lr: optionRules.learningRate,
   schedule: {
     allowed: "'oneCycle', 'cosine', 'constant'",
     accepts: (v) => ['oneCycle', 'cosine', 'constant'].includes(v as string),

@@ -4,19 +4,25 @@ import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import type { Features } from '../data/sparse.js';
 import { DataError, OptionError } from '../errors.js';
+import { EvaluationRows, WaitingRows, waitingCount } from '../fitting/early-stopping.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
-import { type FinetuneRun, finetuneEpochs, gradientStep, stepsOver } from '../fitting/finetune.js';
+import {
+  type FinetuneRun,
+  finetuneEpochs,
+  gradientStep,
+  stepsOver,
+  withoutMoments,
+} from '../fitting/finetune.js';
 import { drawnOrder, firstCounting, fitPasses, runLength } from '../fitting/fit.js';
 import type { FitResult } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
-import { drawShare, givenSplit, type Split, withMeanWeight } from '../fitting/split.js';
+import { drawRows, drawShare, givenSplit, type Split, withMeanWeight } from '../fitting/split.js';
 import { withThresholds } from '../fitting/thresholds.js';
-import { Trial } from '../fitting/trial.js';
 import { coverClasses, growClasses } from '../init/cover.js';
 import { answeringMean } from '../init/given.js';
 import { initialise, type Outputs } from '../init/initialise.js';
 import { refusesGradients } from '../method/routing.js';
-import { type Batch, takePicked } from '../model/batch.js';
+import { type Batch, takeBatch, takePicked } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable } from '../model/storage.js';
 import { Random } from '../random.js';
@@ -208,9 +214,9 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   }
 
   /**
-   * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean,
-   * the state of the lowest loss on evaluation rows kept where there are any, and of noise (see `evalFraction`). Gives one entry an
-   * epoch. The arrays are read as by `fit`. Errors: as `fitBatch`; the signal's reason where aborted.
+   * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean. Keeps the
+   * state of the lowest loss on evaluation rows where there are any, else the last one, unless rows that waited tell that the run
+   * learns noise (see `evalFraction`). Gives one entry an epoch. The arrays are read as by `fit`. Errors: as `fitBatch`; the signal's reason where aborted.
    */
   finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
     return this.inTurn(async () => {
@@ -223,32 +229,39 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       checkStopping(options.earlyStoppingRounds, evaluation);
       const ready = await this.ready(this.state, { ...raw, batch: training }, 'finetune', options.signal);
       const { context, state: start, batch } = ready;
-      const run = this.finetuneRun(options);
       const rows = withMeanWeight(await batch());
-      const free = !evaluation && options.evalFraction === undefined;
-      const trial = free ? await Trial.create(context, start, rows, run.epochs, random) : undefined;
-      const { state, history } = await finetuneEpochs(
-        context,
-        start,
-        stepsOver(rows, run.batchSize, trial),
-        evaluation && (await scaleBatch(context, start, evaluation)),
-        run,
-        trial,
-      );
+      const run = await this.finetuneRun(options, context, start, async () => rows);
+      const count = freeToWait(options) ? waitingCount(context, start, rows.x.rows, run.epochs) : 0;
+      const drawn = drawRows(rows, count, random);
+      const waiting = drawn && takeBatch(rows, drawn.places, 0, count);
+      const stopping = evaluation
+        ? new EvaluationRows(await scaleBatch(context, start, evaluation), options.earlyStoppingRounds)
+        : waiting && (await WaitingRows.create(context, start, waiting, run.epochs));
+      const steps = stepsOver(rows, run.batchSize, drawn?.others);
+      const { state, history } = await finetuneEpochs(context, start, steps, run, stopping);
       await this.keep(state, 'finetune', evaluation);
       return history;
     });
   }
 
-  protected finetuneRun(options: Omit<FinetuneOptions<Y>, keyof RowOptions>): FinetuneRun {
+  /** What the options of a finetune ask for; its scaled rows try learning rates where it is to find one. */
+  protected async finetuneRun(
+    options: Omit<FinetuneOptions<Y>, keyof RowOptions>,
+    context: Context,
+    start: ModelState,
+    rows: () => Promise<Batch>,
+  ): Promise<FinetuneRun> {
+    const { onProgress, signal, lr = this.options.learningRate } = options;
+    const batchSize = this.options.batchSize ?? finetuneRows;
+    const find = async (): Promise<LearningRateCurve> =>
+      findLearningRate(context, withoutMoments(start), await rows(), batchSize, { onProgress, signal });
     return {
       epochs: options.epochs ?? defaults.epochs,
-      learningRate: options.lr ?? this.options.learningRate,
+      learningRate: lr === 'auto' ? (await find()).learningRate : lr,
       schedule: options.schedule ?? 'oneCycle',
-      batchSize: this.options.batchSize ?? finetuneRows,
-      earlyStoppingRounds: options.earlyStoppingRounds,
-      onProgress: options.onProgress,
-      signal: options.signal,
+      batchSize,
+      onProgress,
+      signal,
     };
   }
 
@@ -340,6 +353,14 @@ export const stoppingShare = ({
 }: {
   earlyStoppingRounds?: number | undefined;
 }): number => (earlyStoppingRounds === undefined ? 0 : 0.1);
+
+/** Nobody said which rows evaluate, or that none does: some may wait. */
+export const freeToWait = ({
+  evalSet,
+  evalFraction,
+  earlyStoppingRounds,
+}: Pick<FinetuneOptions<unknown>, 'evalSet' | 'evalFraction' | 'earlyStoppingRounds'>): boolean =>
+  !evalSet && evalFraction === undefined && earlyStoppingRounds === undefined;
 
 /** Errors: OptionError where a run should stop by rows that there are none of. */
 export function checkStopping(rounds: number | undefined, evaluation: Batch | undefined): void {

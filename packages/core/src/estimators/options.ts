@@ -5,7 +5,7 @@ import { ownCopy } from '../data/own-copy.js';
 import { OptionError } from '../errors.js';
 import { checkedGrid } from '../model/initial-grid.js';
 import type { AnyOptions, LoadOptions, OptionName, Resolved, Task } from '../model/options.js';
-import { defaultStrata } from '../model/options.js';
+import { defaultLearningRate, defaultStrata } from '../model/options.js';
 import { isOriginal } from './original.js';
 import { optionNames, rules } from './rules.js';
 
@@ -111,7 +111,7 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
     pruneEvery: given.pruneEvery ?? 0,
     halfLife: given.halfLife ?? Number.POSITIVE_INFINITY,
     batchSize: given.batchSize,
-    learningRate: given.learningRate ?? 0.02,
+    learningRate: given.learningRate ?? defaultLearningRate,
     randomState: given.randomState ?? 0,
     useCompile: true,
     useIndex: given.useIndex ?? (given.index ? 'auto' : false),

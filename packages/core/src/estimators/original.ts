@@ -20,6 +20,7 @@ export interface OriginalDefaults {
   readonly diversityReg: 0;
   readonly minWeight: 0;
   readonly batchSize: 10240;
+  readonly learningRate: 'auto';
   readonly useIndex: false;
   readonly useCompile: true;
   readonly dtype: 'float32';
@@ -61,6 +62,7 @@ export const originalDefaults: OriginalDefaults = /* @__PURE__ */ Object.freeze(
   diversityReg: 0,
   minWeight: 0,
   batchSize: 10240,
+  learningRate: 'auto',
   useIndex: false,
   useCompile: true,
   dtype: 'float32',

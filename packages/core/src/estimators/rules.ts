@@ -78,7 +78,7 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   pruneEvery: countOrZero,
   halfLife: positive,
   batchSize: count,
-  learningRate: positiveFinite,
+  learningRate: either(positiveFinite, oneOf('auto')),
   randomState: number('an integer of at least 0', (v) => Number.isSafeInteger(v) && v >= 0),
   useCompile: oneOf(true),
   useIndex: oneOf(true, false, 'auto'),

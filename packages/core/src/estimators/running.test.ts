@@ -6,8 +6,10 @@ import { stepsOver } from '../fitting/finetune.js';
 import type { Picked } from '../model/batch.js';
 import { Random } from '../random.js';
 import type { Progress } from '../training/progress.js';
-import type { FastKMeansRegressor } from './regressor.js';
-import { given, rows, small } from './testing.js';
+import { FastKMeansClassifier } from './classifier.js';
+import { originalDefaults } from './original.js';
+import { FastKMeansRegressor } from './regressor.js';
+import { backend, given, rows, small } from './testing.js';
 
 const { X, y } = rows(120);
 const held = rows(60, 3, 9);
@@ -141,6 +143,7 @@ describe('finetune', () => {
     const learn = async (
       noise: number,
       evalFraction?: number,
+      lr?: number,
     ): Promise<{ epochs: Progress[]; score: number }> => {
       const [train, test] = [rows(600, 3, 1), rows(300, 3, 2)];
       const random = new Random(5);
@@ -149,17 +152,25 @@ describe('finetune', () => {
       const model = small({ nPrototypes: 60, batchSize: 32 });
       const y = targets(train);
       await model.fit(train.X, y);
-      const epochs = await model.finetune(train.X, y, { epochs: 25, evalFraction });
+      const epochs = await model.finetune(train.X, y, { epochs: 25, evalFraction, lr });
       return { epochs: [...epochs], score: await model.score(test.X, targets(test)) };
     };
 
-    it('and ends with the best epoch of it where the target is noise, which it would learn by heart', async () => {
+    it('and keeps the best average of the epochs where the target is noise, which it would learn by heart', async () => {
       const [{ epochs, score }, all] = [await learn(1), await learn(1, 0)];
-      expect(epochs.length).toBe(waiting);
+      // They never join: every epoch is judged.
       expect(epochs.every(({ evalLoss }) => (evalLoss as number) > 0)).toBe(true);
+      expect(epochs.some(({ best }) => !best)).toBe(true);
       expect(all.epochs.length).toBe(25);
       expect(score).toBeGreaterThan(-0.1);
       expect(all.score).toBeLessThan(score - 0.1);
+    });
+
+    it('and ends where the loss has risen beyond chance', async () => {
+      const { epochs, score } = await learn(0.9, undefined, 0.1);
+      expect(epochs.length).toBe(waiting);
+      expect(epochs.at(-1)?.best).toBe(false);
+      expect(score).toBeGreaterThan((await learn(0.9, 0, 0.1)).score + 0.1);
     });
 
     it('and trains on with all where they teach something', async () => {
@@ -169,11 +180,37 @@ describe('finetune', () => {
       expect(score).toBeGreaterThan(all.score - 0.01);
     });
 
-    it('and ends of numbers where more is lost than chance explains, and only there', async () => {
-      const [noisy, all] = [await learn(0.76), await learn(0.76, 0)];
-      expect(noisy.epochs.length).toBe(waiting);
-      expect(noisy.score).toBeGreaterThan(all.score + 0.03);
-      expect((await learn(0.6)).epochs.length).toBe(25);
+    it('and decides the same whatever the weights are in', async () => {
+      const { X: many, y: targets } = rows(600, 3, 1);
+      const run = async (weight: number): Promise<(number | undefined)[]> => {
+        const model = small({ nPrototypes: 30, batchSize: 64 });
+        const sampleWeight = targets.map((_, i) => weight * (1 + (i % 2)));
+        await model.fit(many, targets, { maxIters: 2 });
+        const history = await model.finetune(many, targets, { epochs: 13, sampleWeight });
+        return history.map(({ evalLoss }) => evalLoss);
+      };
+      // A power of two: the same bits.
+      expect(await run(2 ** -20)).toEqual(await run(1));
+    });
+
+    it('of classes too', async () => {
+      const { X: many, y: targets } = rows(600, 3, 1);
+      const random = new Random(3);
+      const noise = targets.map(() => (random.uniform() < 0.5 ? 'b' : 'a'));
+      const joins = async (classes: string[]): Promise<boolean> => {
+        const model = new FastKMeansClassifier({
+          backend,
+          nPrototypes: 60,
+          heads: 1,
+          metric: 'none',
+          batchSize: 32,
+        });
+        await model.fit(many, classes);
+        const history = await model.finetune(many, classes, { epochs: 25 });
+        return history.some(({ evalLoss }) => evalLoss === undefined);
+      };
+      expect(await joins(targets.map((value) => (value > 0 ? 'b' : 'a')))).toBe(true);
+      expect(await joins(noise)).toBe(false);
     });
 
     it('which join all batches then', () => {
@@ -182,13 +219,74 @@ describe('finetune', () => {
         y: { data: new Float32Array(0), rows: 100, columns: 0 },
         sampleWeight: new Float32Array(100).fill(1),
       };
-      const trial = { epochs: 1, others: Uint32Array.from({ length: 90 }, (_, i) => i + 10) };
-      const steps = stepsOver(batch, 10, trial);
-      const placesOf = (epoch: number): number[] =>
-        [...(steps.batches(new Random(1), epoch) as Iterable<Picked>)].flatMap(({ order }) => [...order]);
-      expect([steps.perEpoch(0), steps.perEpoch(1)]).toEqual([9, 10]);
-      expect(placesOf(0).sort((a, b) => a - b)).toEqual([...trial.others]);
-      expect(new Set(placesOf(1)).size).toBe(100);
+      const others = Uint32Array.from({ length: 90 }, (_, i) => i + 10);
+      const steps = stepsOver(batch, 10, others);
+      const placesOf = (waits: boolean): number[] =>
+        [...(steps.batches(new Random(1), waits) as Iterable<Picked>)].flatMap(({ order }) => [...order]);
+      expect([steps.perEpoch(true), steps.perEpoch(false)]).toEqual([9, 10]);
+      expect(placesOf(true).sort((a, b) => a - b)).toEqual([...others]);
+      expect(new Set(placesOf(false)).size).toBe(100);
+    });
+  });
+
+  describe("with lr 'auto'", () => {
+    it('takes the rate that findLearningRate finds, and says so in its history', async () => {
+      const model = await start();
+      const { learningRate } = await model.findLearningRate(X, y);
+      const phases: string[] = [];
+      const history = await model.finetune(X, y, {
+        epochs: 3,
+        lr: 'auto',
+        schedule: 'constant',
+        onProgress: ({ phase }) => phases.push(phase),
+      });
+      expect(history.map((epoch) => epoch.peakLearningRate)).toEqual([
+        learningRate,
+        learningRate,
+        learningRate,
+      ]);
+      expect(history[0]?.learningRate).toBe(learningRate);
+      expect(new Set(phases)).toEqual(new Set(['findLearningRate', 'finetune']));
+      const said = await start();
+      expect(
+        (await said.finetune(X, y, { epochs: 3, lr: learningRate, schedule: 'constant' }))[2]?.loss,
+      ).toBe(history[2]?.loss);
+    });
+
+    it('which originalDefaults choose, and nobody else', async () => {
+      const { learningRate: rate } = originalDefaults;
+      expect(rate).toBe('auto');
+      expect((await (await start()).finetune(X, y, { epochs: 1 }))[0]?.peakLearningRate).toBe(0.02);
+      const original = new FastKMeansRegressor({ backend, ...originalDefaults });
+      await original.fit(X, y, { maxIters: 2 });
+      const { learningRate } = await original.findLearningRate(X, y);
+      const [first] = await original.finetune(X, y, { epochs: 1 });
+      expect(first?.peakLearningRate).toBe(learningRate);
+      expect((await original.finetune(X, y, { epochs: 1, lr: 0.5 }))[0]?.peakLearningRate).toBe(0.5);
+      const own = new FastKMeansRegressor({ backend, ...originalDefaults, learningRate: 0.01 });
+      await own.fit(X, y, { maxIters: 2 });
+      expect((await own.finetune(X, y, { epochs: 1 }))[0]?.peakLearningRate).toBe(0.01);
+    });
+
+    it('and of single gradient steps, which have nothing to try, takes the default', async () => {
+      const losses = async (learningRate?: 'auto'): Promise<number[]> => {
+        const model = small({ learningRate });
+        await model.fit(X, y);
+        return [0, 1].reduce<Promise<number[]>>(
+          async (before) => [...(await before), await model.fitBatch(X, y, { gradientStep: true })],
+          Promise.resolve([]),
+        );
+      };
+      expect(await losses('auto')).toEqual(await losses());
+    });
+
+    it('in a file as well', async () => {
+      const model = small({ learningRate: 'auto' });
+      await model.fit(X, y);
+      const again = await FastKMeansRegressor.load(await model.save(), { backend });
+      const [a] = await model.finetune(X, y, { epochs: 1 });
+      expect((await again.finetune(X, y, { epochs: 1 }))[0]).toEqual(a);
+      expect(a?.peakLearningRate).not.toBe(0.02);
     });
   });
 

@@ -1,12 +1,13 @@
 // fit: passes of phase 1 over the rows, with what a single batch cannot know: convergence, idle prototypes, evaluation.
 
+import { weightedMean } from '../method/paired-difference.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import { draw, type ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
 import { arraysOf, type Context, specOf } from '../training/context.js';
 import { type EmaStep, prune } from '../training/ema-step.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';
-import { evaluateLoss } from '../training/phase2.js';
+import { rowLosses } from '../training/phase2.js';
 import { breathe, type RunControl } from '../training/progress.js';
 import { type FitResult, Passes, type PassRun } from './passes.js';
 import { phase1Step } from './phase1-step.js';
@@ -121,12 +122,16 @@ export function addWeights(weights: Float64Array, { assignment }: EmaStep): void
 }
 
 /** Weighted mean loss of a state on rows. */
-export async function lossOf(context: Context, state: ModelState, rows: Batch): Promise<number> {
+export const lossOf = async (context: Context, state: ModelState, rows: Batch): Promise<number> =>
+  weightedMean(await rowLossesOf(context, state, rows), rows.sampleWeight);
+
+/** The loss of a state on each row, unweighted. */
+export async function rowLossesOf(context: Context, state: ModelState, rows: Batch): Promise<Float64Array> {
   const spec = specOf(context, state, rows.mask !== undefined);
   const arrays = arraysOf(context, state);
   const values = uploadParameters(context.programs, arrays);
   try {
-    return await evaluateLoss(context.programs, spec, arrays, values, rows);
+    return await rowLosses(context.programs, spec, arrays, values, rows);
   } finally {
     disposeAll(values);
   }

@@ -60,8 +60,12 @@ export interface EstimatorOptions {
   readonly halfLife?: number;
   /** Rows of a batch of fit and of finetune. Default 10240 and 256. */
   readonly batchSize?: number;
-  /** Peak learning rate of phase 2; prototypes of owners move by it times √mean δ to the own prototype, at most 1. Default 0.02. */
-  readonly learningRate?: number;
+  /**
+   * Peak learning rate of phase 2; prototypes of owners move by it times √mean δ to the own prototype, at most 1. With 'auto',
+   * `finetune` runs `findLearningRate` on its rows first, and single gradient steps, which have no rows to try rates on, take 0.02.
+   * Default 0.02.
+   */
+  readonly learningRate?: number | 'auto';
   /** Seed. Default 0. */
   readonly randomState?: number;
   /** Graphs are always compiled. Default true. */
@@ -199,3 +203,6 @@ type Settled =
 export type Resolved = Required<Omit<AnyOptions, Settled>> & {
   readonly [N in Settled]: AnyOptions[N] | undefined;
 };
+
+/** Where no learning rate is said. */
+export const defaultLearningRate = 0.02;

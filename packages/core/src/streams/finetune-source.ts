@@ -3,22 +3,29 @@
 
 import { DataError, OptionError } from '../errors.js';
 import { checkStopping } from '../estimators/model.js';
+import { EvaluationRows, WaitingRows, waitingCount } from '../fitting/early-stopping.js';
 import { type FinetuneRun, finetuneEpochs } from '../fitting/finetune.js';
 import { meanWeight, withMeanWeight } from '../fitting/split.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
-import { scaleBatch } from '../training/context.js';
-import { breathe, type Progress } from '../training/progress.js';
-import type { Held } from './held.js';
+import { type Context, scaleBatch } from '../training/context.js';
+import { breathe, type Progress, type RunControl } from '../training/progress.js';
+import { Held } from './held.js';
 import { joinRows } from './join.js';
 import { type Learner, open, startRows } from './learner.js';
 import { batchesFrom, checkSource, type Source } from './source.js';
 import { checkAgain } from './source-passes.js';
 
-export interface SourceFinetune<R> extends FinetuneRun {
+export interface SourceFinetune<R> extends Pick<RunControl, 'signal'> {
   /** What evaluates, given the first rows. Errors: OptionError, ShapeError, DataError. */
   readonly held: (first: R) => Held;
+  /** Epochs without a better evaluation loss after which to stop; undefined: none. */
+  readonly earlyStoppingRounds: number | undefined;
+  /** Draws rows that wait; undefined where none may. */
+  readonly waiting: Random | undefined;
+  /** The run, given the first rows in the model's space. */
+  readonly run: (context: Context, state: ModelState, rows: () => Promise<Batch>) => Promise<FinetuneRun>;
 }
 
 /** Refines `before`, or what the first rows make of null; the caller stores the state that comes back. Errors: as `finetune`. */
@@ -26,27 +33,37 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   learner: Learner<R>,
   before: ModelState | null,
   source: Source,
-  run: SourceFinetune<R>,
+  { signal, earlyStoppingRounds, ...asked }: SourceFinetune<R>,
 ): Promise<{ state: ModelState; history: readonly Progress[]; evaluation: Batch | undefined }> {
   const { call } = learner;
   checkSource(source, call);
-  const opened = await open(source, startRows, call, run.signal);
+  const opened = await open(source, startRows, call, signal);
   await opened?.all.return();
   if (!opened) throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`);
   const first = learner.check(opened.first, before, `${call}, the first batches`);
-  const held = run.held(first);
-  checkStopping(run.earlyStoppingRounds, held.evaluation);
-  const { context, state } = await learner.ready(before, { ...first, batch: held.training }, run.signal);
+  const held = asked.held(first);
+  checkStopping(earlyStoppingRounds, held.evaluation);
+  const ready = await learner.ready(before, { ...first, batch: held.training }, signal);
+  const { context, state } = ready;
   const mean = meanWeight(held.training);
-  const all = source.rowCount ?? (await countRows(source, call, run.signal));
-  const rows = all - held.count;
-  const batchSize = Math.max(1, Math.min(run.batchSize, rows));
+  const scaled = async (rows: Batch): Promise<Batch> =>
+    scaleBatch(context, state, withMeanWeight(rows, mean));
+  const run = await asked.run(context, state, async () => withMeanWeight(await ready.batch(), mean));
+  const count = asked.waiting ? waitingCount(context, state, first.batch.x.rows, run.epochs) : 0;
+  // Rows wait only where none evaluates.
+  const out = asked.waiting && count > 0 ? Held.counted(first.batch, count, asked.waiting) : held;
+  const stopping = held.evaluation
+    ? new EvaluationRows(await scaled(held.evaluation), earlyStoppingRounds)
+    : out.evaluation && (await WaitingRows.create(context, state, await scaled(out.evaluation), run.epochs));
+  const all = source.rowCount ?? (await countRows(source, call, signal));
+  const rows = (waits: boolean): number => all - (waits ? out : held).count;
+  const batchSize = Math.max(1, Math.min(run.batchSize, rows(true)));
   const masked = first.batch.mask !== undefined;
 
   /** The rows of one epoch that train, in the model's space. */
-  async function* training(): AsyncGenerator<Batch> {
+  async function* training(waits: boolean): AsyncGenerator<Batch> {
     let begin = 0;
-    for await (const { number, rows: raw } of batchesFrom(source, 0, call, run.signal)) {
+    for await (const { number, rows: raw } of batchesFrom(source, 0, call, signal)) {
       const { batch } = learner.check(raw, state, `${call}, batch ${number}`, true);
       if (batch.mask && !masked) {
         throw new OptionError(
@@ -54,25 +71,19 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
           { option: 'featureMask', batch: number },
         );
       }
-      const kept = held.without(batch, begin);
+      const kept = (waits ? out : held).without(batch, begin);
       begin += batch.x.rows;
-      if (!kept) continue;
-      yield await scaleBatch(context, state, withMeanWeight(kept, mean));
+      if (kept) yield await scaled(kept);
     }
     checkAgain(all, begin, call);
   }
 
-  const { state: learned, history } = await finetuneEpochs(
-    context,
-    state,
-    {
-      masked,
-      perEpoch: () => Math.floor(rows / batchSize),
-      batches: (random) => minibatches(training(), batchSize, random, run.signal),
-    },
-    held.evaluation && (await scaleBatch(context, state, held.evaluation)),
-    run,
-  );
+  const steps = {
+    masked,
+    perEpoch: (waits: boolean) => Math.floor(rows(waits) / batchSize),
+    batches: (random: Random, waits: boolean) => minibatches(training(waits), batchSize, random, signal),
+  };
+  const { state: learned, history } = await finetuneEpochs(context, state, steps, run, stopping);
   return { state: learned, history, evaluation: held.evaluation };
 }
 

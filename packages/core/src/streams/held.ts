@@ -1,6 +1,6 @@
 // Rows of a source that evaluate: the caller's, or a drawn share of the first rows, which every pass then leaves out.
 
-import { drawShare } from '../fitting/split.js';
+import { drawRows, drawShare } from '../fitting/split.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 
@@ -31,6 +31,14 @@ export class Held {
     return share
       ? new Held(new Set(share.places), share.training, share.evaluation)
       : Held.none(first, undefined);
+  }
+
+  /** So many of the first rows; none where one side would have no weight. */
+  static counted(first: Batch, count: number, random: Random): Held {
+    const drawn = drawRows(first, count, random);
+    if (!drawn) return Held.none(first, undefined);
+    const side = (places: Uint32Array): Batch => takeBatch(first, places, 0, places.length);
+    return new Held(new Set(drawn.places), side(drawn.others), side(drawn.places));
   }
 
   /** The rows of a batch that train, of which the first is row `begin` of the iteration; null where none does. */

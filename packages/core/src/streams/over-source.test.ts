@@ -6,6 +6,7 @@ import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
 import { FastKMeansRegressor } from '../estimators/regressor.js';
 import { backend, expectError } from '../estimators/testing.js';
+import { Random } from '../random.js';
 import { QuantileScaler, StandardScaler } from '../scaling/scalers.js';
 import type { Source } from './source.js';
 import { labelled, sourceOf } from './testing.js';
@@ -100,6 +101,30 @@ describe('fit of a source', () => {
 });
 
 describe('finetune of a source', () => {
+  it('lets a tenth of the first rows wait as finetune of arrays does, and joins them', async () => {
+    const many = labelled(600);
+    const random = new Random(5);
+    const noise = many.y.map(() => random.uniform());
+    const run = async (targets: number[]): Promise<boolean[]> => {
+      const model = new FastKMeansRegressor({ ...options, nPrototypes: 60, heads: 1, batchSize: 32 });
+      const source = sourceOf(many.X, targets, 64);
+      await model.fit(source, { maxIters: 2 });
+      const history = await model.finetune(source, { epochs: 25 });
+      return history.map(({ evalLoss }) => evalLoss !== undefined);
+    };
+    expect(await run(many.y)).toEqual(Array.from({ length: 25 }, (_, epoch) => epoch < 10));
+    expect((await run(noise)).every(Boolean)).toBe(true);
+  });
+
+  it("finds a learning rate on the first rows with lr 'auto'", async () => {
+    const model = new FastKMeansRegressor(options);
+    const source = sourceOf(X, y, 50);
+    await model.fit(source, { maxIters: 2 });
+    const { learningRate } = await model.findLearningRate(X, y);
+    const history = await model.finetune(source, { epochs: 2, lr: 'auto' });
+    expect(history.map((epoch) => epoch.peakLearningRate)).toEqual([learningRate, learningRate]);
+  });
+
   it.each([
     ['counted', 400],
     ['not counted', undefined],

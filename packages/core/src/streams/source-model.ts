@@ -11,7 +11,7 @@ import {
   type PredictOptions,
   type RowOptions,
 } from '../estimators/calls.js';
-import { fitRows, PrototypeModel, type Raw, stoppingShare } from '../estimators/model.js';
+import { fitRows, freeToWait, PrototypeModel, type Raw, stoppingShare } from '../estimators/model.js';
 import type { FitResult } from '../fitting/passes.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
@@ -144,7 +144,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
 
   /**
    * `finetune` over a source: an epoch is one iteration, whose minibatches are drawn from a pool of 10,240 rows. Rows that
-   * evaluate are drawn from the first 10,240, weights are taken relative to the mean of those rows, and all classes have to be
+   * evaluate or wait are drawn from the first 10,240, weights are taken relative to the mean of those rows, and all classes have to be
    * known or come among them. A source without `rowCount` is counted first, by one more iteration. Errors: as `finetune`, those
    * of the source.
    */
@@ -164,9 +164,12 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
         this.state,
         X,
         {
-          ...this.finetuneRun(given),
+          signal: given.signal,
+          earlyStoppingRounds: given.earlyStoppingRounds,
           held: (first) =>
             this.held(first, given, stoppingShare(given), this.options.randomState + 1, 'finetune'),
+          waiting: freeToWait(given) ? new Random(this.options.randomState + 1) : undefined,
+          run: (...ready) => this.finetuneRun(given, ...ready),
         },
       );
       await this.keep(state, 'finetune', evaluation);

@@ -5,6 +5,7 @@ import { allFinite } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { adamCorrections } from '../method/adam.js';
+import { weightedMean } from '../method/paired-difference.js';
 import { type Batch, isPicked, type Picked, takePicked } from '../model/batch.js';
 import type { Random } from '../random.js';
 import { lossGraph, momentNames, parameterNames, rowLossGraph, stepGraph } from './graphs.js';
@@ -156,19 +157,19 @@ export class Trainer implements GradientTrainer {
   }
 }
 
-/** Σ w·loss / Σ w over the rows, which stay on the device from one call to the next where they may. */
-export async function evaluateLoss(
+/** The loss of each row, unweighted; rows stay on the device from one call to the next where they may. */
+export async function rowLosses(
   programs: Programs,
   spec: GridSpec,
   arrays: Arrays,
   values: Readonly<Record<string, Value>>,
   batch: Batch,
   kept?: ResidentRows,
-): Promise<number> {
+): Promise<Float64Array> {
   const program = await programs.get(`rowLoss ${specKey(spec)} ${Object.keys(arrays)}`, () =>
     rowLossGraph(spec, arrays),
   );
-  let [total, weight] = [0, 0];
+  const losses = new Float64Array(batch.x.rows);
   const size = rowsThatFit(batch.x, spec.prototypes);
   for (let begin = 0; begin < batch.x.rows; begin += size) {
     await breathe(undefined);
@@ -177,15 +178,14 @@ export async function evaluateLoss(
     const { loss } = there
       ? await program.run({ ...values, ...there })
       : await runOnce(program, values, uploadBlock(programs, batch, begin, end));
-    const rows = (await take(loss as Value)).data;
-    rows.forEach((value, i) => {
-      const w = batch.sampleWeight[begin + i] as number;
-      total += w * value;
-      weight += w;
-    });
+    losses.set((await take(loss as Value)).data, begin);
   }
-  return total / weight;
+  return losses;
 }
+
+/** Σ w·loss / Σ w over the rows; as `rowLosses`. */
+export const evaluateLoss = async (...call: Parameters<typeof rowLosses>): Promise<number> =>
+  weightedMean(await rowLosses(...call), call[4].sampleWeight);
 
 /** Loss and derivatives of a batch, nothing moved. */
 export async function lossAndGradients(

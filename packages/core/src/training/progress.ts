@@ -8,13 +8,16 @@ export interface Progress {
   readonly of: number;
   /** Mean training loss of a finetune epoch. */
   readonly loss?: number;
-  /** Loss on the evaluation rows. */
+  /** Loss on the rows that evaluate; on rows that wait to join, that of the average of the states. */
   readonly evalLoss?: number;
   /** The evaluation loss is the lowest so far: the state that is kept, unless rows that waited join. */
   readonly best?: boolean;
   /** Largest movement of a prototype in a fit pass. */
   readonly shift?: number;
+  /** Of the last step. */
   readonly learningRate?: number;
+  /** The peak of a finetune's schedule: `lr`, or what 'auto' found. */
+  readonly peakLearningRate?: number;
 }
 
 export interface RunControl {
