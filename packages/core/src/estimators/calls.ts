@@ -49,11 +49,12 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   readonly evalSet?: EvalSet<Y> | undefined;
   /**
    * Share of the rows that evaluates and never trains; the epoch of the lowest loss is kept. With 0 all rows train in all epochs.
-   * Default: a tenth of the rows, 2,000 at most, waits, and joins the others once they show that the run learns: at 40 % of the
-   * epochs or, where that is too early to tell, at 80 %. A moving average of the model is judged by the losses of the rows that
-   * wait, row by row. Where it is more than 2 standard errors behind its best epoch, the run fits noise, and ends. Where it is
-   * at most 1 behind, and more than 1 ahead of a constant answer, the rows join, and the last epoch is kept. Else they wait on.
-   * A run whose rows have not joined keeps the average of its best epoch. No row waits of fewer than 500, in fewer than 13 epochs,
+   * Default: a tenth of the rows, 2,000 at most, waits, and joins the others once it shows that the run learns. At 40, 60 and 80 %
+   * of the epochs a moving average of the model is compared with its best epoch by the losses of these rows, row by row. Where it
+   * is more than 2 standard errors of the mean difference behind, the run fits noise, and ends. Where it is at most .5 behind, and
+   * more than 1 ahead of a constant answer, the rows join, and the last epoch is kept. Else they wait on; classes may lose 5 % of
+   * the lead over a constant answer first. A run that they have not joined keeps the average of its best epoch. None waits of
+   * fewer than 500 rows, in fewer than 13 epochs,
    * of labels, and of prototypes without targets or with another softType than 'gaussian'.
    */
   readonly evalFraction?: number | undefined;

@@ -4,7 +4,7 @@ import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import type { Features } from '../data/sparse.js';
 import { DataError, OptionError } from '../errors.js';
-import { EvaluationRows, WaitingRows, waitingCount } from '../fitting/early-stopping.js';
+import { stoppingBy, waitingCount } from '../fitting/early-stopping.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
 import {
   type FinetuneRun,
@@ -234,9 +234,11 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const count = freeToWait(options) ? waitingCount(context, start, rows.x.rows, run.epochs) : 0;
       const drawn = drawRows(rows, count, random);
       const waiting = drawn && takeBatch(rows, drawn.places, 0, count);
-      const stopping = evaluation
-        ? new EvaluationRows(await scaleBatch(context, start, evaluation), options.earlyStoppingRounds)
-        : waiting && (await WaitingRows.create(context, start, waiting, run.epochs));
+      const judges = {
+        evaluation: evaluation && (await scaleBatch(context, start, evaluation)),
+        rounds: options.earlyStoppingRounds,
+      };
+      const stopping = await stoppingBy(context, start, run.epochs, judges, waiting);
       const steps = stepsOver(rows, run.batchSize, drawn?.others);
       const { state, history } = await finetuneEpochs(context, start, steps, run, stopping);
       await this.keep(state, 'finetune', evaluation);

@@ -42,7 +42,7 @@ export const trainedState = (
 });
 
 /** Rows of the caller's choice: the state of their lowest loss is kept, the start included. */
-export class EvaluationRows implements Stopping {
+class EvaluationRows implements Stopping {
   kept: ModelState | undefined;
   readonly waits = false;
   private readonly rows: Batch;
@@ -105,7 +105,7 @@ export function waitingCount(context: Context, state: ModelState, rows: number, 
  * to learn noise, and ends. At most .5, and l below l₀ by more than 1: the rows join, and the last state counts. In between
  * nothing is decided and they wait on, which costs a tenth of the rows. A run that they have not joined keeps its best average.
  */
-export class WaitingRows implements Stopping {
+class WaitingRows implements Stopping {
   kept: ModelState | undefined;
   readonly waits = true;
   private readonly context: Context;
@@ -188,6 +188,18 @@ export function decide(
   const lost = pairedDifference(now, allowed, weights);
   if (lost > behind) return 'stop';
   return lost <= equal && pairedDifference(constant, now, weights) > ahead ? 'join' : 'continue';
+}
+
+/** Scaled rows that do not train in a run of so many epochs: those that evaluate, or else those that wait. */
+export async function stoppingBy(
+  context: Context,
+  state: ModelState,
+  epochs: number,
+  { evaluation, rounds }: { readonly evaluation: Batch | undefined; readonly rounds: number | undefined },
+  waiting: Batch | undefined,
+): Promise<Stopping | undefined> {
+  if (evaluation) return new EvaluationRows(evaluation, rounds);
+  return waiting && WaitingRows.create(context, state, waiting, epochs);
 }
 
 /** The average after one more epoch, of which the one before keeps so much; equal values stay what they are to the bit. */

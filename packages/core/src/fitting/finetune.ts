@@ -1,4 +1,4 @@
-// finetune: epochs of phase 2 with a schedule, evaluation rows, and the best state kept.
+// finetune: epochs of phase 2 with a schedule; which state is kept, and when a run ends early, is in early-stopping.ts.
 
 import { DataError } from '../errors.js';
 import type { Batch, Picked } from '../model/batch.js';

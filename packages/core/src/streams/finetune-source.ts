@@ -3,7 +3,7 @@
 
 import { DataError, OptionError } from '../errors.js';
 import { checkStopping } from '../estimators/model.js';
-import { EvaluationRows, WaitingRows, waitingCount } from '../fitting/early-stopping.js';
+import { stoppingBy, waitingCount } from '../fitting/early-stopping.js';
 import { type FinetuneRun, finetuneEpochs } from '../fitting/finetune.js';
 import { meanWeight, withMeanWeight } from '../fitting/split.js';
 import { type Batch, takeBatch } from '../model/batch.js';
@@ -52,9 +52,12 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const count = asked.waiting ? waitingCount(context, state, first.batch.x.rows, run.epochs) : 0;
   // Rows wait only where none evaluates.
   const out = asked.waiting && count > 0 ? Held.counted(first.batch, count, asked.waiting) : held;
-  const stopping = held.evaluation
-    ? new EvaluationRows(await scaled(held.evaluation), earlyStoppingRounds)
-    : out.evaluation && (await WaitingRows.create(context, state, await scaled(out.evaluation), run.epochs));
+  const judges = {
+    evaluation: held.evaluation && (await scaled(held.evaluation)),
+    rounds: earlyStoppingRounds,
+  };
+  const waiting = out === held ? undefined : out.evaluation;
+  const stopping = await stoppingBy(context, state, run.epochs, judges, waiting && (await scaled(waiting)));
   const all = source.rowCount ?? (await countRows(source, call, signal));
   const rows = (waits: boolean): number => all - (waits ? out : held).count;
   const batchSize = Math.max(1, Math.min(run.batchSize, rows(true)));
