@@ -14,7 +14,7 @@ interface Draft {
   /** NaN where a value is masked, so that whoever loses the mask meets an error and no answer. */
   readonly x: Float32Array;
   readonly mask: Float32Array | undefined;
-  readonly y: Float32Array | Float64Array | string[] | undefined;
+  readonly y: Float64Array | string[] | undefined;
   readonly weights: Float32Array | undefined;
 }
 
@@ -55,14 +55,11 @@ export async function* batchesOf(
 const masked = ({ missing, unknown }: Plan): boolean => missing === 'mask' || unknown === 'mask';
 
 function draftOf(plan: Plan, size: number, D: number): Draft {
-  const { targets, targetMatrix, weighted } = plan;
-  const y = targetMatrix
-    ? new Float32Array(size * targets.length)
-    : targets[0]?.kind === 'text'
+  const { targets, weighted } = plan;
+  const y =
+    targets[0]?.kind === 'text'
       ? new Array<string>(size)
-      : targets[0]
-        ? new Float64Array(size)
-        : undefined;
+      : targets[0] && new Float64Array(size * targets.length);
   return {
     x: new Float32Array(size * D),
     mask: masked(plan) ? new Float32Array(size * D).fill(1) : undefined,
@@ -83,7 +80,7 @@ function finished({ x, mask, y, weights }: Draft, plan: Plan, rows: number, D: n
       : Array.isArray(y)
         ? { y: y.slice(0, rows) }
         : plan.targetMatrix
-          ? { y: { data: cut(y as Float32Array, T), shape: [rows, T] as const } }
+          ? { y: { data: cut(y, T), shape: [rows, T] as const } }
           : { y: cut(y, 1) }),
     ...(weights ? { sampleWeight: cut(weights, 1) } : {}),
     ...(mask ? { featureMask: { data: cut(mask, D), shape: [rows, D] as const } } : {}),
@@ -108,7 +105,7 @@ function writerOf(call: string, plan: Plan, D: number, draft: () => Draft): Writ
       plan.targetMatrix || field.scale === undefined ? Number.POSITIVE_INFINITY : 2 ** 53 / 10 ** field.scale;
     writers.push((chunk, from, rows, at, number) => {
       const column = chunk.column(features.length + t);
-      const y = draft().y as Float32Array | string[];
+      const y = draft().y as Float64Array | string[];
       for (let i = 0; i < rows; i++) {
         const value = column[from + i] as number | string | null;
         if (value === null || Number.isNaN(value)) absent(call, 'target', field.name, number + i);

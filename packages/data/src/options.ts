@@ -172,7 +172,7 @@ export async function planOf(table: Table, options: SourceOptions): Promise<Plan
       ...targets.map(
         ({ name, kind }): Wanted => ({
           name,
-          as: kind === 'text' ? 'text' : several ? 'float32' : 'float64',
+          as: kind === 'text' ? 'text' : 'float64',
           kind,
         }),
       ),
