@@ -113,8 +113,7 @@ export function placesOf(
         index,
         cost: empty ? squaredDistances(x.data, prototypes, index) : new Float32Array(0),
         spread: Float64Array.of(
-          // What cancels leaves rounding, where rows lie on their prototypes.
-          Math.max(0, centered.cost(prototypes, sums)),
+          centered.cost(prototypes, sums),
           sums.weights.reduce((total, weight) => total + weight, 0),
         ),
         sums: { ...sums, means: new Float64Array(0) },

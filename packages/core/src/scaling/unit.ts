@@ -12,7 +12,21 @@ type Arrays = Readonly<Record<string, NdArray>>;
 export const unitName = 'scaler.unit';
 
 /** Largest numbers within are compared in their own units: their squares keep their digits. */
-const [least, most] = [2 ** -10, 2 ** 40];
+const least = 2 ** -10;
+const most = 2 ** 40;
+
+const storedOf = (x: Features): Float32Array => (isSparse(x) ? x.values : x.data);
+
+/** The largest |value|; a plain loop, for it looks at every number of a fit. What is no number, behind a mask, is Infinity. */
+function largestOf(values: Float32Array): number {
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    const size = value < 0 ? -value : value;
+    if (!(size <= largest)) largest = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
+  }
+  return largest;
+}
 
 /** Visits every value that is present. */
 function visit(
@@ -31,9 +45,11 @@ function visit(
 /** `scaler.unit` [1] of the first rows; nothing where they need none. */
 export function commonUnit(x: Features, mask?: Rows): Record<string, NdArray> {
   let largest = 0;
-  visit(x, mask, (_row, _column, value) => {
-    largest = Math.max(largest, Math.abs(value));
-  });
+  if (mask) {
+    visit(x, mask, (_row, _column, value) => {
+      largest = Math.max(largest, Math.abs(value));
+    });
+  } else largest = largestOf(storedOf(x));
   if (largest === 0 || (largest >= least && largest <= most)) return {};
   const exponent = Math.max(-126, Math.min(127, -Math.ceil(Math.log2(largest))));
   return { [unitName]: ndarray([2 ** exponent], [1]) };
@@ -68,7 +84,7 @@ export function checkReach(
   if (distance === 'cosine') return;
   const reach = reachOf(arrays, distance, x.columns) / unitOf(arrays);
   // Most rows lie near: one look at all numbers, masked ones among them.
-  if (!(isSparse(x) ? x.values : x.data).some((value) => !(Math.abs(value) <= reach))) return;
+  if (largestOf(storedOf(x)) <= reach) return;
   visit(x, mask, (row, column, value) => {
     if (Math.abs(value) <= reach) return;
     throw new DataError(
