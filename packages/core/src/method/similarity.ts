@@ -1,4 +1,4 @@
-// Distances and similarities between rows and prototypes, traced: SPEC's §2, one row a distance.
+// Distances and similarities between rows and prototypes, traced: docs/method.md §2, one row a distance.
 
 import { clamp, expandDims, relu, square } from '../graph/functions.js';
 import {
