@@ -26,6 +26,8 @@ export class R2Tally {
     const weight = (i: number): number => sampleWeight?.[i] ?? 1;
     let total = 0;
     for (let i = 0; i < rows; i++) total += weight(i);
+    // Rows of weight 0 are absent, and have no mean.
+    if (total === 0) return;
     for (let t = 0; t < columns; t++) {
       const y = (i: number): number => truth[i * columns + t] as number;
       // From the first value on, so that the mean of equal values is that value to the bit.

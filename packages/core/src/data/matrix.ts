@@ -312,6 +312,17 @@ export function toMask(
   return out;
 }
 
+/** A mask that hides something; one of ones is no mask. */
+export const hiding = (mask: Rows | undefined): Rows | undefined =>
+  mask?.data.every((m) => m >= 1) ? undefined : mask;
+
+/** A mask of `columns` that hides nothing, for those who need one. */
+export const everywhere = (columns: number): Rows => ({
+  data: new Float32Array(columns).fill(1),
+  rows: 1,
+  columns,
+});
+
 /** Numbers up to which a loop takes less time than a view, which is an object to make and to collect. */
 const fewNumbers = 256;
 

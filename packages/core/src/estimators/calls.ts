@@ -91,6 +91,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   predict: ['featureMask'],
   predictProba: ['featureMask'],
   transform: ['featureMask'],
+  scaler: [],
   tuneThresholds: [...rowOptions, 'metric', 'smoothing'],
 };
 
@@ -163,13 +164,15 @@ export function checkCall(
     );
   }
   for (const [name, value] of Object.entries(options)) {
+    // What is undefined is absent.
+    if (value === undefined) continue;
     if (!names.includes(name)) {
       throw new OptionError(`${where}: there is no option ${name}; there are ${names.join(', ')}.`, {
         option: name,
       });
     }
     const rule = rules[name];
-    if (value !== undefined && rule && !rule.accepts(value)) {
+    if (rule && !rule.accepts(value)) {
       const got =
         typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
       throw new OptionError(`${where}: ${name} is ${got}; allowed is ${rule.allowed}.`, {

@@ -40,6 +40,8 @@ const isLabels = (value: unknown): value is readonly Label[] =>
 /** The state, or what is wrong with it. */
 export function checkState({ arrays, wide, scalars, options, family }: ReadState): ModelState | string {
   const { random, step, trained, batches, rawColumns, outputs, classes, scaling, joint, encoding } = scalars;
+  // Before there was a unit, a row had the weight 1.
+  const { unit = 1 } = scalars;
   if (!whole(step, 0) || !whole(batches, 0) || !whole(rawColumns, 1)) return 'a counter is no integer';
   const isWord = (word: unknown): boolean => whole(word, 0) && word < 2 ** 32;
   if (!Array.isArray(random) || random.length !== 4 || !random.every(isWord)) {
@@ -47,6 +49,8 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   }
   if (typeof trained !== 'boolean') return 'trained is neither true nor false';
   if (typeof joint !== 'boolean') return 'joint is neither true nor false';
+  if (unit !== null && !(typeof unit === 'number' && unit > 0 && unit < Number.POSITIVE_INFINITY))
+    return 'the unit is no weight';
   if (!isScaling(scaling)) return 'the scaling is none that there is';
   if (!whole(outputs, 0) || outputs > mostOutputs) return 'outputs is no count';
   if (!isLabels(classes)) return 'the classes are no list of labels';
@@ -158,6 +162,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   return {
     arrays,
     ages,
+    unit,
     spread,
     coordinateAges,
     moments,

@@ -105,6 +105,7 @@ export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
         classes: state.classes,
         scaling: state.scaling,
         joint: state.joint,
+        unit: state.unit,
       },
     ),
   };

@@ -146,8 +146,8 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
           : { ...(await fitPasses(context, start, rows, order, run, evaluation)), located: undefined };
         const { dtype } = this.options;
         const seen = stored(learned.state, dtype, 'fit');
-        // Rows that evaluate are rows of X too; and halves may lie nearer to others.
-        const whole = given.evalFraction ? await this.scaled('fit', seen, X, given) : rows;
+        // Rows that evaluate, that are repeated or weigh nothing are rows of X too; and halves may lie nearer to others.
+        const whole = run.whole ? rows : await this.scaled('fit', seen, X, given);
         const known = whole === rows && dtype === 'float32' ? learned.located : undefined;
         fitted = await this.judged(context, seen, whole, known);
         return learned;

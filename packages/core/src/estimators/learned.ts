@@ -2,6 +2,7 @@
 
 import {
   type DenseMatrix,
+  hiding,
   type Matrix,
   type Place,
   type Rows,
@@ -131,7 +132,8 @@ export abstract class LearnedModel {
     const x = toFeatures(X, place, this.state?.rawColumns);
     const checked = toMask(mask, x, call);
     checkFeatures(x, place, checked, X);
-    return { x, mask: checked };
+    // The original learns from a mask of ones as from another.
+    return { x, mask: this.options.arithmetic === 'original' ? checked : hiding(checked) };
   }
 
   /** A grid that was given without targets waits for the first rows. */

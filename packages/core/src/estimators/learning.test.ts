@@ -39,56 +39,66 @@ describe('sample weights', () => {
     }
   });
 
-  it('weigh the loss', async () => {
+  it.each([
+    ['standard', 1],
+    ['original', 3],
+  ] as const)('weigh the loss: of one row by %s arithmetic %i times', async (arithmetic, times) => {
     const [one, two] = [[flat[0] as number[]], [y[0] as number]];
-    const model = given();
+    const model = given({ arithmetic });
     const plain = await model.lossAndGradients(one, two);
     const tripled = await model.lossAndGradients(one, two, { sampleWeight: [3] });
-    expect(tripled.loss).toBeCloseTo(3 * plain.loss, 5);
+    expect(tripled.loss).toBeCloseTo(times * plain.loss, 5);
     near(
       list(tripled.gradients.targets),
-      list(plain.gradients.targets).map((d) => 3 * d),
+      list(plain.gradients.targets).map((d) => times * d),
       1e-5,
     );
   });
 });
 
 describe('masks', () => {
-  it('leave a coordinate that nobody reported where it is, with an age of its own', async () => {
-    const model = given({ initMode: { prototypes: [[0, 1]], targets: [0] } });
-    await model.fitBatch(
-      [
-        [2, Number.NaN],
-        [4, 9],
-      ],
-      [1, 1],
-      {
-        featureMask: [
-          [1, 0],
-          [1, 0],
+  it.each([
+    // Ages of coordinates start at the age, which in the original has counted this batch already.
+    ['standard', 1],
+    ['original', 3],
+  ] as const)(
+    'leave a coordinate that nobody reported where it is, with an age of its own: %s',
+    async (arithmetic, start) => {
+      const model = given({ arithmetic, initMode: { prototypes: [[0, 1]], targets: [0] } });
+      await model.fitBatch(
+        [
+          [2, Number.NaN],
+          [4, 9],
         ],
-      },
-    );
-    const [a, b] = list(model.grid.prototypes) as [number, number];
-    expect(b).toBe(1);
-    // Ages of coordinates start at the age with this batch: 3, and 2 more where they were reported.
-    expect(list(model.grid.ages)).toEqual([5, 3]);
-    expect(a).toBeCloseTo((2 / 5) * 3, 6);
-    await model.fitBatch([[Number.NaN, 5]], [1], { featureMask: [0, 1] });
-    expect(list(model.grid.ages)).toEqual([5, 4]);
-    expect(list(model.grid.prototypes)[0]).toBe(a);
-    expect(list(model.grid.prototypes)[1]).toBeCloseTo(1 + (1 / 4) * 4, 6);
-    await model.fitBatch([[0, 0]], [1]);
-    expect(list(model.grid.ages)).toEqual([6, 5]);
-  });
+        [1, 1],
+        {
+          featureMask: [
+            [1, 0],
+            [1, 0],
+          ],
+        },
+      );
+      const [a, b] = list(model.grid.prototypes) as [number, number];
+      expect(b).toBe(1);
+      expect(list(model.grid.ages)).toEqual([start + 2, start]);
+      expect(a).toBeCloseTo((2 / (start + 2)) * 3, 6);
+      await model.fitBatch([[Number.NaN, 5]], [1], { featureMask: [0, 1] });
+      expect(list(model.grid.ages)).toEqual([start + 2, start + 1]);
+      expect(list(model.grid.prototypes)[0]).toBe(a);
+      expect(list(model.grid.prototypes)[1]).toBeCloseTo(1 + (1 / (start + 1)) * 4, 6);
+      await model.fitBatch([[0, 0]], [1]);
+      expect(list(model.grid.ages)).toEqual([start + 3, start + 2]);
+    },
+  );
 
-  it('of ones change nothing but the kind of the ages', async () => {
-    const [plain, masked] = [given(), given()];
+  it('of ones change nothing, but in the original the kind of the ages', async () => {
+    const [plain, masked, original] = [given(), given(), given({ arithmetic: 'original' })];
     await plain.fitBatch(flat, y);
     await masked.fitBatch(flat, y, { featureMask: [1, 1] });
     near(list(await masked.predict(flat, { featureMask: [1, 1] })), list(await masked.predict(flat)), 1e-5);
-    expect(plain.grid.ages.shape).toEqual([3]);
-    expect(masked.grid.ages.shape).toEqual([3, 2]);
+    expect(masked.grid).toEqual(plain.grid);
+    await original.fitBatch(flat, y, { featureMask: [1, 1] });
+    expect(original.grid.ages.shape).toEqual([3, 2]);
   });
 
   it('of one row serve all rows, as numbers or booleans', async () => {

@@ -5,6 +5,7 @@ import { ownCopy } from '../data/own-copy.js';
 import type { Features } from '../data/sparse.js';
 import { DataError, OptionError } from '../errors.js';
 import { stoppingBy, waitingCount } from '../fitting/early-stopping.js';
+import { fewerThanAsked } from '../fitting/fewer.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
 import {
   type FinetuneRun,
@@ -16,13 +17,14 @@ import {
 import { drawnOrder, firstCounting, fitPasses, runLength } from '../fitting/fit.js';
 import type { FitResult } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
-import { drawRows, drawShare, givenSplit, type Split, withMeanWeight } from '../fitting/split.js';
+import { drawRows, drawShare, givenSplit, perWeight, type Split, withMeanWeight } from '../fitting/split.js';
 import { withThresholds } from '../fitting/thresholds.js';
 import { coverClasses, growClasses } from '../init/cover.js';
-import { answeringMean } from '../init/given.js';
+import { answeringMean, withUnit } from '../init/given.js';
 import { initialise, type Outputs } from '../init/initialise.js';
+import { countingRows, distinctRows, drawByWeight, unitWeight } from '../init/row-counts.js';
 import { refusesGradients } from '../method/routing.js';
-import { type Batch, takeBatch, takePicked } from '../model/batch.js';
+import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { stored, trainable } from '../model/storage.js';
 import { Random } from '../random.js';
@@ -105,8 +107,9 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     if (!state) {
       return initialise(context, first, outputs, new Random(this.options.randomState), call);
     }
-    if (this.complete(state)) return growClasses(context, state, outputs.classes);
-    return answeringMean(state, first, this.options.heads ?? 1, outputs.targetCenter ?? null);
+    const known = withUnit(state, this.options, outputs.unit ?? unitWeight(first.sampleWeight));
+    if (this.complete(known)) return growClasses(context, known, outputs.classes);
+    return answeringMean(known, first, this.options.heads ?? 1, outputs.targetCenter ?? null);
   }
 
   /** `begin`, and prototypes for classes that are new with the rows, which are scaled when somebody asks for them. */
@@ -155,8 +158,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   }
 
   /**
-   * Learns X [N, D], y [N] or [N, T] in passes of phase 1, from the start: initialisation on the first of the shuffled
-   * rows (the first batch with `shuffle: false`), then `fitBatch` over all of them until no prototype moves by more than
+   * Learns X [N, D], y [N] or [N, T] in passes of phase 1, from the start: initialisation on rows that are drawn by
+   * weight (the first batch with `shuffle: false`), then `fitBatch` over all of them until no prototype moves by more than
    * `tol`, or `maxIters` passes. A grid with frozen prototypes is kept and goes on. The arrays are read until the promise
    * settles, and not copied: do not write to them meanwhile, as you may behind `fitBatch` and `predict`. Errors: as `fitBatch`; the signal's
    * reason where aborted.
@@ -185,9 +188,13 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const known = seen && this.complete(seen) ? { ...seen, ...anew, grows: true } : null;
       const raw = this.checkBatch(X, y, options, 'fit', known);
       const random = new Random(this.options.randomState);
-      const { training, evaluation } = this.split(raw, options, 0, random, 'fit');
-      const n = training.x.rows;
+      const split = this.split(raw, options, 0, random, 'fit');
+      const { evaluation } = split;
       const batchSize = this.options.batchSize ?? fitRows;
+      // Rows of one batch come in no order: what is repeated in them need not be.
+      const training =
+        shuffle && split.training.x.rows <= batchSize ? distinctRows(split.training) : split.training;
+      const n = training.x.rows;
       const all = startRows === Number.POSITIVE_INFINITY;
       const together = all ? runLength(batchSize) : 1;
       const order = shuffle ? drawnOrder(random, n, together) : new Uint32Array(n).map((_, i) => i);
@@ -195,9 +202,10 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
         ? Math.max(batchSize, startRows, startRowsPerClass * raw.classes.length)
         : batchSize;
       const first = (): Batch =>
-        takePicked({ rows: training, order: firstCounting(order, training.sampleWeight, wanted) });
+        shuffle ? drawByWeight(training, wanted, random) : firstCounting(training, wanted);
       const context = this.context('fit', signal);
-      const sample = { ...raw, batch: all ? training : first() };
+      const unit = unitWeight(split.training.sampleWeight);
+      const sample = { ...raw, batch: all ? training : first(), unit };
       const { state: begun } = await this.ready(before, sample, 'fit', signal);
       const start = withTargetRange(context, begun, training, 'fit');
       const { state, result } = await passes(
@@ -205,12 +213,27 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
         start,
         await scaleBatch(context, start, training),
         order,
-        { maxIters, tol, shuffle, batchSize, together, onProgress, signal },
+        {
+          maxIters,
+          tol,
+          shuffle,
+          batchSize,
+          together,
+          whole: training === raw.batch,
+          onProgress,
+          signal,
+          warnings: this.warnings(before),
+        },
         evaluation && (await scaleBatch(context, start, evaluation)),
       );
       await this.keep(state, 'fit', evaluation);
       return result;
     });
+  }
+
+  /** What a fit that begins anew has to say of its start. */
+  protected warnings(before: ModelState | null): (start: ModelState) => readonly string[] {
+    return (start) => (before ? [] : fewerThanAsked(this.options, this.family.task, start));
   }
 
   /**
@@ -229,7 +252,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       checkStopping(options.earlyStoppingRounds, evaluation);
       const ready = await this.ready(this.state, { ...raw, batch: training }, 'finetune', options.signal);
       const { context, state: start, batch } = ready;
-      const rows = withMeanWeight(await batch());
+      const rows = withMeanWeight(countingRows(await batch()));
       const run = await this.finetuneRun(options, context, start, async () => rows);
       const count = freeToWait(options) ? waitingCount(context, start, rows.x.rows, run.epochs) : 0;
       const drawn = drawRows(rows, count, random);
@@ -302,7 +325,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     const raw = this.checkBatch(rows, targets, given, 'lossAndGradients', known);
     const context = this.context('lossAndGradients');
     const spec = { ...specOf(context, state, raw.batch.mask !== undefined), offsets: false };
-    const batch = await scaleBatch(context, state, raw.batch);
+    const batch = perWeight(this.options, await scaleBatch(context, state, raw.batch));
     const { loss, gradients } = await lossAndGradients(this.programs, spec, arraysOf(context, state), batch);
     const results = Object.entries(gradients).map(([name, array]) => [name, new ResultArray(array)] as const);
     return { loss, gradients: Object.fromEntries(results) };

@@ -298,7 +298,7 @@ describe('originalDefaults', () => {
     expect(one.grid.prototypes.shape[0]).toBe(9);
     const other = estimators.regressor.make({ ...joint, kTargets: undefined, kFeatures: undefined });
     await other.fit(X, estimators.regressor.targets(X), { maxIters: 1 });
-    expect(other.grid.prototypes.shape[0]).toBe(15);
+    expect(other.grid.prototypes.shape[0]).toBe(16);
   });
 });
 

@@ -27,6 +27,7 @@ export function checkOptions(options: object, owner: string, task: Task): void {
   }
   const names: readonly string[] = optionNames[task];
   for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
     const rule = names.includes(name) ? rules[name as OptionName] : undefined;
     if (!rule) {
       if (isOriginal(options, name, value)) continue;
@@ -34,7 +35,7 @@ export function checkOptions(options: object, owner: string, task: Task): void {
         option: name,
       });
     }
-    if (value !== undefined && !rule.accepts(value)) {
+    if (!rule.accepts(value)) {
       throw new OptionError(`${owner}: ${name} is ${show(value)}; allowed is ${rule.allowed}.`, {
         option: name,
         value,
@@ -69,12 +70,31 @@ export function searchOf(
   return { useIndex: search, ...(index ? { index } : {}) };
 }
 
-/** Fills in the defaults and refuses combinations that cannot work. Errors: OptionError. */
+/**
+ * Fills in the defaults and refuses combinations that cannot work; values that came with the spread of `originalDefaults` and
+ * contradict what the caller wrote are as if absent. Errors: OptionError.
+ */
 export function resolveOptions(all: AnyOptions, owner: string, task: Task): Resolved {
   checkOptions(all, owner, task);
-  // Those of other estimators that came with the spread of `originalDefaults` say nothing here.
-  const own = Object.entries(all).filter(([name]) => optionNames[task].includes(name as OptionName));
-  const given = Object.fromEntries(own) as unknown as AnyOptions;
+  // What is undefined is absent, and options of other estimators in `originalDefaults` say nothing here.
+  const own = Object.entries(all).filter(
+    ([name, value]) => value !== undefined && optionNames[task].includes(name as OptionName),
+  );
+  const given: Partial<Record<OptionName, unknown>> = Object.fromEntries(own);
+  for (;;) {
+    const written = given as unknown as AnyOptions;
+    const options = withDefaults(written, owner, task);
+    const conflict = conflictsOf(written, options, task).find(({ holds }) => holds);
+    if (!conflict) return options;
+    const { option, why, against = [] } = conflict;
+    const value = given[option];
+    const yielding = [option, ...against].find((name) => name in given && isOriginal(all, name, given[name]));
+    if (!yielding) throw new OptionError(`${owner}: ${option} ${show(value)} ${why}`, { option, value });
+    delete given[yielding];
+  }
+}
+
+function withDefaults(given: AnyOptions, owner: string, task: Task): Resolved {
   const softType = given.softType ?? 'gaussian';
   const gaussian = softType === 'gaussian';
   const distance = given.distance ?? 'euclidean';
@@ -85,7 +105,7 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
   const { kTargets, kFeatures } = given;
   // A sample of the classes leaves out enough.
   const dropsOut = gaussian && task !== 'clusterer' && given.negativeSampling === undefined;
-  const options: Resolved = {
+  return {
     backend: checkedBackend(given, owner),
     distance,
     initMode,
@@ -129,8 +149,6 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
     thresholdMetric: given.thresholdMetric ?? 'macroF1',
     algorithm: given.algorithm ?? 'ema',
   };
-  refuseCombinations(given, options, owner, task);
-  return options;
 }
 
 /** Prototypes that the options of the strata come to, where they are numbers. */
@@ -140,76 +158,163 @@ function product({ kTargets, kFeatures }: AnyOptions): number | undefined {
   return typeof targets === 'number' && typeof features === 'number' ? targets * features : undefined;
 }
 
-function refuseCombinations(given: AnyOptions, options: Resolved, owner: string, task: Task): void {
+/** An option that cannot be what it is beside others. */
+interface Conflict {
+  readonly holds: boolean;
+  readonly option: OptionName;
+  readonly why: string;
+  /** Options that could be otherwise in its place. */
+  readonly against?: readonly OptionName[];
+}
+
+function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly Conflict[] {
   const { initMode, kTargets, kFeatures } = options;
   const gaussian = options.softType === 'gaussian';
   const isGrid = typeof initMode === 'object';
   const drawn = initMode === 'kmeans++' || initMode === 'random';
-  const refuse = (option: OptionName, why: string): never => {
-    throw new OptionError(`${owner}: ${option} ${show(given[option])} ${why}`, {
-      option,
-      value: given[option],
-    });
-  };
-  if (given.nPrototypes !== undefined && (drawn || isGrid)) {
-    const place =
-      task === 'regressor' ? 'kTargets · kFeatures here; set those.' : 'kInit a class here; set that.';
-    refuse('nPrototypes', isGrid ? 'is what a given grid says.' : `is ${place}`);
-  }
+  const isJoint = initMode === 'joint';
+  const several = (options.heads ?? 1) > 1;
   const strata = product(given);
-  if (strata !== undefined && given.nPrototypes !== undefined && given.nPrototypes !== strata) {
-    refuse('nPrototypes', `contradicts kTargets · kFeatures, which is ${strata}; set one of the two.`);
-  }
-  if (given.nPrototypes !== undefined && given.kInit !== undefined) {
-    refuse('nPrototypes', 'is kInit times the number of classes; set one of the two.');
-  }
-  if (isGrid && options.scaling !== 'none')
-    refuse('scaling', "would move a given grid; scale its prototypes yourself and leave scaling 'none'.");
-  if (!gaussian && (options.heads ?? 1) > 1) refuse('heads', "needs softType 'gaussian'.");
-  if (options.prototypeModel === 'linear' && options.distance === 'cosine')
-    refuse(
-      'prototypeModel',
-      "needs distance 'euclidean' or 'l1': with 'cosine' prototypes have lost their length.",
-    );
-  if (initMode === 'joint' && !gaussian) refuse('initMode', "needs softType 'gaussian'.");
-  if (initMode === 'joint' && task === 'clusterer')
-    refuse('initMode', 'needs targets, which clusters have not.');
-  if (!gaussian && options.prototypeDropout > 0) refuse('prototypeDropout', "needs softType 'gaussian'.");
-  if ((options.heads ?? 1) > 1 && drawn) refuse('heads', "start from initMode 'joint' or a given grid.");
-  if (options.minWeight > 0 && options.heads !== 1 && task !== 'clusterer')
-    refuse('minWeight', 'prunes one head alone; set heads: 1.');
-  if ((options.metric ?? 'none') !== 'none' && (drawn || isGrid)) refuse('metric', "needs initMode 'joint'.");
-  if (!drawn && (kTargets === 'auto' || kFeatures === 'auto')) {
-    refuse(kTargets === 'auto' ? 'kTargets' : 'kFeatures', "needs initMode 'kmeans++' or 'random'.");
-  }
-  if (!drawn && options.targetDistance !== 'euclidean')
-    refuse('targetDistance', "is between strata of the target; set initMode 'kmeans++' or 'random'.");
-  if (!drawn && options.kInit === 'auto') refuse('kInit', "needs initMode 'kmeans++' or 'random'.");
-  if (isGrid && options.kInit !== undefined && task === 'clusterer')
-    refuse('kInit', 'is what a given grid says.');
-  if (options.prototypeTargets === 'vectors' && !gaussian)
-    refuse('prototypeTargets', "needs softType 'gaussian'.");
-  if (options.negativeSampling !== undefined) {
-    if (options.prototypeTargets === 'vectors')
-      refuse('negativeSampling', "needs prototypeTargets 'owners': vectors speak on every class.");
-    if ((options.heads ?? 1) > 1)
-      refuse('negativeSampling', 'samples the classes of one head; set heads: 1.');
-    if (task === 'multiLabel' && options.prototypeDropout > 0)
-      refuse(
-        'prototypeDropout',
-        'leaves prototypes out of the routing, and labels that are sampled have none.',
-      );
-  }
-  if (options.useIndex === true) {
-    if (!options.index) refuse('useIndex', "needs an index; pass index: hnswIndex of '@fkm/index-hnsw'.");
-    // Labels of owners are those of their nearest prototypes, whatever the soft type.
-    const softmax = gaussian && (task !== 'multiLabel' || options.negativeSampling === undefined);
-    if (task !== 'clusterer' && options.topK < 0 && options.softType !== 'hard' && !softmax)
-      refuse('useIndex', 'finds the nearest prototypes, and topK −1 asks all of them; set topK.');
-  }
-  if (options.featureWeights && options.autoFeatureWeights)
-    refuse('featureWeights', 'are learned with autoFeatureWeights; set one of the two.');
-  if (options.featureWeights && (options.scaling === 'dual' || options.scaling === 'quantile')) {
-    refuse('featureWeights', "weigh raw columns; set scaling 'none' or 'standard'.");
-  }
+  const sized = given.nPrototypes !== undefined;
+  const place =
+    task === 'regressor' ? 'kTargets · kFeatures here; set those.' : 'kInit a class here; set that.';
+  const samples = options.negativeSampling !== undefined;
+  const indexed = options.useIndex === true;
+  // Labels of owners are those of their nearest prototypes, whatever the soft type.
+  const softmax = gaussian && (task !== 'multiLabel' || !samples);
+  const isRouted = task !== 'clusterer' && options.softType !== 'hard' && !softmax;
+  const ranked = options.scaling === 'dual' || options.scaling === 'quantile';
+  return [
+    { holds: sized && isGrid, option: 'nPrototypes', why: 'is what a given grid says.' },
+    {
+      holds: sized && drawn,
+      option: 'nPrototypes',
+      why: `is ${place}`,
+      against: ['initMode', 'softType'],
+    },
+    {
+      holds: sized && strata !== undefined && given.nPrototypes !== strata,
+      option: 'nPrototypes',
+      why: `contradicts kTargets · kFeatures, which is ${strata}; set one of the two.`,
+      against: ['kTargets', 'kFeatures'],
+    },
+    {
+      holds: sized && given.kInit !== undefined,
+      option: 'nPrototypes',
+      why: 'is kInit times the number of classes; set one of the two.',
+      against: ['kInit'],
+    },
+    {
+      holds: isGrid && options.scaling !== 'none',
+      option: 'scaling',
+      why: "would move a given grid; scale its prototypes yourself and leave scaling 'none'.",
+    },
+    {
+      holds: !gaussian && several,
+      option: 'heads',
+      why: "needs softType 'gaussian'.",
+      against: ['softType'],
+    },
+    {
+      holds: options.prototypeModel === 'linear' && options.distance === 'cosine',
+      option: 'prototypeModel',
+      why: "needs distance 'euclidean' or 'l1': with 'cosine' prototypes have lost their length.",
+      against: ['distance'],
+    },
+    {
+      holds: isJoint && !gaussian,
+      option: 'initMode',
+      why: "needs softType 'gaussian'.",
+      against: ['softType'],
+    },
+    {
+      holds: isJoint && task === 'clusterer',
+      option: 'initMode',
+      why: 'needs targets, which clusters have not.',
+    },
+    {
+      holds: !gaussian && options.prototypeDropout > 0,
+      option: 'prototypeDropout',
+      why: "needs softType 'gaussian'.",
+      against: ['softType'],
+    },
+    {
+      holds: several && drawn,
+      option: 'heads',
+      why: "start from initMode 'joint' or a given grid.",
+      against: ['initMode'],
+    },
+    {
+      holds: options.minWeight > 0 && options.heads !== 1 && task !== 'clusterer',
+      option: 'minWeight',
+      why: 'prunes one head alone; set heads: 1.',
+    },
+    {
+      holds: (options.metric ?? 'none') !== 'none' && (drawn || isGrid),
+      option: 'metric',
+      why: "needs initMode 'joint'.",
+      against: ['initMode', 'softType'],
+    },
+    {
+      holds: !drawn && (kTargets === 'auto' || kFeatures === 'auto'),
+      option: kTargets === 'auto' ? 'kTargets' : 'kFeatures',
+      why: "needs initMode 'kmeans++' or 'random'.",
+    },
+    {
+      holds: !drawn && options.targetDistance !== 'euclidean',
+      option: 'targetDistance',
+      why: "is between strata of the target; set initMode 'kmeans++' or 'random'.",
+    },
+    {
+      holds: !drawn && options.kInit === 'auto',
+      option: 'kInit',
+      why: "needs initMode 'kmeans++' or 'random'.",
+    },
+    {
+      holds: isGrid && options.kInit !== undefined && task === 'clusterer',
+      option: 'kInit',
+      why: 'is what a given grid says.',
+    },
+    {
+      holds: options.prototypeTargets === 'vectors' && !gaussian,
+      option: 'prototypeTargets',
+      why: "needs softType 'gaussian'.",
+      against: ['softType'],
+    },
+    {
+      holds: samples && options.prototypeTargets === 'vectors',
+      option: 'negativeSampling',
+      why: "needs prototypeTargets 'owners': vectors speak on every class.",
+    },
+    {
+      holds: samples && several,
+      option: 'negativeSampling',
+      why: 'samples the classes of one head; set heads: 1.',
+    },
+    {
+      holds: samples && task === 'multiLabel' && options.prototypeDropout > 0,
+      option: 'prototypeDropout',
+      why: 'leaves prototypes out of the routing, and labels that are sampled have none.',
+    },
+    {
+      holds: indexed && !options.index,
+      option: 'useIndex',
+      why: "needs an index; pass index: hnswIndex of '@fkm/index-hnsw'.",
+    },
+    {
+      holds: indexed && options.topK < 0 && isRouted,
+      option: 'useIndex',
+      why: 'finds the nearest prototypes, and topK −1 asks all of them; set topK.',
+    },
+    {
+      holds: options.featureWeights !== undefined && options.autoFeatureWeights,
+      option: 'featureWeights',
+      why: 'are learned with autoFeatureWeights; set one of the two.',
+    },
+    {
+      holds: options.featureWeights !== undefined && ranked,
+      option: 'featureWeights',
+      why: "weigh raw columns; set scaling 'none' or 'standard'.",
+    },
+  ];
 }

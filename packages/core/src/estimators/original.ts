@@ -42,7 +42,8 @@ export interface OriginalDefaults {
 
 /**
  * What the original implementation does where nothing is said: `new FastKMeansClassifier({ backend, ...originalDefaults })`.
- * Works with every estimator; each takes the options that it has. Features and targets stay in their own units, so that a step of
+ * Works with every estimator; each takes the options that it has, and a value that contradicts one that you write beside it goes
+ * back to its default. Features and targets stay in their own units, so that a step of
  * `finetune` is as long for a target of thousandths as for one of thousands: scale them, or set another `lr`.
  */
 export const originalDefaults: OriginalDefaults = /* @__PURE__ */ Object.freeze({
@@ -82,7 +83,7 @@ export const originalDefaults: OriginalDefaults = /* @__PURE__ */ Object.freeze(
   algorithm: 'ema',
 } as const);
 
-/** True for an option of another estimator that came with the spread of `originalDefaults`. */
+/** True for a value that came with the spread of `originalDefaults`, as far as that can be told. */
 export const isOriginal = (options: object, name: string, value: unknown): boolean =>
   mark in options &&
   Object.hasOwn(originalDefaults, name) &&

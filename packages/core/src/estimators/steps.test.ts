@@ -52,25 +52,38 @@ describe.each(tasks)('%s', (task) => {
     same(weighted, longer);
   });
 
-  it('weights weigh the loss', async () => {
-    const model = givenOf(task);
-    const own = y && (y as unknown[]).slice(0, 1);
-    const plain = await model.lossAndGradients(X.slice(0, 1), own);
-    const tripled = await model.lossAndGradients(X.slice(0, 1), own, { sampleWeight: [3] });
-    near([tripled.loss], [3 * plain.loss]);
-    near(
-      list(tripled.gradients.prototypes),
-      list(plain.gradients.prototypes).map((d) => 3 * d),
-    );
+  it('weights weigh the loss, in whatever unit they are; in the original they lengthen it', async () => {
+    const some = y && (y as unknown[]).slice(0, 2);
+    const repeated = some && [(some as unknown[])[0], ...(some as unknown[]), (some as unknown[])[0]];
+    const at = X.slice(0, 2);
+    for (const arithmetic of ['standard', 'original'] as const) {
+      const model = givenOf(task, { arithmetic });
+      const rows = await model.lossAndGradients([at[0], ...at, at[0]], repeated);
+      for (const unit of [1, 1e-6]) {
+        const weighted = await model.lossAndGradients(at, some, { sampleWeight: [3 * unit, unit] });
+        // The original divides by two rows, which weigh four.
+        const factor = arithmetic === 'standard' ? 1 : 2 * unit;
+        near([weighted.loss], [factor * rows.loss]);
+        near(
+          list(weighted.gradients.prototypes),
+          list(rows.gradients.prototypes).map((d) => factor * d),
+        );
+      }
+    }
   });
 
-  it('masks of ones change nothing but the kind of the ages, whatever their form', async () => {
-    const [plain, masked] = [givenOf(task), givenOf(task)];
+  it('masks of ones are none, whatever their form, but in the original', async () => {
+    const [plain, masked, original] = [
+      givenOf(task),
+      givenOf(task),
+      givenOf(task, { arithmetic: 'original' }),
+    ];
     await plain.fitBatch(X, y);
     await masked.fitBatch(X, y, { featureMask: [1, 1] });
-    near(await answers(masked, X, { featureMask: [true, true] }), await answers(masked, X));
-    expect(plain.grid.ages.shape).toEqual([3]);
-    expect(masked.grid.ages.shape).toEqual([3, 2]);
+    expect(await answers(masked, X, { featureMask: [true, true] })).toEqual(await answers(plain, X));
+    expect(masked.grid).toEqual(plain.grid);
+    await original.fitBatch(X, y, { featureMask: [1, 1] });
+    expect(original.grid.ages.shape).toEqual([3, 2]);
   });
 
   it('masks leave a coordinate that nobody reported', async () => {

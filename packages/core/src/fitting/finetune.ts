@@ -1,6 +1,7 @@
 // finetune: epochs of phase 2 with a schedule; which state is kept, and when a run ends early, is in early-stopping.ts.
 
 import { DataError } from '../errors.js';
+import { unitWeight } from '../init/row-counts.js';
 import type { Batch, Picked } from '../model/batch.js';
 import { defaultLearningRate } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
@@ -12,6 +13,7 @@ import { breathe, type Progress, type RunControl } from '../training/progress.js
 import { trainerFor } from '../training/sampled-trainer.js';
 import { type Stopping, trainedState } from './early-stopping.js';
 import { type Schedule, scheduleAt } from './schedule.js';
+import { perWeight, withMeanWeight } from './split.js';
 
 export interface FinetuneRun extends RunControl {
   readonly epochs: number;
@@ -30,25 +32,56 @@ export interface Steps {
   batches(random: Random, waits: boolean): Iterable<Batch | Picked> | AsyncIterable<Batch>;
 }
 
-/** Steps over rows that are all there, in another order every epoch; `others` are the places of those that do not wait. */
-export function stepsOver(rows: Batch, most: number, others?: Uint32Array): Steps {
-  const n = rows.x.rows;
-  const batchSize = Math.min(most, others?.length ?? n);
+/**
+ * Steps over rows that are all there, in another order every epoch; `others` are the places of those that do not wait. A row that
+ * is lighter than one row comes as often as it weighs, and counts as one where it comes: a batch of light rows would be a step of
+ * its own.
+ */
+export function stepsOver(given: Batch, most: number, others?: Uint32Array): Steps {
+  const n = given.x.rows;
+  const unit = unitWeight(given.sampleWeight);
+  const chances = given.sampleWeight.some((w) => w < unit)
+    ? given.sampleWeight.map((w) => Math.min(1, w / unit))
+    : undefined;
+  const rows = chances
+    ? withMeanWeight(
+        { ...given, sampleWeight: given.sampleWeight.map((w) => Math.max(w, unit)) },
+        given.sampleWeight.reduce((sum, w) => sum + w, 0) / chances.reduce((sum, p) => sum + p, 0),
+      )
+    : given;
+  const countOf = (places: Uint32Array | undefined): number => {
+    if (!chances) return places?.length ?? n;
+    const sum = places
+      ? places.reduce((total, i) => total + (chances[i] as number), 0)
+      : chances.reduce((total, p) => total + p, 0);
+    return Math.floor(sum);
+  };
+  const batchSize = Math.max(1, Math.min(most, countOf(others)));
   // The last, partial batch is dropped: its rows come in another batch of the next epoch.
-  const perEpoch = (waits: boolean): number =>
-    Math.floor(((waits ? others : undefined)?.length ?? n) / batchSize);
+  const perEpoch = (waits: boolean): number => Math.floor(countOf(waits ? others : undefined) / batchSize);
   return {
     masked: rows.mask !== undefined,
     perEpoch,
     *batches(random, waits) {
       const places = waits ? others : undefined;
       const drawn = random.permutation(places?.length ?? n);
-      const order = places ? drawn.map((i) => places[i] as number) : drawn;
+      const all = places ? drawn.map((i) => places[i] as number) : drawn;
+      const order = chances ? drawnByChance(all, chances, random) : all;
       for (let b = 0; b < perEpoch(waits); b++) {
         yield { rows, order: order.subarray(b * batchSize, (b + 1) * batchSize) };
       }
     },
   };
+}
+
+/** Rows of an order that come by their chances: as many as those add up to, but for a part of one (systematic sampling). */
+function drawnByChance(order: Uint32Array, chances: ArrayLike<number>, random: Random): Uint32Array {
+  let passed = random.uniform();
+  return order.filter((row) => {
+    const before = Math.floor(passed);
+    passed += chances[row] as number;
+    return Math.floor(passed) > before;
+  });
 }
 
 /** Trains; the last state is kept, or the one that rows which do not train choose. */
@@ -140,7 +173,8 @@ export async function gradientStep(
   const trainer = await trainerFor(context, before, batch.mask !== undefined, before.step, { ownership });
   try {
     const random = Random.from(before.random);
-    const value = await trainer.step(batch, rate, random, options.prototypeDropout);
+    const rows = perWeight(options, batch);
+    const value = await trainer.step(rows, rate, random, options.prototypeDropout);
     const loss = (await take(value)).data[0] as number;
     checkLoss(context.call, loss, rate);
     const state = trainedState(before, await trainer.read(context.call), trainer.steps);

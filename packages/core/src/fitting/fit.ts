@@ -17,6 +17,8 @@ export interface FitRun extends RunControl, PassRun {
   readonly tol: number;
   readonly shuffle: boolean;
   readonly batchSize: number;
+  /** The rows are all that the caller gave, in their order. */
+  readonly whole: boolean;
   /** Rows that follow one another in every drawn order. */
   readonly together: number;
 }
@@ -58,15 +60,13 @@ export function drawnOrder(random: Random, n: number, size: number): Uint32Array
   return order;
 }
 
-/** The first rows of an order whose weight is not 0, at most so many. */
-export function firstCounting(order: Uint32Array, sampleWeight: Float32Array, most: number): Uint32Array {
-  const first = new Uint32Array(Math.min(most, order.length));
-  let count = 0;
-  for (let i = 0; i < order.length && count < first.length; i++) {
-    const row = order[i] as number;
-    if ((sampleWeight[row] as number) > 0) first[count++] = row;
+/** The first rows whose weight is not 0, at most so many. */
+export function firstCounting(rows: Batch, most: number): Batch {
+  const places: number[] = [];
+  for (let i = 0; i < rows.x.rows && places.length < most; i++) {
+    if ((rows.sampleWeight[i] as number) > 0) places.push(i);
   }
-  return first.subarray(0, count);
+  return takeBatch(rows, places, 0, places.length);
 }
 
 /** Passes over scaled rows until nothing moves by more than tol. `order` fixes the first pass. */
@@ -103,12 +103,13 @@ export async function fitPasses(
       state = step.state;
       shift = Math.max(shift, step.shift);
       addWeights(weights, step);
-      collectWorst(worst, spec, batch, step.assignment, (i) => turn[begin + i] as number);
+      collectWorst(worst, spec, batch, step.assignment, state.unit ?? 1, (i) => turn[begin + i] as number);
     }
     if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
-    converged = shift <= run.tol;
     // A new place needs a pass to learn from its rows.
-    if (!passes.last && !converged) state = reseed(spec, state, rows, weights, worst);
+    const settled = passes.last ? state : reseed(spec, state, rows, weights, worst);
+    converged = shift <= run.tol && settled === state;
+    state = settled;
     await passes.ended(state, { shift });
   }
   return passes.result(converged);

@@ -3,6 +3,7 @@
 
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { leastFounder } from '../init/row-counts.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { CenteredRows, canCenter } from '../training/centered-rows.js';
@@ -45,7 +46,7 @@ export async function lloydPasses(
     await breathe(run.signal);
     const frozen = (state.arrays.frozen as NdArray).data;
     const step = await emaStep(context, withoutPast(state, masked), rows, async (spec, arrays) =>
-      repaired(await places.assign(spec, arrays), spec, rows, frozen),
+      repaired(await places.assign(spec, arrays), spec, rows, frozen, state.unit ?? 1),
     );
     const moved = squaredShift(state, step.state);
     state = step.state;
@@ -136,7 +137,7 @@ export function withoutPast(state: ModelState, masked: boolean): ModelState {
 
 /** After the last pass: prototypes that no row chose are as old as new ones, so that a stream can go on from here, or go. */
 export function settledState(state: ModelState, minWeight: number): ModelState {
-  const since = (ages: Float64Array): Float64Array => ages.map((age) => (age > 0 ? age : 1));
+  const since = (ages: Float64Array): Float64Array => ages.map((age) => (age > 0 ? age : (state.unit ?? 1)));
   const aged = {
     ...state,
     ages: since(state.ages),
@@ -185,14 +186,15 @@ function meanVariance(rows: Batch): number {
 }
 
 /**
- * The assignment with every prototype that has no row at the row farthest from its own, which leaves that one; the next
- * farthest for the next. Rows that lie on their prototypes stay, and so does the last row of a prototype.
+ * The assignment with every prototype that has no row at the row farthest from its own of those that weigh half the `unit` or more, which
+ * leaves that one; the next farthest for the next. Rows that lie on their prototypes stay, and so does the last row of a prototype.
  */
 export function repaired(
   found: Assignment,
   spec: GridSpec,
   batch: Batch,
   frozen: ArrayLike<number>,
+  unit: number,
 ): Assignment {
   const { cost, sums } = found;
   const empty = Array.from(sums.weights.keys()).filter((k) => sums.weights[k] === 0 && frozen[k] !== 1);
@@ -203,7 +205,10 @@ export function repaired(
   index.forEach((k, i) => {
     if (counts(i)) members[k] = (members[k] as number) + 1;
   });
-  const far = Array.from(index.keys()).filter((i) => counts(i) && (cost[i] as number) > 0);
+  const least = leastFounder * unit;
+  const far = Array.from(index.keys()).filter(
+    (i) => (batch.sampleWeight[i] as number) >= least && (cost[i] as number) > 0,
+  );
   far.sort((a, b) => (cost[b] as number) - (cost[a] as number));
   let next = 0;
   for (const k of empty) {

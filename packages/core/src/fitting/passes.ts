@@ -9,10 +9,14 @@ export interface FitResult {
   /** The last pass moved no prototype by more than tol. */
   readonly converged: boolean;
   readonly history: readonly Progress[];
+  /** What is otherwise than the options ask for, a sentence each: fewer prototypes, for the rows have no more distinct ones. */
+  readonly warnings: readonly string[];
 }
 
 export interface PassRun extends Pick<RunControl, 'onProgress'> {
   readonly maxIters: number;
+  /** What the start has to say. */
+  readonly warnings: (start: ModelState) => readonly string[];
 }
 
 export class Passes {
@@ -21,6 +25,7 @@ export class Passes {
   private readonly evaluate: ((state: ModelState) => Promise<number>) | undefined;
   private readonly history: Progress[] = [];
   private best: ModelState;
+  private readonly warnings: readonly string[];
   private bestLoss = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -30,6 +35,7 @@ export class Passes {
   ) {
     this.run = run;
     this.best = start;
+    this.warnings = run.warnings(start);
     this.evaluate = evaluate;
   }
 
@@ -60,6 +66,7 @@ export class Passes {
   }
 
   result(converged: boolean): { readonly state: ModelState; readonly result: FitResult } {
-    return { state: this.best, result: { nIter: this.done, converged, history: this.history } };
+    const { best, history, warnings } = this;
+    return { state: best, result: { nIter: this.done, converged, history, warnings } };
   }
 }

@@ -1,7 +1,8 @@
 // Prototypes that no row chose in a whole pass of fit, and the rows in whose places they start again.
 
 import { denseRows, takeFeatures, visitRow } from '../data/sparse.js';
-import { type NdArray, ndarray } from '../dtype.js';
+import { type NdArray, ndarray, type TypedArray } from '../dtype.js';
+import { leastFounder } from '../init/row-counts.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Assignment } from '../training/phase1.js';
@@ -15,6 +16,9 @@ interface Candidate {
 
 /** Rows kept as places for idle prototypes, a head, and an owner of a head. */
 const [candidatesKept, candidatesOfOwner] = [64, 8];
+
+/** What float32 leaves of a difference of equal numbers. */
+const rounding = 1e-6;
 
 /** The worst rows first, by head and owner. */
 export type Worst = Map<string, Candidate[]>;
@@ -33,12 +37,13 @@ function ownersOf(spec: GridSpec, batch: Batch, row: number): (number | undefine
   return owners;
 }
 
-/** Keeps the rows of the highest phase-1 loss, w·δ in the space of the assignment, a head and owner. */
+/** Keeps the rows of half the `unit` and more of the highest phase-1 loss, w·δ in the space of the assignment, a head and owner. */
 export function collectWorst(
   worst: Worst,
   spec: GridSpec,
   batch: Batch,
   { cost }: Assignment,
+  unit: number,
   rowOf: (i: number) => number,
 ): void {
   const { heads } = spec;
@@ -49,8 +54,9 @@ export function collectWorst(
   });
   for (let i = 0; i < cost.length; i++) {
     const row = Math.floor(i / heads);
-    const score = (cost[i] as number) * (batch.sampleWeight[row] as number);
-    if (score <= (least[i % heads] as number)) continue;
+    const w = batch.sampleWeight[row] as number;
+    const score = (cost[i] as number) * w;
+    if (w < leastFounder * unit || score <= (least[i % heads] as number)) continue;
     for (const owner of ownersOf(spec, batch, row)) {
       const key = listKey(i % heads, owner);
       const list = worst.get(key) ?? [];
@@ -66,7 +72,10 @@ export function collectWorst(
   }
 }
 
-/** Puts prototypes that no row chose in the whole pass where the loss is highest. */
+/**
+ * Puts prototypes that not half a row chose in the whole pass where the loss is highest; the state itself where there is none, or no such
+ * place that has no prototype yet.
+ */
 export function reseed(
   spec: GridSpec,
   state: ModelState,
@@ -78,7 +87,9 @@ export function reseed(
   const frozen = (state.arrays.frozen as NdArray).data;
   const owners = spec.joint || spec.candidates === 'all' ? undefined : state.arrays.owners?.data;
   const perHead = weights.length / spec.heads;
-  const idle = Array.from(weights.keys()).filter((k) => weights[k] === 0 && frozen[k] === 0);
+  const unit = state.unit ?? 1;
+  const isIdle = (k: number): boolean => (weights[k] as number) < leastFounder * unit && frozen[k] === 0;
+  const idle = Array.from(weights.keys()).filter(isIdle);
   if (idle.length === 0) return state;
   const prototypes = state.arrays.prototypes as NdArray;
   const { targets } = state.arrays;
@@ -87,28 +98,35 @@ export function reseed(
   const moments = state.moments?.slice() ?? null;
   const { slopes } = state.arrays;
   const lines = slopes?.data.slice();
+  const { columns } = rows.x;
+  let moved = false;
   for (const k of idle) {
-    const candidate = worst.get(listKey(Math.floor(k / perHead), owners?.[k]))?.shift();
-    if (!candidate || candidate.score <= 0) continue;
-    const { columns } = rows.x;
-    const place = denseRows(rows.x, candidate.row, candidate.row + 1).data;
-    const from = rows.mask?.rows === 1 ? 0 : candidate.row;
-    const mask = rows.mask && denseRows(rows.mask, from, from + 1).data;
-    for (let j = 0; j < columns; j++) {
-      if (!mask || (mask[j] as number) > 0) p[k * columns + j] = place[j] as number;
-    }
+    const head = Math.floor(k / perHead);
+    const list = worst.get(listKey(head, owners?.[k])) ?? [];
+    let place: Float32Array | undefined;
+    let candidate: Candidate | undefined;
+    do {
+      candidate = list.shift();
+      if (!candidate || candidate.score <= 0) break;
+      place = placeOf(rows, candidate.row, p, k * columns);
+      // What rounding leaves of δ is no loss.
+    } while (holds(p, head * perHead, (head + 1) * perHead, place));
+    if (!candidate || candidate.score <= 0 || !place) continue;
+    moved = true;
+    p.set(place, k * columns);
     if (t && spec.head.code) {
       const own = takeFeatures(rows.y, [candidate.row], 0, 1);
       const said = Float64Array.from(denseRows(spec.head.coordinatesOf(own, spec.outputs)).data);
       t.set(spec.head.code.store(said, spec.outputs, spec.heads), k * spec.outputs);
     }
-    ages[k] = 1;
+    ages[k] = unit;
     for (const sums of [moments, lines]) {
       const width = (sums?.length ?? 0) / ages.length;
       sums?.fill(0, k * width, (k + 1) * width);
     }
-    coordinateAges?.fill(1, k * columns, (k + 1) * columns);
+    coordinateAges?.fill(unit, k * columns, (k + 1) * columns);
   }
+  if (!moved) return state;
   const arrays = {
     ...state.arrays,
     prototypes: ndarray(p, prototypes.shape),
@@ -116,4 +134,27 @@ export function reseed(
     ...(slopes && lines ? { slopes: ndarray(lines, slopes.shape) } : {}),
   };
   return { ...state, arrays, ages, coordinateAges, moments };
+}
+
+/** A row as a prototype: where it is masked, what the prototype at `at` has. */
+function placeOf({ x, mask }: Batch, row: number, prototypes: TypedArray, at: number): Float32Array {
+  const { data } = denseRows(x, row, row + 1);
+  if (!mask) return data;
+  const from = mask.rows === 1 ? 0 : row;
+  const shown = denseRows(mask, from, from + 1).data;
+  return data.map((value, j) => ((shown[j] as number) > 0 ? value : (prototypes[at + j] as number)));
+}
+
+/** Whether one of some prototypes lies at the place, up to rounding. */
+function holds(prototypes: TypedArray, begin: number, end: number, place: Float32Array): boolean {
+  const columns = place.length;
+  for (let k = begin; k < end; k++) {
+    let j = 0;
+    for (; j < columns; j++) {
+      const [a, b] = [prototypes[k * columns + j] as number, place[j] as number];
+      if (Math.abs(a - b) > rounding * Math.max(Math.abs(a), Math.abs(b))) break;
+    }
+    if (j === columns) return true;
+  }
+  return false;
 }

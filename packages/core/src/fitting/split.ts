@@ -1,7 +1,9 @@
 // Rows to train on and rows to evaluate on.
 
-import { OptionError, ShapeError } from '../errors.js';
+import { everywhere } from '../data/matrix.js';
+import { ShapeError } from '../errors.js';
 import { type Batch, takeBatch } from '../model/batch.js';
+import type { Resolved } from '../model/options.js';
 import type { Random } from '../random.js';
 
 export interface Split {
@@ -39,7 +41,7 @@ export function drawShare(
   return { ...drawn, training: taken(drawn.others), evaluation: taken(drawn.places) };
 }
 
-/** The caller's own evaluation rows, which have to resemble the training rows. Errors: ShapeError, OptionError. */
+/** The caller's own evaluation rows, which have to resemble the training rows; both have a mask where one has. Errors: ShapeError. */
 export function givenSplit(training: Batch, evaluation: Batch, call: string): Split {
   for (const name of ['x', 'y'] as const) {
     const [got, expected] = [evaluation[name].columns, training[name].columns];
@@ -51,22 +53,23 @@ export function givenSplit(training: Batch, evaluation: Batch, call: string): Sp
       expected,
     });
   }
-  if (evaluation.mask && !training.mask) {
-    throw new OptionError(`${call}: evalSet has a featureMask, X has none; pass one for both.`, {
-      option: 'evalSet',
-    });
-  }
-  const { columns } = evaluation.x;
-  const every = { data: new Float32Array(columns).fill(1), rows: 1, columns };
-  const mask = training.mask && (evaluation.mask ?? every);
-  return { training, evaluation: { ...evaluation, mask } };
+  if (!training.mask && !evaluation.mask) return { training, evaluation };
+  return { training: masked(training), evaluation: masked(evaluation) };
 }
+
+/** The batch with a mask, which hides nothing where there was none. */
+export const masked = (batch: Batch): Batch =>
+  batch.mask ? batch : { ...batch, mask: everywhere(batch.x.columns) };
 
 export function meanWeight({ sampleWeight }: Batch): number {
   let total = 0;
   for (const w of sampleWeight) total += w;
   return total / sampleWeight.length;
 }
+
+/** The batch with weights that make a mean over rows one over their weight, Σ w·loss / Σ w; the original divides by rows. */
+export const perWeight = ({ arithmetic }: Pick<Resolved, 'arithmetic'>, batch: Batch): Batch =>
+  arithmetic === 'original' ? batch : withMeanWeight(batch);
 
 /** Weights over their mean, or over that of other rows: Adam's ε would swallow the gradients of tiny ones. */
 export function withMeanWeight(batch: Batch, mean: number = meanWeight(batch)): Batch {

@@ -2,6 +2,7 @@
 
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { unitWeight } from '../init/row-counts.js';
 import type { Batch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
@@ -157,7 +158,7 @@ function commonThreshold(labels: readonly Label[], row: MetricRow): number {
 /**
  * The threshold of each label [C] that maximises the metric on these rows, exactly: midways between two neighbouring
  * probabilities, of equals the nearest to 0.5, and 0.5 for a label whose threshold changes nothing, as for macro-F1 one
- * without positives. With `smoothing` s a label of n positive rows (weights relative to their mean) gets
+ * without positives. With `smoothing` s a label of n positive rows (weights in rows) gets
  * g + n/(n + s)·(own − g), where g is the best common threshold, drawn to 0.5 in the same way by the positives of all labels.
  */
 export function thresholdsOf(judged: Judged, metric: ThresholdMetric, smoothing = 0): Float32Array {
@@ -166,9 +167,9 @@ export function thresholdsOf(judged: Judged, metric: ThresholdMetric, smoothing 
   const own = ownThresholds(labels, row);
   if (smoothing === 0) return Float32Array.from(own);
   const { sampleWeight } = judged;
-  const mean = sum(Array.from(sampleWeight)) / sampleWeight.length;
+  const unit = unitWeight(Float32Array.from(sampleWeight));
   const drawn = (value: number, prior: number, positives: number): number =>
-    prior + (positives / (positives + smoothing * mean)) * (value - prior);
+    prior + (positives / (positives + smoothing * unit)) * (value - prior);
   const all = sum(labels.map(({ positives }) => positives));
   const common = drawn(commonThreshold(labels, row), middle, all);
   return Float32Array.from(own, (value, c) => drawn(value, common, (labels[c] as Label).positives));

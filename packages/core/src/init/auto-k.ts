@@ -12,16 +12,18 @@ import { disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take, uploadMask, uploadRows } from '../training/program.js';
 import { f32 } from '../training/spec.js';
 import { meanRow } from './means.js';
+import { wholeRows } from './row-counts.js';
 
 export interface AutomaticKProblem {
   readonly rows: Features;
   readonly distance: Distance;
+  /** In rows. */
   readonly sampleWeight?: Float32Array | undefined;
   /** One row, or one a row of `rows`. */
   readonly mask?: Rows | undefined;
 }
 
-/** k = ⌈3·√n·(1 − mean similarity to the mean)⌉ within [1, n], similarities clamped to [0, 1]; means are weighted. */
+/** k = ⌈3·√n·(1 − mean similarity to the mean)⌉ within [1, n], similarities clamped to [0, 1]; means and n are weighted. */
 export async function automaticK(programs: Programs, problem: AutomaticKProblem): Promise<number> {
   const { rows, distance, sampleWeight } = problem;
   const { columns } = rows;
@@ -61,5 +63,6 @@ export async function automaticK(programs: Programs, problem: AutomaticKProblem)
   } finally {
     disposeAll(fixed);
   }
-  return Math.max(1, Math.min(n, Math.ceil(3 * Math.sqrt(n) * (1 - total / all))));
+  const counted = sampleWeight ? wholeRows(sampleWeight) : n;
+  return Math.max(1, Math.min(counted, Math.ceil(3 * Math.sqrt(counted) * (1 - total / all))));
 }

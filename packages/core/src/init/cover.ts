@@ -13,7 +13,8 @@ import { breathe } from '../training/progress.js';
 import { indexClasses } from '../training/sampling.js';
 import { automaticK } from './auto-k.js';
 import { meanTargets } from './joint.js';
-import { clusterRows } from './means.js';
+import { foundingMeans } from './means.js';
+import { distinctRows, inRows, leastFounder, wholeRows } from './row-counts.js';
 
 const defaultPerClass = 3;
 
@@ -66,7 +67,7 @@ export function growClasses(context: Context, state: ModelState, classes: readon
   return { ...state, arrays, outputs, classes };
 }
 
-/** The rows of each class or label that count. */
+/** The rows of each class or label that count, where they come to half a row; weights count rows. */
 function rowsOfClasses(head: Head, { y, sampleWeight }: Batch): Map<number, number[]> {
   const rows = new Map<number, number[]>();
   const note = (owner: number, row: number): void => {
@@ -80,6 +81,10 @@ function rowsOfClasses(head: Head, { y, sampleWeight }: Batch): Map<number, numb
       if (head.candidates === 'class') note(value, row);
       else if (value > 0) note(c, row);
     });
+  }
+  for (const [owner, places] of rows) {
+    const weight = places.reduce((sum, row) => sum + (sampleWeight[row] as number), 0);
+    if (weight < leastFounder) rows.delete(owner);
   }
   return rows;
 }
@@ -119,7 +124,8 @@ export async function coverClasses(
   const { owners } = state.arrays;
   if (!owners) return state;
   const isMissing = lacks(state, head, from);
-  const missing = [...rowsOfClasses(head, batch)].filter(([owner]) => isMissing(owner));
+  const counted = inRows(batch, state.unit ?? 1);
+  const missing = [...rowsOfClasses(head, counted)].filter(([owner]) => isMissing(owner));
   if (missing.length === 0) return state;
   missing.sort(([a], [b]) => a - b);
   const heads = state.arrays.featureWeights?.shape[0] ?? 1;
@@ -127,17 +133,18 @@ export async function coverClasses(
   const newcomers: Newcomers[] = [];
   for (const [owner, rows] of missing) {
     await breathe(context.signal);
-    const part = takeBatch(batch, rows, 0, rows.length);
+    const part = distinctRows(takeBatch(counted, rows, 0, rows.length));
     const k = heads * (await perHead(context, state, part));
     const problem = { rows: part.x, mask: part.mask, sampleWeight: part.sampleWeight };
-    const { centers, index } = await clusterRows(
+    const { centers, index, founders } = await foundingMeans(
       context.programs,
       { ...problem, distance: context.options.distance, k, passes: 0, start },
       random,
     );
     // Without targets nobody asks what the rows say, which is as wide as there are classes.
+    const said = founders ? takeBatch(part, founders, 0, founders.length) : part;
     const means = head.code
-      ? meanTargets({ ...part, y: head.coordinatesOf(part.y, state.outputs) }, index, k)
+      ? meanTargets({ ...said, y: head.coordinatesOf(said.y, state.outputs) }, index, k)
       : new Float64Array(0);
     newcomers.push({ owner, centers, means });
   }
@@ -147,16 +154,16 @@ export async function coverClasses(
 /** Prototypes that a new class gets in every head. */
 async function perHead({ options, programs }: Context, state: ModelState, rows: Batch): Promise<number> {
   const heads = state.arrays.featureWeights?.shape[0] ?? 1;
-  if (state.joint)
-    return Math.max(1, Math.min(rows.x.rows, Math.round(state.ages.length / heads / state.outputs)));
+  const most = wholeRows(rows.sampleWeight);
+  if (state.joint) return Math.max(1, Math.min(most, Math.round(state.ages.length / heads / state.outputs)));
   const { kInit = defaultPerClass, distance } = options;
   const k = kInit === 'auto' ? await automaticK(programs, { ...rows, rows: rows.x, distance }) : kInit;
-  return Math.min(k, rows.x.rows);
+  return Math.min(k, most);
 }
 
 /** Appends prototypes to every head; what they say and how far they reach starts as in a new grid. */
 function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], heads: number): ModelState {
-  const { arrays, ages, coordinateAges, spread, outputs } = state;
+  const { arrays, ages, coordinateAges, spread, outputs, unit } = state;
   const columns = (arrays.prototypes as NdArray).shape[1] as number;
   const old = ages.length / heads;
   const sizes = newcomers.map(({ centers }) => centers.length / columns / heads);
@@ -234,14 +241,14 @@ function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], 
     ages: joined(
       ages,
       1,
-      constant(() => 1),
+      constant(() => unit ?? 1),
     ),
     coordinateAges:
       coordinateAges &&
       joined(
         coordinateAges,
         columns,
-        constant(() => 1, columns),
+        constant(() => unit ?? 1, columns),
       ),
   };
 }

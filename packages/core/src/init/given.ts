@@ -96,6 +96,7 @@ export function initialFromGrid(
     targetCenter: told.center,
     scaling: 'none',
     joint: false,
+    unit: options.arithmetic === 'original' ? 1 : null,
   } as const;
   return { ...empty(random, count, settled), arrays, ages };
 }
@@ -113,6 +114,13 @@ function targetsOf(
   // The answers of heads add up to the target, each has its share.
   const share = owned ? null : targetCenter(wide);
   return { targets: centeredTargets(wide, share, place), center: share?.map((c) => c * heads) ?? null };
+}
+
+/** A given grid is as old as one row a prototype unless it says how old; what a row weighs is what the first ones do. */
+export function withUnit(state: ModelState, options: Resolved, unit: number): ModelState {
+  if (state.unit !== null) return state;
+  const given = typeof options.initMode === 'object' && options.initMode.ages !== undefined;
+  return { ...state, unit, ages: given ? state.ages : state.ages.map((age) => age * unit) };
 }
 
 /** The classes that owners name, or as many as targets have columns. */

@@ -6,7 +6,7 @@ import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { mostVectors } from '../heads/classifier.js';
 import type { Head } from '../heads/head.js';
-import { type Batch, takeBatch } from '../model/batch.js';
+import type { Batch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { Label, ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
@@ -16,14 +16,16 @@ import { commonUnit } from '../scaling/unit.js';
 import { type Context, scaleBatch, scaleFeatures } from '../training/context.js';
 import { inTurns } from '../training/progress.js';
 import { coverClasses } from './cover.js';
-import { jointStart, sampleBatch } from './joint.js';
+import { jointStart } from './joint.js';
 import { chooseMetric } from './metric.js';
+import { countedRows, drawByWeight, inRows, wholeRows } from './row-counts.js';
 import { rowsStart } from './rows.js';
 import { strataStart } from './strata.js';
 
-/** Prototypes in all, unless said otherwise: four rows each, and no more than fit the caches. */
+/** Prototypes in all, unless said otherwise: four rows each, and no more than fit the caches; of few rows each is one. */
 const mostPrototypes = 400;
 const rowsPerPrototype = 4;
+const fewRows = 16;
 const defaultHeads = 8;
 /** Rows that the metric and the strata look at. */
 const mostRows = 2 ** 14;
@@ -33,11 +35,11 @@ const leastPerHead = 8;
 /** What is known before the first prototype. */
 export type Settled = Pick<
   ModelState,
-  'rawColumns' | 'outputs' | 'classes' | 'targetCenter' | 'scaling' | 'joint'
+  'rawColumns' | 'outputs' | 'classes' | 'targetCenter' | 'scaling' | 'joint' | 'unit'
 >;
 
 export const empty = (random: Random, count: number, settled: Settled): Omit<ModelState, 'arrays'> => ({
-  ages: new Float64Array(count).fill(1),
+  ages: new Float64Array(count).fill(settled.unit ?? 1),
   coordinateAges: null,
   moments: null,
   spread: new Float64Array(0),
@@ -49,22 +51,27 @@ export const empty = (random: Random, count: number, settled: Settled): Omit<Mod
   ...settled,
 });
 
-/** How many prototypes and heads a joint start has; K is a multiple of H. */
+/**
+ * How many prototypes and heads a joint start from so many distinct rows has; K is a multiple of H. `classes` get one prototype each
+ * at least, unless the options say how many there are.
+ */
 export function gridSize(
   { nPrototypes, kInit, heads }: Resolved,
   rows: number,
   outputs: number,
+  classes: number,
   carries: boolean,
 ): { count: number; heads: number } {
   const perClass = typeof kInit === 'number' ? kInit * outputs : undefined;
-  const wanted =
-    nPrototypes ?? perClass ?? Math.max(1, Math.min(mostPrototypes, Math.floor(rows / rowsPerPrototype)));
-  const count = Math.min(wanted, Math.max(1, rows));
+  const few = Math.min(rows, fewRows);
+  const automatic = Math.min(mostPrototypes, Math.max(few, Math.floor(rows / rowsPerPrototype)));
+  const count = Math.min(nPrototypes ?? perClass ?? Math.max(classes, automatic), rows);
   // Owners want every class in every head: one head is the default there.
   const most = carries ? defaultHeads : 1;
   const chosen = heads ?? Math.max(1, Math.min(most, Math.floor(count / leastPerHead)));
   const used = Math.min(chosen, count);
-  return { count: count - (count % used), heads: used };
+  const even = count - (count % used);
+  return { count: even < Math.min(classes, count) ? even + used : even, heads: used };
 }
 
 /** Weighted mean and deviation of every target column; a constant column keeps its unit. */
@@ -127,39 +134,34 @@ function atMean(x: Rows, mask: Rows | undefined): Rows {
   return { ...x, data: x.data.map((value, i) => ((every[i] as number) > 0 ? value : 0)) };
 }
 
-/** The rows that count: a weight of 0 takes no part in the start. Errors: DataError where no row counts. */
-function weighted(batch: Batch, call: string): Batch {
-  const kept = Array.from(batch.sampleWeight.keys()).filter((i) => (batch.sampleWeight[i] as number) > 0);
-  if (kept.length === batch.x.rows) return batch;
-  if (kept.length === 0) {
-    throw new DataError(`${call}: all weights of the first batch are zero; start with rows that count.`, {
-      argument: 'sampleWeight',
-    });
-  }
-  return takeBatch(batch, kept, 0, kept.length);
-}
-
 /** What the rows to come are: columns of an answer, and the names of the classes. */
 export interface Outputs {
   readonly outputs: number;
   readonly classes: readonly Label[];
   /** What targets are less of; undefined before the first targets. */
   readonly targetCenter?: Float64Array | null | undefined;
+  /** What one of the first rows weighed, where equal ones were put together since. */
+  readonly unit?: number | null | undefined;
 }
 
 /** A state from the first batch of raw rows, by the options' initMode. */
 export async function initialise(
   context: Context,
   first: Batch,
-  { outputs, classes, targetCenter = null }: Outputs,
+  { outputs, classes, targetCenter = null, unit }: Outputs,
   random: Random,
   call: string,
 ): Promise<ModelState> {
   const { programs, options, family, signal } = context;
-  const raw = weighted(first, call);
-  const { x, y, sampleWeight, mask } = raw;
   const carries = family.carries(options, outputs);
   const head = family.head(options, carries);
+  if (!first.sampleWeight.some((w) => w > 0)) {
+    throw new DataError(`${call}: all weights of the first batch are zero; start with rows that count.`, {
+      argument: 'sampleWeight',
+    });
+  }
+  const { batch: raw, unit: counted } = countedRows(first, unit ?? undefined);
+  const { x, y, sampleWeight, mask } = raw;
   const start = startOf(context, head, outputs, call);
   const settled: Settled = {
     rawColumns: x.columns,
@@ -168,12 +170,13 @@ export async function initialise(
     targetCenter,
     scaling: options.scaling ?? (isSparse(x) ? 'none' : defaultScaling(options, head)),
     joint: start === 'joint' && head.code !== null,
+    unit: options.arithmetic === 'original' ? 1 : counted,
   };
   checkFeatureWeights(options, x.columns, call);
   checkSparse(options, x, call);
   const scaler = isSparse(x)
-    ? sparseScaler(options, head, x, mask)
-    : await inTurns(fittingScaler(settled.scaling, x, mask), signal);
+    ? sparseScaler(options, head, x, mask, sampleWeight)
+    : await inTurns(fittingScaler(settled.scaling, x, mask, sampleWeight), signal);
   const comparesAsTheyCame = options.distance !== 'cosine' && Object.keys(scaler).length === 0;
   const arrays: Record<string, NdArray> = {
     ...scaler,
@@ -185,7 +188,7 @@ export async function initialise(
   const metricMode = options.metric ?? (start === 'joint' ? 'auto' : 'none');
   if (metricMode !== 'none' && !isSparse(batch.x)) {
     const centered = { ...batch, x: atMean(batch.x, batch.mask), mask: undefined };
-    const drawn = sampleBatch(centered, mostRows, random);
+    const drawn = drawByWeight(centered, mostRows, random);
     const sample = { ...drawn, x: denseRows(drawn.x), y: denseRows(head.coordinatesOf(drawn.y, outputs)) };
     const metric = await chooseMetric(
       programs,
@@ -217,7 +220,8 @@ export async function initialise(
       owners: ndarray([], [0], 'int32'),
       ...(head.code ? { targets: ndarray([], [0, outputs]) } : {}),
     };
-    const covered = await coverClasses(context, { ...bare, arrays: none }, batch, start);
+    const weights = inRows(batch, 1 / (bare.unit ?? 1));
+    const covered = await coverClasses(context, { ...bare, arrays: none }, weights, start);
     if (covered.ages.length > 0) return covered;
     throw new DataError(`${call}: y holds no label in the first rows; start with rows that have some.`, {
       argument: 'y',
@@ -225,7 +229,8 @@ export async function initialise(
   }
   let grid: Record<string, NdArray>;
   if (start === 'joint') {
-    const size = gridSize(options, x.rows, outputs, carries);
+    const classes = head.candidates === 'class' ? outputs : 0;
+    const size = gridSize(options, wholeRows(sampleWeight), outputs, classes, carries);
     const geometry = { distance: options.distance, columns, outputs, head, prototypes: size.count };
     grid = await jointStart(
       programs,
@@ -238,7 +243,7 @@ export async function initialise(
   } else {
     grid =
       head.start === 'strata'
-        ? await strataStart(programs, options, sampleBatch(batch, mostRows, random), start, random)
+        ? await strataStart(programs, options, drawByWeight(batch, mostRows, random), start, random)
         : await rowsStart(programs, options, batch, start, random);
   }
   const count = (grid.prototypes as NdArray).shape[0] as number;
@@ -277,9 +282,10 @@ function sparseScaler(
   head: Head,
   x: SparseRows,
   mask: Rows | undefined,
+  sampleWeight: Float32Array,
 ): ScalerArrays {
   if (scaling === 'none' || head.start === 'rows' || distance === 'cosine') return {};
-  const factors = new Float32Array(x.columns).fill(unitOf(x, mask));
+  const factors = new Float32Array(x.columns).fill(unitOf(x, mask, sampleWeight));
   return { 'scaler.metric': ndarray(factors, [x.columns]) };
 }
 

@@ -3,13 +3,15 @@
 import { beside, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { jointScaleOf } from '../heads/head.js';
+import { voicesOf } from '../method/voices.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 import { majority } from '../training/ema-step.js';
 import type { Programs } from '../training/program.js';
 import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
-import { clusterRows } from './means.js';
+import { foundingMeans } from './means.js';
+import { drawByWeight } from './row-counts.js';
 
 /** Rows that the start looks at, at most. */
 const sampleRows = 8192;
@@ -17,14 +19,7 @@ const lloydPasses = 5;
 /** The weight of the features that a head sees less of. */
 const damping = 0.15;
 
-/** Rows of a batch, at most `limit` of them, drawn without replacement. */
-export function sampleBatch(batch: Batch, limit: number, random: Random): Batch {
-  if (batch.x.rows <= limit) return batch;
-  const order = random.permutation(batch.x.rows).subarray(0, limit);
-  return takeBatch(batch, order, 0, limit);
-}
-
-/** Prototypes, targets and featureWeights of all heads, from scaled rows; `featureWeights` [D] is what every head starts from. */
+/** Prototypes, targets and featureWeights of all heads, from scaled rows whose weights count rows; `featureWeights` [D] is what every head starts from. */
 export async function jointStart(
   programs: Programs,
   spec: Pick<GridSpec, 'heads' | 'columns' | 'outputs' | 'prototypes' | 'distance' | 'head'>,
@@ -34,7 +29,7 @@ export async function jointStart(
   signal?: AbortSignal,
 ): Promise<Record<string, NdArray>> {
   const { heads, columns, outputs, prototypes: count, head: kind } = spec;
-  const drawn = sampleBatch(batch, sampleRows, random);
+  const drawn = drawByWeight(batch, sampleRows, random);
   const sample = { ...drawn, y: kind.coordinatesOf(drawn.y, outputs) };
   const perHead = count / heads;
   const scale = jointScaleOf(spec, columns, outputs);
@@ -45,6 +40,7 @@ export async function jointStart(
 
   const prototypes = new Float32Array(count * columns);
   const means = new Float64Array(count * outputs);
+  const clusterWeights = new Float64Array(count);
   const featureWeights = new Float32Array(heads * columns);
   for (let head = 0; head < heads; head++) {
     await breathe(signal);
@@ -54,7 +50,7 @@ export async function jointStart(
       for (const j of random.permutation(columns).subarray(0, columns >> 1))
         weights[j] = (weights[j] as number) * damping;
     featureWeights.set(weights.subarray(0, columns), head * columns);
-    const { centers, index } = await clusterRows(
+    const { centers, index, founders } = await foundingMeans(
       programs,
       {
         rows,
@@ -69,7 +65,12 @@ export async function jointStart(
       random,
     );
     // The answers are means of the rows themselves: a center of 'cosine' has lost its length.
-    means.set(meanTargets(sample, index, perHead), head * perHead * outputs);
+    const said = founders ? takeBatch(sample, founders, 0, founders.length) : sample;
+    means.set(meanTargets(said, index, perHead), head * perHead * outputs);
+    index.forEach((k, i) => {
+      const at = head * perHead + k;
+      clusterWeights[at] = (clusterWeights[at] as number) + (said.sampleWeight[i] as number);
+    });
     for (let k = 0; k < perHead; k++) {
       const center = centers.subarray(k * (columns + outputs), k * (columns + outputs) + columns);
       prototypes.set(center, (head * perHead + k) * columns);
@@ -82,6 +83,7 @@ export async function jointStart(
       ? { owners: majority(means, outputs, ndarray(new Int32Array(count), [count], 'int32')) }
       : {}),
     featureWeights: ndarray(featureWeights, [heads, columns]),
+    bias: ndarray(voicesOf(clusterWeights, heads), [count]),
   };
 }
 

@@ -1,8 +1,8 @@
 // A plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes through the graphs of phase 1.
 
 import type { Value } from '../backend.js';
-import type { Rows } from '../data/matrix.js';
-import { blockRowsOf, type Features, isSparse, visitRow } from '../data/sparse.js';
+import { type Rows, takeRows } from '../data/matrix.js';
+import { blockRowsOf, type Features, isSparse, takeFeatures, visitRow } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
@@ -16,6 +16,7 @@ import { f32, type GridSpec } from '../training/spec.js';
 import { greedyRows } from './greedy.js';
 import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
 import { maskOf, presentRow } from './present-row.js';
+import { drawPlaces, leastFounder } from './row-counts.js';
 
 export interface MeansProblem {
   readonly rows: Features;
@@ -27,7 +28,7 @@ export interface MeansProblem {
   readonly featureWeights?: Float32Array | undefined;
   readonly k: number;
   readonly passes: number;
-  /** Draw the start by k-means++; by its greedy form, which is better, takes longer and holds all rows dense; or uniformly. */
+  /** Draw the start by k-means++; by its greedy form, which is better, takes longer and holds all rows dense; or by weight alone. */
   readonly start: 'greedy' | 'kmeans++' | 'random';
 }
 
@@ -73,10 +74,41 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
   }
 }
 
+/**
+ * `clusterRows`, of rows whose weights count rows, without the clusters that weigh less than half a row: they would answer as loudly
+ * as any other. Rows of such clusters are left out, and the others start anew; `founders` are those that remain, where some went.
+ */
+export async function foundingMeans(
+  programs: Programs,
+  problem: MeansProblem,
+  random: Random,
+): Promise<Means & { readonly founders: Uint32Array | undefined }> {
+  const { rows, mask } = problem;
+  let founders: Uint32Array | undefined;
+  for (let part = problem; ; ) {
+    const found = await clusterRows(programs, part, random);
+    const weights = new Float64Array(problem.k);
+    found.index.forEach((k, i) => {
+      weights[k] = (weights[k] as number) + (part.sampleWeight[i] as number);
+    });
+    const places = founders ?? Uint32Array.from(found.index.keys());
+    const founding = places.filter((_, i) => (weights[found.index[i] as number] as number) >= leastFounder);
+    if (founding.length === places.length || founding.length === 0) return { ...found, founders };
+    founders = founding;
+    const n = founding.length;
+    part = {
+      ...problem,
+      rows: takeFeatures(rows, founding, 0, n),
+      mask: mask && mask.rows > 1 ? takeRows(mask, founding, 0, n) : mask,
+      sampleWeight: Float32Array.from(founding, (i) => problem.sampleWeight[i] as number),
+    };
+  }
+}
+
 /** Rows to start from, as the problem asks. */
 async function chosenRows(programs: Programs, problem: MeansProblem, random: Random): Promise<number[]> {
-  const { rows, k, start } = problem;
-  if (start === 'random') return Array.from(random.permutation(rows.rows).subarray(0, k));
+  const { k, start } = problem;
+  if (start === 'random') return drawPlaces(problem.sampleWeight, k, random);
   return start === 'greedy' ? greedyRows(programs, problem, random) : spreadOut(programs, problem, random);
 }
 

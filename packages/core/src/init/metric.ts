@@ -5,6 +5,7 @@ import type { Distance } from '../method/similarity.js';
 import type { DenseBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
 import type { Programs } from '../training/program.js';
+import { wholeRows } from './row-counts.js';
 import { leastAnchors, nearestRows, slopeAnchors, slopesMetric } from './slopes.js';
 
 /** Rows that the slopes are fitted on, and rows that judge, at most. */
@@ -14,7 +15,7 @@ const neighbours = 8;
 /** Fewer rows give slopes that are noise. */
 const leastRows = 100;
 
-/** The metric [D], or null where 'auto' finds that it does not lower the error of the held-out rows. */
+/** The metric [D] from rows whose weights count rows, or null where 'auto' finds that it does not lower the error of the held-out rows. */
 export async function chooseMetric(
   programs: Programs,
   options: { readonly metric: 'slopes' | 'auto'; readonly distance: Distance },
@@ -23,7 +24,7 @@ export async function chooseMetric(
   signal?: AbortSignal,
 ): Promise<Float32Array | null> {
   const n = sample.x.rows;
-  if (n < leastRows) return null;
+  if (wholeRows(sample.sampleWeight) < leastRows) return null;
   // Slopes in very wide rows cost more than the whole training, and are too few to say anything.
   if (options.metric === 'auto' && slopeAnchors(sample.x.columns) < leastAnchors) return null;
   const order = random.permutation(n);
@@ -49,7 +50,7 @@ function rounded(n: number): number {
   return n - (n % unit);
 }
 
-/** Σ w·(mean target of the nearest rows − y)² */
+/** Σ w·(weighted mean target of the nearest rows − y)² */
 async function neighbourError(
   programs: Programs,
   distance: Distance,
@@ -63,9 +64,14 @@ async function neighbourError(
   let error = 0;
   for (let i = 0; i < judges.x.rows; i++) {
     for (let t = 0; t < width; t++) {
-      let mean = 0;
-      for (let j = 0; j < k; j++)
-        mean += (fitted.y.data[(index[i * k + j] as number) * width + t] as number) / k;
+      let [sum, weight] = [0, 0];
+      for (let j = 0; j < k; j++) {
+        const near = index[i * k + j] as number;
+        const w = fitted.sampleWeight[near] as number;
+        sum += w * (fitted.y.data[near * width + t] as number);
+        weight += w;
+      }
+      const mean = sum / weight;
       error += (judges.sampleWeight[i] as number) * (mean - (judges.y.data[i * width + t] as number)) ** 2;
     }
   }

@@ -1,4 +1,4 @@
-// The start of a clusterer: rows of all, by k-means++ and a few passes over those that matter, or drawn uniformly.
+// The start of a clusterer: rows of all, by k-means++ and a few passes over those that matter, or drawn by weight.
 
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -9,6 +9,7 @@ import type { Programs } from '../training/program.js';
 import { automaticK } from './auto-k.js';
 import { clusterRows, type Means } from './means.js';
 import { representatives } from './representatives.js';
+import { wholeRows } from './row-counts.js';
 
 const defaultClusters = 8;
 /** Numbers of the rows that the start holds, at most: fewer rows where they are wide. */
@@ -24,7 +25,7 @@ const rowsFor = (k: number, columns: number): number => {
   return Math.max(2 * k, Math.min(wanted, Math.floor(mostNumbers / columns)));
 };
 
-/** Prototypes [K, D]. */
+/** Prototypes [K, D], from rows whose weights count rows; as many as the options say, and no more than there are rows. */
 export async function rowsStart(
   programs: Programs,
   { kInit = defaultClusters, distance }: Pick<Resolved, 'kInit' | 'distance'>,
@@ -34,7 +35,8 @@ export async function rowsStart(
 ): Promise<Record<string, NdArray>> {
   const { x, mask, sampleWeight } = batch;
   const all = { rows: x, mask, sampleWeight, distance };
-  const k = Math.min(kInit === 'auto' ? await automaticK(programs, all) : kInit, x.rows);
+  const most = wholeRows(sampleWeight);
+  const k = Math.min(kInit === 'auto' ? await automaticK(programs, all) : kInit, most);
   let best: Means;
   if (start === 'random') {
     best = await clusterRows(programs, { ...all, k, passes: 0, start }, random);

@@ -1,7 +1,7 @@
 // metric: 'slopes': weighs each feature by how fast the target changes along it, from local ridge regressions (docs/method.md §6).
 
 import type { Rows } from '../data/matrix.js';
-import { takeRows } from '../data/matrix.js';
+import { denseRows } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import { topK } from '../graph/ops.js';
@@ -15,6 +15,7 @@ import { disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
 import { breathe } from '../training/progress.js';
 import { f32 } from '../training/spec.js';
+import { drawByWeight } from './row-counts.js';
 
 /** Rows around which the target is fitted; a draw from the rows weighs places by how many rows they hold. */
 const mostAnchors = 400;
@@ -101,9 +102,8 @@ export async function slopesMetric(
 ): Promise<Float32Array> {
   const { columns } = sample.x;
   const k = Math.min(2 * columns + 20, sample.x.rows);
-  const order = random.permutation(sample.x.rows);
-  const anchors = Math.max(leastAnchors, slopeAnchors(columns));
-  const at = takeRows(sample.x, order, 0, Math.min(anchors, order.length));
+  const anchors = drawByWeight(sample, Math.max(leastAnchors, slopeAnchors(columns)), random);
+  const at = denseRows(anchors.x);
   let metric: Float32Array = new Float32Array(columns).fill(1);
   for (let repeat = 0; repeat < repeats; repeat++) {
     const index = await nearestRows(programs, {
@@ -116,9 +116,10 @@ export async function slopesMetric(
     const squares = new Float64Array(columns);
     for (let a = 0; a < at.rows; a++) {
       await breathe(signal);
+      const w = anchors.sampleWeight[a] as number;
       for (const slope of localSlopes(sample, index.subarray(a * k, (a + 1) * k))) {
         slope.forEach((b, j) => {
-          squares[j] = (squares[j] as number) + b * b;
+          squares[j] = (squares[j] as number) + w * b * b;
         });
       }
     }
@@ -129,11 +130,12 @@ export async function slopesMetric(
   return metric;
 }
 
-/** Slope of every target over some rows: (XᵀX + λI)⁻¹Xᵀy on centered columns, one factorisation for all targets. */
-function localSlopes({ x, y }: DenseBatch, index: Int32Array): Float64Array[] {
+/** Slope of every target over some rows: (XᵀWX + λI)⁻¹XᵀWy on centered columns, one factorisation for all targets. */
+function localSlopes({ x, y, sampleWeight }: DenseBatch, index: Int32Array): Float64Array[] {
   const n = index.length;
   const { columns } = x;
-  const [xs, ys] = [centered(x, index), centered(y, index)];
+  const weights = Float64Array.from(index, (i) => sampleWeight[i] as number);
+  const [xs, ys] = [centered(x, index, weights), centered(y, index, weights)];
   const gram = new Float64Array(columns * columns);
   const products = new Float64Array(y.columns * columns);
   for (let r = 0; r < n; r += 4) addProducts(gram, xs, columns, r);
@@ -180,17 +182,21 @@ function addProducts(gram: Float64Array, xs: Float64Array, columns: number, r: n
   }
 }
 
-/** The chosen rows around their mean, and behind them zeros up to a multiple of four rows. */
-function centered({ data, columns }: Rows, index: Int32Array): Float64Array {
+/** The chosen rows around their mean, times the roots of their weights, and behind them zeros up to a multiple of four rows. */
+function centered({ data, columns }: Rows, index: Int32Array, weights: Float64Array): Float64Array {
   const n = index.length;
+  const total = weights.reduce((a, b) => a + b, 0);
   const out = new Float64Array(4 * Math.ceil(n / 4) * columns);
   for (let j = 0; j < columns; j++) {
     // From the first one on, so that the mean of equal values is that value to the bit, and their slope 0.
     const first = data[(index[0] as number) * columns + j] as number;
     let mean = first;
-    for (let i = 0; i < n; i++) mean += ((data[(index[i] as number) * columns + j] as number) - first) / n;
     for (let i = 0; i < n; i++)
-      out[i * columns + j] = (data[(index[i] as number) * columns + j] as number) - mean;
+      mean +=
+        ((weights[i] as number) * ((data[(index[i] as number) * columns + j] as number) - first)) / total;
+    for (let i = 0; i < n; i++)
+      out[i * columns + j] =
+        Math.sqrt(weights[i] as number) * ((data[(index[i] as number) * columns + j] as number) - mean);
   }
   return out;
 }

@@ -7,11 +7,12 @@ import type { Random } from '../random.js';
 import type { Programs } from '../training/program.js';
 import { automaticK } from './auto-k.js';
 import { meanTargets } from './joint.js';
-import { clusterRows, meanRow } from './means.js';
+import { foundingMeans, meanRow } from './means.js';
+import { wholeRows } from './row-counts.js';
 
 const targetPasses = 10;
 
-/** Prototypes [K, D] and targets [K, T]: of each stratum its mean first, then rows of it. */
+/** Prototypes [K, D] and targets [K, T], from rows whose weights count rows: of each stratum its mean first, then rows of it. */
 export async function strataStart(
   programs: Programs,
   options: Pick<Resolved, 'distance' | 'targetDistance' | 'kTargets' | 'kFeatures'>,
@@ -25,9 +26,9 @@ export async function strataStart(
     kTargets === 'auto'
       ? await automaticK(programs, { rows: y, sampleWeight, distance: options.targetDistance })
       : kTargets,
-    y.rows,
+    wholeRows(sampleWeight),
   );
-  const { index } = await clusterRows(
+  const { index, founders } = await foundingMeans(
     programs,
     {
       rows: y,
@@ -42,16 +43,15 @@ export async function strataStart(
   const prototypes: number[] = [];
   const answers: number[] = [];
   for (let stratum = 0; stratum < strata; stratum++) {
-    const members = Array.from(index.keys()).filter(
-      (i) => index[i] === stratum && (sampleWeight[i] as number) > 0,
-    );
+    const places = Array.from(index.keys()).filter((i) => index[i] === stratum);
+    const members = founders ? places.map((i) => founders[i] as number) : places;
     if (members.length === 0) continue;
     const part = takeBatch(batch, members, 0, members.length);
     const wanted =
       kFeatures === 'auto'
         ? await automaticK(programs, { ...part, rows: part.x, distance: options.distance })
         : kFeatures;
-    const k = Math.min(wanted, members.length);
+    const k = Math.min(wanted, wholeRows(part.sampleWeight));
     const first = meanRow({ ...part, rows: part.x });
     for (const value of first) prototypes.push(value);
     if (k > 1) {
@@ -64,7 +64,7 @@ export async function strataStart(
         passes: 0,
         start,
       };
-      const { centers } = await clusterRows(programs, problem, random);
+      const { centers } = await foundingMeans(programs, problem, random);
       for (const value of centers) prototypes.push(value);
     }
     const mean = meanTargets(part, new Int32Array(members.length), 1);

@@ -30,7 +30,7 @@ function sums(
 }
 function slopes(all: readonly Row[]): number[] {
   const out = new Float32Array(outputs * columns).fill(9);
-  ridgeSlopes(sums(all).subarray(2), columns, out);
+  ridgeSlopes(sums(all).subarray(2), columns, out, 1);
   return Array.from(out);
 }
 

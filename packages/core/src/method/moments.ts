@@ -41,14 +41,36 @@ const ridge = 1;
 /** What rounding leaves of moments that cancel. */
 const rounding = 1e-12;
 
-/** (C + λI)⁻¹·c [T, D], C and c the centered moments, λ the ridge: written to `slopes`. No weight or no spread: 0. */
-export function ridgeSlopes(moments: Float64Array, columns: number, slopes: Float32Array): void {
+/** Where row i of the triangle begins; its first entry is Σ w·x of feature i − 1. */
+const line = (i: number): number => (i * (i + 1)) / 2;
+
+/** Σ w, and Σ w·‖x − x̄‖² over all features. */
+export function scatterOf(moments: Float64Array, columns: number): { total: number; spread: number } {
+  const total = moments[0] as number;
+  let spread = 0;
+  for (let i = 1; i <= columns; i++) {
+    const sum = moments[line(i)] as number;
+    if (total > 0) spread += (moments[line(i) + i] as number) - (sum * sum) / total;
+  }
+  return { total, spread: Math.max(0, spread) };
+}
+
+/**
+ * (C + λI)⁻¹·c [T, D], C and c the centered moments, λ the ridge: written to `slopes`. No weight or no spread: 0. `unit` is what
+ * a row weighs; a mean variance of a feature of less than `least` counts as that, or a row of hardly any weight would say what
+ * the slope is where one other row lies.
+ */
+export function ridgeSlopes(
+  moments: Float64Array,
+  columns: number,
+  slopes: Float32Array,
+  unit: number,
+  least = 0,
+): void {
   slopes.fill(0);
   const outputs = slopes.length / columns;
   const total = moments[0] as number;
   if (!(total > 0)) return;
-  /** Where row i of the triangle begins; its first entry is Σ w·x of feature i − 1. */
-  const line = (i: number): number => (i * (i + 1)) / 2;
   const products = line(columns + 1);
   const sumOf = (i: number): number => moments[line(i + 1)] as number;
   const covariance = new Float64Array(columns * columns);
@@ -62,7 +84,7 @@ export function ridgeSlopes(moments: Float64Array, columns: number, slopes: Floa
     squares += moments[line(i + 1) + 1 + i] as number;
   }
   if (!(spread > rounding * squares)) return;
-  const lambda = (ridge * spread) / total / columns + rounding * squares;
+  const lambda = ridge * unit * Math.max(spread / total / columns, least) + rounding * squares;
   for (let i = 0; i < columns; i++) {
     covariance[i * columns + i] = (covariance[i * columns + i] as number) + lambda;
   }

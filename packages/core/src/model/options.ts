@@ -52,11 +52,11 @@ export interface EstimatorOptions {
   readonly l2Reg?: number;
   /** Weight of Σ_{i≠j} s(p_i, p_j)² in the loss. Default 0. */
   readonly diversityReg?: number;
-  /** Ages below which prototypes are pruned; 0 never. One head only. Default 0. */
+  /** Ages below which prototypes are pruned, in rows; 0 never. One head only. Default 0. */
   readonly minWeight?: number;
   /** Also prune every so many batches. Default 0: after passes of `fit` alone. */
   readonly pruneEvery?: number;
-  /** Rows after which old rows count half, in rows. Default Infinity. */
+  /** Rows after which old rows count half, a row of weight w as w rows. Default Infinity. */
   readonly halfLife?: number;
   /** Rows of a batch of fit and of finetune. Default 10240 and 256. */
   readonly batchSize?: number;
@@ -93,7 +93,9 @@ export interface EstimatorOptions {
   readonly dtype?: StoredDType;
   /**
    * 'original' computes as the original implementation does where this one departs from it: with 'cosine' phase 1 averages rows as
-   * they are, and not their directions. Default 'standard'.
+   * they are, and not their directions; ages start at 1 in whatever unit weights are; the first batch with a feature mask counts twice;
+   * losses are divided by rows in place of their weight, and `halfLife` counts rows of any weight. Default 'standard': a row of weight
+   * w counts as w rows.
    */
   readonly arithmetic?: 'standard' | 'original';
 }
@@ -105,7 +107,11 @@ export type LoadOptions = Pick<EstimatorOptions, 'backend' | 'index' | 'useIndex
 export interface SupervisedOptions extends EstimatorOptions {
   /** Groups of prototypes with a metric of their own whose answers add up; 'gaussian' only. Default 8, fewer on few prototypes. */
   readonly heads?: number;
-  /** Prototypes in all. Default min(400, rows/4), unless the options below say how many a class or a stratum gets. */
+  /**
+   * Prototypes in all; as many as the first rows have distinct ones at most, of which `fit` warns. Default: a fourth of those, 400 at most and, of few rows,
+   * up to 16 as far as there are rows, but a prototype for every class; unless the options below say how many a class or a stratum
+   * gets.
+   */
   readonly nPrototypes?: number;
   /** 'slopes' weighs features by how fast the target changes along them; 'auto' keeps that where held-out rows say so; fewer than 100 rows have none. Default 'auto' with 'joint', else 'none'; 'none' of a multi-label classifier. */
   readonly metric?: 'none' | 'slopes' | 'auto';
@@ -170,7 +176,7 @@ export interface MultiLabelOptions extends ClassifyingOptions {
 
 /** Options of `FastKMeansClusterer`. */
 export interface ClustererOptions extends EstimatorOptions {
-  /** Clusters. Default 8. */
+  /** Clusters; as many as the first rows have distinct ones at most, of which `fit` warns. Default 8. */
   readonly kInit?: number | 'auto';
   /** How `fit` learns: streaming averages, or exact passes over all rows. Default 'ema'. */
   readonly algorithm?: 'ema' | 'lloyd';

@@ -13,6 +13,8 @@ export interface ModelState {
   readonly arrays: Readonly<Record<string, NdArray>>;
   /** Accumulated sample weight [K], float64: a float32 sum stops growing at 2^24 rows. */
   readonly ages: Float64Array;
+  /** The sample weight that counts as one row, settled on the first rows; null before them. Ages start at it. */
+  readonly unit: number | null;
   /** [K, D] once a feature mask was seen. */
   readonly coordinateAges: Float64Array | null;
   /** Σ w·δ and Σ w of the rows to their own prototypes, a pair a head: the start of the bandwidths. */

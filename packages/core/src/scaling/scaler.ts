@@ -19,78 +19,117 @@ const quantileClip = 4;
 const leastDeviation = 1e-37;
 /** Knots a column at most, one less than a power of two: the table is padded to it. 255 cost no accuracy beside 1000. */
 const mostKnots = 255;
+/** Share of a sum of weights that rounding may take or add. */
+const rounding = 1e-9;
 
-/** The unmasked values of a column, or null where they do not vary. */
-function varying(x: Rows, mask: Rows | undefined, j: number): Float32Array | null {
-  const column = new Float32Array(x.rows);
+/** Values of a column that count, with their weights. */
+interface Column {
+  readonly values: Float32Array;
+  readonly weights: Float32Array;
+}
+
+/** The unmasked values of a column in rows of some weight, or null where they do not vary. */
+function varying(x: Rows, mask: Rows | undefined, sampleWeight: Float32Array, j: number): Column | null {
+  const [values, weights] = [new Float32Array(x.rows), new Float32Array(x.rows)];
   let count = 0;
   for (let i = 0; i < x.rows; i++) {
     const at = i * x.columns + j;
-    if (mask && (mask.data[mask.rows === 1 ? j : at] as number) <= 0) continue;
-    column[count++] = x.data[at] as number;
+    const w = sampleWeight[i] as number;
+    if (w === 0 || (mask && (mask.data[mask.rows === 1 ? j : at] as number) <= 0)) continue;
+    weights[count] = w;
+    values[count++] = x.data[at] as number;
   }
-  const present = column.subarray(0, count);
-  return present.some((value) => value !== present[0]) ? present : null;
+  const present = { values: values.subarray(0, count), weights: weights.subarray(0, count) };
+  return present.values.some((value) => value !== values[0]) ? present : null;
 }
 
 const finite = (value: number): number => (value - value === 0 ? value : 0);
 
-/** Mean and standard deviation in float64, in two passes. */
-function moments(values: Float32Array): { mean: number; deviation: number } {
-  let sum = 0;
-  for (const value of values) sum += value;
-  const mean = sum / values.length;
+/** Weighted mean and standard deviation in float64, in two passes. */
+function moments({ values, weights }: Column): { mean: number; deviation: number } {
+  let [sum, total] = [0, 0];
+  values.forEach((value, i) => {
+    sum += (weights[i] as number) * value;
+    total += weights[i] as number;
+  });
+  const mean = sum / total;
   let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return { mean, deviation: Math.sqrt(squares / values.length) };
+  values.forEach((value, i) => {
+    squares += (weights[i] as number) * (value - mean) ** 2;
+  });
+  return { mean, deviation: Math.sqrt(squares / total) };
 }
 
-/** Distinct knots of the empirical distribution with the normal score of their mean rank. */
-function knotsOf(values: Float32Array): { knots: number[]; scores: number[] } {
-  const sorted = values.slice().sort();
-  const n = sorted.length;
-  const wanted = new Set<number>();
-  let distinct = 0;
-  for (let i = 0; i < n && distinct <= mostKnots; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) distinct++;
-  if (distinct <= mostKnots) for (const value of sorted) wanted.add(value);
-  else
-    for (let k = 0; k < mostKnots; k++)
-      wanted.add(sorted[Math.round((k * (n - 1)) / (mostKnots - 1))] as number);
-  const knots = [...wanted];
-  let begin = 0;
-  const scores = knots.map((knot) => {
-    while ((sorted[begin] as number) < knot) begin++;
-    let end = begin;
-    while (end < n && sorted[end] === knot) end++;
-    const score = normalQuantile((begin + end) / 2 / n);
-    begin = end;
+/** Distinct values in ascending order, and the weight of all rows up to each. */
+function distributionOf({ values, weights }: Column): { distinct: Float32Array; upTo: Float64Array } {
+  const distinct = values
+    .slice()
+    .sort()
+    .filter((value, i, all) => i === 0 || value !== all[i - 1]);
+  const upTo = new Float64Array(distinct.length);
+  values.forEach((value, i) => {
+    let [low, high] = [0, distinct.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((distinct[middle] as number) < value) low = middle + 1;
+      else high = middle;
+    }
+    upTo[low] = (upTo[low] as number) + (weights[i] as number);
+  });
+  for (let k = 1; k < upTo.length; k++) upTo[k] = (upTo[k] as number) + (upTo[k - 1] as number);
+  return { distinct, upTo };
+}
+
+/** Distinct knots of the weighted empirical distribution with the normal score of their mean rank. */
+function knotsOf(column: Column): { knots: number[]; scores: number[] } {
+  const { distinct, upTo } = distributionOf(column);
+  const last = distinct.length - 1;
+  const total = upTo[last] as number;
+  const wanted: number[] = [];
+  if (distinct.length <= mostKnots) for (let k = 0; k <= last; k++) wanted.push(k);
+  else {
+    let at = 0;
+    for (let q = 0; q < mostKnots; q++) {
+      // A quantile that falls between two values is the upper one, however the sums are rounded.
+      const quantile = (q / (mostKnots - 1)) * total * (1 + rounding);
+      while (at < last && (upTo[at] as number) <= quantile) at++;
+      if (wanted[wanted.length - 1] !== at) wanted.push(at);
+    }
+  }
+  const scores = wanted.map((k) => {
+    const below = k > 0 ? (upTo[k - 1] as number) : 0;
+    const score = normalQuantile((below + (upTo[k] as number)) / 2 / total);
     return Math.max(-quantileClip, Math.min(quantileClip, score));
   });
-  return { knots, scores };
+  return { knots: wanted.map((k) => distinct[k] as number), scores };
 }
 
-/** Fits a scaler on rows, a column at a time; masked values take no part. */
+/** Fits a scaler on rows, a column at a time; masked values and rows of weight 0 take no part. */
 export function* fittingScaler(
   scaling: Scaling,
   x: Rows,
   mask?: Rows,
+  sampleWeight: Float32Array = new Float32Array(x.rows).fill(1),
 ): Generator<undefined, ScalerArrays, undefined> {
   if (scaling === 'none') return {};
   const kept: number[] = [];
   const all: ReturnType<typeof moments>[] = [];
   const tables: ReturnType<typeof knotsOf>[] = [];
-  const keep = (j: number, values: Float32Array): void => {
+  const keep = (j: number, column: Column): void => {
     kept.push(j);
-    if (scaling !== 'quantile') all.push(moments(values));
-    if (scaling !== 'standard') tables.push(knotsOf(values));
+    if (scaling !== 'quantile') all.push(moments(column));
+    if (scaling !== 'standard') tables.push(knotsOf(column));
   };
   for (let j = 0; j < x.columns; j++) {
-    const values = varying(x, mask, j);
-    if (values) keep(j, values);
+    const column = varying(x, mask, sampleWeight, j);
+    if (column) keep(j, column);
     yield;
   }
   // All constant: one column stays, so that there is something to compare; it scales to 0.
-  if (kept.length === 0) keep(0, Float32Array.of(x.rows > 0 ? finite(x.data[0] as number) : 0));
+  if (kept.length === 0) {
+    const values = Float32Array.of(x.rows > 0 ? finite(x.data[0] as number) : 0);
+    keep(0, { values, weights: Float32Array.of(1) });
+  }
   const arrays: Record<string, NdArray> = { 'scaler.columns': ndarray(kept, [kept.length], 'int32') };
   if (scaling !== 'quantile') {
     arrays['scaler.mean'] = ndarray(
@@ -123,8 +162,8 @@ export function* fittingScaler(
 }
 
 /** `fittingScaler`, at once. */
-export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows): ScalerArrays {
-  const columns = fittingScaler(scaling, x, mask);
+export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows, sampleWeight?: Float32Array): ScalerArrays {
+  const columns = fittingScaler(scaling, x, mask, sampleWeight);
   for (;;) {
     const { done, value } = columns.next();
     if (done) return value;

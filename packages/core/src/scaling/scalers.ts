@@ -7,10 +7,12 @@ import {
   repeatMask,
   toMask,
   toRows,
+  toWeights,
   type Vector,
 } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, StateError } from '../errors.js';
+import { checkCall } from '../estimators/calls.js';
 import { BATCH } from '../graph/ir.js';
 import { lt, select } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
@@ -22,6 +24,11 @@ import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from './scale
 export interface ScalerCallOptions {
   /** 1 present, 0 missing [N, D] or [D]; missing values take no part and come out as the scaler maps 0. */
   readonly featureMask?: DenseMatrix | Vector | undefined;
+}
+
+export interface ScalerFitOptions extends ScalerCallOptions {
+  /** Weight of each row [N], finite, at least 0: a row of weight w counts as w rows. */
+  readonly sampleWeight?: Vector | undefined;
 }
 
 const keptNames = (names: readonly string[], kept: Int32Array): string[] =>
@@ -44,28 +51,29 @@ abstract class Scaler {
   }
 
   /**
-   * Learns from rows X [N, D]; of a source from all of its rows up to 65,536, and from so many drawn ones of more.
-   * Errors: ShapeError, DataError, those of the source.
+   * Learns from rows X [N, D]; of a source, which brings masks and weights, from all of its rows up to 65,536, and from so many of
+   * more, drawn by weight. Errors: OptionError, ShapeError, DataError, those of the source.
    */
   fit(source: Source): Promise<this>;
-  fit(X: DenseMatrix, options?: ScalerCallOptions): this;
-  fit(X: DenseMatrix | Source, options: ScalerCallOptions = {}): this | Promise<this> {
-    if (isSource(X)) {
-      return sampleOf(X, `${this.name}.fit`).then(({ X, ...rest }) => this.fit(X, rest));
-    }
+  fit(X: DenseMatrix, options?: ScalerFitOptions): this;
+  fit(X: DenseMatrix | Source, options: ScalerFitOptions = {}): this | Promise<this> {
+    const name = `${this.name}.fit`;
+    checkCall('scaler', options, name, isSource(X) ? [] : ['featureMask', 'sampleWeight']);
+    if (isSource(X)) return sampleOf(X, name).then(({ X, ...rest }) => this.fit(X, rest));
     const { x, mask } = this.check('fit', X, options);
     if (x.rows === 0)
       throw new DataError(`${this.name}.fit: X has no rows; pass at least one.`, { argument: 'X' });
-    this.arrays = fitScaler(this.scaling, x, mask);
+    this.arrays = fitScaler(this.scaling, x, mask, toWeights(options.sampleWeight, x.rows, name));
     this.columns = x.columns;
     return this;
   }
 
-  /** Scaled rows [N, kept columns]; of a source a source of such rows, with all else as it was. Errors: StateError before `fit`, ShapeError, DataError. */
+  /** Scaled rows [N, kept columns]; of a source a source of such rows, with all else as it was. Errors: StateError before `fit`, OptionError, ShapeError, DataError. */
   transform(source: Source): Source;
   transform(X: DenseMatrix, options?: ScalerCallOptions): NdArray<Float32Array>;
   transform(X: DenseMatrix | Source, options: ScalerCallOptions = {}): NdArray<Float32Array> | Source {
     const kept = this.fitted('transform')['scaler.columns'] as NdArray<Int32Array>;
+    checkCall('scaler', options, `${this.name}.transform`, isSource(X) ? [] : ['featureMask']);
     if (!isSource(X)) return this.scaled(X, options);
     const take = (mask: FlatMatrix | Vector): FlatMatrix | Vector => takeColumns(mask, kept.data);
     return mapped(X, keptNames(X.columns, kept.data), ({ featureMask, ...batch }) => {
@@ -99,8 +107,10 @@ abstract class Scaler {
     return evaluateGraph(graph, Object.values(inputs))[0] as NdArray<Float32Array>;
   }
 
-  fitTransform(X: DenseMatrix, options: ScalerCallOptions = {}): NdArray<Float32Array> {
-    return this.fit(X, options).transform(X, options);
+  /** `fit`, then `transform` of the same rows. Errors: as both. */
+  fitTransform(X: DenseMatrix, options: ScalerFitOptions = {}): NdArray<Float32Array> {
+    const { sampleWeight: _, ...shown } = options;
+    return this.fit(X, options).transform(X, shown);
   }
 
   private fitted(call: string): ScalerArrays {
@@ -123,14 +133,14 @@ abstract class Scaler {
   }
 }
 
-/** (x − mean) / deviation a column, clipped to ±6; constant columns drop out. */
+/** (x − mean) / deviation a column, weighted, clipped to ±6; constant columns drop out. */
 export class StandardScaler extends Scaler {
   constructor() {
     super('standard', 'StandardScaler');
   }
 }
 
-/** Φ⁻¹(rank / N) a column, clipped to ±4, interpolated between at most 255 quantiles; constant columns drop out. */
+/** Φ⁻¹ of the share of the weight below a value a column, clipped to ±4, interpolated between at most 255 quantiles; constant columns drop out. */
 export class QuantileScaler extends Scaler {
   constructor() {
     super('quantile', 'QuantileScaler');

@@ -5,7 +5,7 @@ import { DataError, OptionError } from '../errors.js';
 import { checkStopping } from '../estimators/model.js';
 import { stoppingBy, waitingCount } from '../fitting/early-stopping.js';
 import { type FinetuneRun, finetuneEpochs } from '../fitting/finetune.js';
-import { meanWeight, withMeanWeight } from '../fitting/split.js';
+import { meanWeight, masked as withMask, withMeanWeight } from '../fitting/split.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
@@ -46,8 +46,11 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const ready = await learner.ready(before, { ...first, batch: held.training }, signal);
   const { context, state } = ready;
   const mean = meanWeight(held.training);
+  // A mask of ones announces others.
+  const masked = opened.first.featureMask !== undefined || first.batch.mask !== undefined;
+  const shown = (batch: Batch): Batch => (masked ? withMask(batch) : batch);
   const scaled = async (rows: Batch): Promise<Batch> =>
-    scaleBatch(context, state, withMeanWeight(rows, mean));
+    scaleBatch(context, state, shown(withMeanWeight(rows, mean)));
   const run = await asked.run(context, state, async () => withMeanWeight(await ready.batch(), mean));
   const count = asked.waiting ? waitingCount(context, state, first.batch.x.rows, run.epochs) : 0;
   // Rows wait only where none evaluates.
@@ -61,7 +64,6 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const all = source.rowCount ?? (await countRows(source, call, signal));
   const rows = (waits: boolean): number => all - (waits ? out : held).count;
   const batchSize = Math.max(1, Math.min(run.batchSize, rows(true)));
-  const masked = first.batch.mask !== undefined;
 
   /** The rows of one epoch that train, in the model's space. */
   async function* training(waits: boolean): AsyncGenerator<Batch> {

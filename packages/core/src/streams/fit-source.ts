@@ -35,7 +35,7 @@ class Places {
       this.worst.clear();
       this.rows.clear();
     }
-    collectWorst(this.worst, spec, batch, step.assignment, (i) => begin + i);
+    collectWorst(this.worst, spec, batch, step.assignment, state.unit ?? 1, (i) => begin + i);
     const kept = new Set([...this.worst.values()].flatMap((list) => list.map(({ row }) => row)));
     for (const row of this.rows.keys()) if (!kept.has(row)) this.rows.delete(row);
     for (const row of kept) if (row >= begin) this.rows.set(row, takeBatch(batch, [row - begin], 0, 1));
@@ -89,8 +89,9 @@ export async function fitSource<R extends { readonly batch: Batch }>(
         places.collect(context, state, batch, step, begin);
       }
       if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
-      converged = shift <= run.tol;
-      if (!passes.last && !converged) state = places.reseed(context, state, weights, masked);
+      const settled = passes.last ? state : places.reseed(context, state, weights, masked);
+      converged = shift <= run.tol && settled === state;
+      state = settled;
       await passes.ended(state, { shift });
     }
     const ended = passes.result(converged);

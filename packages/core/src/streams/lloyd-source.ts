@@ -7,6 +7,7 @@ import { OptionError } from '../errors.js';
 import { lossOf } from '../fitting/fit.js';
 import { centerOf, placesOf, settledState, squaredShift, withoutPast } from '../fitting/lloyd.js';
 import { type FitResult, Passes } from '../fitting/passes.js';
+import { leastFounder } from '../init/row-counts.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import { arraysOf, type Context, scaleBatch, specOf } from '../training/context.js';
@@ -138,8 +139,9 @@ class Gathered {
   private keepFar(batch: Batch, index: Int32Array, cost: Float32Array): void {
     const most = this.members.length;
     const least = this.far.length === most ? (this.far[most - 1] as Far).cost : 0;
+    const founding = leastFounder * (this.state.unit ?? 1);
     const rows = Array.from(cost.keys()).filter(
-      (i) => (cost[i] as number) > least && (batch.sampleWeight[i] as number) > 0,
+      (i) => (cost[i] as number) > least && (batch.sampleWeight[i] as number) >= founding,
     );
     rows.sort((a, b) => (cost[b] as number) - (cost[a] as number));
     const farther = rows.slice(0, most).map((i) => ({

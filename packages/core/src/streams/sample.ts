@@ -1,6 +1,6 @@
 // A bounded sample of a source's rows, and sources whose batches are changed on their way: what scalers need of sources.
 
-import type { Vector } from '../data/matrix.js';
+import { toWeights, type Vector } from '../data/matrix.js';
 import { DataError } from '../errors.js';
 import { Random } from '../random.js';
 import { batchesFrom, type FlatMatrix, type Source, type SourceBatch } from './source.js';
@@ -8,44 +8,67 @@ import { batchesFrom, type FlatMatrix, type Source, type SourceBatch } from './s
 /** Rows of a sample: means are right to a 256th of a deviation. */
 const sampleRows = 65_536;
 
-/** All rows of a source up to `most`, else so many of them, each as likely as any other (Vitter's algorithm R). Errors: DataError. */
+/**
+ * All rows of a source up to `most`, else so many of them, drawn by weight, whose weights then stand for all (priority sampling:
+ * Duffield, Lund & Thorup 2007). Held are up to twice as many. Errors: DataError.
+ */
 export async function sampleOf(
   source: Source,
   call: string,
   most: number = sampleRows,
-): Promise<Pick<SourceBatch, 'X' | 'featureMask'> & { readonly featureMask?: FlatMatrix }> {
+): Promise<Pick<SourceBatch, 'X' | 'sampleWeight' | 'featureMask'> & { readonly featureMask?: FlatMatrix }> {
   const D = source.columns.length;
   const random = new Random(0);
-  let [seen, data] = [0, new Float32Array(0)];
-  let mask: Float32Array | undefined;
-  const grown = (array: Float32Array, length: number): Float32Array<ArrayBuffer> => {
-    const wider = new Float32Array(length);
-    wider.set(array);
-    return wider;
-  };
+  let kept: Kept[] = [];
+  let [threshold, masked, weighted] = [0, false, false];
   for await (const { rows } of batchesFrom(source, 0, call, undefined)) {
     const { X, featureMask } = rows;
-    const room = Math.min(most, seen + X.shape[0]) * D;
-    if (data.length < room) {
-      const had = data.length;
-      data = grown(data, room);
-      if (mask) mask = grown(mask, room).fill(1, had);
-    }
-    if (featureMask && !mask) mask = new Float32Array(data.length).fill(1);
-    for (let i = 0; i < X.shape[0]; i++, seen++) {
-      const at = seen < most ? seen : random.below(seen + 1);
-      if (at >= most) continue;
-      data.set(X.data.subarray(i * D, (i + 1) * D), at * D);
-      if (mask) mask.set(maskRow(featureMask, i, D), at * D);
+    const weights = toWeights(rows.sampleWeight, X.shape[0], call);
+    masked ||= featureMask !== undefined;
+    weighted ||= weights !== undefined;
+    for (let i = 0; i < X.shape[0]; i++) {
+      const weight = weights?.[i] ?? 1;
+      const priority = weight / (1 - random.uniform());
+      if (weight === 0 || priority < threshold) continue;
+      const mask = featureMask && Float32Array.from(maskRow(featureMask, i, D));
+      kept.push({ x: X.data.slice(i * D, (i + 1) * D), mask, weight, priority });
+      if (kept.length >= 2 * most) [kept, threshold] = heaviest(kept, most);
     }
   }
-  if (seen === 0) throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`);
-  const shape = [Math.min(seen, most), D] as const;
-  return { X: { data, shape }, ...(mask ? { featureMask: { data: mask, shape } } : {}) };
+  if (kept.length > most) [kept, threshold] = heaviest(kept, most);
+  if (kept.length === 0)
+    throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`);
+  const shape = [kept.length, D] as const;
+  const joined = (part: (row: Kept) => ArrayLike<number> | undefined): FlatMatrix => {
+    const data = new Float32Array(kept.length * D).fill(1);
+    kept.forEach((row, i) => {
+      data.set(part(row) ?? [], i * D);
+    });
+    return { data, shape };
+  };
+  return {
+    X: joined(({ x }) => x),
+    ...(weighted ? { sampleWeight: Float32Array.from(kept, (row) => Math.max(row.weight, threshold)) } : {}),
+    ...(masked ? { featureMask: joined(({ mask }) => mask) } : {}),
+  };
 }
 
-function maskRow(mask: SourceBatch['featureMask'], row: number, D: number): Vector {
-  if (mask === undefined) return new Float32Array(D).fill(1);
+/** A row of a sample. */
+interface Kept {
+  readonly x: Float32Array;
+  readonly mask: Vector | undefined;
+  readonly weight: number;
+  readonly priority: number;
+}
+
+/** The rows of highest priority, in the order that they came in, and the highest priority of the others. */
+function heaviest(rows: readonly Kept[], most: number): [Kept[], number] {
+  const priorities = Float64Array.from(rows, ({ priority }) => priority).sort();
+  const threshold = priorities[rows.length - most - 1] as number;
+  return [rows.filter(({ priority }) => priority > threshold), threshold];
+}
+
+function maskRow(mask: FlatMatrix | Vector, row: number, D: number): Vector {
   return 'shape' in mask ? mask.data.subarray(row * D, (row + 1) * D) : mask;
 }
 

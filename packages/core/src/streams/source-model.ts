@@ -124,19 +124,16 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       const { maxIters = 10, tol = 1e-4, onProgress, signal } = options;
       signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
-      const { state, result, evaluation } = await passes(
-        this.learner('fit', source),
-        frozen ? this.state : this.given('fit'),
-        source,
-        {
-          maxIters,
-          tol,
-          batchSize: this.options.batchSize ?? fitRows,
-          onProgress,
-          signal,
-          held: (first) => this.held(first, options, 0, this.options.randomState, 'fit'),
-        },
-      );
+      const before = frozen ? this.state : this.given('fit');
+      const { state, result, evaluation } = await passes(this.learner('fit', source), before, source, {
+        maxIters,
+        tol,
+        batchSize: this.options.batchSize ?? fitRows,
+        warnings: this.warnings(before),
+        onProgress,
+        signal,
+        held: (first) => this.held(first, options, 0, this.options.randomState, 'fit'),
+      });
       await this.keep(state, 'fit', evaluation);
       return result;
     });

@@ -3,7 +3,9 @@
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { decay, emaUpdate } from '../method/ema.js';
+import { voicesOf } from '../method/voices.js';
 import type { Batch } from '../model/batch.js';
+import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
 import { assignByClass, assignsByClass } from './assign-by-class.js';
 import { arraysOf, type Context, specOf } from './context.js';
@@ -40,6 +42,9 @@ export async function emaStep(
   assign: Assign = assigner(context, batch),
 ): Promise<EmaStep> {
   const { options } = context;
+  const original = options.arithmetic === 'original';
+  const unit = before.unit ?? 1;
+  const rows = original ? batch.x.rows : batch.sampleWeight.reduce((sum, w) => sum + w, 0) / unit;
   let state = before;
   const spec = specOf(context, state, batch.mask !== undefined);
   const { code } = spec.head;
@@ -62,12 +67,13 @@ export async function emaStep(
     frozen: (arrays.frozen as NdArray).data,
   };
   if (options.halfLife < Number.POSITIVE_INFINITY) {
-    decay(moving.ages, batch.x.rows, options.halfLife);
-    if (moving.coordinateAges) decay(moving.coordinateAges, batch.x.rows, options.halfLife);
+    decay(moving.ages, rows, options.halfLife);
+    if (moving.coordinateAges) decay(moving.coordinateAges, rows, options.halfLife);
   }
   if (batch.mask) {
+    const countsTwice = original && spec.head.candidates !== 'labels';
     moving.coordinateAges ??= coordinateAges(
-      spec.head.candidates === 'labels' ? moving.ages : counted(moving.ages, assignment),
+      countsTwice ? counted(moving.ages, assignment) : moving.ages,
       prototypes,
     );
   }
@@ -81,7 +87,7 @@ export async function emaStep(
       shift,
     });
   }
-  const spread = addSpread(state, assignment, batch, spec.heads, options.halfLife);
+  const spread = addSpread(state, assignment, rows, spec.heads, options.halfLife);
   const next: Record<string, NdArray> = {
     ...arrays,
     prototypes: ndarray(moving.prototypes, prototypes.shape),
@@ -94,6 +100,14 @@ export async function emaStep(
   }
   if (next.logBandwidth && !state.trained) {
     next.logBandwidth = bandwidths(spread, next.logBandwidth, moving.frozen);
+    if (next.bias && spec.head.routes) {
+      const voices = voicesOf(taught(options, moving.ages, unit), spec.heads);
+      const { data, shape } = next.bias;
+      next.bias = ndarray(
+        voices.map((voice, k) => (moving.frozen[k] === 1 ? (data[k] as number) : voice)),
+        shape,
+      );
+    }
   }
   let { variances } = state;
   if (options.autoFeatureWeights) {
@@ -110,7 +124,8 @@ export async function emaStep(
   }
   let { moments } = state;
   if (spec.linear) {
-    const lines = learnLines(spec, state, batch, assignment.nearest ?? assignment.index, options.halfLife);
+    const past = 2 ** (-rows / options.halfLife);
+    const lines = learnLines(spec, state, batch, assignment.nearest ?? assignment.index, past);
     moments = lines.moments;
     next.slopes = lines.slopes;
   }
@@ -127,6 +142,12 @@ export async function emaStep(
   if (options.pruneEvery > 0 && state.batches % options.pruneEvery === 0)
     state = prune(state, options.minWeight);
   return { state, shift, assignment };
+}
+
+/** What rows taught each prototype with: its age, less the row that one of our own starts with, which fades where the past does. */
+function taught({ initMode, halfLife }: Resolved, ages: Float64Array, unit: number): Float64Array {
+  const claims = typeof initMode === 'object' || halfLife < Number.POSITIVE_INFINITY;
+  return claims ? ages : ages.map((age) => Math.max(0, age - unit));
 }
 
 /** Rows go where the graphs of phase 1 find the nearest prototypes that they may choose. */
@@ -165,7 +186,7 @@ export function majority(means: Float64Array, outputs: number, owners: NdArray):
   );
 }
 
-/** Where ages a coordinate start in the original: at ages that count the batch already, but not those of labels. */
+/** Where ages a coordinate start in the original, but not those of labels: at ages that count the batch already. */
 const counted = (ages: Float64Array, { sums }: Assignment) =>
   ages.map((age, k) => age + (sums.weights[k] as number));
 
@@ -177,12 +198,12 @@ const coordinateAges = (ages: Float64Array, { data, shape }: NdArray) =>
 function addSpread(
   state: ModelState,
   assignment: Assignment,
-  batch: Batch,
+  rows: number,
   heads: number,
   halfLife: number,
 ): Float64Array {
   const spread = state.spread.length === 2 * heads ? state.spread.slice() : new Float64Array(2 * heads);
-  decay(spread, batch.x.rows, halfLife);
+  decay(spread, rows, halfLife);
   return spread.map((value, i) => value + (assignment.spread[i] as number));
 }
 
@@ -199,11 +220,12 @@ function bandwidths(spread: Float64Array, { shape, data }: NdArray, frozen: Arra
   return ndarray(logs, shape);
 }
 
-/** Drops prototypes whose age fell below `minWeight`; frozen ones stay, and the last one of all and of each class. */
+/** Drops prototypes whose age fell below `minWeight` rows; frozen ones stay, and the last one of all and of each class. */
 export function prune(state: ModelState, minWeight: number): ModelState {
   const frozen = (state.arrays.frozen as NdArray).data;
   const owners = state.arrays.owners?.data ?? new Int32Array(state.ages.length);
-  const keeps = (k: number): boolean => (state.ages[k] as number) >= minWeight || frozen[k] === 1;
+  const least = minWeight * (state.unit ?? 1);
+  const keeps = (k: number): boolean => (state.ages[k] as number) >= least || frozen[k] === 1;
   const oldest = new Map<number, number>();
   for (const k of state.ages.keys()) {
     const rival = oldest.get(owners[k] as number);

@@ -5,8 +5,8 @@ import type { Rows } from '../data/matrix.js';
 import { addRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
-import { decay } from '../method/ema.js';
-import { addMoments, momentSize, ridgeSlopes } from '../method/moments.js';
+import { leastWeight } from '../init/row-counts.js';
+import { addMoments, momentSize, ridgeSlopes, scatterOf } from '../method/moments.js';
 import type { Batch } from '../model/batch.js';
 import type { ModelState } from '../model/state.js';
 import type { Context } from './context.js';
@@ -14,6 +14,8 @@ import type { GridSpec } from './spec.js';
 
 /** Second moments of more columns, K·D²/2 numbers, would outgrow everything else. */
 const mostColumns = 256;
+/** Share of the mean variance within prototypes that each of them has at least, as its ridge sees it. */
+const leastVariance = 0.1;
 
 /**
  * The state with the range of the targets that answers stay in, widened by rows in the caller's units; as it is unless
@@ -37,10 +39,11 @@ export function withTargetRange(
     Float32Array.from(state.arrays[name]?.data ?? new Float32Array(y.columns).fill(none));
   const low = before('target.low', Number.POSITIVE_INFINITY);
   const high = before('target.high', Number.NEGATIVE_INFINITY);
+  const least = leastWeight * (state.unit ?? 1);
   // Numbers come dense, whatever form the features have.
   const { data } = y as Rows;
   for (let row = 0, i = 0; row < y.rows; row++) {
-    const counts = sampleWeight[row] !== 0;
+    const counts = (sampleWeight[row] as number) > least;
     for (let t = 0; t < y.columns; t++, i++) {
       if (!counts) continue;
       low[t] = Math.min(low[t] as number, data[i] as number);
@@ -52,18 +55,20 @@ export function withTargetRange(
   return { ...state, arrays: { ...state.arrays, ...range } };
 }
 
-/** Moments and slopes after a scaled batch, whose rows are nearest to the prototypes of `index` [N, H]. */
+/**
+ * Moments and slopes after a scaled batch, whose rows are nearest to the prototypes of `index` [N, H]; what was before counts the
+ * share `past`.
+ */
 export function learnLines(
   spec: GridSpec,
   state: ModelState,
   batch: Batch,
   index: Int32Array,
-  halfLife: number,
+  past: number,
 ): { moments: Float64Array; slopes: NdArray } {
   const { heads, prototypes: count, columns, outputs } = spec;
   const size = momentSize(columns, outputs);
-  const moments = state.moments?.slice() ?? new Float64Array(count * size);
-  decay(moments, batch.x.rows, halfLife);
+  const moments = state.moments?.map((sum) => past * sum) ?? new Float64Array(count * size);
   const p = (state.arrays.prototypes as NdArray).data;
   const row = new Float64Array(columns);
   const y = new Float64Array(outputs);
@@ -92,19 +97,27 @@ export function learnLines(
 }
 
 /** Slopes [K, T, D], of each head its share; a prototype that is held keeps its own. */
-function solved(spec: GridSpec, { arrays }: ModelState, moments: Float64Array): NdArray {
+function solved(spec: GridSpec, { arrays, unit }: ModelState, moments: Float64Array): NdArray {
   const { heads, prototypes: count, columns, outputs } = spec;
   const size = moments.length / count;
   const width = outputs * columns;
   const slopes = Float32Array.from(arrays.slopes?.data ?? new Float32Array(count * width));
   const frozen = (arrays.frozen as NdArray).data;
+  const own = (k: number): Float64Array => moments.subarray(k * size, (k + 1) * size);
+  let [spread, total] = [0, 0];
+  for (let k = 0; k < count; k++) {
+    const scatter = scatterOf(own(k), columns);
+    spread += scatter.spread;
+    total += scatter.total;
+  }
+  const least = total > 0 ? (leastVariance * spread) / total / columns : 0;
   for (let k = 0; k < count; k++) {
     if (frozen[k] === 1) continue;
-    const own = slopes.subarray(k * width, (k + 1) * width);
-    ridgeSlopes(moments.subarray(k * size, (k + 1) * size), columns, own);
+    const part = slopes.subarray(k * width, (k + 1) * width);
+    ridgeSlopes(own(k), columns, part, unit ?? 1, least);
     if (heads > 1)
-      own.forEach((slope, i) => {
-        own[i] = slope / heads;
+      part.forEach((slope, i) => {
+        part[i] = slope / heads;
       });
   }
   return ndarray(slopes, [count, outputs, columns]);

@@ -1,0 +1,25 @@
+// What a caller has to know of a start: that the first rows gave fewer prototypes than the options ask for.
+
+import type { NdArray } from '../dtype.js';
+import type { OptionName, Resolved, Task } from '../model/options.js';
+import type { ModelState } from '../model/state.js';
+
+/** Sentences for `warnings`; none where the options leave the number open, or a grid was given. */
+export function fewerThanAsked(options: Resolved, task: Task, start: ModelState): readonly string[] {
+  const { nPrototypes, kInit, kTargets, kFeatures, initMode } = options;
+  if (typeof initMode === 'object') return [];
+  const count = (start.arrays.prototypes as NdArray).shape[0] as number;
+  const strata =
+    typeof kTargets === 'number' && typeof kFeatures === 'number' ? kTargets * kFeatures : undefined;
+  const perClass = typeof kInit === 'number' ? kInit * (task === 'clusterer' ? 1 : start.outputs) : undefined;
+  const [option, asked]: readonly [OptionName, number | undefined] =
+    strata !== undefined
+      ? ['kTargets', strata]
+      : nPrototypes !== undefined
+        ? ['nPrototypes', nPrototypes]
+        : ['kInit', perClass];
+  if (asked === undefined || count >= asked) return [];
+  return [
+    `${option} asks for ${asked} prototypes, and the model has ${count}: as many as the first rows have distinct ones, in heads of one size.`,
+  ];
+}
