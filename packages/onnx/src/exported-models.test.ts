@@ -129,6 +129,21 @@ describe('models', () => {
     await expectBoth(model);
   });
 
+  it('whose probabilities a sharpness and a loss have calibrated', async () => {
+    const classifier = await learned.classifier();
+    const y = targetsOf.classes(trainingRows);
+    await classifier.finetune(trainingRows as number[][], y, { epochs: 3, evalFraction: 0.2 });
+    const { initializer = [] } = readOnnx(exportOnnx(classifier)).graph ?? {};
+    expect(initializer.map(({ name }) => name)).toContain('sharpness');
+    await expectBoth(classifier);
+    for (const aslVariant of ['standard', 'original'] as const) {
+      const labels = await learned.multiLabel({ aslVariant });
+      await expectBoth(labels);
+      await labels.finetune(trainingRows as number[][], targetsOf.labelSets(trainingRows), { epochs: 3 });
+      for (const strategy of ['adaptive', 'gap'] as const) await expectBoth(labels, { strategy });
+    }
+  });
+
   it('whose prototypes answer lines', async () => {
     for (const distance of ['euclidean', 'l1'] as const) {
       await expectBoth(await learned.regressor({ distance, prototypeModel: 'linear' }));

@@ -39,7 +39,8 @@ const isLabels = (value: unknown): value is readonly Label[] =>
 
 /** The state, or what is wrong with it. */
 export function checkState({ arrays, wide, scalars, options, family }: ReadState): ModelState | string {
-  const { random, step, trained, batches, rawColumns, outputs, classes, scaling, joint, encoding } = scalars;
+  const { random, step, trained, given, batches, rawColumns, outputs, classes, scaling, joint, encoding } =
+    scalars;
   // Before there was a unit, a row had the weight 1.
   const { unit = 1 } = scalars;
   if (!whole(step, 0) || !whole(batches, 0) || !whole(rawColumns, 1)) return 'a counter is no integer';
@@ -48,6 +49,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     return 'the random generator is not four integers of 32 bits';
   }
   if (typeof trained !== 'boolean') return 'trained is neither true nor false';
+  if (given !== undefined && given !== true) return 'given is not true';
   if (typeof joint !== 'boolean') return 'joint is neither true nor false';
   if (unit !== null && !(typeof unit === 'number' && unit > 0 && unit < Number.POSITIVE_INFINITY))
     return 'the unit is no weight';
@@ -96,6 +98,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     targets: [storedAs, [prototypes, targets], task === 'regressor' && targets > 0],
     ...(owned ? { owners: ['int32', [prototypes], true] as const } : {}),
     ...(task === 'multiLabel' ? { thresholds: ['float32', [targets], false] as const } : {}),
+    ...(head.reads.logits ? { sharpness: ['float32', [], false] as const } : {}),
     ...(linear
       ? {
           slopes: ['float32', [prototypes, targets, columns], false] as const,
@@ -168,6 +171,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     moments,
     variances,
     ...counters,
+    ...(given ? { given } : {}),
     outputs,
     targetCenter,
     classes,

@@ -30,6 +30,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   frozen: within(0, 1),
   thresholds: within(0, 1),
+  sharpness: within(0.1, 10),
   'scaler.inverse': least(0),
   'scaler.unit': within(2 ** -126, 2 ** 127),
   // The search for a quantile ends at an infinite knot.

@@ -2,10 +2,12 @@
 
 import { allocate, type DType, type NdArray, sizeOf, type TypedArray } from '../dtype.js';
 import { cut, FormatError } from '../errors.js';
+import { onHost } from '../heads/calibration.js';
 import type { HeadFamily } from '../heads/head.js';
 import { encodingText } from '../model/encoding.js';
 import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
+import { originOf } from '../training/context.js';
 import { checkState } from './checked-state.js';
 import { optionNames } from './rules.js';
 import {
@@ -27,6 +29,8 @@ const formatName = 'fkm';
  */
 const version = { major: 1, minor: 1 } as const;
 const firstWithDigests = 1;
+/** From then on thresholds cut the probabilities that users read; in 1.0 they cut those that the loss sees. */
+const firstCalibrated = 1;
 
 interface Saved {
   readonly kind: Task;
@@ -99,6 +103,7 @@ export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
         random: state.random,
         step: state.step,
         trained: state.trained,
+        given: state.given,
         batches: state.batches,
         rawColumns: state.rawColumns,
         outputs: state.outputs,
@@ -170,9 +175,19 @@ export function decodeModel(bytes: FileBytes, family: HeadFamily): Decoded {
   const read = (resolved: Resolved): ModelState => {
     const state = checkState({ arrays, wide, scalars: scalars ?? {}, options: resolved, family });
     if (typeof state === 'string') throw damaged(state);
-    return state;
+    const cutsRead = minorOf(metadata.version as string) >= firstCalibrated;
+    return cutsRead ? state : withReadThresholds(state, family, resolved);
   };
   return { options, state: scalars && read, texts: metadata, damaged };
+}
+
+/** The state of a file whose thresholds cut what the loss sees, with the same decisions. */
+function withReadThresholds(state: ModelState, family: HeadFamily, options: Resolved): ModelState {
+  const { thresholds, targets } = state.arrays;
+  const { labels } = family.head(options, targets !== undefined);
+  if (!thresholds || !labels) return state;
+  const data = onHost(thresholds.data, (p) => labels.undo(p, originOf(state)));
+  return { ...state, arrays: { ...state.arrays, thresholds: { ...thresholds, data } } };
 }
 
 const minorOf = (written: string): number => Number(written.split('.')[1]);

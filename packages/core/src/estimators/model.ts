@@ -17,6 +17,7 @@ import {
 import { drawnOrder, firstCounting, fitPasses, runLength } from '../fitting/fit.js';
 import type { FitResult } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
+import { withSharpness } from '../fitting/sharpness.js';
 import { drawRows, drawShare, givenSplit, perWeight, type Split, withMeanWeight } from '../fitting/split.js';
 import { withThresholds } from '../fitting/thresholds.js';
 import { coverClasses, growClasses } from '../init/cover.js';
@@ -75,9 +76,15 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     sampleWeight?: Float32Array,
   ): Encoded;
 
-  /** What a training call has learned, as it is stored, judged by the rows that it held out. Errors: DataError. */
-  protected async keep(state: ModelState, call: string, held?: Batch): Promise<void> {
-    this.state = await withThresholds(this.context(call), stored(state, this.options.dtype, call), held);
+  /**
+   * What a training call has learned, as it is stored, judged by the rows that it held out, or by those that waited as long as they
+   * did. Errors: DataError.
+   */
+  protected async keep(state: ModelState, call: string, held?: Batch, waited?: Waited): Promise<void> {
+    const context = this.context(call);
+    const kept = stored(state, this.options.dtype, call);
+    const judged = await withThresholds(context, kept, held);
+    this.state = await withSharpness(context, judged, held ?? waited?.rows, waited?.state);
   }
 
   /** Arguments of a training call; `known` is what y has to fit, the model's own unless said. */
@@ -263,8 +270,10 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       };
       const stopping = await stoppingBy(context, start, run.epochs, judges, waiting);
       const steps = stepsOver(rows, run.batchSize, drawn?.others);
-      const { state, history } = await finetuneEpochs(context, start, steps, run, stopping);
-      await this.keep(state, 'finetune', evaluation);
+      const { state, history, untold } = await finetuneEpochs(context, start, steps, run, stopping);
+      const waited = drawn &&
+        untold && { state: untold, rows: takeBatch(countingRows(training), drawn.places, 0, count) };
+      await this.keep(state, 'finetune', evaluation, waited);
       return history;
     });
   }
@@ -370,6 +379,12 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     const { batch } = this.checkBatch(X, y as Y, rest, `${call}: evalSet`, known);
     return givenSplit(raw.batch, batch, call);
   }
+}
+
+/** Rows in the caller's units that waited for a part of a run, and what it had learned without them. */
+interface Waited {
+  readonly state: ModelState;
+  readonly rows: Batch;
 }
 
 /** Share of the rows that evaluates where a run is to stop by rows that nobody named. */

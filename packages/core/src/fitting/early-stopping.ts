@@ -30,16 +30,17 @@ export interface Stopping {
 }
 
 /** A state after training: moved parameters, with moments. */
-export const trainedState = (
+export function trainedState(
   start: ModelState,
   read: Readonly<Record<string, NdArray>>,
   steps: number,
-): ModelState => ({
-  ...start,
-  arrays: { ...start.arrays, ...read },
-  step: steps,
-  trained: start.trained || steps > 0,
-});
+): ModelState {
+  const trained = start.trained || steps > 0;
+  const { sharpness, ...arrays } = start.arrays;
+  // That of phase 1 says nothing of what gradients make of it.
+  const kept = sharpness && trained === start.trained ? { sharpness } : {};
+  return { ...start, arrays: { ...arrays, ...kept, ...read }, step: steps, trained };
+}
 
 /** Rows of the caller's choice: the state of their lowest loss is kept, the start included. */
 class EvaluationRows implements Stopping {

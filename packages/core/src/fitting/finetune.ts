@@ -84,14 +84,17 @@ function drawnByChance(order: Uint32Array, chances: ArrayLike<number>, random: R
   });
 }
 
-/** Trains; the last state is kept, or the one that rows which do not train choose. */
+/**
+ * Trains; the last state is kept, or the one that rows which do not train choose. `untold` is the last state that waiting rows did
+ * not train: that of the end of their wait, or the one that is kept.
+ */
 export async function finetuneEpochs(
   context: Context,
   start: ModelState,
   rows: Steps,
   run: FinetuneRun,
   stopping?: Stopping,
-): Promise<{ state: ModelState; history: readonly Progress[] }> {
+): Promise<{ state: ModelState; history: readonly Progress[]; untold: ModelState | undefined }> {
   const { options } = context;
   const fresh = withoutMoments(start);
   const trainer = await trainerFor(context, fresh, rows.masked, 0, { mine: true });
@@ -99,6 +102,7 @@ export async function finetuneEpochs(
   const { epochs } = run;
   const history: Progress[] = [];
   let judge = stopping;
+  let untold: ModelState | undefined;
   try {
     await judge?.begin(fresh, trainer);
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -134,10 +138,14 @@ export async function finetuneEpochs(
       history.push(progress);
       run.onProgress?.(progress);
       if (verdict?.next === 'stop') break;
-      if (verdict?.next === 'join') judge = undefined;
+      if (verdict?.next === 'join') {
+        untold = trainedState(fresh, await trainer.read('finetune'), trainer.steps);
+        judge = undefined;
+      }
     }
+    if (judge?.waits) untold = judge.kept;
     const state = judge?.kept ?? trainedState(fresh, await trainer.read('finetune'), trainer.steps);
-    return { state: { ...state, random: random.save() }, history };
+    return { state: { ...state, random: random.save() }, history, untold };
   } finally {
     trainer.dispose();
   }

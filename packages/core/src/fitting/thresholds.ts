@@ -6,7 +6,7 @@ import { unitWeight } from '../init/row-counts.js';
 import type { Batch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
-import { type Context, headOf } from '../training/context.js';
+import { type Context, headOf, originOf } from '../training/context.js';
 import { readGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';
 
@@ -104,28 +104,28 @@ const metrics: Readonly<Record<ThresholdMetric, MetricRow>> = {
   },
 };
 
-const middle = 0.5;
-const nearer = (a: number, b: number): boolean => Math.abs(a - middle) < Math.abs(b - middle);
+/** Whether a lies nearer to `middle`. */
+const nearer = (a: number, b: number, middle: number): boolean => Math.abs(a - middle) < Math.abs(b - middle);
 
-/** The cut of the largest gain, of equals the nearest to 0.5; null where all are equal. */
-function bestCut({ cuts, positives }: Label, { gain }: MetricRow, rate: number): Cut | null {
+/** The cut of the largest gain, of equals the nearest to `middle`; null where all are equal. */
+function bestCut({ cuts, positives }: Label, { gain }: MetricRow, rate: number, middle: number): Cut | null {
   let best = cuts[0] as Cut;
   let [most, least] = [gain(best, positives, rate), gain(best, positives, rate)];
   for (const cut of cuts) {
     const value = gain(cut, positives, rate);
     least = Math.min(least, value);
-    if (value > most || (value === most && nearer(cut.threshold, best.threshold)))
+    if (value > most || (value === most && nearer(cut.threshold, best.threshold, middle)))
       [best, most] = [cut, value];
   }
   return most > least ? best : null;
 }
 
-/** The best threshold of each label; 0.5 where none changes the metric. */
-function ownThresholds(labels: readonly Label[], row: MetricRow): number[] {
+/** The best threshold of each label; `middle` where none changes the metric. */
+function ownThresholds(labels: readonly Label[], row: MetricRow, middle: number): number[] {
   const positives = labels.map((label) => label.positives);
   let rate = 0;
   for (;;) {
-    const best = labels.map((label) => bestCut(label, row, rate));
+    const best = labels.map((label) => bestCut(label, row, rate, middle));
     const reached = row.total(
       best.map((cut, c) => cut ?? ((labels[c] as Label).cuts[0] as Cut)),
       positives,
@@ -138,8 +138,8 @@ function ownThresholds(labels: readonly Label[], row: MetricRow): number[] {
 /** Thresholds that are tried for all labels together. */
 const steps = 100;
 
-/** The one threshold that serves all labels best, in hundredths; of equals the nearest to 0.5. */
-function commonThreshold(labels: readonly Label[], row: MetricRow): number {
+/** The one threshold that serves all labels best, in hundredths; of equals the nearest to `middle`. */
+function commonThreshold(labels: readonly Label[], row: MetricRow, middle: number): number {
   const positives = labels.map((label) => label.positives);
   const at = labels.map(() => 0);
   let [best, most] = [middle, Number.NEGATIVE_INFINITY];
@@ -150,30 +150,39 @@ function commonThreshold(labels: readonly Label[], row: MetricRow): number {
       return all[at[c] as number] as Cut;
     });
     const value = row.total(cuts, positives);
-    if (value > most || (value === most && nearer(threshold, best))) [best, most] = [threshold, value];
+    if (value > most || (value === most && nearer(threshold, best, middle)))
+      [best, most] = [threshold, value];
   }
   return best;
 }
 
 /**
  * The threshold of each label [C] that maximises the metric on these rows, exactly: midways between two neighbouring
- * probabilities, of equals the nearest to 0.5, and 0.5 for a label whose threshold changes nothing, as for macro-F1 one
+ * probabilities, of equals the nearest to `middle`, and `middle` for a label whose threshold changes nothing, as for macro-F1 one
  * without positives. With `smoothing` s a label of n positive rows (weights in rows) gets
- * g + n/(n + s)·(own − g), where g is the best common threshold, drawn to 0.5 in the same way by the positives of all labels.
+ * g + n/(n + s)·(own − g), where g is the best common threshold, drawn to `middle` in the same way by the positives of all labels.
  */
-export function thresholdsOf(judged: Judged, metric: ThresholdMetric, smoothing = 0): Float32Array {
+export function thresholdsOf(
+  judged: Judged,
+  metric: ThresholdMetric,
+  smoothing = 0,
+  middle = 0.5,
+): Float32Array {
   const labels = Array.from({ length: judged.labels }, (_, c) => labelOf(judged, c));
   const row = metrics[metric];
-  const own = ownThresholds(labels, row);
+  const own = ownThresholds(labels, row, middle);
   if (smoothing === 0) return Float32Array.from(own);
   const { sampleWeight } = judged;
   const unit = unitWeight(Float32Array.from(sampleWeight));
   const drawn = (value: number, prior: number, positives: number): number =>
     prior + (positives / (positives + smoothing * unit)) * (value - prior);
   const all = sum(labels.map(({ positives }) => positives));
-  const common = drawn(commonThreshold(labels, row), middle, all);
+  const common = drawn(commonThreshold(labels, row, middle), middle, all);
   return Float32Array.from(own, (value, c) => drawn(value, common, (labels[c] as Label).positives));
 }
+
+/** Where thresholds go that nothing else says: of right decisions the half, of F1 what 'adaptive' cuts at. */
+const middleOf = (metric: ThresholdMetric, cut: number): number => (metric === 'accuracy' ? 0.5 : cut);
 
 /** The state with thresholds chosen on rows in the caller's units; other tasks and no rows leave it as it is. */
 export async function withThresholds(
@@ -183,7 +192,8 @@ export async function withThresholds(
   metric: ThresholdMetric = context.options.thresholdMetric,
   smoothing: number = heldOutSmoothing,
 ): Promise<ModelState> {
-  if (!rows || !headOf(context, state).reads.tuned) return state;
+  const { labels } = headOf(context, state);
+  if (!rows || !labels) return state;
   const { data } = await overRows(
     context,
     state,
@@ -193,6 +203,9 @@ export async function withThresholds(
   );
   const { sampleWeight, y } = rows;
   const judged = { probabilities: data, truth: denseRows(y).data, sampleWeight, labels: state.outputs };
-  const thresholds: NdArray = ndarray(thresholdsOf(judged, metric, smoothing), [state.outputs]);
+  const thresholds: NdArray = ndarray(
+    thresholdsOf(judged, metric, smoothing, middleOf(metric, labels.cut(originOf(state)))),
+    [state.outputs],
+  );
   return { ...state, arrays: { ...state.arrays, thresholds } };
 }

@@ -3,6 +3,7 @@
 import { clamp } from '../graph/functions.js';
 import { add, exp, log, max, min, mul, neg, sub, sum } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import { shareOfMinimum } from './calibration.js';
 
 export interface AsymmetricLoss {
   readonly gammaNeg: number;
@@ -27,25 +28,40 @@ function power(x: Tensor, gamma: number): Tensor | null {
 
 const times = (factor: Tensor | null, x: Tensor): Tensor => (factor ? mul(factor, x) : x);
 
-const variants = {
-  // −[ y·(1−p)^γ+·log p + (1−y)·(1−q)^γ−·log q ], q = min(1 − p + clip, 1): negatives below the clip are right enough
-  standard: (p: Tensor, y: Tensor, { gammaNeg, gammaPos, clip }: AsymmetricLoss): Tensor => {
-    const q = min(add(sub(1, p), clip), 1);
-    const positive = times(power(sub(1, p), gammaPos), log(max(p, least)));
-    const negative = times(power(sub(1, q), gammaNeg), log(max(q, least)));
-    return add(mul(y, positive), mul(sub(1, y), negative));
-  },
-  // −[ y·a^γ+·log p + (1−y)·p^γ−·log(a + 1e-8) ], a = max(1 − p − clip, 0)
-  original: (p: Tensor, y: Tensor, { gammaNeg, gammaPos, clip }: AsymmetricLoss): Tensor => {
-    const a = max(sub(1, add(p, clip)), 0);
-    const positive = times(power(a, gammaPos), log(max(p, least)));
-    const negative = times(power(p, gammaNeg), log(add(a, least)));
-    return add(mul(y, positive), mul(sub(1, y), negative));
-  },
-} as const;
+/** log likelihoods of a positive and of a negative, weighed by how hard each is. */
+type Terms = (p: Tensor, options: AsymmetricLoss) => readonly [positive: Tensor, negative: Tensor];
 
-/** Σ over labels of the loss of each row [B], from probabilities and labels [B, C]; `weight` [C] weighs labels. */
+const variants: Readonly<Record<AsymmetricLoss['variant'], Terms>> = {
+  // (1−p)^γ+·log p and (1−q)^γ−·log q, q = min(1 − p + clip, 1): negatives below the clip are right enough
+  standard: (p, { gammaNeg, gammaPos, clip }) => {
+    const q = min(add(sub(1, p), clip), 1);
+    return [
+      times(power(sub(1, p), gammaPos), log(max(p, least))),
+      times(power(sub(1, q), gammaNeg), log(max(q, least))),
+    ];
+  },
+  // a^γ+·log p and p^γ−·log(a + 1e-8), a = max(1 − p − clip, 0)
+  original: (p, { gammaNeg, gammaPos, clip }) => {
+    const a = max(sub(1, add(p, clip)), 0);
+    return [times(power(a, gammaPos), log(max(p, least))), times(power(p, gammaNeg), log(add(a, least)))];
+  },
+};
+
+/** −[ y·positive + (1−y)·negative ], summed over labels: the loss of each row [B], from probabilities and labels [B, C]; `weight` [C] weighs labels. */
 export function asymmetricLoss(p: Tensor, y: Tensor, options: AsymmetricLoss, weight?: Tensor): Tensor {
-  const terms = variants[options.variant](clamp(p, 0, 1), y, options);
+  const [positive, negative] = variants[options.variant](clamp(p, 0, 1), options);
+  const terms = add(mul(y, positive), mul(sub(1, y), negative));
   return neg(sum(weight ? mul(terms, weight) : terms, -1));
 }
+
+/** The share of positives among rows for which p costs least: what an answer that the loss has trained says of them. */
+export const shareOfPositives = (p: Tensor, options: AsymmetricLoss): Tensor =>
+  shareOfMinimum(
+    p,
+    (inside) => {
+      const [positive, negative] = variants[options.variant](inside, options);
+      return [neg(positive), neg(negative)];
+    },
+    // Beyond it the original's a is 0, and its loss a step with no slope.
+    options.variant === 'original' ? 1 - options.clip : 1,
+  );

@@ -6,11 +6,18 @@ import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import type { Resolved } from '../model/options.js';
 import { Random } from '../random.js';
 import { evaluateGraph } from '../reference/evaluate.js';
+import type { Origin } from './calibration.js';
 import { classifierHeads } from './classifier.js';
 import type { Head, Routed } from './head.js';
 import { multiLabelHeads } from './multi-label.js';
 
-const options = { softType: 'gaussian', aslGammaNeg: 2, aslGammaPos: 0, aslClip: 0.05 } as Resolved;
+const options = {
+  softType: 'gaussian',
+  aslGammaNeg: 2,
+  aslGammaPos: 0,
+  aslClip: 0.05,
+  labelSmoothing: 0,
+} as Resolved;
 const owners = classifierHeads.head(options, false);
 const vectors = classifierHeads.head(options, true);
 
@@ -19,7 +26,7 @@ function ask(
   head: Head,
   what: 'label' | 'probabilities' | 'loss',
   arrays: Readonly<Record<string, NdArray>>,
-  { heads = 1, outputs }: { heads?: number; outputs: number },
+  { heads = 1, outputs, origin = 'given' }: { heads?: number; outputs: number; origin?: Origin },
 ): number[] {
   const batched = new Set(['weights', 'y']);
   const specs = Object.fromEntries(
@@ -29,7 +36,7 @@ function ask(
     ]),
   );
   const graph = trace('ask', specs, (t: Readonly<Record<string, Tensor>>) => {
-    const routed = { weights: t.weights, parameters: t, heads, outputs } as unknown as Routed;
+    const routed = { weights: t.weights, parameters: t, heads, outputs, origin } as unknown as Routed;
     const read = head.reads[what];
     return { out: read ? read(routed, 0) : head.loss(routed, t.y as Tensor) };
   });
@@ -120,6 +127,29 @@ describe('vectors', () => {
     expect(ask(vectors, 'label', arrays, { outputs: 3 })).toEqual([1]);
     expect(ask(vectors, 'loss', arrays, { outputs: 3 })[0]).toBeCloseTo(Math.log(total), 5);
   });
+
+  it.each([
+    ['rows', 0, 0.1],
+    ['rows', 0.3, 0.1],
+    ['gradients', 0.3, 0.3],
+    ['gradients', 0, 0],
+    ['given', 0.3, 0],
+  ] as const)(
+    'of %s with label smoothing %f take back %f of it, times the sharpness',
+    (origin, labelSmoothing, spread) => {
+      const head = classifierHeads.head({ ...options, labelSmoothing }, true);
+      const arrays = {
+        weights: ndarray([1], [1, 1]),
+        targets: ndarray([0.4, 0.2, 0.1], [1, 3]),
+        sharpness: ndarray([1.5], []),
+      };
+      const powers = [0.6, 0.3, 0.15].map(Math.exp);
+      const total = powers.reduce((a, b) => a + b, 0);
+      ask(head, 'probabilities', arrays, { outputs: 3, origin }).forEach((p, c) => {
+        expect(p).toBeCloseTo(((powers[c] as number) / total - spread / 3) / (1 - spread), 6);
+      });
+    },
+  );
 
   it('serve with gaussian routing up to 256 classes, unless the options say otherwise', () => {
     const carries = (given: object, outputs: number): boolean =>

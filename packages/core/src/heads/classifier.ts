@@ -23,15 +23,20 @@ import {
   transpose,
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import { type Origin, unsmoothed } from './calibration.js';
 import type { Head, HeadFamily, Routed, TargetCode } from './head.js';
 
 /** Classes up to which a prototype says a logit for each. */
 export const mostVectors = 256;
 
+/** What rows say is stored with this share of it spread over all classes: the logarithm of 0 is no logit. */
+const storedSmoothing = 0.1;
+
 /** log(0.9·share + 0.1/C), a head's part of it; the sums of the heads are logits whose softmax is 0.9·share + 0.1/C. */
 const logShares: TargetCode = {
   standardised: false,
-  store: (means, outputs, heads) => means.map((share) => Math.log(0.9 * share + 0.1 / outputs) / heads),
+  store: (means, outputs, heads) =>
+    means.map((share) => Math.log((1 - storedSmoothing) * share + storedSmoothing / outputs) / heads),
   recall: (targets, outputs, heads) => {
     const shares = new Float64Array(targets.length);
     for (let at = 0; at < targets.length; at += outputs) {
@@ -40,7 +45,7 @@ const logShares: TargetCode = {
       const powers = logits.map((logit) => Math.exp(logit - peak));
       const total = powers.reduce((a, b) => a + b, 0);
       powers.forEach((power, c) => {
-        shares[at + c] = Math.max(0, (power / total - 0.1 / outputs) / 0.9);
+        shares[at + c] = Math.max(0, (power / total - storedSmoothing / outputs) / (1 - storedSmoothing));
       });
     }
     return shares;
@@ -74,6 +79,15 @@ function smoothed(y: Tensor, outputs: number, smoothing: number): Tensor {
   return smoothing > 0 ? add(mul(own, 1 - smoothing), smoothing / outputs) : own;
 }
 
+/** The softmax of the logits times `sharpness`, where rows that did not train have told one, without what was spread. */
+export function classProbabilities(logits: Tensor, sharpness: Tensor | undefined, smoothing: number): Tensor {
+  return unsmoothed(softmax(sharpness ? mul(logits, sharpness) : logits), smoothing);
+}
+
+/** The share that is spread over all classes in what targets of this origin say. */
+export const smoothingOf = (origin: Origin, labelSmoothing: number): number =>
+  ({ given: 0, rows: storedSmoothing, gradients: labelSmoothing })[origin];
+
 const vectors = (smoothing: number): Head => ({
   ...common,
   key: `classifier vectors ${smoothing}`,
@@ -82,7 +96,9 @@ const vectors = (smoothing: number): Head => ({
   loss: (routed, y) => neg(sum(mul(logSoftmax(logits(routed)), smoothed(y, routed.outputs, smoothing)), -1)),
   reads: {
     label: (routed) => argMax(logits(routed)),
-    probabilities: (routed) => softmax(logits(routed)),
+    logits,
+    probabilities: (routed) =>
+      classProbabilities(logits(routed), routed.parameters.sharpness, smoothingOf(routed.origin, smoothing)),
   },
 });
 

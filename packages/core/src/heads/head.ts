@@ -5,6 +5,7 @@ import type { Features } from '../data/sparse.js';
 import type { Tensor } from '../graph/trace.js';
 import type { Comparison, Distance } from '../method/similarity.js';
 import type { Resolved, Task } from '../model/options.js';
+import type { Origin } from './calibration.js';
 
 /** A batch compared with the grid, as a head sees it. */
 export interface Routed {
@@ -18,6 +19,8 @@ export interface Routed {
   readonly heads: number;
   /** Columns of an answer: T or C. */
   readonly outputs: number;
+  /** Where the targets come from. */
+  readonly origin: Origin;
   /** The model's arrays by name. */
   readonly parameters: Readonly<Record<string, Tensor>>;
 }
@@ -54,8 +57,20 @@ export interface Head {
   loss(routed: Routed, y: Tensor): Tensor;
   /** The prototype of another class that weighs most for each row [B], where it costs an answer: what sampling looks at again. */
   rival?(routed: Routed, y: Tensor): Tensor;
-  /** What the public calls read off a routed batch, by name. */
+  /**
+   * What the public calls read off a routed batch, by name. Probabilities are what rows bear out, with what the loss does to them
+   * undone.
+   */
   readonly reads: Readonly<Record<string, (routed: Routed, k: number) => Tensor>>;
+  /** Of labels: how their probabilities come out of what prototypes say, and where strategy 'adaptive' cuts them. */
+  readonly labels?: LabelReading;
+}
+
+export interface LabelReading {
+  /** What the loss sees as probabilities [B, C] to what users read. */
+  undo(p: Tensor, origin: Origin): Tensor;
+  /** The probability above which strategy 'adaptive' gives a label. */
+  cut(origin: Origin): number;
 }
 
 /** The heads of one estimator: which of them serves depends on the options and on how many outputs there are. */

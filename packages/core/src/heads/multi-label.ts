@@ -5,8 +5,16 @@ import { add, concat, div, gather, matmul, reduceMax, reshape, select, slice } f
 import type { Tensor } from '../graph/trace.js';
 import { largest } from '../method/routing.js';
 import type { Resolved } from '../model/options.js';
-import { type AsymmetricLoss, asymmetricLoss } from './asymmetric-loss.js';
-import { asTheyAre, type Head, type HeadFamily, type Routed, type TargetCode } from './head.js';
+import { type AsymmetricLoss, asymmetricLoss, shareOfPositives } from './asymmetric-loss.js';
+import { onHost, shareOfRows } from './calibration.js';
+import {
+  asTheyAre,
+  type Head,
+  type HeadFamily,
+  type LabelReading,
+  type Routed,
+  type TargetCode,
+} from './head.js';
 import { decide } from './strategies.js';
 
 /** logit(0.9·share + 0.05), a head's part of it. */
@@ -47,15 +55,33 @@ function byOwners({ similarity, comparison, parameters }: Routed, topK: number):
   return reduceMax(concat(parts, 2), -1);
 }
 
-function head(
-  options: AsymmetricLoss,
-  code: TargetCode | null,
-  probabilities: (routed: Routed) => Tensor,
-): Head {
+/**
+ * Vectors say what the loss, or phase 1, makes of shares of rows. A label is given where the loss would have it at .5 or more: its
+ * powers make that the smaller share, the more of them negatives have, as F1 wants it.
+ */
+const ofVectors = (options: AsymmetricLoss): LabelReading => {
+  const trained = (p: Tensor): Tensor => shareOfPositives(p, options);
+  const undo = { given: (p: Tensor) => p, rows: shareOfRows, gradients: trained };
+  return {
+    undo: (p, origin) => undo[origin](p),
+    cut: (origin) => (origin === 'given' ? 0.5 : (onHost([0.5], trained)[0] as number)),
+  };
+};
+
+/** Similarities, which are no shares of rows: they are read as they are. */
+const ofOwners: LabelReading = { undo: (p) => p, cut: () => 0.5 };
+
+function head(options: AsymmetricLoss, code: TargetCode | null, said: (routed: Routed) => Tensor): Head {
+  const labels = code ? ofVectors(options) : ofOwners;
+  const probabilities = (routed: Routed): Tensor => labels.undo(said(routed), routed.origin);
   const read =
     (strategy: Parameters<typeof decide>[0]): Head['reads'][string] =>
     (routed, k) =>
-      decide(strategy, probabilities(routed), { k, thresholds: routed.parameters.thresholds });
+      decide(strategy, probabilities(routed), {
+        k,
+        cut: labels.cut(routed.origin),
+        thresholds: routed.parameters.thresholds,
+      });
   return {
     task: 'multiLabel',
     key: `multiLabel ${code ? 'vectors' : 'owners'} ${JSON.stringify(options)}`,
@@ -66,7 +92,8 @@ function head(
     // Labels are many and hold together: at a third they still part rows that features alone would not.
     jointScale: (columns) => 0.3 * Math.sqrt(columns),
     ...asTheyAre,
-    loss: (routed, y) => asymmetricLoss(probabilities(routed), y, options, routed.parameters.labelWeights),
+    labels,
+    loss: (routed, y) => asymmetricLoss(said(routed), y, options, routed.parameters.labelWeights),
     reads: {
       probabilities,
       adaptive: read('adaptive'),

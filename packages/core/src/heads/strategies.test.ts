@@ -6,12 +6,18 @@ import { trace } from '../graph/trace.js';
 import { evaluateGraph } from '../reference/evaluate.js';
 import { decide, type Strategy } from './strategies.js';
 
-function labels(strategy: Strategy, rows: readonly (readonly number[])[], k = 0, thresholds?: number[]) {
+function labels(
+  strategy: Strategy,
+  rows: readonly (readonly number[])[],
+  k = 0,
+  thresholds?: number[],
+  cut = 0.5,
+) {
   const columns = rows[0]?.length as number;
   const graph = trace(
     'decide',
     { p: { shape: [-1, columns], dtype: 'float32' }, at: { shape: [columns], dtype: 'float32' } },
-    (t) => ({ labels: decide(strategy, t.p, { k, thresholds: t.at }) }),
+    (t) => ({ labels: decide(strategy, t.p, { k, cut, thresholds: t.at }) }),
   );
   const at = ndarray(thresholds ?? new Array<number>(columns).fill(0.5), [columns]);
   const [out] = evaluateGraph(graph, [ndarray(rows.flat(), [rows.length, columns]), at]);
@@ -20,9 +26,10 @@ function labels(strategy: Strategy, rows: readonly (readonly number[])[], k = 0,
 }
 
 describe('adaptive', () => {
-  it('takes what is above a half', () => {
+  it('takes what is above the cut', () => {
     expect(labels('adaptive', [[0.5, 0.51, 0.1, 1]])).toEqual([[0, 1, 0, 1]]);
     expect(labels('adaptive', [[0.6], [0.4]])).toEqual([[1], [0]]);
+    expect(labels('adaptive', [[0.3, 0.25, 0.2]], 0, undefined, 0.25)).toEqual([[1, 0, 0]]);
   });
 });
 

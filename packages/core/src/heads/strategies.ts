@@ -7,20 +7,21 @@ import { largest } from '../method/routing.js';
 
 export type Strategy = 'adaptive' | 'gap' | 'top_k' | 'tuned';
 
-/** The k of 'top_k', and the threshold of each label [C] of 'tuned'. */
+/** The k of 'top_k', the probability above which 'adaptive' gives a label, and the threshold of each label [C] of 'tuned'. */
 export interface StrategyInputs {
   readonly k: number;
+  readonly cut: number;
   readonly thresholds: Tensor | undefined;
 }
 
 /** Every strategy: [B, C] probabilities to a bool a label. */
 const strategies: Readonly<Record<Strategy, (p: Tensor, inputs: StrategyInputs) => Tensor>> = {
-  // p > 0.5
-  adaptive: (p) => lt(0.5, p),
+  // p > the common cut
+  adaptive: (p, { cut }) => lt(cut, p),
   // all down to the largest drop of the sorted probabilities; one label alone has no drop
-  gap: (p) => {
+  gap: (p, { cut }) => {
     const count = p.dim(-1);
-    if (count === 1) return lt(0.5, p);
+    if (count === 1) return lt(cut, p);
     const sorted = topK(p, count).values;
     const drops = sub(slice(sorted, -1, 0, count - 1), slice(sorted, -1, 1, count));
     const last = sum(mul(slice(sorted, -1, 0, count - 1), oneHot(argMax(drops), count - 1)), -1, {

@@ -6,7 +6,7 @@ import type { Head } from '../heads/head.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { Label, ModelState } from '../model/state.js';
 import { Random } from '../random.js';
-import { type Context, headOf } from '../training/context.js';
+import { type Context, headOf, originOf } from '../training/context.js';
 import { startOfBandwidth } from '../training/ema-step.js';
 import { momentNames } from '../training/graphs.js';
 import { breathe } from '../training/progress.js';
@@ -61,7 +61,7 @@ export function growClasses(context: Context, state: ModelState, classes: readon
   }
   const { thresholds } = arrays;
   if (thresholds) {
-    const added = new Array<number>(outputs - state.outputs).fill(0.5);
+    const added = new Array<number>(outputs - state.outputs).fill(head.labels?.cut(originOf(state)) ?? 0.5);
     arrays.thresholds = ndarray([...thresholds.data, ...added], [outputs]);
   }
   return { ...state, arrays, outputs, classes };

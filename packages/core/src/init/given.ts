@@ -98,7 +98,7 @@ export function initialFromGrid(
     joint: false,
     unit: options.arithmetic === 'original' ? 1 : null,
   } as const;
-  return { ...empty(random, count, settled), arrays, ages };
+  return { ...empty(random, count, settled), arrays, ages, ...(targets && owned ? { given: true } : {}) };
 }
 
 /** What prototypes answer: logits as they are, numbers less what heads · their mean has too many digits of. */

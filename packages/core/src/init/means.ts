@@ -122,6 +122,7 @@ export function assignToCenters(
   const k = centers.length / columns;
   const spec: GridSpec = {
     head: clustererHead,
+    origin: 'rows',
     distance,
     routing: { softType: 'hard', temperature: 1, topK: -1 },
     scaling: 'none',

@@ -9,7 +9,7 @@ import type { Encoding } from './encoding.js';
 export type Label = string | number;
 
 export interface ModelState {
-  /** prototypes, targets, owners, featureWeights, logBandwidth, bias, frozen, slopes, thresholds, scaler.*, target.*, adam.*, master.* */
+  /** prototypes, targets, owners, featureWeights, logBandwidth, bias, frozen, slopes, thresholds, sharpness, scaler.*, target.*, adam.*, master.* */
   readonly arrays: Readonly<Record<string, NdArray>>;
   /** Accumulated sample weight [K], float64: a float32 sum stops growing at 2^24 rows. */
   readonly ages: Float64Array;
@@ -28,6 +28,8 @@ export interface ModelState {
   readonly step: number;
   /** Gradients have moved the grid: phase 1 leaves the bandwidths to them. */
   readonly trained: boolean;
+  /** The targets are the caller's own, of a grid that was given: neither rows nor gradients have moved them. */
+  readonly given?: true | undefined;
   readonly batches: number;
   readonly rawColumns: number;
   /** What made the raw columns; none of rows that came as arrays. */

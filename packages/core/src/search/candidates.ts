@@ -14,6 +14,7 @@ const rowNames = ['prototypes', 'targets', 'slopes', 'owners', 'logBandwidth', '
 const wholeNames = [
   'featureWeights',
   'thresholds',
+  'sharpness',
   'target.mean',
   'target.deviation',
   'target.low',

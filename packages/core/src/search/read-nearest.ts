@@ -12,7 +12,7 @@ import { readGraph } from '../training/graphs.js';
 import { overRows, typesOf } from '../training/over-rows.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';
 import { runOnce, take, uploadRows } from '../training/program.js';
-import { type GridSpec, specKey } from '../training/spec.js';
+import { type GridSpec, readKey } from '../training/spec.js';
 import { type Found, type SmallGrid, smallGrid } from './candidates.js';
 import { indexedOf } from './keeper.js';
 import { LeftOut } from './left-out.js';
@@ -150,7 +150,7 @@ async function readBlock(
   k?: number,
 ): Promise<NdArray> {
   const known = widenedFor(arrays, programs.backend.flags.dtypes);
-  const program = await programs.get(`nearest ${name} ${k} ${specKey(spec)} ${typesOf(known)}`, () =>
+  const program = await programs.get(`nearest ${name} ${k} ${readKey(spec)} ${typesOf(known)}`, () =>
     readGraph(name, k)(spec, known),
   );
   const parameters = uploadParameters(programs, known, Object.keys(known));

@@ -21,6 +21,7 @@ it.each([true, false])(
       );
     const spec: GridSpec = {
       head: regressorHeads.head({ softType: 'gaussian' } as Resolved, true),
+      origin: 'rows',
       distance: 'euclidean',
       routing: { softType: 'gaussian', temperature: 1, topK: -1 },
       scaling: 'none',

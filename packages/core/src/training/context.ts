@@ -4,6 +4,7 @@ import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features, isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
+import type { Origin } from '../heads/calibration.js';
 import type { Head, HeadFamily } from '../heads/head.js';
 import { membersOf, mostMembers, readsMembers } from '../heads/members.js';
 import type { Batch } from '../model/batch.js';
@@ -43,6 +44,10 @@ const shapeOf = (state: ModelState, name: string): readonly number[] => (state.a
 export const headOf = ({ family, options }: Context, { arrays }: ModelState): Head =>
   family.head(options, arrays.targets !== undefined);
 
+/** Where the targets of a state come from. */
+export const originOf = ({ trained, given }: Pick<ModelState, 'trained' | 'given'>): Origin =>
+  trained ? 'gradients' : given ? 'given' : 'rows';
+
 /** The spec of a model's graphs for rows with or without a mask. */
 export function specOf(context: Context, state: ModelState, masked: boolean): GridSpec {
   const { options } = context;
@@ -52,6 +57,7 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
   const weighted = state.arrays.featureWeights !== undefined;
   return {
     head,
+    origin: originOf(state),
     distance: options.distance,
     routing: { softType: options.softType, temperature: options.temperature, topK: options.topK },
     scaling: state.scaling,

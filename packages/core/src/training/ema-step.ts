@@ -131,6 +131,7 @@ export async function emaStep(
   }
   state = {
     ...state,
+    given: undefined,
     arrays: next,
     moments,
     ages: moving.ages,

@@ -41,13 +41,14 @@ export const scalerNames: readonly string[] = [
   'scaler.metric',
   'scaler.unit',
 ];
-/** What reads an answer: units and range of the targets, thresholds of the labels. */
+/** What reads an answer: units and range of the targets, thresholds of the labels, sharpness of the classes. */
 export const readingNames: readonly string[] = [
   'target.mean',
   'target.deviation',
   'target.low',
   'target.high',
   'thresholds',
+  'sharpness',
 ];
 
 /** Traces over arrays as they are stored: halves are widened at the door, so that all arithmetic behind it is float32. */
@@ -110,6 +111,7 @@ export function routeRows(
     present: there,
     heads: spec.heads,
     outputs: spec.outputs,
+    origin: spec.origin,
     parameters: p,
   };
 }

@@ -12,7 +12,7 @@ import { parameterNames, readingNames, scalerNames } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadParameters } from './phase1.js';
 import { runOnce, take, uploadMask, uploadRows } from './program.js';
 import { breathe } from './progress.js';
-import { type GridSpec, specKey } from './spec.js';
+import { type GridSpec, readKey } from './spec.js';
 
 const names = [...scalerNames, ...parameterNames, ...readingNames];
 
@@ -32,7 +32,7 @@ export async function overRows(
   const { x, mask } = rows;
   const spec = specOf(context, state, mask !== undefined);
   const arrays = widenedFor(arraysOf(context, state), programs.backend.flags.dtypes);
-  const program = await programs.get(`${job} ${specKey(spec)} ${typesOf(arrays)}`, () => build(spec, arrays));
+  const program = await programs.get(`${job} ${readKey(spec)} ${typesOf(arrays)}`, () => build(spec, arrays));
   const parameters = uploadParameters(programs, arrays, names);
   const size = rowsThatFit(x, spec.prototypes);
   let out: NdArray | undefined;

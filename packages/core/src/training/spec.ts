@@ -3,6 +3,7 @@
 import type { NdArray } from '../dtype.js';
 import { BATCH } from '../graph/ir.js';
 import type { TensorSpec } from '../graph/trace.js';
+import type { Origin } from '../heads/calibration.js';
 import type { Head } from '../heads/head.js';
 import type { RoutingOptions } from '../method/routing.js';
 import type { Distance } from '../method/similarity.js';
@@ -10,6 +11,8 @@ import type { Scaling } from '../scaling/scaler.js';
 
 export interface GridSpec {
   readonly head: Head;
+  /** Where the targets come from: what answers read, and no training. */
+  readonly origin: Origin;
   readonly distance: Distance;
   readonly routing: RoutingOptions;
   readonly scaling: Scaling;
@@ -46,8 +49,12 @@ export interface GridSpec {
   readonly sampled?: true;
 }
 
-/** Cache key: the spec as text, the head by its key. */
-export const specKey = (spec: GridSpec): string => JSON.stringify({ ...spec, head: spec.head.key });
+/** Cache key of a graph that trains: the spec as text, the head by its key. */
+export const specKey = ({ origin: _, ...spec }: GridSpec): string =>
+  JSON.stringify({ ...spec, head: spec.head.key });
+
+/** Cache key of a graph that answers. */
+export const readKey = (spec: GridSpec): string => `${spec.origin} ${specKey(spec)}`;
 
 const f32 = (...shape: number[]): TensorSpec => ({ shape, dtype: 'float32' });
 
