@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AccuracyOptions, benchAccuracy } from './accuracy.ts';
 import { benchAssign } from './assign.ts';
 import { type BackendName, backendNames } from './backends.ts';
+import { benchCalibration, type CalibrationOptions, calibrationSets } from './calibration.ts';
 import { benchClasses, benchManyClasses, type ClassesOptions, type ManyClassesOptions } from './classes.ts';
 import { benchDeploy, type DeployOptions } from './deploy.ts';
 import { benchEstimatorChecks } from './estimator-checks.ts';
@@ -84,6 +85,19 @@ program
     }
     await benchAccuracy({ ...options, seeds, sets: set ? [set] : setNames, folder: data });
   });
+
+program
+  .command('calibration')
+  .description('probabilities of default models against shares of rows, beside HistGradientBoosting')
+  .addOption(new Option('--set <name>', 'data set. Default: all of them').choices(calibrationSets))
+  .addOption(new Option('--backend <name>', 'where it runs').choices(backendNames).default('onnx'))
+  .addOption(seedsOption().default([0], '0'))
+  .option('--data <path>', 'folder of the data sets', defaultFolder)
+  .option('--validation', 'judge on a tenth of the training rows; test rows are not touched', false)
+  .option('--options <json>', 'options of the estimators, for experiments', toOptions, {})
+  .action(async ({ set, data, ...options }: CalibrationFlags) =>
+    benchCalibration({ ...options, sets: set ? [set] : calibrationSets, folder: data }),
+  );
 
 program
   .command('masks')
@@ -183,6 +197,11 @@ program
   );
 
 interface InertiaFlags extends Omit<InertiaOptions, 'sets' | 'folder'> {
+  readonly set?: string;
+  readonly data: string;
+}
+
+interface CalibrationFlags extends Omit<CalibrationOptions, 'sets' | 'folder'> {
   readonly set?: string;
   readonly data: string;
 }

@@ -10,6 +10,7 @@ import {
   type Progress,
   r2Score,
 } from '@fkm/core';
+import { Failure } from './failure.ts';
 import { nearestRows } from './nearest-neighbours.ts';
 import { type Labelled, type Parts, type Rows, standardise } from './rows.ts';
 import { half, majority, mean, type Vote } from './votes.ts';
@@ -30,6 +31,8 @@ export interface Learner {
   fit(rows: Labelled, options?: object): Promise<unknown>;
   finetune(rows: Labelled, options?: object): Promise<unknown>;
   predict(rows: Labelled): Promise<Answers>;
+  /** Row-major [N, C]; classifiers alone have them. */
+  probabilities(rows: Labelled): Promise<Float32Array>;
   readonly model: Pick<Estimator<unknown>, 'save' | 'grid'>;
 }
 
@@ -93,6 +96,7 @@ interface Estimator<Y> {
   fit(X: Rows, y: Y, options: object): Promise<unknown>;
   finetune(X: Rows, y: Y, options: object): Promise<unknown>;
   predict(X: Rows, options: object): Promise<{ readonly data: Answers }>;
+  predictProba?(X: Rows, options: object): Promise<{ readonly data: Float32Array }>;
   save(): Promise<Uint8Array>;
   readonly grid: { readonly prototypes: { readonly shape: readonly number[] } };
 }
@@ -102,6 +106,10 @@ function learner<Y>(model: Estimator<Y>, targets: (rows: Labelled) => Y): Learne
     fit: (rows, options) => model.fit(rows.X, targets(rows), { ...beside(rows), ...options }),
     finetune: (rows, options) => model.finetune(rows.X, targets(rows), { ...beside(rows), ...options }),
     predict: async (rows) => (await model.predict(rows.X, beside(rows))).data,
+    probabilities: async (rows) => {
+      if (!model.predictProba) throw new Failure('numbers have no probabilities.');
+      return (await model.predictProba(rows.X, beside(rows))).data;
+    },
     model,
   };
 }

@@ -91,7 +91,12 @@ export class FastKMeansClassifier<L extends Label = Label> extends SourceModel<C
     return new ResultLabels(held as PredictedLabels<L>['data']);
   }
 
-  /** Probabilities of the classes [N, C], which add up to 1 where routing weights do; of a source those of every batch. Errors: as `predict`. */
+  /**
+   * Probabilities of the classes [N, C], which add up to 1 where routing weights do. Of prototypes with vectors they are calibrated:
+   * p = (q − ε/C) / (1 − ε), at least q/10, over the sum, undoes the label smoothing ε in q, the softmax of the logits; and rows that
+   * evaluated, or waited in `finetune` while others trained, tell one factor of the logits (temperature scaling, Guo et al. 2017).
+   * The order of the classes stays. Of a source those of every batch. Errors: as `predict`.
+   */
   predictProba(
     source: Source,
     options?: SourceReadOptions,

@@ -251,7 +251,10 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return new ResultArray(labels as NdArray<Int32Array>);
   }
 
-  /** Routing weights of the rows [N, K], by softType; of a source those of every batch. Errors: as `predict`. */
+  /**
+   * Routing weights of the rows [N, K], by softType: a soft assignment to clusters, which no labels calibrate. Of a source those of
+   * every batch. Errors: as `predict`.
+   */
   predictProba(
     source: Source,
     options?: SourceReadOptions,

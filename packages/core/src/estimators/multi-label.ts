@@ -30,7 +30,7 @@ import type { FileBytes } from './safetensors.js';
 export type LabelSets<L extends Label = Label> = Matrix | readonly (readonly Extract<L, string>[])[];
 
 export interface StrategyOptions extends PredictOptions {
-  /** 'adaptive' p > 0.5; 'gap' all down to the largest drop; 'top_k' the k largest; 'tuned' thresholds of `tuneThresholds`. Default 'tuned' where there are thresholds, else 'adaptive'. */
+  /** 'adaptive' p over the share of rows for which the loss answers 0.5, .31 by default; 'gap' all down to the largest drop; 'top_k' the k largest; 'tuned' thresholds of `tuneThresholds`. Default 'tuned' where there are thresholds, else 'adaptive'. */
   readonly strategy?: Strategy | undefined;
   /** Labels that 'top_k' gives every row. */
   readonly k?: number | undefined;
@@ -49,6 +49,8 @@ export interface ThresholdOptions extends RowOptions {
 /**
  * Multi-label classification by a grid of prototypes: with 'gaussian' the sigmoid of Σ_k r_k(x)·targets_k, with other soft
  * types the highest similarity among those of the topK nearest that are the label's own; trained by the asymmetric loss.
+ * The loss answers more than the share of rows that have a label, with its defaults 0.5 where 31 % have it: `predictProba` gives the
+ * share back, so that the mean probability of a label is its rate. Similarities of other soft types are no such shares.
  *
  * `await new FastMultiLabelKMeansClassifier({ backend }).fit(X, Y)`, then `finetune(X, Y)`. X [N, D] raw features; Y [N, C] of
  * 0 and 1, or lists of label names; `FastMultiLabelKMeansClassifier<'red' | 'round'>` takes these names alone, as far as types
@@ -107,7 +109,10 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Sou
     return new ResultArray(chosen as NdArray<Int32Array>);
   }
 
-  /** Probabilities of the labels [N, C]; of a source those of every batch. Errors: as `predict`. */
+  /**
+   * Probabilities of the labels [N, C], which with 'gaussian' are shares of rows: what the asymmetric loss does to them is undone. By
+   * `negativeSampling` and other soft types they are similarities. Of a source those of every batch. Errors: as `predict`.
+   */
   predictProba(
     source: Source,
     options?: SourceReadOptions,

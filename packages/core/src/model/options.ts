@@ -156,13 +156,13 @@ export interface ClassifyingOptions extends SupervisedOptions {
 export interface ClassifierOptions extends ClassifyingOptions {
   /** A prototype says a logit for every class, or stands for its own class alone. Default 'vectors' with 'gaussian' and up to 256 classes. */
   readonly prototypeTargets?: 'vectors' | 'owners';
-  /** Share of the true class that the loss of 'vectors' spreads over all classes; 0 is the plain cross-entropy. Default 0.1. */
+  /** Share of the true class that the loss of 'vectors' spreads over all classes, which `predictProba` undoes; 0 is the plain cross-entropy. Default 0.1. */
   readonly labelSmoothing?: number;
 }
 
 /** Options of `FastMultiLabelKMeansClassifier`. */
 export interface MultiLabelOptions extends ClassifyingOptions {
-  /** Focusing on hard negatives: the power of their probability. Default 2. */
+  /** Focusing on hard negatives: the power of their probability; `predictProba` undoes what the loss does to probabilities. Default 2. */
   readonly aslGammaNeg?: number;
   /** Focusing on hard positives. Default 0. */
   readonly aslGammaPos?: number;
