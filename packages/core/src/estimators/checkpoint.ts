@@ -4,6 +4,7 @@ import { allocate, type DType, type NdArray, sizeOf, type TypedArray } from '../
 import { cut, FormatError } from '../errors.js';
 import { onHost } from '../heads/calibration.js';
 import type { HeadFamily } from '../heads/head.js';
+import { mostMarks } from '../model/bounded-json.js';
 import { encodingText } from '../model/encoding.js';
 import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
@@ -162,15 +163,19 @@ export function decodeModel(bytes: FileBytes, family: HeadFamily): Decoded {
     checkKind(texts, family);
     return { digests: hasDigests(texts.version as string) };
   });
-  const options = parse(metadata.options, 'options', (_key, value) =>
-    value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
+  // Numbers that JSON lacks are options themselves, never labels within them.
+  const options = Object.fromEntries(
+    Object.entries(parse(metadata.options, 'options')).map(([name, value]) => [
+      name,
+      value === 'Infinity' ? Number.POSITIVE_INFINITY : value,
+    ]),
   ) as unknown as Omit<AnyOptions, 'backend'>;
   const { arrays, wide, grid } = arraysOf(tensors);
   if ((options.initMode as unknown) === 'given')
     Object.assign(options, { initMode: { ...grid, ...givenOwners(options as Record<string, unknown>) } });
   const scalars = metadata.state === 'null' ? null : parse(metadata.state, 'state');
   if (scalars && metadata.encoding !== undefined)
-    scalars.encoding = parse(metadata.encoding, 'encoding', undefined, mostMarksOfColumns);
+    scalars.encoding = parse(metadata.encoding, 'encoding', mostMarksOfColumns(metadata.encoding));
   const damaged = (what: string): FormatError => damage(what, metadata.version as string);
   const read = (resolved: Resolved): ModelState => {
     const state = checkState({ arrays, wide, scalars: scalars ?? {}, options: resolved, family });
@@ -216,8 +221,8 @@ function checkKind({ format, version: written, kind }: Checkpoint['metadata'], {
   if (kind !== task) fail(`the checkpoint holds a ${cut(`${kind}`)}, not a ${task}`);
 }
 
-/** Of an encoding, with an object for each of as many columns as a wide table has. */
-const mostMarksOfColumns = 2 ** 18;
+/** Of an encoding, with an object for each column: the shortest has 7.5 characters a mark, and what is denser is none. */
+const mostMarksOfColumns = ({ length }: string): number => Math.max(mostMarks, length / 6);
 
 const dtypes: ReadonlyMap<string, DType> = new Map(
   Object.entries(codes).map(([dtype, code]) => [code, dtype as DType]),

@@ -2,7 +2,7 @@
 // weights. Texts stand in the header's metadata, among them the digests of all others and of the tensors.
 
 import { bytesPerElement, type DType, sizeOf } from '../dtype.js';
-import { cut, FormatError, shown } from '../errors.js';
+import { cut, DataError, FormatError, shown } from '../errors.js';
 import { marksOf, mostMarks } from '../model/bounded-json.js';
 import { damageOf, digestName, digestText } from '../model/digests.js';
 
@@ -32,7 +32,8 @@ export const codes: Readonly<Record<DType, string>> = {
 /** float64 appears in checkpoints alone: the ages. */
 export const float64 = 'F64';
 
-const headerLimit = 2 ** 26;
+/** Of safetensors itself: its readers refuse longer headers. */
+const headerLimit = 100_000_000;
 
 /** Bytes of an element, by what safetensors calls its type. */
 const widths: ReadonlyMap<string, number> = new Map([
@@ -44,7 +45,7 @@ export const fail = (what: string): never => {
   throw new FormatError(`load: ${what}; pass the bytes of save().`);
 };
 
-/** The parts as a file, with their digests. Equal parts give equal bytes. */
+/** The parts as a file, with their digests. Equal parts give equal bytes. Errors: DataError for more names than a header holds. */
 export function writeSafetensors({
   metadata: { [digestName]: _, ...metadata },
   tensors,
@@ -62,6 +63,12 @@ export function writeSafetensors({
   const header = JSON.stringify(Object.fromEntries([['__metadata__', texts], ...entries]));
   const json = new TextEncoder().encode(header);
   const padded = Math.ceil(json.length / 8) * 8;
+  if (padded > headerLimit) {
+    throw new DataError(
+      `save: the names of classes and categories take ${padded} bytes, ${headerLimit} are the most that a file can have; use shorter ones.`,
+      { bytes: padded, allowed: headerLimit },
+    );
+  }
   const bytes = new Uint8Array(8 + padded + size);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
   bytes.fill(0x20, 8, 8 + padded);
@@ -137,17 +144,12 @@ function textsOf({ __metadata__: metadata }: Record<string, unknown>): Checkpoin
 }
 
 /** Errors: FormatError where the text is not the JSON of an object. */
-export function parse(
-  text: unknown,
-  what: string,
-  reviver?: (key: string, value: unknown) => unknown,
-  most: number = mostMarks,
-): Record<string, unknown> {
+export function parse(text: unknown, what: string, most: number = mostMarks): Record<string, unknown> {
   if (typeof text !== 'string') return fail(`there is no text of the ${what}`);
   if (marksOf(text, most) > most) return fail(`the ${what} has more than ${most} brackets and colons`);
   let value: unknown;
   try {
-    value = JSON.parse(text, reviver);
+    value = JSON.parse(text);
   } catch {
     return fail(`the ${what} is no JSON`);
   }

@@ -1,6 +1,8 @@
 // How columns of a table became the columns of X: made by sources, kept with what was learned from them, so that later
 // rows become the same X. Plain data; the encoding itself is left to sources.
 
+import { shown } from '../errors.js';
+
 /** How one column becomes columns of X. */
 export type FeatureEncoding =
   | { readonly column: string; readonly kind: 'number' }
@@ -54,7 +56,8 @@ export function encodingDifference(own: Encoding, other: Encoding): string | nul
   const at = a.findIndex((feature, i) => JSON.stringify(feature) !== JSON.stringify(b[i]));
   const [mine, its] = [a[at], b[at]];
   if (!mine || !its) return `is of ${b.length} columns, the model of ${a.length}`;
-  if (mine.column !== its.column) return `has '${its.column}' where the model has '${mine.column}'`;
-  if (mine.kind !== its.kind) return `makes '${its.column}' ${its.kind} where the model has it ${mine.kind}`;
-  return `gives '${its.column}' other categories than the model has`;
+  if (mine.column !== its.column) return `has ${shown(its.column)} where the model has ${shown(mine.column)}`;
+  if (mine.kind !== its.kind)
+    return `makes ${shown(its.column)} ${its.kind} where the model has it ${mine.kind}`;
+  return `gives ${shown(its.column)} other categories than the model has`;
 }

@@ -2,8 +2,8 @@
 // How batches are made is left to sources: `@fkm/data` has some, an async generator is one as well.
 
 import type { Vector } from '../data/matrix.js';
-import { OptionError, ShapeError } from '../errors.js';
-import { type Encoding, encodingDifference } from '../model/encoding.js';
+import { OptionError, ShapeError, shown } from '../errors.js';
+import { type Encoding, encodedWidth, encodingDifference, isEncoding } from '../model/encoding.js';
 import { interruptible } from './waiting.js';
 
 /** Row-major [rows, columns]. */
@@ -56,9 +56,29 @@ export const isSource = (value: unknown): value is Source =>
   Symbol.asyncIterator in value &&
   Array.isArray((value as Partial<Source>).columns);
 
+/** What a model would keep of a source has to be what a file can hold. Errors: OptionError. */
+export function checkWords({ columns, encoding }: Source, call: string): void {
+  const refuse = (what: string, remedy: string): never => {
+    throw new OptionError(`${call}: ${what}; ${remedy}.`, { option: 'source' });
+  };
+  const at = columns.findIndex((name: unknown) => typeof name !== 'string');
+  if (at >= 0)
+    refuse(`source.columns has ${shown(columns[at])} at place ${at}`, 'columns are names, one a feature');
+  if (encoding === undefined) return;
+  if (!isEncoding(encoding)) {
+    refuse(
+      `source.encoding is ${shown(encoding)} that is no encoding`,
+      'leave it out, or pass that of a source of @fkm/data or of a model',
+    );
+  }
+  const width = encoding.features.reduce((sum, feature) => sum + encodedWidth(feature), 0);
+  if (width !== columns.length)
+    refuse(`source.encoding makes ${width} columns, the source names ${columns.length}`, 'name each of them');
+}
+
 /** Errors: OptionError. */
 export function checkSource(source: unknown, call: string): asserts source is Source {
-  if (isSource(source)) return;
+  if (isSource(source)) return checkWords(source, call);
   throw new OptionError(
     `${call}: source should be an async iterable of batches { X, y } with columns, got ${source === null ? 'null' : typeof source}; make one with fromIterable of @fkm/data.`,
     { option: 'source' },
@@ -67,6 +87,7 @@ export function checkSource(source: unknown, call: string): asserts source is So
 
 /** Rows that were encoded in another way would mean something else. Errors: OptionError. */
 export function checkSameEncoding(own: Encoding | undefined, source: Source, call: string): void {
+  checkWords(source, call);
   const difference = own && source.encoding && encodingDifference(own, source.encoding);
   if (!difference) return;
   throw new OptionError(
