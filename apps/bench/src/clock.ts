@@ -35,11 +35,7 @@ function timedRuntime(ort: OrtModule, clock: Clock): OrtModule {
 /** Every `Executable.run` on the clock. */
 function timedExecutables(backend: Backend, clock: Clock): Backend {
   return {
-    name: backend.name,
-    flags: backend.flags,
-    unsupported: (equation) => backend.unsupported(equation),
-    upload: (array) => backend.upload(array),
-    dispose: () => backend.dispose(),
+    ...backend,
     async compile(graph) {
       const executable = await backend.compile(graph);
       return {

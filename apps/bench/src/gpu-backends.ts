@@ -39,9 +39,7 @@ export function counted(backend: Backend): { backend: Backend; transfers: Transf
   return {
     transfers,
     backend: {
-      name: backend.name,
-      flags: backend.flags,
-      unsupported: (equation) => backend.unsupported(equation),
+      ...backend,
       upload: (array) => {
         if (!everyRun) cross('up', array);
         return backend.upload(array);
@@ -68,7 +66,6 @@ export function counted(backend: Backend): { backend: Backend; transfers: Transf
           dispose: () => executable.dispose(),
         };
       },
-      dispose: () => backend.dispose(),
     },
   };
 }

@@ -3,14 +3,14 @@
 import {
   BATCH,
   bindRows,
+  type Compiled,
   type Equation,
-  type Executable,
   type Graph,
   type Value,
   type Var,
 } from '@fkm/core/graph';
 import type { CompositeKernel } from '@fkm/webgpu';
-import { isBatched, OnnxExecutable, runWithoutRows, tensorOf, wasDisposed } from './executable.js';
+import { isBatched, OnnxExecutable, runWithoutRows, tensorOf } from './executable.js';
 import { partition } from './partition.js';
 import type { Runtime } from './runtime.js';
 import { OnnxValue } from './value.js';
@@ -28,59 +28,45 @@ interface Step {
   readonly kernels: readonly Kernel[];
 }
 
-export class CutExecutable implements Executable {
+export class CutExecutable implements Compiled {
   private readonly runtime: Runtime;
   private readonly gpu: SharedGpu;
   private readonly graph: Graph;
   private readonly batched: boolean;
-  private steps: readonly Step[] | null;
-  private readonly onDispose: () => void;
+  private readonly steps: readonly Step[];
 
-  private constructor(
-    runtime: Runtime,
-    gpu: SharedGpu,
-    graph: Graph,
-    steps: readonly Step[],
-    onDispose: () => void,
-  ) {
+  private constructor(runtime: Runtime, gpu: SharedGpu, graph: Graph, steps: readonly Step[]) {
     this.runtime = runtime;
     this.gpu = gpu;
     this.graph = graph;
     this.batched = isBatched(graph);
     this.steps = steps;
-    this.onDispose = onDispose;
   }
 
   /** The graph in steps, or null where it has no composite with a kernel. */
-  static async of(
-    runtime: Runtime,
-    gpu: SharedGpu,
-    graph: Graph,
-    onDispose: () => void,
-  ): Promise<CutExecutable | null> {
+  static async of(runtime: Runtime, gpu: SharedGpu, graph: Graph): Promise<CutExecutable | null> {
     const parts = partition(graph, gpu.hasKernel);
     if (!parts) return null;
     const steps: Step[] = [];
-    const cut = new CutExecutable(runtime, gpu, graph, steps, onDispose);
+    const cut = new CutExecutable(runtime, gpu, graph, steps);
     try {
       for (const { graph: part, kernels } of parts) {
         const session =
           part.outputs.length > 0
-            ? new OnnxExecutable(runtime, part, await runtime.session(part), () => undefined)
+            ? new OnnxExecutable(runtime, part, await runtime.session(part))
             : undefined;
         const own = kernels.map((equation) => ({ equation, kernel: gpu.kernel(equation) }));
         steps.push({ graph: part, session, kernels: own });
       }
       return cut;
     } catch (error) {
-      cut.dispose();
+      await cut.dispose();
       throw error;
     }
   }
 
   async run(inputs: readonly Value[]): Promise<Value[]> {
     const { graph, runtime, steps } = this;
-    if (!steps) throw wasDisposed(graph);
     const rows = bindRows(graph, inputs);
     if (rows === 0 && this.batched) return runWithoutRows(runtime, graph, inputs);
     const values = new Map(graph.inputs.map((port, i) => [port.variable.id, inputs[i] as Value]));
@@ -106,14 +92,10 @@ export class CutExecutable implements Executable {
     }
   }
 
-  dispose(): void {
-    const { steps } = this;
-    this.steps = null;
-    if (!steps) return;
-    this.onDispose();
-    for (const { session, kernels } of steps) {
-      session?.dispose();
+  async dispose(): Promise<void> {
+    for (const { session, kernels } of this.steps) {
       for (const { kernel } of kernels) kernel.dispose();
+      await session?.dispose();
     }
   }
 

@@ -1,37 +1,33 @@
-// One session of onnxruntime as an Executable of core.
+// One session of onnxruntime as a compiled graph of core.
 
 import {
   BATCH,
   BackendError,
   bindRows,
-  type Executable,
+  type Compiled,
   evaluateGraph,
   type Graph,
-  StateError,
   type Value,
 } from '@fkm/core/graph';
 import type { OrtSession, OrtTensor } from './driver.js';
 import type { Runtime } from './runtime.js';
 import { OnnxValue, upload } from './value.js';
 
-export class OnnxExecutable implements Executable {
+export class OnnxExecutable implements Compiled {
   private readonly graph: Graph;
-  private readonly onDispose: () => void;
   private readonly runtime: Runtime;
   private readonly batched: boolean;
-  private session: OrtSession | null;
+  private readonly session: OrtSession;
 
-  constructor(runtime: Runtime, graph: Graph, session: OrtSession, onDispose: () => void) {
+  constructor(runtime: Runtime, graph: Graph, session: OrtSession) {
     this.runtime = runtime;
     this.graph = graph;
     this.batched = isBatched(graph);
     this.session = session;
-    this.onDispose = onDispose;
   }
 
   async run(inputs: readonly Value[]): Promise<Value[]> {
     const { graph, session } = this;
-    if (!session) throw wasDisposed(graph);
     const rows = bindRows(graph, inputs);
     if (rows === 0 && this.batched) return runWithoutRows(this.runtime, graph, inputs);
     const feeds: Record<string, OrtTensor> = {};
@@ -52,12 +48,8 @@ export class OnnxExecutable implements Executable {
     }
   }
 
-  dispose(): void {
-    const { session } = this;
-    this.session = null;
-    if (!session) return;
-    this.onDispose();
-    void this.runtime.release(session);
+  dispose(): Promise<void> {
+    return this.runtime.release(this.session);
   }
 }
 
@@ -74,9 +66,6 @@ export function tensorOf(runtime: Runtime, graph: Graph, value: Value, input: st
     'backend-onnx',
   );
 }
-
-export const wasDisposed = ({ name }: Graph): StateError =>
-  new StateError(`${name}: this executable was disposed; compile it again.`, {}, 'backend-onnx');
 
 /**
  * A batch of no rows runs on core's reference kernels: onnxruntime's FusedMatMul refuses to broadcast 0 rows, and its TopK divides

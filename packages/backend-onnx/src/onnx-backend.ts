@@ -4,14 +4,14 @@ import {
   BATCH,
   type Backend,
   BackendError,
+  type Compiled,
+  CompiledGraphs,
+  disposing,
   type Equation,
-  type Executable,
   type Graph,
-  graphKey,
   isOp,
   neg,
   OptionError,
-  StateError,
   trace,
 } from '@fkm/core/graph';
 import { cpu } from './cpu.js';
@@ -42,6 +42,12 @@ export interface OnnxBackendOptions {
   readonly threads?: number;
   /** For 'wasm' in browsers: where onnxruntime-web's binaries are. Node finds them in the package. */
   readonly wasmPaths?: WasmPaths;
+  /**
+   * Graphs whose sessions are held at a time, some megabytes each. One more frees the one that ran longest ago, which its next run
+   * compiles again, in milliseconds on a CPU; a graph is not freed under a run. A model that predicts has one graph, one that
+   * trains about ten. Default 64.
+   */
+  readonly maxGraphs?: number | undefined;
 }
 
 /** A backend on onnxruntime. Errors: OptionError; BackendError where the runtime is missing. */
@@ -71,16 +77,12 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
   const gpu = driver.shares && !inNode() ? await sharedGpu(ort) : undefined;
   const runtime = new Runtime(ort, driver, gpu ? { ...own, device: gpu.device } : own);
   if (driver.explain) await start(runtime, driver.explain);
-  const compiled = new Map<string, Promise<Executable>>();
-  let disposed = false;
-
-  const build = async (graph: Graph, key: string): Promise<Executable> => {
+  const build = async (graph: Graph): Promise<Compiled> => {
     const reason = firstUnsupported(driver, graph);
     if (reason !== null) throw new BackendError(`${graph.name}: ${reason}`, {}, 'backend-onnx');
     try {
-      const forget = (): unknown => compiled.delete(key);
-      const cut = gpu && (await CutExecutable.of(runtime, gpu, graph, forget));
-      return cut ?? new OnnxExecutable(runtime, graph, await runtime.session(graph), forget);
+      const cut = gpu && (await CutExecutable.of(runtime, gpu, graph));
+      return cut ?? new OnnxExecutable(runtime, graph, await runtime.session(graph));
     } catch (cause) {
       if (!(cause instanceof Error) || 'kind' in cause) throw cause;
       throw new BackendError(
@@ -90,33 +92,28 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
       );
     }
   };
+  const graphs = new CompiledGraphs({
+    maxGraphs: options.maxGraphs,
+    maker: 'onnxBackend',
+    name: driver.name,
+    scope: 'backend-onnx',
+    compile: build,
+  });
 
-  return {
+  return disposing<Backend>({
     name: driver.name,
     flags: gpu ? { ...driver.flags, fused: gpu.names } : driver.flags,
     unsupported: (equation) => driver.unsupported(equation),
-    upload: (array) => upload(runtime, array),
-    compile(graph): Promise<Executable> {
-      if (disposed)
-        return Promise.reject(new StateError('compile: this backend was disposed.', {}, 'backend-onnx'));
-      const key = graphKey(graph);
-      let executable = compiled.get(key);
-      if (!executable) {
-        executable = build(graph, key);
-        compiled.set(key, executable);
-        executable.catch(() => compiled.delete(key));
-      }
-      return executable;
+    upload: (array) => {
+      graphs.expectAlive('upload');
+      return upload(runtime, array);
     },
+    compile: (graph) => graphs.compile(graph),
     async dispose() {
-      disposed = true;
-      const pending = [...compiled.values()];
-      for (const result of await Promise.allSettled(pending)) {
-        if (result.status === 'fulfilled') result.value.dispose();
-      }
+      await graphs.dispose();
       await runtime.dispose();
     },
-  };
+  });
 }
 
 /** Starts the device, which alone tells whether it is there. Errors: what `explain` makes of the runtime's. */

@@ -1,6 +1,6 @@
 // One runtime on one device, as values and executables see it: sessions, uploads, and the way back to the host.
 
-import { BATCH, type DType, type Graph, type Shape, type TypedArray, trace } from '@fkm/core/graph';
+import { BATCH, type DType, type Graph, Pool, type TypedArray, trace } from '@fkm/core/graph';
 import { toOnnx } from '@fkm/onnx';
 import type { Driver, DriverOptions, OrtModule, OrtSession, OrtTensor, SessionOptions } from './driver.js';
 
@@ -9,11 +9,14 @@ const ends = new WeakMap<OrtModule, Promise<unknown>>();
 
 type Feeds = Parameters<OrtSession['run']>[0];
 
+/** Sessions that bring tensors to the host, one a shape of a row. */
+const mostReaders = 16;
+
 export class Runtime {
   readonly ort: OrtModule;
   readonly driver: Driver;
   private readonly options: DriverOptions;
-  private readonly readers = new Map<string, Promise<OrtSession>>();
+  private readonly readers = new Pool<OrtSession>(mostReaders, (session) => this.release(session));
 
   constructor(ort: OrtModule, driver: Driver, options: DriverOptions) {
     this.ort = ort;
@@ -49,31 +52,24 @@ export class Runtime {
    */
   async read(tensor: OrtTensor): Promise<TypedArray> {
     if (isOnHost(tensor)) return (await elementsOf(tensor)).slice();
-    const session = await this.reader(tensor.type as DType, tensor.dims);
-    const { y } = (await this.run(session, { x: tensor })) as { y: OrtTensor };
-    const data = (await elementsOf(y)).slice();
-    y.dispose();
-    return data;
-  }
-
-  private reader(dtype: DType, dims: Shape): Promise<OrtSession> {
-    const shape = dims.map((size, axis) => (axis === 0 ? BATCH : size));
-    const key = `${dtype} ${shape}`;
-    let session = this.readers.get(key);
-    if (!session) {
-      const graph = trace('read', { x: { shape, dtype } }, ({ x }) => ({ y: x }));
-      session = this.session(graph, this.driver.download?.(this.options));
-      this.readers.set(key, session);
-      session.catch(() => this.readers.delete(key));
-    }
-    return session;
+    const dtype = tensor.type as DType;
+    const shape = tensor.dims.map((size, axis) => (axis === 0 ? BATCH : size));
+    const make = (): Promise<OrtSession> =>
+      this.session(
+        trace('read', { x: { shape, dtype } }, ({ x }) => ({ y: x })),
+        this.driver.download?.(this.options),
+      );
+    return this.readers.use(`${dtype} ${shape}`, make, async (session) => {
+      const { y } = (await this.run(session, { x: tensor })) as { y: OrtTensor };
+      const data = (await elementsOf(y)).slice();
+      y.dispose();
+      return data;
+    });
   }
 
   /** Frees the sessions of this runtime's own. */
-  async dispose(): Promise<void> {
-    const readers = await Promise.allSettled(this.readers.values());
-    this.readers.clear();
-    for (const reader of readers) if (reader.status === 'fulfilled') await this.release(reader.value);
+  dispose(): Promise<void> {
+    return this.readers.close();
   }
 }
 

@@ -5,14 +5,14 @@ import {
   type Backend,
   BackendError,
   bindRows,
+  type Compiled,
+  CompiledGraphs,
+  disposing,
   type Equation,
-  type Executable,
   evaluateGraph,
   type Graph,
-  graphKey,
   isOp,
   OptionError,
-  StateError,
   type Value,
   verify,
 } from '@fkm/core/graph';
@@ -35,6 +35,11 @@ export interface TfjsBackendOptions {
   readonly tf?: TfjsCore;
   /** Where a browser finds the wasm binaries; in Node they are found in the installed package. */
   readonly wasmPaths?: WasmPaths;
+  /**
+   * Graphs that are held at a time, with their constants, and their pipelines on 'webgpu'. One more frees the one that ran longest
+   * ago, which its next run makes ready again; a graph is not freed under a run. Default 64.
+   */
+  readonly maxGraphs?: number | undefined;
 }
 
 /**
@@ -54,14 +59,7 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
   }
   const device = await start(name, options);
   const operations = primitives(device);
-  const compiled = new Map<string, Executable>();
-  let disposed = false;
-  const expectAlive = (): void => {
-    if (disposed)
-      throw new StateError(`this tfjs '${name}' backend was disposed; make another one.`, {}, scope);
-  };
-
-  const compileNow = (graph: Graph, key: string): Executable => {
+  const compileNow = (graph: Graph): Compiled => {
     for (const { name: port, variable } of [...graph.inputs, ...graph.outputs]) {
       if (!isTfjsDType(variable.dtype)) throw refusal(graph, port, noDtype(variable.dtype));
     }
@@ -72,25 +70,26 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
     const onReference = device.quirks.remote && hasEmpty(graph);
     const batched = graph.inputs.some((port) => port.variable.shape.includes(BATCH));
     const ready = plan(device.gpu?.fuse(graph) ?? graph, operations);
-    let alive = true;
     return {
       async run(inputs) {
-        if (!alive) throw new StateError(`${graph.name} was disposed; compile it again.`, {}, scope);
         const rows = bindRows(graph, inputs);
         if (device.quirks.remote && (onReference || (rows === 0 && batched)))
           return evaluated(graph, inputs, device);
         const tensors = inputs.map((value) => tensorOf(value, device));
         return ready.run(tensors, rows).map((tensor) => new TfjsValue(device, tensor));
       },
-      dispose() {
-        alive = false;
-        ready.dispose();
-        compiled.delete(key);
-      },
+      dispose: () => ready.dispose(),
     };
   };
+  const graphs = new CompiledGraphs({
+    maxGraphs: options.maxGraphs,
+    maker: 'tfjsBackend',
+    name: `tfjs ${name}`,
+    scope,
+    compile: async (graph) => compileNow(verify(graph)),
+  });
 
-  return {
+  return disposing<Backend>({
     name: `tfjs ${name}`,
     flags: {
       dtypes: ['float32', 'int32', 'bool'],
@@ -99,25 +98,13 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
       precision: 'float32',
     },
     unsupported,
-    upload(array) {
-      expectAlive();
+    upload: (array) => {
+      graphs.expectAlive('upload');
       return upload(device, array);
     },
-    async compile(graph) {
-      expectAlive();
-      const key = graphKey(graph);
-      let executable = compiled.get(key);
-      if (!executable) {
-        executable = compileNow(verify(graph), key);
-        compiled.set(key, executable);
-      }
-      return executable;
-    },
-    async dispose() {
-      disposed = true;
-      for (const executable of [...compiled.values()]) executable.dispose();
-    },
-  };
+    compile: (graph) => graphs.compile(graph),
+    dispose: () => graphs.dispose(),
+  });
 }
 
 /** Whether some array of the graph has no elements, whatever the batch. */

@@ -6,6 +6,7 @@ import { opCases } from './cases/index.js';
 import { type Precision, usualPrecision } from './compare.js';
 import { compositeChecks } from './composites.js';
 import { type Check, contract } from './contract.js';
+import { disposal } from './disposal.js';
 import { gradientCase } from './gradient.js';
 import { expectReference } from './run.js';
 
@@ -45,6 +46,7 @@ export const suites = (): Record<string, Check[]> => ({
   gradients: gradientChecks(),
   composites: compositeChecks(),
   contract: [...contract],
+  disposal: [...disposal],
 });
 
 /** Checks a gap list against the keys that exist. Errors: unknown keys, empty reasons. */

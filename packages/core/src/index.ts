@@ -66,7 +66,7 @@ export type {
   TargetAssignment,
 } from './model/options.js';
 export type { Label } from './model/state.js';
-export { jsBackend } from './reference/js-backend.js';
+export { type JsBackendOptions, jsBackend } from './reference/js-backend.js';
 export { ResultArray, ResultLabels } from './result.js';
 export type { Scaling } from './scaling/scaler.js';
 export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './scaling/scalers.js';

@@ -77,7 +77,7 @@ export class FastKMeansClassifier<L extends Label = Label> extends SourceModel<C
   predict(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<PredictedLabels<L>> {
     return isSource(X)
       ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.named(rows, all))
-      : this.named(X, options as PredictOptions);
+      : this.inUse('predict', () => this.named(X, options as PredictOptions));
   }
 
   private async named(X: Matrix, options: PredictOptions): Promise<PredictedLabels<L>> {
@@ -119,7 +119,7 @@ export class FastKMeansClassifier<L extends Label = Label> extends SourceModel<C
   ): Promise<number> {
     const [y, options] = rest as [ClassLabels<L> | SourceScoreOptions, RowOptions?];
     return isSource(X)
-      ? this.scoreSource(X, y as SourceScoreOptions)
+      ? this.inUse('score', () => this.scoreSource(X, y as SourceScoreOptions))
       : this.scoreRows(X, y as ClassLabels<L>, options);
   }
 

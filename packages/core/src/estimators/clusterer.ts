@@ -132,10 +132,15 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     y?: Either<ClustererFitOptions>,
     options?: ClustererFitOptions,
   ): Promise<FitResult> {
-    if (isSource(X)) return this.fitSource(X, second('fit', y, options) ?? {});
-    const all = second('fit', y, options) ?? {};
-    checkCall('fit', all, 'fit', ['algorithm']);
-    const { algorithm = this.options.algorithm, ...given } = all;
+    return this.inUse('fit', () => {
+      const given = second('fit', y, options) ?? {};
+      return isSource(X) ? this.fitSource(X, given) : this.fitRows(X, given);
+    });
+  }
+
+  private async fitRows(X: Matrix, options: ClustererFitOptions): Promise<FitResult> {
+    checkCall('fit', options, 'fit', ['algorithm']);
+    const { algorithm = this.options.algorithm, ...given } = options;
     const lloyd = algorithm === 'lloyd';
     let fitted: Fitted | undefined;
     // Exact passes see all rows from the start, in an order that does not matter.
@@ -243,7 +248,7 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
   ): Answers<ResultArray<Int32Array, number[]>> {
     return isSource(X)
       ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.nearest(rows, all))
-      : this.nearest(X, options as PredictOptions);
+      : this.inUse('predict', () => this.nearest(X, options as PredictOptions));
   }
 
   private async nearest(X: Matrix, options: PredictOptions): Promise<ResultArray<Int32Array, number[]>> {
@@ -276,7 +281,9 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     options?: RowOptions & SourceScoreOptions,
   ): Promise<number> {
     const given = second('score', y, options);
-    return isSource(X) ? this.scoreSource(X, given) : this.scoreRows(X, undefined, given);
+    return isSource(X)
+      ? this.inUse('score', () => this.scoreSource(X, given))
+      : this.scoreRows(X, undefined, given);
   }
 
   protected tally(): Tally<NoTargets> {
@@ -309,7 +316,13 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return { labels, inertia: inOwnUnits(seen.arrays, options.distance, inertia) };
   }
 
+  protected override forget(): void {
+    super.forget();
+    this.fittedTo = null;
+  }
+
   private lastFit(name: string): NonNullable<FastKMeansClusterer['fittedTo']> {
+    this.expectAlive(name);
     if (this.fittedTo) return this.fittedTo;
     throw new StateError(`${name}: this model has not been fitted to rows; call fit(X) first.`);
   }

@@ -12,6 +12,7 @@ import {
 } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
+import { DisposingBase } from '../disposal.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { isFkmError, StateError } from '../errors.js';
 import { withoutMoments } from '../fitting/finetune.js';
@@ -44,18 +45,25 @@ const inspected = Symbol.for('nodejs.util.inspect.custom');
 const asTheyAre = <M>(matrix: M): M =>
   Array.isArray(matrix) || ArrayBuffer.isView(matrix) ? matrix : ownCopy(matrix);
 
+const wasDisposed = (call: string): StateError =>
+  new StateError(`${call}: this model was disposed; make another one, or load it again.`);
+
 /** Base of a model: options, state, and what can be read off it. */
-export abstract class LearnedModel {
+export abstract class LearnedModel extends DisposingBase {
   protected readonly options: Resolved;
   protected readonly programs: Programs;
   protected readonly family: HeadFamily;
   protected state: ModelState | null;
   private last: Promise<unknown> = Promise.resolve();
   private training = 0;
+  /** Calls that read, while they run. */
+  private readonly calls = new Set<Promise<unknown>>();
+  private disposal: Promise<void> | undefined;
   protected readonly ownership: Ownership = new Ownership();
   private readonly search: IndexKeeper | undefined;
 
   protected constructor(options: AnyOptions, family: HeadFamily, owner: string) {
+    super();
     this.options = resolveOptions(options, owner, family.task);
     this.family = family;
     // What console.log prints in Node, Bun and Deno.
@@ -72,11 +80,11 @@ export abstract class LearnedModel {
     return { programs, options, family, ownership, search, call, signal };
   }
 
-  /** One line: the class, the prototypes and columns, and whether it has learned. */
-  toString(): string {
+  /** One line: the class, the prototypes and columns, and whether it has learned, or was disposed of. */
+  override toString(): string {
     const { name } = this.constructor;
     const { state } = this;
-    if (!state) return `${name}(not fitted)`;
+    if (!state) return `${name}(${this.disposal ? 'disposed' : 'not fitted'})`;
     const parts = [`${state.ages.length} prototypes`, `${state.rawColumns} columns`];
     if (state.classes.length > 0) parts.push(`${state.classes.length} classes`);
     return `${name}(${parts.join(', ')}, ${this.stage(state)})`;
@@ -88,7 +96,8 @@ export abstract class LearnedModel {
   }
 
   /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
-  protected inTurn<R>(run: () => Promise<R>): Promise<R> {
+  protected async inTurn<R>(call: string, run: () => Promise<R>): Promise<R> {
+    this.expectAlive(call);
     this.training++;
     const turn = this.last.then(run);
     this.last = turn.then(
@@ -96,6 +105,45 @@ export abstract class LearnedModel {
       () => this.training--,
     );
     return turn;
+  }
+
+  /** A call that holds the model until it has ended. Errors: StateError once disposed. */
+  protected async inUse<R>(call: string, run: () => Promise<R>): Promise<R> {
+    this.expectAlive(call);
+    const running = run();
+    this.calls.add(running);
+    try {
+      return await running;
+    } finally {
+      this.calls.delete(running);
+    }
+  }
+
+  /**
+   * Frees what the model holds: its arrays, its index, and the compiled graphs that no other model on the backend has. Refuses later
+   * calls with a StateError; waits for those that were made before, also for a `fitStream` without end, which its signal stops. The
+   * backend is the caller's to dispose of. `await using` does the same, `using` without waiting; a second call waits for the first.
+   */
+  override dispose(): Promise<void> {
+    this.disposal ??= this.free();
+    return this.disposal;
+  }
+
+  private async free(): Promise<void> {
+    await Promise.allSettled([this.last, ...this.calls]);
+    this.search?.dispose();
+    await this.programs.dispose();
+    this.forget();
+  }
+
+  /** Lets go of what was learned. */
+  protected forget(): void {
+    this.state = null;
+  }
+
+  /** Errors: StateError once disposed. */
+  protected expectAlive(call: string): void {
+    if (this.disposal) throw wasDisposed(call);
   }
 
   protected given(call: string): ModelState | null {
@@ -107,6 +155,7 @@ export abstract class LearnedModel {
 
   /** A state that has learned. Errors: StateError. */
   protected fitted(call: string): ModelState {
+    if (!this.state) this.expectAlive(call);
     if (!this.state || !this.complete(this.state)) {
       throw new StateError(
         `${call}: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.`,
@@ -142,11 +191,13 @@ export abstract class LearnedModel {
   }
 
   /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
-  async transform(X: Matrix, options: PredictOptions = {}): Promise<ResultArray<Float32Array, number[][]>> {
+  transform(X: Matrix, options: PredictOptions = {}): Promise<ResultArray<Float32Array, number[][]>> {
     const call = 'transform';
-    const { state, rows } = this.asked(call, X, options);
-    const similarities = await overRows(this.context(call), state, rows, call, transformGraph);
-    return new ResultArray(similarities as NdArray<Float32Array>);
+    return this.inUse(call, async () => {
+      const { state, rows } = this.asked(call, X, options);
+      const similarities = await overRows(this.context(call), state, rows, call, transformGraph);
+      return new ResultArray(similarities as NdArray<Float32Array>);
+    });
   }
 
   /** What the head reads off raw rows under a name; `k` where the name takes one. */
@@ -180,6 +231,7 @@ export abstract class LearnedModel {
 
   /** What the model has learned, as arrays in the caller's units where targets are concerned. Errors: StateError. */
   get grid(): Grid {
+    this.expectAlive('grid');
     if (!this.state)
       throw new StateError('grid: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.');
     return gridOf(this.state);
@@ -190,11 +242,13 @@ export abstract class LearnedModel {
    * `encodeRows` of @fkm/data takes. Saved, loaded and exported with the model; undefined where rows came as arrays.
    */
   get encoding(): Encoding | undefined {
+    this.expectAlive('encoding');
     return this.state?.encoding;
   }
 
   /** Holds prototypes in place: those whose entry in `mask` [K] is true, or all. Errors: StateError, ShapeError. */
   freezePrototypes(mask?: readonly boolean[] | Vector): void {
+    this.expectAlive('freezePrototypes');
     if (!this.state)
       throw new StateError('freezePrototypes: this model has no prototypes yet; fit it first.');
     if (this.training > 0)
@@ -213,6 +267,7 @@ export abstract class LearnedModel {
    * halves, which then trains on from what is stored. Errors: OptionError.
    */
   async save(options: SaveOptions = {}): Promise<Uint8Array> {
+    this.expectAlive('save');
     checkCall('save', options);
     const whole = options.optimiser ?? true;
     const state = this.state && (whole ? this.state : withoutMasters(withoutMoments(this.state)));
@@ -224,6 +279,7 @@ export abstract class LearnedModel {
    * loaded. Node from 20.16, Deno, Bun. Errors: BackendError where there are no files; OptionError.
    */
   async saveFile(path: string, options: SaveOptions = {}): Promise<void> {
+    this.expectAlive('saveFile');
     checkCall('save', options, 'saveFile');
     await writeWhole(path, await this.save(options), 'saveFile');
   }

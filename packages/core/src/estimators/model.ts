@@ -81,10 +81,12 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
    * did. Errors: DataError.
    */
   protected async keep(state: ModelState, call: string, held?: Batch, waited?: Waited): Promise<void> {
+    const before = this.state?.arrays;
     const context = this.context(call);
     const kept = stored(state, this.options.dtype, call);
     const judged = await withThresholds(context, kept, held);
     this.state = await withSharpness(context, judged, held ?? waited?.rows, waited?.state);
+    if (before) await this.programs.leave(before, this.state.arrays);
   }
 
   /** Arguments of a training call; `known` is what y has to fit, the model's own unless said. */
@@ -148,7 +150,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
    */
   fitBatch(X: Matrix, y: Y, options: FitBatchOptions = {}): Promise<number> {
     const [rows, targets, given] = ownCopy([X, y, options] as const);
-    return this.inTurn(async () => {
+    return this.inTurn('fitBatch', async () => {
       checkCall('fitBatch', given);
       if (given.gradientStep) this.checkGradients('fitBatch');
       const raw = this.checkBatch(rows, targets, given, 'fitBatch');
@@ -183,7 +185,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     y: Y,
     options: FitOptions<Y>,
   ): Promise<FitResult> {
-    return this.inTurn(async () => {
+    return this.inTurn('fit', async () => {
       checkCall('fit', options);
       const { maxIters = 10, tol = 1e-4, shuffle = true, onProgress, signal } = options;
       signal?.throwIfAborted();
@@ -249,7 +251,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
    * learns noise (see `evalFraction`). Gives one entry an epoch. The arrays are read as by `fit`. Errors: as `fitBatch`; the signal's reason where aborted.
    */
   finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
-    return this.inTurn(async () => {
+    return this.inTurn('finetune', async () => {
       checkCall('finetune', options);
       options.signal?.throwIfAborted();
       this.checkGradients('finetune');
@@ -300,44 +302,55 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   }
 
   /** Sweeps the learning rate on copies of the model, which stays as it is. The arrays are read as by `fit`. Errors: as `fitBatch`. */
-  async findLearningRate(
+  findLearningRate(
     X: Matrix,
     y: Y,
     options: RowOptions & Pick<FitOptions<Y>, 'onProgress' | 'signal'> = {},
   ): Promise<LearningRateCurve> {
-    checkCall('findLearningRate', options);
-    this.checkGradients('findLearningRate');
-    const raw = this.checkBatch(X, y, options, 'findLearningRate');
-    options.signal?.throwIfAborted();
-    this.ownership.share();
-    const { context, state, batch } = await this.ready(this.state, raw, 'findLearningRate', options.signal);
-    return findLearningRate(
-      context,
-      state,
-      withMeanWeight(await batch()),
-      this.options.batchSize ?? finetuneRows,
-      options,
-    );
+    return this.inUse('findLearningRate', async () => {
+      checkCall('findLearningRate', options);
+      this.checkGradients('findLearningRate');
+      const raw = this.checkBatch(X, y, options, 'findLearningRate');
+      options.signal?.throwIfAborted();
+      this.ownership.share();
+      const { context, state, batch } = await this.ready(this.state, raw, 'findLearningRate', options.signal);
+      return findLearningRate(
+        context,
+        state,
+        withMeanWeight(await batch()),
+        this.options.batchSize ?? finetuneRows,
+        options,
+      );
+    });
   }
 
   /** Loss of a batch and its derivatives by the trained arrays, in the model's own units; moves nothing. Errors: as `fitBatch`. */
-  async lossAndGradients(
+  lossAndGradients(
     X: Matrix,
     y: Y,
     options: RowOptions = {},
   ): Promise<{ loss: number; gradients: Record<string, ResultArray> }> {
-    checkCall('lossAndGradients', options);
-    this.checkGradients('lossAndGradients');
-    const state = trainable(this.fitted('lossAndGradients'));
-    const known = { ...state, grows: false };
-    const [rows, targets, given] = ownCopy([X, y, options] as const);
-    const raw = this.checkBatch(rows, targets, given, 'lossAndGradients', known);
-    const context = this.context('lossAndGradients');
-    const spec = { ...specOf(context, state, raw.batch.mask !== undefined), offsets: false };
-    const batch = perWeight(this.options, await scaleBatch(context, state, raw.batch));
-    const { loss, gradients } = await lossAndGradients(this.programs, spec, arraysOf(context, state), batch);
-    const results = Object.entries(gradients).map(([name, array]) => [name, new ResultArray(array)] as const);
-    return { loss, gradients: Object.fromEntries(results) };
+    return this.inUse('lossAndGradients', async () => {
+      checkCall('lossAndGradients', options);
+      this.checkGradients('lossAndGradients');
+      const state = trainable(this.fitted('lossAndGradients'));
+      const known = { ...state, grows: false };
+      const [rows, targets, given] = ownCopy([X, y, options] as const);
+      const raw = this.checkBatch(rows, targets, given, 'lossAndGradients', known);
+      const context = this.context('lossAndGradients');
+      const spec = { ...specOf(context, state, raw.batch.mask !== undefined), offsets: false };
+      const batch = perWeight(this.options, await scaleBatch(context, state, raw.batch));
+      const { loss, gradients } = await lossAndGradients(
+        this.programs,
+        spec,
+        arraysOf(context, state),
+        batch,
+      );
+      const results = Object.entries(gradients).map(
+        ([name, array]) => [name, new ResultArray(array)] as const,
+      );
+      return { loss, gradients: Object.fromEntries(results) };
+    });
   }
 
   protected checkGradients(call: string): void {

@@ -94,7 +94,7 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Sou
     X: Matrix | Source,
     options: StrategyOptions | (Chosen & SourceReadOptions) = {},
   ): Answers<ResultArray<Int32Array, number[][]>> {
-    if (!isSource(X)) return this.chosen(X, options as StrategyOptions);
+    if (!isSource(X)) return this.inUse('predict', () => this.chosen(X, options as StrategyOptions));
     const { strategy, k } = options;
     const how = { ...(strategy ? { strategy } : {}), ...(k === undefined ? {} : { k }) };
     const answer = (rows: Matrix, all: PredictOptions) => this.chosen(rows, { ...how, ...all });
@@ -137,7 +137,7 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Sou
     const [y, options] = rest as [LabelSets<L> | (SourceScoreOptions & Chosen), (RowOptions & Chosen)?];
     const more = ['strategy', 'k'];
     return isSource(X)
-      ? this.scoreSource(X, y as SourceScoreOptions, more)
+      ? this.inUse('score', () => this.scoreSource(X, y as SourceScoreOptions, more))
       : this.scoreRows(X, y as LabelSets<L>, options, more);
   }
 
@@ -165,8 +165,8 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Sou
    */
   tuneThresholds(X: Matrix, y: LabelSets<L>, options: ThresholdOptions = {}): Promise<Float32Array> {
     const [rows, labels, given] = ownCopy([X, y, options] as const);
-    return this.inTurn(async () => {
-      const call = 'tuneThresholds';
+    const call = 'tuneThresholds';
+    return this.inTurn(call, async () => {
       checkCall(call, given);
       const { metric = this.options.thresholdMetric, smoothing = 0, ...rest } = given;
       const state = this.fitted(call);

@@ -76,7 +76,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
       ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) =>
           this.values('predict', rows, all),
         )
-      : this.values('predict', X, options as PredictOptions);
+      : this.inUse('predict', () => this.values('predict', X, options as PredictOptions));
   }
 
   private async values(call: string, X: Matrix, options: PredictOptions): Promise<RegressionAnswers> {
@@ -96,7 +96,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   ): Promise<number> {
     const [y, options] = rest as [RegressionTargets | SourceScoreOptions, RowOptions?];
     return isSource(X)
-      ? this.scoreSource(X, y as SourceScoreOptions)
+      ? this.inUse('score', () => this.scoreSource(X, y as SourceScoreOptions))
       : this.scoreRows(X, y as RegressionTargets, options);
   }
 

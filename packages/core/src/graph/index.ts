@@ -2,17 +2,20 @@
 
 export type { Backend, BackendFlags, Executable, Value } from '../backend.js';
 export { isShared } from '../data/own-copy.js';
+export { type Disposing, disposing } from '../disposal.js';
 export * from '../dtype.js';
 export * from '../errors.js';
 export { nearest, pairwiseSimilarity, sumsByIndex, takeAlong, topKSimilar } from '../method/composites.js';
 export { type RoutingOptions, routingWeights, type SoftType } from '../method/routing.js';
 export { type Comparison, compare, type Distance, pairwise } from '../method/similarity.js';
 export { bindRows, evaluateEquation, evaluateGraph, type Precision } from '../reference/evaluate.js';
+export { type Compiled, CompiledGraphs, type CompiledGraphsOptions } from './compiled-graphs.js';
 export * from './functions.js';
 export { gradientGraph, gradients } from './gradients.js';
 export { broadcastShapes, formatShape, formatType, inferTypes, type ResultType } from './infer.js';
 export * from './ir.js';
 export * from './ops.js';
+export { Pool } from './pool.js';
 export { graphKey, print } from './print.js';
 export { simplify } from './simplify.js';
 export { constant, inline, isTensor, Tensor, type TensorSpec, Trace, trace } from './trace.js';

@@ -1,10 +1,10 @@
 // The reference backend: plain loops, no dependency. The oracle of every other backend.
 
-import type { Backend, Executable, Value } from '../backend.js';
+import type { Backend, Value } from '../backend.js';
+import { disposing } from '../disposal.js';
 import type { NdArray, TypedArray } from '../dtype.js';
 import { StateError } from '../errors.js';
-import type { Graph } from '../graph/ir.js';
-import { graphKey } from '../graph/print.js';
+import { CompiledGraphs } from '../graph/compiled-graphs.js';
 import { verify } from '../graph/verify.js';
 import { evaluateGraph, type Precision } from './evaluate.js';
 
@@ -33,15 +33,35 @@ class HostValue implements Value {
   }
 }
 
-/**
- * The reference backend, in plain JavaScript.
- * `precision: 'float64'` holds and computes 'float32' tensors in float64, for checking others against it.
- */
-export function jsBackend(options: { precision?: Precision } = {}): Backend {
+export interface JsBackendOptions {
+  /** 'float64' holds and computes 'float32' tensors in float64, for checking others against it. Default 'float32'. */
+  readonly precision?: Precision | undefined;
+  /** Graphs that are held at a time; one more frees the one that ran longest ago, which its next run makes ready again. Default 64. */
+  readonly maxGraphs?: number | undefined;
+}
+
+/** The reference backend, in plain JavaScript. Errors: OptionError. */
+export function jsBackend(options: JsBackendOptions = {}): Backend {
   const precision = options.precision ?? 'float32';
-  const compiled = new Map<string, Executable>();
-  return {
-    name: precision === 'float64' ? 'js float64' : 'js',
+  const name = precision === 'float64' ? 'js float64' : 'js';
+  const graphs = new CompiledGraphs({
+    maxGraphs: options.maxGraphs,
+    maker: 'jsBackend',
+    name,
+    scope: 'core',
+    compile: async (graph) => {
+      verify(graph);
+      return {
+        run: async (inputs) => {
+          const arrays = inputs.map((value) => (value as HostValue).content);
+          return evaluateGraph(graph, arrays, precision).map((array) => new HostValue(array));
+        },
+        dispose: () => undefined,
+      };
+    },
+  });
+  return disposing<Backend>({
+    name,
     flags: {
       dtypes: ['float32', 'float16', 'bfloat16', 'int32', 'bool'],
       fused: [],
@@ -49,26 +69,11 @@ export function jsBackend(options: { precision?: Precision } = {}): Backend {
       precision,
     },
     unsupported: () => null,
-    upload: (array) => new HostValue(array),
-    async compile(graph: Graph): Promise<Executable> {
-      const key = graphKey(graph);
-      const known = compiled.get(key);
-      if (known) return known;
-      verify(graph);
-      const executable: Executable = {
-        async run(inputs) {
-          const arrays = inputs.map((value) => (value as HostValue).content);
-          return evaluateGraph(graph, arrays, precision).map((array) => new HostValue(array));
-        },
-        dispose: () => {
-          compiled.delete(key);
-        },
-      };
-      compiled.set(key, executable);
-      return executable;
+    upload: (array) => {
+      graphs.expectAlive('upload');
+      return new HostValue(array);
     },
-    async dispose() {
-      compiled.clear();
-    },
-  };
+    compile: (graph) => graphs.compile(graph),
+    dispose: () => graphs.dispose(),
+  });
 }

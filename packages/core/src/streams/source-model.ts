@@ -79,7 +79,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * for a damaged file; BackendError where there are no files; the signal's reason.
    */
   fitStream(source: Source, options: StreamOptions = {}): Promise<StreamResult> {
-    return this.inTurn(async () => {
+    return this.inTurn('fitStream', async () => {
       checkCall('fitStream', options);
       if (options.checkpoint) checkCall('checkpoint', options.checkpoint, 'fitStream: checkpoint');
       if (options.gradientStep) this.checkGradients('fitStream');
@@ -119,7 +119,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     options: SourceFitOptions<Y>,
     more: readonly string[] = [],
   ): Promise<FitResult> {
-    return this.inTurn(async () => {
+    return this.inTurn('fit', async () => {
       checkCall('fitSource', options, 'fit of a source', more);
       const { maxIters = 10, tol = 1e-4, onProgress, signal } = options;
       signal?.throwIfAborted();
@@ -152,7 +152,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     const [y, options] = rest as [Y | SourceFinetuneOptions<Y>, FinetuneOptions<Y>?];
     if (!isSource(X)) return super.finetune(X, y as Y, options);
     const given = (y ?? {}) as SourceFinetuneOptions<Y>;
-    return this.inTurn(async () => {
+    return this.inTurn('finetune', async () => {
       checkCall('finetuneSource', given, 'finetune of a source');
       given.signal?.throwIfAborted();
       this.checkGradients('finetune');
@@ -178,18 +178,20 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   protected abstract tally(options: object): Tally<Y>;
 
   /** `score` of arrays; `more` are names of options besides. Errors: as `predict`; DataError. */
-  protected async scoreRows(
+  protected scoreRows(
     X: Matrix,
     y: Y,
     options: RowOptions = {},
     more: readonly string[] = [],
   ): Promise<number> {
     const call = 'score';
-    checkCall(call, options, call, more);
-    const tally = this.tally(options);
-    const rows = await tally.add(X, ownCopy(y), ownCopy(options), call);
-    if (rows > 0) return tally.value();
-    throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows });
+    return this.inUse(call, async () => {
+      checkCall(call, options, call, more);
+      const tally = this.tally(options);
+      const rows = await tally.add(X, ownCopy(y), ownCopy(options), call);
+      if (rows > 0) return tally.value();
+      throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows });
+    });
   }
 
   /**
@@ -237,7 +239,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       new ResultArray((await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>);
     return isSource(X)
       ? this.overSource(X, call, options as SourceReadOptions, answer)
-      : answer(X, options as PredictOptions);
+      : this.inUse(call, () => answer(X, options as PredictOptions));
   }
 
   /**
@@ -253,7 +255,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   ): AsyncGenerator<R, void, void> {
     checkCall('readSource', options, `${call} of a source`, more);
     checkSameEncoding(this.fitted(call).encoding, source, call);
-    yield* overSource(source, call, options.signal, answer);
+    yield* overSource(source, call, options.signal, (X, rest) => this.inUse(call, () => answer(X, rest)));
   }
 
   private learner(call: string, source: Source): Learner<Raw> {

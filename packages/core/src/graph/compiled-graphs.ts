@@ -1,0 +1,96 @@
+// The compiled graphs of a backend: each graph once, at most so many at a time, none freed under a run, all freed with the backend.
+
+import type { Executable, Value } from '../backend.js';
+import { OptionError, StateError, shown } from '../errors.js';
+import type { Graph } from './ir.js';
+import { Pool } from './pool.js';
+import { graphKey } from './print.js';
+
+/** Compiled graphs that a backend holds at a time unless its options say otherwise. */
+export const defaultMaxGraphs = 64;
+
+/** What a backend made of a graph. */
+export interface Compiled {
+  run(inputs: readonly Value[]): Promise<Value[]>;
+  dispose(): void | Promise<void>;
+}
+
+export interface CompiledGraphsOptions {
+  /** Graphs that are held at a time, a positive integer or Infinity. Default 64. */
+  readonly maxGraphs?: number | undefined;
+  /** The function that makes the backend: opens the sentence of an error about `maxGraphs`. */
+  readonly maker: string;
+  /** The backend, as errors call it: 'tfjs wasm'. */
+  readonly name: string;
+  /** The package that errors name. */
+  readonly scope: string;
+  compile(graph: Graph): Promise<Compiled>;
+}
+
+interface Held {
+  readonly compiled: Compiled;
+  readonly executable: Executable;
+}
+
+export class CompiledGraphs {
+  private readonly options: CompiledGraphsOptions;
+  private readonly pool: Pool<Held>;
+  private disposed = false;
+
+  /** Errors: OptionError. */
+  constructor(options: CompiledGraphsOptions) {
+    const { maxGraphs = defaultMaxGraphs, maker, scope } = options;
+    if (maxGraphs !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxGraphs) && maxGraphs > 0)) {
+      throw new OptionError(
+        `${maker}: maxGraphs is ${shown(maxGraphs)}; allowed is a positive integer or Infinity.`,
+        { option: 'maxGraphs', value: maxGraphs },
+        scope,
+      );
+    }
+    this.options = options;
+    this.pool = new Pool(maxGraphs, ({ compiled }) => compiled.dispose());
+  }
+
+  /** Errors: StateError once disposed. */
+  expectAlive(call: string): void {
+    if (!this.disposed) return;
+    const { name, scope } = this.options;
+    throw new StateError(`${call}: this backend (${name}) was disposed; make another one.`, { name }, scope);
+  }
+
+  /** Errors: those of the backend's `compile`; StateError. */
+  async compile(graph: Graph): Promise<Executable> {
+    this.expectAlive('compile');
+    const key = graphKey(graph);
+    let alive = true;
+    const run = async (inputs: readonly Value[]): Promise<Value[]> => {
+      if (!alive) {
+        throw new StateError(
+          `${graph.name}: this executable was disposed; compile it again.`,
+          {},
+          this.options.scope,
+        );
+      }
+      this.expectAlive(graph.name);
+      return this.pool.use(key, make, ({ compiled }) => compiled.run(inputs));
+    };
+    const executable: Executable = {
+      run,
+      release: () => this.pool.drop(key),
+      dispose: () => {
+        if (alive) this.pool.drop(key);
+        alive = false;
+      },
+    };
+    const make = async (): Promise<Held> => ({ compiled: await this.options.compile(graph), executable });
+    const held = await this.pool.use(key, make, (it) => it.executable);
+    this.expectAlive('compile');
+    return held;
+  }
+
+  /** Refuses what comes from here on, waits for runs, and frees every graph. A second call waits for the first. */
+  dispose(): Promise<void> {
+    this.disposed = true;
+    return this.pool.close();
+  }
+}
