@@ -15,6 +15,7 @@ export {
   ShapeError,
   StateError,
 } from './errors.js';
+export { type Batched, type BatchedOptions, batched } from './estimators/batched.js';
 export type {
   EvalSet,
   FinetuneOptions,

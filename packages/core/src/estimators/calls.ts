@@ -85,6 +85,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   lossAndGradients: rowOptions,
   score: rowOptions,
   readSource: ['signal'],
+  batched: ['maxRows', 'maxWaitMs'],
   evalSet: rowOptions,
   load: ['backend', 'index', 'useIndex'],
   save: ['optimiser'],
@@ -144,6 +145,11 @@ const rules: Readonly<
     accepts: (v) => typeof v === 'object' && v !== null && 'X' in v,
   },
   onProgress: { allowed: 'a function', accepts: (v) => typeof v === 'function' },
+  maxRows: positiveInteger,
+  maxWaitMs: {
+    allowed: 'a number of milliseconds from 0 to 2147483647',
+    accepts: (v) => typeof v === 'number' && v >= 0 && v <= 2 ** 31 - 1,
+  },
   signal: {
     allowed: 'an AbortSignal',
     accepts: (v) => typeof v === 'object' && v !== null && 'throwIfAborted' in v,
