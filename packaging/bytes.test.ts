@@ -22,7 +22,7 @@ const stories: Readonly<Record<string, Story>> = {
         const model = await FastKMeansRegressor.load(bytes, { backend: jsBackend() });
         return model.predict(X);
       }`,
-    ceiling: 76_700,
+    ceiling: 83_350,
   },
   'core: train': {
     source: `
@@ -33,7 +33,7 @@ const stories: Readonly<Record<string, Story>> = {
         await model.finetune(X, y, { epochs: 60 });
         return model.save();
       }`,
-    ceiling: 76_700,
+    ceiling: 83_350,
   },
   'onnx: lower a graph': {
     source: `export { toOnnx } from '@fkm/onnx';`,
