@@ -53,6 +53,8 @@ const defaults = { epochs: 60 } as const;
 /** Checked arguments of a training call: raw units, mask of X's rows, and what y says there is to answer. */
 export interface Raw extends Outputs {
   readonly batch: Batch;
+  /** A mask came with the rows, whatever it hides. */
+  readonly shown: boolean;
 }
 
 /** Targets as graphs take them, and the columns of an answer. */
@@ -102,7 +104,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows: 0 });
     const sampleWeight = toWeights(options.sampleWeight, x.rows, call) ?? new Float32Array(x.rows).fill(1);
     const { y: targets, ...outputs } = this.encode(y, x.rows, call, known, sampleWeight);
-    return { ...outputs, batch: { x, y: targets, sampleWeight, mask } };
+    const shown = options.featureMask !== undefined;
+    return { ...outputs, batch: { x, y: targets, sampleWeight, mask }, shown };
   }
 
   /** Learned so far, with room for what y brings, or learned from these first rows. */
@@ -390,7 +393,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     checkCall('evalSet', rest, `${call}: evalSet`);
     const known = { ...raw, grows: false };
     const { batch } = this.checkBatch(X, y as Y, rest, `${call}: evalSet`, known);
-    return givenSplit(raw.batch, batch, call);
+    return givenSplit(raw.batch, batch, raw.shown, call);
   }
 }
 

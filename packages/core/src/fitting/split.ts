@@ -1,7 +1,7 @@
 // Rows to train on and rows to evaluate on.
 
 import { everywhere } from '../data/matrix.js';
-import { ShapeError } from '../errors.js';
+import { OptionError, ShapeError } from '../errors.js';
 import { type Batch, takeBatch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { Random } from '../random.js';
@@ -41,8 +41,11 @@ export function drawShare(
   return { ...drawn, training: taken(drawn.others), evaluation: taken(drawn.places) };
 }
 
-/** The caller's own evaluation rows, which have to resemble the training rows; both have a mask where one has. Errors: ShapeError. */
-export function givenSplit(training: Batch, evaluation: Batch, call: string): Split {
+/**
+ * The caller's own evaluation rows, which have to resemble the training rows; `shown` says that those came with a mask, whatever it
+ * hides. Errors: ShapeError, OptionError.
+ */
+export function givenSplit(training: Batch, evaluation: Batch, shown: boolean, call: string): Split {
   for (const name of ['x', 'y'] as const) {
     const [got, expected] = [evaluation[name].columns, training[name].columns];
     if (got === expected) continue;
@@ -54,6 +57,11 @@ export function givenSplit(training: Batch, evaluation: Batch, call: string): Sp
     });
   }
   if (!training.mask && !evaluation.mask) return { training, evaluation };
+  if (!training.mask && !shown) {
+    throw new OptionError(`${call}: evalSet has a featureMask, X has none; pass one for both.`, {
+      option: 'evalSet',
+    });
+  }
   return { training: masked(training), evaluation: masked(evaluation) };
 }
 
