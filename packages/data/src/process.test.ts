@@ -20,7 +20,10 @@ beforeAll(async () => {
     platform: 'node',
     format: 'esm',
     external: ['@duckdb/node-api', 'pg', 'pg-copy-streams', 'apache-arrow', 'hyparquet'],
-    alias: { '@fkm/core': here('../../core/src/index.ts') },
+    alias: {
+      '@fkm/core/graph': here('../../core/src/graph/index.ts'),
+      '@fkm/core': here('../../core/src/index.ts'),
+    },
     logLevel: 'silent',
   });
   if (!installed) return;
