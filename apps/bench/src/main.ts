@@ -13,6 +13,7 @@ import { benchIndex, type IndexOptions } from './index-search.ts';
 import { benchInertia, clusteredSets, type InertiaOptions } from './inertia.ts';
 import { benchLloyd } from './lloyd.ts';
 import { benchMasks } from './masks.ts';
+import { benchFiles, tryFiles } from './reliability-files.ts';
 import { setNames } from './sets.ts';
 import { benchSparse, benchSparseAlone, type SparseOptions, sparseDistances, sparseSets } from './sparse.ts';
 import { defaultFolder } from './stored.ts';
@@ -173,6 +174,17 @@ program
   .addOption(new Option('--memory-of <side>').choices(['sampled', 'full']).hideHelp())
   .action(async ({ accuracy, data, ...flags }: ClassesFlags) =>
     accuracy ? benchManyClasses({ ...flags, folder: data }) : benchClasses(flags),
+  );
+
+program
+  .command('reliability')
+  .description(
+    'damaged files and hostile arguments: how many crash, hang, fail without a type or answer otherwise',
+  )
+  .option('--inputs <n>', 'how many', toCount, 100_000)
+  .addOption(new Option('--alone <first>').argParser(toSeed).hideHelp())
+  .action(async ({ inputs, alone }: { readonly inputs: number; readonly alone?: number }) =>
+    alone === undefined ? benchFiles(inputs) : tryFiles(alone, inputs),
   );
 
 program
