@@ -162,7 +162,8 @@ describe('finetune', () => {
       expect(epochs.every(({ evalLoss }) => (evalLoss as number) > 0)).toBe(true);
       expect(epochs.some(({ best }) => !best)).toBe(true);
       expect(all.epochs.length).toBe(25);
-      expect(score).toBeGreaterThan(-0.1);
+      // Of pure noise a tenth of the variance is what 60 prototypes of 540 rows learn by chance.
+      expect(score).toBeGreaterThan(-60 / 540 - 0.05);
       expect(all.score).toBeLessThan(score - 0.1);
     });
 
