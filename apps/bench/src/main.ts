@@ -13,7 +13,12 @@ import { benchIndex, type IndexOptions } from './index-search.ts';
 import { benchInertia, clusteredSets, type InertiaOptions } from './inertia.ts';
 import { benchLloyd } from './lloyd.ts';
 import { benchMasks } from './masks.ts';
-import { benchFiles, tryFiles } from './reliability-files.ts';
+
+import type { MemoryOptions } from './memory.ts';
+import { type ReliabilityCase, reliabilityCases } from './reliability.ts';
+import type { FilesOptions } from './reliability-files.ts';
+import type { RequestsOptions } from './requests.ts';
+
 import { setNames } from './sets.ts';
 import { benchSparse, benchSparseAlone, type SparseOptions, sparseDistances, sparseSets } from './sparse.ts';
 import { defaultFolder } from './stored.ts';
@@ -177,17 +182,6 @@ program
   );
 
 program
-  .command('reliability')
-  .description(
-    'damaged files and hostile arguments: how many crash, hang, fail without a type or answer otherwise',
-  )
-  .option('--inputs <n>', 'how many', toCount, 100_000)
-  .addOption(new Option('--alone <first>').argParser(toSeed).hideHelp())
-  .action(async ({ inputs, alone }: { readonly inputs: number; readonly alone?: number }) =>
-    alone === undefined ? benchFiles(inputs) : tryFiles(alone, inputs),
-  );
-
-program
   .command('estimator-checks')
   .description(
     "scikit-learn's check_estimator on the clusterer, the classifier and the regressor, over a bridge",
@@ -207,6 +201,30 @@ program
   .action(async ({ set, data, ...options }: InertiaFlags) =>
     benchInertia({ ...options, sets: set ? [set] : clusteredSets, folder: data }),
   );
+
+program
+  .command('reliability')
+  .description(
+    'what long-lived processes meet: memory of many models, requests of one row each, damaged files',
+  )
+  .addOption(
+    new Option('--case <name>', 'what is measured')
+      .choices(Object.keys(reliabilityCases))
+      .makeOptionMandatory(),
+  )
+  .addOption(new Option('--backend <name>', 'of case requests').choices(backendNames).default('onnx'))
+  .option('--models <n>', 'models of as many shapes, of case memory', toCount, 200)
+  .option('--classes <n>', 'classes that come one by one, of case memory', toCount, 1000)
+  .option('--seconds <n>', 'of each side of each round, of case requests', toCount, 5)
+  .option('--rounds <n>', 'of case requests', toCount, 3)
+  .option('--connections <n>', 'at a time, of case requests', toCount, 50)
+  .option('--inputs <n>', 'damaged files and hostile calls, of case files', toCount, 100_000)
+  .addOption(new Option('--alone <measure>').hideHelp())
+  .action(async (options: ReliabilityFlags) => reliabilityCases[options.case](options));
+
+interface ReliabilityFlags extends MemoryOptions, RequestsOptions, FilesOptions {
+  readonly case: ReliabilityCase;
+}
 
 interface InertiaFlags extends Omit<InertiaOptions, 'sets' | 'folder'> {
   readonly set?: string;

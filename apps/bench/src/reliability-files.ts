@@ -192,7 +192,7 @@ async function hostileCall(draw: Draw): Promise<{ outcome: Outcome; what?: strin
 }
 
 /** Tries the inputs from number `first` on, and tells the parent of each. */
-export async function tryFiles(first: number, inputs: number): Promise<void> {
+async function tryFiles(first: number, inputs: number): Promise<void> {
   const all = await subjects();
   const right = await Promise.all(all.map(({ bytes, answers }) => answers(bytes)));
   const names = Object.keys(damages);
@@ -226,8 +226,15 @@ export async function tryFiles(first: number, inputs: number): Promise<void> {
   }
 }
 
+export interface FilesOptions {
+  readonly inputs: number;
+  /** The number of the first input of a child process. */
+  readonly alone?: string;
+}
+
 /** Prints how so many damaged inputs ended; all but refused and same should be 0. */
-export async function benchFiles(inputs: number): Promise<void> {
+export async function benchFiles({ inputs, alone }: FilesOptions): Promise<void> {
+  if (alone !== undefined) return tryFiles(Number(alone), inputs);
   const counts = new Map<string, Counts>();
   const count = (kind: string, outcome: Outcome): void => {
     const row = counts.get(kind) ?? (Object.fromEntries(outcomes.map((name) => [name, 0])) as Counts);
@@ -236,11 +243,8 @@ export async function benchFiles(inputs: number): Promise<void> {
   };
   for (let next = 0; next < inputs; ) {
     const child = fork(process.argv[1] as string, [
-      'reliability',
-      '--inputs',
-      `${inputs}`,
-      '--alone',
-      `${next}`,
+      ...['reliability', '--case', 'files'],
+      ...['--inputs', `${inputs}`, '--alone', `${next}`],
     ]);
     let hung = false;
     let timer: NodeJS.Timeout | undefined;

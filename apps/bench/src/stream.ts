@@ -10,6 +10,7 @@ import { FastKMeansClusterer } from '@fkm/core';
 import { csv, parquet, type TableSource } from '@fkm/data';
 import { type BackendName, openBackend } from './backends.ts';
 import { Failure } from './failure.ts';
+import { again } from './process.ts';
 import { formatTable, printResults, rounded } from './report.ts';
 
 export const streamMeasures = ['empty', 'parquet', 'parquet-url', 'csv', 'postgres', 'pass'] as const;
@@ -109,16 +110,7 @@ const measures: Readonly<Record<Measure, (options: StreamOptions) => Promise<Omi
 /** One measure in a fresh process. */
 function inOwnProcess(measure: Measure, { backend }: StreamOptions, rows: number): Measured {
   const args = ['stream', '--alone', measure, '--rows', String(rows), '--backend', backend];
-  const { stdout, status } = spawnSync(
-    process.execPath,
-    [...process.execArgv, process.argv[1] as string, ...args],
-    {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  if (status !== 0) throw new Failure(`the process for ${measure} failed; its error is above.`);
-  return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Measured;
+  return again<Measured>(args);
 }
 
 /** scikit-learn fed from the same file by pyarrow, the faster of its runs; null where one of them is not installed. */
