@@ -102,8 +102,9 @@ describe.each([1, 2])('growClasses, %i heads', (heads) => {
     }
   });
 
-  it('gives new columns moments of 0 and thresholds of a half', () => {
-    const context = contextOf(multiLabelHeads);
+  it('gives new columns moments of 0 and the threshold that stands for a half', () => {
+    const loss = { aslGammaNeg: 2, aslGammaPos: 0, aslClip: 0.05, aslVariant: 'standard' };
+    const context = contextOf(multiLabelHeads, loss);
     const state = stateOf(context, heads);
     const thresholds = ndarray([0.25, 0.75], [2]);
     const { arrays } = growClasses(context, { ...state, arrays: { ...state.arrays, thresholds } }, [
@@ -112,7 +113,9 @@ describe.each([1, 2])('growClasses, %i heads', (heads) => {
       'c',
       'd',
     ]);
-    expect(list(arrays.thresholds)).toEqual([0.25, 0.75, 0.5, 0.5]);
+    // The asymmetric loss says .5 of a label that .312 of such rows have.
+    const cut = expect.closeTo(0.312, 3);
+    expect(list(arrays.thresholds)).toEqual([0.25, 0.75, cut, cut]);
     for (const moment of momentNames('targets')) {
       const old = list(state.arrays[moment]);
       expect(arrays[moment]?.shape).toEqual([4, 4]);
