@@ -1,7 +1,7 @@
 // The options of the public calls, and their check.
 
 import type { DenseMatrix, Matrix, Vector } from '../data/matrix.js';
-import { OptionError } from '../errors.js';
+import { OptionError, shown } from '../errors.js';
 import type { Schedule } from '../fitting/schedule.js';
 import type { RunControl } from '../training/progress.js';
 import { rules as optionRules } from './rules.js';
@@ -166,7 +166,7 @@ export function checkCall(
   const names = [...(known[call] as readonly string[]), ...more];
   if (typeof options !== 'object' || options === null) {
     throw new OptionError(
-      `${where}: the options should be an object with ${names.join(', ')}, got ${String(options)}.`,
+      `${where}: the options should be an object with ${names.join(', ')}, got ${shown(options)}.`,
     );
   }
   for (const [name, value] of Object.entries(options)) {

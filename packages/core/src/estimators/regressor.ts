@@ -13,7 +13,7 @@ import {
   type WideRows,
 } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import { ShapeError } from '../errors.js';
+import { ShapeError, shown } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { R2Tally } from '../metrics.js';
 import type { LoadOptions, RegressorOptions } from '../model/options.js';
@@ -142,7 +142,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
 function wideTargets(y: RegressionTargets, rows: number, place: Place, known: Known | null): WideRows {
   const { call } = place;
   if (typeof y !== 'object' || y === null)
-    throw new ShapeError(`${call}: y should be an array of numbers, got ${y}.`, { argument: 'y' });
+    throw new ShapeError(`${call}: y should be an array of numbers, got ${shown(y)}.`, { argument: 'y' });
   const targets = isVector(y) ? toWideRows({ data: y, shape: [y.length, 1] }, place) : toWideRows(y, place);
   if (targets.rows !== rows) {
     throw new ShapeError(`${call}: y has ${targets.rows} rows, X has ${rows}.`, {
