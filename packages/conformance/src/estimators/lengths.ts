@@ -100,7 +100,10 @@ export const lengthChecks = (): Check[] => [
       };
       near((b.grid.prototypes as NdArray).data, (a.grid.prototypes as NdArray).data, 'prototypes');
       near(await numbers(b, mixed), await numbers(a, unit), 'answers');
-      expect((await a.predict(mixed)).data).toEqual((await a.predict(unit)).data);
+      const [one, other] = [(await a.predict(mixed)).data, (await a.predict(unit)).data];
+      // Numbers differ by rounding, names not at all.
+      if (typeof other[0] === 'string') expect(one).toEqual(other);
+      else near(one as ArrayLike<number>, other as ArrayLike<number>, 'predictions');
     },
   })),
   {

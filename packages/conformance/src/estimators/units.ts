@@ -26,16 +26,24 @@ export const unitChecks = (): Check[] => [
               return model;
             };
             const [far, near] = [await fitted(times(factor)), await fitted(X)];
-            expect(far.labels).toEqual(near.labels);
+            // The same clusters; in which order they were drawn hangs on the last bit of a distance.
+            const named: number[] = [];
+            near.labels.forEach((label, i) => {
+              named[label] ??= far.labels[i] as number;
+            });
+            expect(Array.from(far.labels)).toEqual(Array.from(near.labels, (label) => named[label]));
             const power = distance === 'euclidean' ? 2 : 1;
             expect(far.inertia / factor ** power / near.inertia).toBeCloseTo(1, 3);
             const p = near.grid.prototypes.data;
-            far.grid.prototypes.data.forEach((value, i) => {
-              expect(Math.abs(value / factor - (p[i] as number))).toBeLessThan(1e-4);
+            const q = far.grid.prototypes.data;
+            p.forEach((value, i) => {
+              const at = 2 * (named[Math.floor(i / 2)] as number) + (i % 2);
+              expect(Math.abs((q[at] as number) / factor - value)).toBeLessThan(1e-4);
             });
             const { data } = await far.predictProba(times(factor));
             (await near.predictProba(X)).data.forEach((value, i) => {
-              expect(Math.abs((data[i] as number) - value)).toBeLessThan(1e-3);
+              const at = 3 * Math.floor(i / 3) + (named[i % 3] as number);
+              expect(Math.abs((data[at] as number) - value)).toBeLessThan(1e-3);
             });
             const similarities = (await far.transform(times(factor))).data;
             expect(similarities.every((s) => s >= 0 && s <= 1)).toBe(true);

@@ -30,7 +30,7 @@ import type { ModelState } from '../model/state.js';
 import { stored, trainable } from '../model/storage.js';
 import { Random } from '../random.js';
 import { ResultArray } from '../result.js';
-import { arraysOf, type Context, scaleBatch, specOf } from '../training/context.js';
+import { arraysOf, asCompared, type Context, scaleBatch, specOf } from '../training/context.js';
 import { withTargetRange } from '../training/lines.js';
 import { lossAndGradients } from '../training/phase2.js';
 import type { Progress } from '../training/progress.js';
@@ -205,7 +205,9 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const batchSize = this.options.batchSize ?? fitRows;
       // Rows of one batch come in no order: what is repeated in them need not be.
       const training =
-        shuffle && split.training.x.rows <= batchSize ? distinctRows(split.training) : split.training;
+        shuffle && split.training.x.rows <= batchSize
+          ? distinctRows(asCompared(this.options, split.training))
+          : split.training;
       const n = training.x.rows;
       const all = startRows === Number.POSITIVE_INFINITY;
       const together = all ? runLength(batchSize) : 1;

@@ -13,7 +13,7 @@ import type { Random } from '../random.js';
 import { fittingScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
 import { unitOf } from '../scaling/sparse-scaler.js';
 import { commonUnit } from '../scaling/unit.js';
-import { type Context, scaleBatch, scaleFeatures } from '../training/context.js';
+import { asCompared, type Context, scaleBatch, scaleFeatures } from '../training/context.js';
 import { inTurns } from '../training/progress.js';
 import { coverClasses } from './cover.js';
 import { jointStart } from './joint.js';
@@ -160,7 +160,7 @@ export async function initialise(
       argument: 'sampleWeight',
     });
   }
-  const { batch: raw, unit: counted } = countedRows(first, unit ?? undefined);
+  const { batch: raw, unit: counted } = countedRows(asCompared(options, first), unit ?? undefined);
   const { x, y, sampleWeight, mask } = raw;
   const start = startOf(context, head, outputs, call);
   const settled: Settled = {

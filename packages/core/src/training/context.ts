@@ -190,6 +190,12 @@ async function scaleColumns(
   return { x: scaled.x as Rows, mask: scaled.mask };
 }
 
+/** Raw rows as a start orders and merges them: of cosine without scaling by their directions, since it knows no length. */
+export const asCompared = ({ distance, arithmetic, scaling = 'none' }: Resolved, rows: Batch): Batch =>
+  distance === 'cosine' && arithmetic !== 'original' && scaling === 'none'
+    ? { ...rows, x: ofUnitLength(rows.x, rows.mask) }
+    : rows;
+
 /** Every row over the length of what it shows; zeros stay zeros. */
 function ofUnitLength(x: Features, mask: Rows | undefined): Features {
   const values = isSparse(x) ? x.values.slice() : x.data.slice();
