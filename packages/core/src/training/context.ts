@@ -10,6 +10,7 @@ import { membersOf, mostMembers, readsMembers } from '../heads/members.js';
 import type { Batch } from '../model/batch.js';
 import type { Resolved } from '../model/options.js';
 import type { ModelState } from '../model/state.js';
+import { ofUnitLength } from '../scaling/lengths.js';
 import { scaledColumns } from '../scaling/scaler.js';
 import { scaleStored } from '../scaling/sparse-scaler.js';
 import { checkReach, inverseUnit, unitOf } from '../scaling/unit.js';
@@ -195,25 +196,6 @@ export const asCompared = ({ distance, arithmetic, scaling = 'none' }: Resolved,
   distance === 'cosine' && arithmetic !== 'original' && scaling === 'none'
     ? { ...rows, x: ofUnitLength(rows.x, rows.mask) }
     : rows;
-
-/** Every row over the length of what it shows; zeros stay zeros. */
-function ofUnitLength(x: Features, mask: Rows | undefined): Features {
-  const values = isSparse(x) ? x.values.slice() : x.data.slice();
-  const counts = (row: number, column: number): boolean =>
-    !mask || (mask.data[(mask.rows === 1 ? 0 : row * x.columns) + column] as number) > 0;
-  for (let row = 0; row < x.rows; row++) {
-    const from = isSparse(x) ? (x.indptr[row] as number) : row * x.columns;
-    const to = isSparse(x) ? (x.indptr[row + 1] as number) : from + x.columns;
-    let squares = 0;
-    for (let e = from; e < to; e++) {
-      const column = isSparse(x) ? (x.indices[e] as number) : e - from;
-      if (counts(row, column)) squares += (values[e] as number) ** 2;
-    }
-    const length = Math.sqrt(squares) || 1;
-    for (let e = from; e < to; e++) values[e] = (values[e] as number) / length;
-  }
-  return isSparse(x) ? { ...x, values } : { ...x, data: values };
-}
 
 /** Targets in the units of the grid: standardised where the model standardises. */
 export function scaleTargets(state: Pick<ModelState, 'arrays'>, y: Features): Features {

@@ -7,6 +7,7 @@ import { formatType } from '../graph/infer.js';
 import type { Graph } from '../graph/ir.js';
 import type { ModelState } from '../model/state.js';
 import { widenedFor } from '../model/storage.js';
+import { withoutDenormals } from '../scaling/lengths.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { parameterNames, readingNames, scalerNames } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadParameters } from './phase1.js';
@@ -29,7 +30,9 @@ export async function overRows(
   build: (spec: GridSpec, arrays: ModelState['arrays']) => Graph,
 ): Promise<NdArray> {
   const { programs } = context;
-  const { x, mask } = rows;
+  const { mask } = rows;
+  const anyLength = context.options.distance === 'cosine' && state.scaling === 'none';
+  const x = anyLength ? withoutDenormals(rows.x, mask) : rows.x;
   const spec = specOf(context, state, mask !== undefined);
   const arrays = widenedFor(arraysOf(context, state), programs.backend.flags.dtypes);
   const program = await programs.get(`${job} ${readKey(spec)} ${typesOf(arrays)}`, () => build(spec, arrays));
