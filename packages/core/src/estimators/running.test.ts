@@ -162,9 +162,9 @@ describe('finetune', () => {
       expect(epochs.every(({ evalLoss }) => (evalLoss as number) > 0)).toBe(true);
       expect(epochs.some(({ best }) => !best)).toBe(true);
       expect(all.epochs.length).toBe(25);
-      // Of pure noise a tenth of the variance is what 60 prototypes of 540 rows learn by chance.
+      // 60 prototypes of 540 rows of noise cost 60 / 540 of the variance by chance; .05 is two standard errors of R² over 300 rows.
       expect(score).toBeGreaterThan(-60 / 540 - 0.05);
-      expect(all.score).toBeLessThan(score - 0.1);
+      expect(all.score).toBeLessThan(score - 0.05);
     });
 
     it('and ends where the loss has risen beyond chance', async () => {
