@@ -45,16 +45,26 @@ export {
   type RegressionAnswers,
   type RegressionTargets,
 } from './estimators/regressor.js';
+export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './estimators/scalers.js';
+export type {
+  SourceFinetuneOptions,
+  SourceFitOptions,
+  SourceReadOptions,
+  SourceScoreOptions,
+} from './estimators/source-model.js';
 export type { LearningRateCurve } from './fitting/finder.js';
 export type { FitResult } from './fitting/passes.js';
 export type { Schedule } from './fitting/schedule.js';
+export { type RouteOptions, route, type SimilarityOptions, similarity } from './formulas/arrays.js';
+export type { SoftType } from './formulas/routing.js';
+export type { Distance } from './formulas/similarity.js';
 export type { Strategy } from './heads/strategies.js';
-export { type RouteOptions, route, type SimilarityOptions, similarity } from './method/arrays.js';
-export type { SoftType } from './method/routing.js';
-export type { Distance } from './method/similarity.js';
 export { accuracyScore, type F1Options, f1Score, r2Score } from './metrics.js';
-export { type Encoding, encodedWidth, type FeatureEncoding, isEncoding } from './model/encoding.js';
-export type { InitialGrid } from './model/initial-grid.js';
+export { type JsBackendOptions, jsBackend } from './reference/js-backend.js';
+export { ResultArray, ResultLabels } from './result.js';
+export type { Scaling } from './scaling/scaler.js';
+export { type Encoding, encodedWidth, type FeatureEncoding, isEncoding } from './state/encoding.js';
+export type { InitialGrid } from './state/initial-grid.js';
 export type {
   ClassifierOptions,
   ClassifyingOptions,
@@ -65,25 +75,15 @@ export type {
   RegressorOptions,
   SupervisedOptions,
   TargetAssignment,
-} from './model/options.js';
-export type { Label } from './model/state.js';
-export { type JsBackendOptions, jsBackend } from './reference/js-backend.js';
-export { ResultArray, ResultLabels } from './result.js';
-export type { Scaling } from './scaling/scaler.js';
-export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './scaling/scalers.js';
-export type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from './search/prototype-index.js';
+} from './state/options.js';
+export type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from './state/prototype-index.js';
+export type { FlatMatrix, FlatTargets, Source, SourceBatch, SourceTargets } from './state/source.js';
+export type { Label } from './state/state.js';
 export type {
   StreamCheckpoint,
   StreamOptions,
   StreamProgress,
   StreamResult,
 } from './streams/fit-stream.js';
-export type { FlatMatrix, FlatTargets, Source, SourceBatch, SourceTargets } from './streams/source.js';
-export type {
-  SourceFinetuneOptions,
-  SourceFitOptions,
-  SourceReadOptions,
-  SourceScoreOptions,
-} from './streams/source-model.js';
 export { interruptible, unlessAborted } from './streams/waiting.js';
 export type { Progress } from './training/progress.js';

@@ -1,13 +1,13 @@
 // Deployments: one graph from raw rows to answers that says what the model says, and parts that make the checkpoint again.
 
 import { describe, expect, it } from 'vitest';
+import { toCheckpoint } from '../checkpoint/parts.js';
 import type { NdArray } from '../dtype.js';
 import { ndarray } from '../dtype.js';
 import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { backend, estimators, expectError, type Model, rows, smallOf, tasks } from '../estimators/testing.js';
 import { print } from '../graph/print.js';
 import { evaluateGraph } from '../reference/evaluate.js';
-import { toCheckpoint } from './checkpoint-parts.js';
 import { type Deployment, deployment } from './deployment.js';
 import type { Estimator } from './snapshot.js';
 

@@ -1,17 +1,17 @@
 // A learned model as one graph from raw rows to answers, with the arrays that it reads: what an exporter writes down.
 // Traced from the same formulas as `predict`, which are nowhere said twice.
 
+import { partsOf } from '../checkpoint/checkpoint.js';
+import type { Checkpoint } from '../checkpoint/safetensors.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
-import { partsOf } from '../estimators/checkpoint.js';
-import type { Checkpoint } from '../estimators/safetensors.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { Graph } from '../graph/ir.js';
 import { simplify } from '../graph/simplify.js';
 import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
-import type { Task } from '../model/options.js';
-import type { Label, ModelState } from '../model/state.js';
-import { halvedNames, widened, withoutMasters } from '../model/storage.js';
+import type { Task } from '../state/options.js';
+import type { Label, ModelState } from '../state/state.js';
+import { halvedNames, widened, withoutMasters } from '../state/storage.js';
 import { arraysOf, specOf } from '../training/context.js';
 import { readsGraph } from '../training/graphs.js';
 import { guarded } from './guarded.js';

@@ -5,7 +5,7 @@ import type { FastKMeansClassifier } from '../estimators/classifier.js';
 import type { FastKMeansClusterer } from '../estimators/clusterer.js';
 import type { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
 import type { FastKMeansRegressor } from '../estimators/regressor.js';
-import type { ModelState } from '../model/state.js';
+import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 
 /** Any of the four. */

@@ -2,7 +2,7 @@
 // value, and the model as it was. Bad targets are in bad-targets.test.ts, odd requests that make sense in odd-input.test.ts.
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Task } from '../model/options.js';
+import type { Task } from '../state/options.js';
 import {
   type Expected,
   estimators,

@@ -1,7 +1,7 @@
 // docs/method.md §9: what bad targets get, estimator by estimator: a typed error that names place and value, and the model as it was.
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Task } from '../model/options.js';
+import type { Task } from '../state/options.js';
 import {
   type Expected,
   estimators,

@@ -3,8 +3,8 @@
 import type { DenseMatrix, Matrix, Vector } from '../data/matrix.js';
 import { OptionError, shown } from '../errors.js';
 import type { Schedule } from '../fitting/schedule.js';
+import { rules as optionRules } from '../state/rules.js';
 import type { RunControl } from '../training/progress.js';
-import { rules as optionRules } from './rules.js';
 
 /** What can accompany rows. */
 export interface RowOptions {

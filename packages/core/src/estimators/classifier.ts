@@ -1,25 +1,25 @@
 // The classifier: prototypes that vote for classes.
 
+import { readWhole } from '../checkpoint/files.js';
+import type { FileBytes } from '../checkpoint/safetensors.js';
 import { type Matrix, type Rows, toWeights } from '../data/matrix.js';
 import { DataError, shown } from '../errors.js';
 import { classifierHeads } from '../heads/classifier.js';
 import { AccuracyTally } from '../metrics.js';
-import { areWhole, indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../model/labels.js';
-import type { ClassifierOptions, LoadOptions } from '../model/options.js';
-import type { Label } from '../model/state.js';
 import { type ResultArray, ResultLabels } from '../result.js';
-import { type Answers, isSource, type Source } from '../streams/source.js';
+import { areWhole, indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../state/labels.js';
+import type { ClassifierOptions, LoadOptions } from '../state/options.js';
+import { type Answers, isSource, type Source } from '../state/source.js';
+import type { Label } from '../state/state.js';
+import type { PredictOptions, RowOptions } from './calls.js';
+import type { Encoded, Known } from './model.js';
 import {
   type After,
   SourceModel,
   type SourceReadOptions,
   type SourceScoreOptions,
   type Tally,
-} from '../streams/source-model.js';
-import type { PredictOptions, RowOptions } from './calls.js';
-import { readWhole } from './files.js';
-import type { Encoded, Known } from './model.js';
-import type { FileBytes } from './safetensors.js';
+} from './source-model.js';
 
 type Texts<L extends Label> = Extract<L, string>;
 type Numbers<L extends Label, A> = [Extract<L, number>] extends [never] ? never : A;

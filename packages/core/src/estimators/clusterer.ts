@@ -1,5 +1,7 @@
 // The clusterer: prototypes that stand for themselves.
 
+import { readWhole } from '../checkpoint/files.js';
+import type { FileBytes } from '../checkpoint/safetensors.js';
 import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import type { NdArray } from '../dtype.js';
@@ -9,23 +11,15 @@ import { fitPasses } from '../fitting/fit.js';
 import { type Located, lloydPasses, lloydPassesAtMost } from '../fitting/lloyd.js';
 import type { FitResult } from '../fitting/passes.js';
 import { clustererHeads } from '../heads/clusterer.js';
-import type { Batch } from '../model/batch.js';
-import type { ClustererOptions, LoadOptions } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
-import { stored, trainable, withoutMasters } from '../model/storage.js';
 import { ResultArray, withJson } from '../result.js';
 import { inOwnUnits } from '../scaling/unit.js';
+import type { Batch } from '../state/batch.js';
+import type { ClustererOptions, LoadOptions } from '../state/options.js';
+import { type Answers, isSource, type Source } from '../state/source.js';
+import type { ModelState } from '../state/state.js';
+import { stored, trainable, withoutMasters } from '../state/storage.js';
 import { fitSource } from '../streams/fit-source.js';
 import { lloydSource } from '../streams/lloyd-source.js';
-import { type Answers, isSource, type Source } from '../streams/source.js';
-import {
-  type SourceFinetuneOptions,
-  type SourceFitOptions,
-  SourceModel,
-  type SourceReadOptions,
-  type SourceScoreOptions,
-  type Tally,
-} from '../streams/source-model.js';
 import { type Context, scaleBatch, specOf } from '../training/context.js';
 import { inertiaOf } from '../training/inertia.js';
 import { assignRows } from '../training/phase1.js';
@@ -38,9 +32,15 @@ import {
   type PredictOptions,
   type RowOptions,
 } from './calls.js';
-import { readWhole } from './files.js';
 import type { Encoded, Raw } from './model.js';
-import type { FileBytes } from './safetensors.js';
+import {
+  type SourceFinetuneOptions,
+  type SourceFitOptions,
+  SourceModel,
+  type SourceReadOptions,
+  type SourceScoreOptions,
+  type Tally,
+} from './source-model.js';
 
 /** Clusters have no targets; a pipeline that passes some to all its steps passes undefined. */
 export type NoTargets = undefined;

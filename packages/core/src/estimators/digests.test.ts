@@ -1,10 +1,10 @@
 // Files that accidents changed: whatever bit, block or length is another one, none of them loads.
 
 import { describe, expect, it } from 'vitest';
+import { readSafetensors } from '../checkpoint/safetensors.js';
 import { isFkmError } from '../errors.js';
-import type { Task } from '../model/options.js';
 import { Random } from '../random.js';
-import { readSafetensors } from './safetensors.js';
+import type { Task } from '../state/options.js';
 import {
   answers,
   estimators,

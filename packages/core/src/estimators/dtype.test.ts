@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Backend } from '../backend.js';
 import { encodeHalf } from '../dtype.js';
-import type { ModelState } from '../model/state.js';
-import { type StoredDType, trainable, withoutMasters } from '../model/storage.js';
+import type { ModelState } from '../state/state.js';
+import { type StoredDType, trainable, withoutMasters } from '../state/storage.js';
 import { FastKMeansClassifier } from './classifier.js';
 import { FastKMeansClusterer } from './clusterer.js';
 import type { PrototypeModel } from './model.js';

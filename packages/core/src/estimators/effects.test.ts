@@ -1,8 +1,8 @@
 // Every option of every estimator does something that users see: a row an option, and none may be missing.
 
 import { describe, expect, it } from 'vitest';
-import type { OptionName, Task } from '../model/options.js';
-import { optionNames } from './rules.js';
+import type { OptionName, Task } from '../state/options.js';
+import { optionNames } from '../state/rules.js';
 import { answers, estimators, type Model, rows, smallOf, tasks } from './testing.js';
 
 const { X } = rows(120);

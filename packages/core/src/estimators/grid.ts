@@ -1,10 +1,10 @@
 // The grid as users see it: read-only arrays, targets in the caller's units.
 
 import { type NdArray, ndarray, type Shape } from '../dtype.js';
-import type { ModelState } from '../model/state.js';
-import { widened } from '../model/storage.js';
 import { ResultArray } from '../result.js';
 import { unitOf } from '../scaling/unit.js';
+import type { ModelState } from '../state/state.js';
+import { widened } from '../state/storage.js';
 
 export interface Grid {
   /** [K, D] in the space after scaling and metric, in the model's dtype: `decodeHalf` of '@fkm/core/graph' reads halves. */

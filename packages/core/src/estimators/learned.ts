@@ -1,5 +1,8 @@
 // What all estimators share besides training: the state, and the calls that read it.
 
+import { decodeModel, encodeModel } from '../checkpoint/checkpoint.js';
+import { writeWhole } from '../checkpoint/files.js';
+import type { FileBytes } from '../checkpoint/safetensors.js';
 import {
   type DenseMatrix,
   hiding,
@@ -18,26 +21,23 @@ import { isFkmError, StateError } from '../errors.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { HeadFamily } from '../heads/head.js';
 import { initialFromGrid } from '../init/given.js';
-import type { Encoding } from '../model/encoding.js';
-import type { AnyOptions, LoadOptions, Resolved } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
-import { stored, withoutMasters } from '../model/storage.js';
 import { Random } from '../random.js';
 import { ResultArray } from '../result.js';
 import { checkReach } from '../scaling/unit.js';
 import { IndexKeeper } from '../search/keeper.js';
 import { readNearest } from '../search/read-nearest.js';
+import type { Encoding } from '../state/encoding.js';
+import type { AnyOptions, LoadOptions, Resolved } from '../state/options.js';
+import type { ModelState } from '../state/state.js';
+import { stored, withoutMasters } from '../state/storage.js';
 import { type Context, headOf } from '../training/context.js';
 import { readGraph, transformGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';
 import { Ownership } from '../training/ownership.js';
 import { Programs } from '../training/program.js';
 import { checkCall, type PredictOptions, type RowOptions, type SaveOptions } from './calls.js';
-import { decodeModel, encodeModel } from './checkpoint.js';
-import { writeWhole } from './files.js';
 import { type Grid, gridOf } from './grid.js';
 import { checkedBackend, checkOptions, resolveOptions, searchOf } from './options.js';
-import type { FileBytes } from './safetensors.js';
 
 const inspected = Symbol.for('nodejs.util.inspect.custom');
 

@@ -1,5 +1,7 @@
 // The multi-label classifier: prototypes that say for each label whether it holds.
 
+import { readWhole } from '../checkpoint/files.js';
+import type { FileBytes } from '../checkpoint/safetensors.js';
 import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import { checkFeatures, denseRows, type Features, toFeatures, visitRow } from '../data/sparse.js';
@@ -9,22 +11,20 @@ import { withThresholds } from '../fitting/thresholds.js';
 import { multiLabelHeads } from '../heads/multi-label.js';
 import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
 import { F1Tally } from '../metrics.js';
-import { indexOfLabels, sortedLabels } from '../model/labels.js';
-import type { LoadOptions, MultiLabelOptions } from '../model/options.js';
-import type { Label } from '../model/state.js';
 import { ResultArray, withJson } from '../result.js';
-import { type Answers, isSource, type Source } from '../streams/source.js';
+import { indexOfLabels, sortedLabels } from '../state/labels.js';
+import type { LoadOptions, MultiLabelOptions } from '../state/options.js';
+import { type Answers, isSource, type Source } from '../state/source.js';
+import type { Label } from '../state/state.js';
+import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import type { Encoded, Known } from './model.js';
 import {
   type After,
   SourceModel,
   type SourceReadOptions,
   type SourceScoreOptions,
   type Tally,
-} from '../streams/source-model.js';
-import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
-import { readWhole } from './files.js';
-import type { Encoded, Known } from './model.js';
-import type { FileBytes } from './safetensors.js';
+} from './source-model.js';
 
 /** The labels of each row: 0 or 1 a label [N, C], dense or sparse, or lists of names. */
 export type LabelSets<L extends Label = Label> = Matrix | readonly (readonly Extract<L, string>[])[];

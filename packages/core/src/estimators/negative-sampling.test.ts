@@ -2,8 +2,8 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
-import type { ClassifierOptions, MultiLabelOptions } from '../model/options.js';
 import { Random } from '../random.js';
+import type { ClassifierOptions, MultiLabelOptions } from '../state/options.js';
 import { Rivals, sampleClasses } from '../training/sampling.js';
 import { FastKMeansClassifier } from './classifier.js';
 import { FastMultiLabelKMeansClassifier } from './multi-label.js';

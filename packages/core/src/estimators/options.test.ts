@@ -1,13 +1,13 @@
 // What the constructor takes: every option checked by name, type, range and against the others.
 
 import { describe, expect, it } from 'vitest';
-import type { Task } from '../model/options.js';
+import { ownOptions } from '../checkpoint/checkpoint.js';
 import { Random } from '../random.js';
-import { ownOptions } from './checkpoint.js';
+import type { Task } from '../state/options.js';
+import { optionNames } from '../state/rules.js';
 import { resolveOptions } from './options.js';
 import { originalDefaults } from './original.js';
 import { FastKMeansRegressor } from './regressor.js';
-import { optionNames } from './rules.js';
 import { backend, estimators, expectError, rows, tasks } from './testing.js';
 
 const resolve = (options: object, task: Task = 'regressor') =>

@@ -3,11 +3,11 @@
 import type { Backend } from '../backend.js';
 import { ownCopy } from '../data/own-copy.js';
 import { OptionError } from '../errors.js';
-import { checkedGrid } from '../model/initial-grid.js';
-import type { AnyOptions, LoadOptions, OptionName, Resolved, Task } from '../model/options.js';
-import { defaultLearningRate, defaultStrata } from '../model/options.js';
+import { checkedGrid } from '../state/initial-grid.js';
+import type { AnyOptions, LoadOptions, OptionName, Resolved, Task } from '../state/options.js';
+import { defaultLearningRate, defaultStrata } from '../state/options.js';
+import { optionNames, rules } from '../state/rules.js';
 import { isOriginal } from './original.js';
-import { optionNames, rules } from './rules.js';
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 

@@ -1,5 +1,7 @@
 // The regressor: prototypes that say numbers.
 
+import { readWhole } from '../checkpoint/files.js';
+import type { FileBytes } from '../checkpoint/safetensors.js';
 import {
   checkColumns,
   checkFinite,
@@ -16,21 +18,19 @@ import type { NdArray } from '../dtype.js';
 import { ShapeError, shown } from '../errors.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { R2Tally } from '../metrics.js';
-import type { LoadOptions, RegressorOptions } from '../model/options.js';
-import { centeredTargets, targetCenter, withCenter } from '../model/target-center.js';
 import { ResultArray } from '../result.js';
-import { type Answers, isSource, type Source } from '../streams/source.js';
+import type { LoadOptions, RegressorOptions } from '../state/options.js';
+import { type Answers, isSource, type Source } from '../state/source.js';
+import { centeredTargets, targetCenter, withCenter } from '../state/target-center.js';
+import type { PredictOptions, RowOptions } from './calls.js';
+import type { Encoded, Known } from './model.js';
 import {
   type After,
   SourceModel,
   type SourceReadOptions,
   type SourceScoreOptions,
   type Tally,
-} from '../streams/source-model.js';
-import type { PredictOptions, RowOptions } from './calls.js';
-import { readWhole } from './files.js';
-import type { Encoded, Known } from './model.js';
-import type { FileBytes } from './safetensors.js';
+} from './source-model.js';
 
 /** Targets: one number a row [N], or T of them [N, T]. */
 export type RegressionTargets = Vector | DenseMatrix;

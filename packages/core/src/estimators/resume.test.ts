@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Csr } from '../data/sparse.js';
-import type { Task } from '../model/options.js';
+import type { Task } from '../state/options.js';
 import type { Grid } from './grid.js';
 import { answers, estimators, type Model, rows, smallOf, tasks } from './testing.js';
 

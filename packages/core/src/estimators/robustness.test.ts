@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
+import { nearest } from '../formulas/composites.js';
 import { constantLike, trace } from '../graph/index.js';
 import { kMeansPlusPlus } from '../init/kmeanspp.js';
-import { nearest } from '../method/composites.js';
 import { Random } from '../random.js';
 import { evaluateGraph } from '../reference/evaluate.js';
 import { FastKMeansClassifier } from './classifier.js';

@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { toRows } from '../data/matrix.js';
 import { stepsOver } from '../fitting/finetune.js';
-import type { Picked } from '../model/batch.js';
 import { Random } from '../random.js';
+import type { Picked } from '../state/batch.js';
 import type { Progress } from '../training/progress.js';
 import { FastKMeansClassifier } from './classifier.js';
 import { originalDefaults } from './original.js';

@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Csr } from '../data/sparse.js';
 import type { Grid } from '../estimators/grid.js';
-import { similarity } from '../method/arrays.js';
-import type { AnyOptions, MultiLabelOptions } from '../model/options.js';
+import { similarity } from '../formulas/arrays.js';
 import { Random } from '../random.js';
+import type { AnyOptions, MultiLabelOptions } from '../state/options.js';
 import type { RowOptions } from './calls.js';
 import { FastKMeansClassifier } from './classifier.js';
 import { FastKMeansClusterer } from './clusterer.js';

@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { NdArray } from '../dtype.js';
-import type { Task } from '../model/options.js';
+import type { Task } from '../state/options.js';
 import { answers, estimators, givenOf, type Model, rows, tasks } from './testing.js';
 
 const X = rows(40, 2).X.map((x) => x.map((v) => 4 * v));

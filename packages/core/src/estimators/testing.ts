@@ -2,20 +2,20 @@
 
 import { expect } from 'vitest';
 import type { Backend } from '../backend.js';
+import { type Checkpoint, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { NdArray } from '../dtype.js';
 import { type ErrorKind, isFkmError } from '../errors.js';
 import type { FitResult } from '../fitting/passes.js';
-import type { InitialGrid } from '../model/initial-grid.js';
-import type { RegressorOptions, Task } from '../model/options.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
+import type { InitialGrid } from '../state/initial-grid.js';
+import type { RegressorOptions, Task } from '../state/options.js';
 import type { Progress } from '../training/progress.js';
 import { FastKMeansClassifier } from './classifier.js';
 import { FastKMeansClusterer } from './clusterer.js';
 import type { Grid } from './grid.js';
 import { FastMultiLabelKMeansClassifier } from './multi-label.js';
 import { FastKMeansRegressor } from './regressor.js';
-import { type Checkpoint, readSafetensors, writeSafetensors } from './safetensors.js';
 
 export const backend: Backend = jsBackend();
 

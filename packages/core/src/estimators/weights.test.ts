@@ -2,8 +2,8 @@
 // says nothing. In starts, scalers, the size of the grid, both phases and scores, of every estimator.
 
 import { describe, expect, it } from 'vitest';
-import type { Task } from '../model/options.js';
 import { Random } from '../random.js';
+import type { Task } from '../state/options.js';
 import { originalDefaults } from './original.js';
 import { answers, backend, estimators, type Model, rows, tasks } from './testing.js';
 

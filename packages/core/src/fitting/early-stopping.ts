@@ -2,9 +2,9 @@
 // Evaluation rows never train. Waiting rows stay out of a run's first epochs, and join unless it turns out to learn noise by heart.
 
 import { type NdArray, ndarray } from '../dtype.js';
-import { pairedDifference, weightedMean } from '../method/paired-difference.js';
-import type { Batch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
+import { pairedDifference, weightedMean } from '../formulas/paired-difference.js';
+import type { Batch } from '../state/batch.js';
+import type { ModelState } from '../state/state.js';
 import { type Context, headOf } from '../training/context.js';
 import type { GradientTrainer } from '../training/phase2.js';
 import { rowLossesOf } from './fit.js';

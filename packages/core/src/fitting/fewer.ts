@@ -1,8 +1,8 @@
 // What a caller has to know of a start: that the first rows gave fewer prototypes than the options ask for.
 
 import type { NdArray } from '../dtype.js';
-import type { OptionName, Resolved, Task } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
+import type { OptionName, Resolved, Task } from '../state/options.js';
+import type { ModelState } from '../state/state.js';
 
 /** Sentences for `warnings`; none where the options leave the number open, or a grid was given. */
 export function fewerThanAsked(options: Resolved, task: Task, start: ModelState): readonly string[] {

@@ -1,8 +1,8 @@
 // The learning-rate finder (Smith 2017): an exponential sweep on copies, so that nothing of the model moves.
 
-import { type Batch, takeBatch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { take } from '../training/program.js';
 import { breathe, type RunControl } from '../training/progress.js';

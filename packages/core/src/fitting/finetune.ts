@@ -1,11 +1,11 @@
 // finetune: epochs of phase 2 with a schedule; which state is kept, and when a run ends early, is in early-stopping.ts.
 
 import { DataError } from '../errors.js';
-import { unitWeight } from '../init/row-counts.js';
-import type { Batch, Picked } from '../model/batch.js';
-import { defaultLearningRate } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
+import type { Batch, Picked } from '../state/batch.js';
+import { defaultLearningRate } from '../state/options.js';
+import { unitWeight } from '../state/row-counts.js';
+import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { LossSum } from '../training/losses.js';
 import { take } from '../training/program.js';

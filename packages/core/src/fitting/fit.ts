@@ -1,9 +1,9 @@
 // fit: passes of phase 1 over the rows, with what a single batch cannot know: convergence, idle prototypes, evaluation.
 
-import { weightedMean } from '../method/paired-difference.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import { draw, type ModelState } from '../model/state.js';
+import { weightedMean } from '../formulas/paired-difference.js';
 import type { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import { draw, type ModelState } from '../state/state.js';
 import { arraysOf, type Context, specOf } from '../training/context.js';
 import { type EmaStep, prune } from '../training/ema-step.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';

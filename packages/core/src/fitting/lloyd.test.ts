@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { FastKMeansClusterer } from '../estimators/clusterer.js';
-import type { ClustererOptions } from '../model/options.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
+import type { ClustererOptions } from '../state/options.js';
 
 const backend = jsBackend();
 type Points = readonly (readonly number[])[];

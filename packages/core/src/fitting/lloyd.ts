@@ -3,9 +3,9 @@
 
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { leastFounder } from '../init/row-counts.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import { leastFounder } from '../state/row-counts.js';
+import type { ModelState } from '../state/state.js';
 import { CenteredRows, canCenter } from '../training/centered-rows.js';
 import { type Context, specOf } from '../training/context.js';
 import { type Assign, assigner, emaStep, prune } from '../training/ema-step.js';

@@ -1,6 +1,6 @@
 // What the passes of a fit come to, whoever gives their rows: the history, the best state by rows that evaluate, the result.
 
-import type { ModelState } from '../model/state.js';
+import type { ModelState } from '../state/state.js';
 import type { Progress, RunControl } from '../training/progress.js';
 
 export interface FitResult {

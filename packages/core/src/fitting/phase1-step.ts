@@ -1,9 +1,9 @@
 // One batch of phase 1: classes that it brings get prototypes, then the grid moves.
 
-import { coverClasses } from '../init/cover.js';
-import type { Batch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
+import { coverClasses } from '../init/grow-classes.js';
 import { nearestAssigner } from '../search/assign-nearest.js';
+import type { Batch } from '../state/batch.js';
+import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { type EmaStep, emaStep } from '../training/ema-step.js';
 

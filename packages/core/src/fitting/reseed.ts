@@ -2,9 +2,9 @@
 
 import { denseRows, takeFeatures, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray, type TypedArray } from '../dtype.js';
-import { leastFounder } from '../init/row-counts.js';
-import type { Batch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
+import type { Batch } from '../state/batch.js';
+import { leastFounder } from '../state/row-counts.js';
+import type { ModelState } from '../state/state.js';
 import type { Assignment } from '../training/phase1.js';
 import type { GridSpec } from '../training/spec.js';
 

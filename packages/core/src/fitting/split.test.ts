@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Batch } from '../model/batch.js';
 import { Random } from '../random.js';
+import type { Batch } from '../state/batch.js';
 import { drawRows, drawShare } from './split.js';
 
 const weighted = (weights: readonly number[]): Batch => {

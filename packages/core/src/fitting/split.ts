@@ -2,9 +2,9 @@
 
 import { everywhere } from '../data/matrix.js';
 import { OptionError, ShapeError } from '../errors.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import type { Resolved } from '../model/options.js';
 import type { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import type { Resolved } from '../state/options.js';
 
 export interface Split {
   readonly training: Batch;

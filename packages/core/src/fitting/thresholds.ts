@@ -2,10 +2,10 @@
 
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { unitWeight } from '../init/row-counts.js';
-import type { Batch } from '../model/batch.js';
-import type { Resolved } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
+import type { Batch } from '../state/batch.js';
+import type { Resolved } from '../state/options.js';
+import { unitWeight } from '../state/row-counts.js';
+import type { ModelState } from '../state/state.js';
 import { type Context, headOf, originOf } from '../training/context.js';
 import { readGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';

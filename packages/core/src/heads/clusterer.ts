@@ -1,9 +1,9 @@
 // Prototypes that stand for themselves.
 
+import { nearest } from '../formulas/composites.js';
+import { compare, type Distance } from '../formulas/similarity.js';
 import { mul, neg, reduceMax, sqrt, sub } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import { nearest } from '../method/composites.js';
-import { compare, type Distance } from '../method/similarity.js';
 import { asTheyAre, type Head, type HeadFamily } from './head.js';
 
 /** δ to the distance that users measure in. */

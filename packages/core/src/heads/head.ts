@@ -2,9 +2,9 @@
 // may choose in phase 1. One file an estimator; everything else is shared.
 
 import type { Features } from '../data/sparse.js';
+import type { Comparison, Distance } from '../formulas/similarity.js';
 import type { Tensor } from '../graph/trace.js';
-import type { Comparison, Distance } from '../method/similarity.js';
-import type { Resolved, Task } from '../model/options.js';
+import type { Resolved, Task } from '../state/options.js';
 import type { Origin } from './calibration.js';
 
 /** A batch compared with the grid, as a head sees it. */

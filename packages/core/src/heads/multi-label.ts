@@ -1,10 +1,10 @@
 // Prototypes that say for each label whether it holds: by a vector of logits each, or by the label that owns them.
 
+import { largest } from '../formulas/routing.js';
 import { relu, sigmoid, zerosLike } from '../graph/functions.js';
 import { add, concat, div, gather, matmul, reduceMax, reshape, select, slice } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import { largest } from '../method/routing.js';
-import type { Resolved } from '../model/options.js';
+import type { Resolved } from '../state/options.js';
 import { type AsymmetricLoss, asymmetricLoss, shareOfPositives } from './asymmetric-loss.js';
 import { onHost, shareOfRows } from './calibration.js';
 import {

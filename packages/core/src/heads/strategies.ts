@@ -1,9 +1,9 @@
 // From the probabilities of labels to the labels that a row gets, traced: one row a strategy.
 
 import { OptionError, StateError } from '../errors.js';
+import { largest } from '../formulas/routing.js';
 import { argMax, cast, lt, mul, not, oneHot, slice, sub, sum, topK } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import { largest } from '../method/routing.js';
 
 export type Strategy = 'adaptive' | 'gap' | 'top_k' | 'tuned';
 

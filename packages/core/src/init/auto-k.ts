@@ -4,15 +4,15 @@ import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
 import { blockRowsOf, type Features } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
+import { type Distance, pairwise } from '../formulas/similarity.js';
 import { clamp } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
-import { type Distance, pairwise } from '../method/similarity.js';
+import { wholeRows } from '../state/row-counts.js';
 import { disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take, uploadMask, uploadRows } from '../training/program.js';
 import { f32 } from '../training/spec.js';
 import { meanRow } from './means.js';
-import { wholeRows } from './row-counts.js';
 
 export interface AutomaticKProblem {
   readonly rows: Features;

@@ -2,16 +2,16 @@
 
 import { beside, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { voicesOf } from '../formulas/voices.js';
 import { jointScaleOf } from '../heads/head.js';
-import { voicesOf } from '../method/voices.js';
-import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import { drawByWeight } from '../state/row-counts.js';
 import { majority } from '../training/ema-step.js';
 import type { Programs } from '../training/program.js';
 import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
 import { foundingMeans } from './means.js';
-import { drawByWeight } from './row-counts.js';
 
 /** Rows that the start looks at, at most. */
 const sampleRows = 8192;

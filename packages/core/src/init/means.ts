@@ -4,19 +4,19 @@ import type { Value } from '../backend.js';
 import { type Rows, takeRows } from '../data/matrix.js';
 import { blockRowsOf, type Features, isSparse, takeFeatures, visitRow } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
+import { emaUpdate } from '../formulas/ema.js';
+import { compare, type Distance } from '../formulas/similarity.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
 import { clustererHead } from '../heads/clusterer.js';
-import { emaUpdate } from '../method/ema.js';
-import { compare, type Distance } from '../method/similarity.js';
 import type { Random } from '../random.js';
+import { drawPlaces, leastFounder } from '../state/row-counts.js';
 import { type Assignment, assignRows, disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take, uploadMask, uploadRows } from '../training/program.js';
 import { f32, type GridSpec } from '../training/spec.js';
 import { greedyRows } from './greedy.js';
 import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
 import { maskOf, presentRow } from './present-row.js';
-import { drawPlaces, leastFounder } from './row-counts.js';
 
 export interface MeansProblem {
   readonly rows: Features;

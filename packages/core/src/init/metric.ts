@@ -1,11 +1,11 @@
 // Whether the metric of slopes pays: nearest neighbours in both spaces, on rows that neither has seen.
 
 import { type Rows, takeRows } from '../data/matrix.js';
-import type { Distance } from '../method/similarity.js';
-import type { DenseBatch } from '../model/batch.js';
+import type { Distance } from '../formulas/similarity.js';
 import type { Random } from '../random.js';
+import type { DenseBatch } from '../state/batch.js';
+import { wholeRows } from '../state/row-counts.js';
 import type { Programs } from '../training/program.js';
-import { wholeRows } from './row-counts.js';
 import { leastAnchors, nearestRows, slopeAnchors, slopesMetric } from './slopes.js';
 
 /** Rows that the slopes are fitted on, and rows that judge, at most. */

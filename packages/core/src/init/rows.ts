@@ -2,14 +2,14 @@
 
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import type { Batch } from '../model/batch.js';
-import type { Resolved } from '../model/options.js';
 import type { Random } from '../random.js';
+import type { Batch } from '../state/batch.js';
+import type { Resolved } from '../state/options.js';
+import { wholeRows } from '../state/row-counts.js';
 import type { Programs } from '../training/program.js';
 import { automaticK } from './auto-k.js';
+import { representatives } from './coreset.js';
 import { clusterRows, type Means } from './means.js';
-import { representatives } from './representatives.js';
-import { wholeRows } from './row-counts.js';
 
 const defaultClusters = 8;
 /** Numbers of the rows that the start holds, at most: fewer rows where they are wide. */

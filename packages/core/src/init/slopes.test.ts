@@ -1,9 +1,9 @@
 // The metric of slopes: its answers against targets whose slopes are known.
 
 import { describe, expect, it } from 'vitest';
-import type { DenseBatch } from '../model/batch.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
+import type { DenseBatch } from '../state/batch.js';
 import { Programs } from '../training/program.js';
 import { nearestRows, slopesMetric } from './slopes.js';
 

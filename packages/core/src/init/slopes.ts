@@ -3,19 +3,19 @@
 import type { Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
+import { cholesky, solve } from '../formulas/cholesky.js';
+import { nearness } from '../formulas/composites.js';
+import type { Distance } from '../formulas/similarity.js';
 import { BATCH } from '../graph/ir.js';
 import { topK } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
-import { cholesky, solve } from '../method/cholesky.js';
-import { nearness } from '../method/composites.js';
-import type { Distance } from '../method/similarity.js';
-import type { DenseBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
+import type { DenseBatch } from '../state/batch.js';
+import { drawByWeight } from '../state/row-counts.js';
 import { disposeAll } from '../training/phase1.js';
 import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
 import { breathe } from '../training/progress.js';
 import { f32 } from '../training/spec.js';
-import { drawByWeight } from './row-counts.js';
 
 /** Rows around which the target is fitted; a draw from the rows weighs places by how many rows they hold. */
 const mostAnchors = 400;

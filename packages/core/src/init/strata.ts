@@ -1,14 +1,14 @@
 // The two-stage start: strata of the target, then prototypes inside each (docs/method.md §4).
 
 import { type NdArray, ndarray } from '../dtype.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import { defaultStrata, type Resolved } from '../model/options.js';
 import type { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import { defaultStrata, type Resolved } from '../state/options.js';
+import { wholeRows } from '../state/row-counts.js';
 import type { Programs } from '../training/program.js';
 import { automaticK } from './auto-k.js';
 import { meanTargets } from './joint.js';
 import { foundingMeans, meanRow } from './means.js';
-import { wholeRows } from './row-counts.js';
 
 const targetPasses = 10;
 

@@ -5,7 +5,7 @@ import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, shown } from '../errors.js';
-import type { Distance } from '../method/similarity.js';
+import type { Distance } from '../formulas/similarity.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 

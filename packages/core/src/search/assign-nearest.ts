@@ -4,9 +4,9 @@
 import type { Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
-import type { Distance } from '../method/similarity.js';
-import type { Batch } from '../model/batch.js';
-import type { Resolved } from '../model/options.js';
+import type { Distance } from '../formulas/similarity.js';
+import type { Batch } from '../state/batch.js';
+import type { Resolved } from '../state/options.js';
 import type { Context } from '../training/context.js';
 import { type Assign, assigner } from '../training/ema-step.js';
 import { addRows, spreadOf, summedByIndex } from '../training/host-sums.js';

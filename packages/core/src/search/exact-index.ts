@@ -1,8 +1,8 @@
 // An index that finds exactly the nearest points, by looking at all of them; for the tests of this folder, nothing else imports it.
 
 import { OptionError, StateError } from '../errors.js';
-import type { Distance } from '../method/similarity.js';
-import type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from './prototype-index.js';
+import type { Distance } from '../formulas/similarity.js';
+import type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from '../state/prototype-index.js';
 import { measures } from './space.js';
 
 export interface Watched {

@@ -7,8 +7,8 @@ import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
 import { FastKMeansRegressor } from '../estimators/regressor.js';
 import { backend, estimators, expectError, type Model, tasks } from '../estimators/testing.js';
-import type { Task } from '../model/options.js';
 import { Random } from '../random.js';
+import type { Task } from '../state/options.js';
 import { exactIndex, type Watched } from './exact-index.js';
 import { IndexKeeper } from './keeper.js';
 

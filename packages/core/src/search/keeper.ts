@@ -3,9 +3,9 @@
 
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import type { Distance } from '../method/similarity.js';
-import { widened } from '../model/storage.js';
-import type { Neighbours, PrototypeIndex, PrototypeIndexFactory } from './prototype-index.js';
+import type { Distance } from '../formulas/similarity.js';
+import type { Neighbours, PrototypeIndex, PrototypeIndexFactory } from '../state/prototype-index.js';
+import { widened } from '../state/storage.js';
 import { intoSpace, measures, type Space, spaceOf } from './space.js';
 
 /** What an index is of. */

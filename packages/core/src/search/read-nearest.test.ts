@@ -3,12 +3,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
 import { backend, estimators, expectError, type Model, tasks } from '../estimators/testing.js';
+import type { Distance } from '../formulas/similarity.js';
 import type { Graph } from '../graph/ir.js';
-import type { Distance } from '../method/similarity.js';
-import type { Task } from '../model/options.js';
 import { Random } from '../random.js';
+import type { Task } from '../state/options.js';
 import { exactIndex } from './exact-index.js';
-import { LeftOut, type Split } from './left-out.js';
+import { LeftOut, type Split } from './softmax-tail.js';
 
 const [count, columns] = [240, 4];
 const random = new Random(3);

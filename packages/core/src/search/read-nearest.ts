@@ -4,9 +4,10 @@
 import type { Rows } from '../data/matrix.js';
 import { type Features, takeFeatures } from '../data/sparse.js';
 import { allocate, type NdArray, sizeOf } from '../dtype.js';
-import type { ModelState } from '../model/state.js';
-import { widenedFor } from '../model/storage.js';
 import { inverseUnit } from '../scaling/unit.js';
+import type { Neighbours } from '../state/prototype-index.js';
+import type { ModelState } from '../state/state.js';
+import { widenedFor } from '../state/storage.js';
 import { type Context, scaleFeatures, specOf } from '../training/context.js';
 import { readGraph } from '../training/graphs.js';
 import { overRows, typesOf } from '../training/over-rows.js';
@@ -15,9 +16,8 @@ import { runOnce, take, uploadRows } from '../training/program.js';
 import { type GridSpec, readKey } from '../training/spec.js';
 import { type Found, type SmallGrid, smallGrid } from './candidates.js';
 import { indexedOf } from './keeper.js';
-import { LeftOut } from './left-out.js';
-import type { Neighbours } from './prototype-index.js';
 import { canSearch, keeperFor, type Need, needOf, unlessRefused } from './serving.js';
+import { LeftOut } from './softmax-tail.js';
 
 /** Rows whose candidates make one small grid, and candidates of them all: more rows share a run, and compute more in vain. */
 const [blockRows, blockCandidates] = [64, 4096];

@@ -2,7 +2,7 @@
 // there order prototypes as the model's own δ does. Host arithmetic for candidates and their bounds; answers come from graphs.
 
 import type { NdArray } from '../dtype.js';
-import type { Distance } from '../method/similarity.js';
+import type { Distance } from '../formulas/similarity.js';
 
 export interface Space {
   readonly distance: Distance;

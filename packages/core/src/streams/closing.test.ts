@@ -5,9 +5,9 @@ import { FastKMeansClassifier } from '../estimators/classifier.js';
 import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
 import { FastKMeansRegressor } from '../estimators/regressor.js';
+import { StandardScaler } from '../estimators/scalers.js';
 import { backend } from '../estimators/testing.js';
-import { StandardScaler } from '../scaling/scalers.js';
-import type { Source, SourceBatch } from './source.js';
+import type { Source, SourceBatch } from '../state/source.js';
 import { labelled, sourceOf } from './testing.js';
 import { interruptible } from './waiting.js';
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FastKMeansRegressor } from '../estimators/regressor.js';
 import { backend, expectError, rows, small, withoutDigests } from '../estimators/testing.js';
-import { type Encoding, encodedWidth } from '../model/encoding.js';
-import type { Source } from './source.js';
+import { type Encoding, encodedWidth } from '../state/encoding.js';
+import type { Source } from '../state/source.js';
 import { sourceOf } from './testing.js';
 
 const { X, y } = rows(60, 3, 7);

@@ -6,15 +6,15 @@ import { checkStopping } from '../estimators/model.js';
 import { stoppingBy, waitingCount } from '../fitting/early-stopping.js';
 import { type FinetuneRun, finetuneEpochs } from '../fitting/finetune.js';
 import { meanWeight, masked as withMask, withMeanWeight } from '../fitting/split.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
 import type { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import { batchesFrom, checkSource, type Source } from '../state/source.js';
+import type { ModelState } from '../state/state.js';
 import { type Context, scaleBatch } from '../training/context.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
 import { Held } from './held.js';
 import { joinRows } from './join.js';
 import { type Learner, open, startRows } from './learner.js';
-import { batchesFrom, checkSource, type Source } from './source.js';
 import { checkAgain } from './source-passes.js';
 
 export interface SourceFinetune<R> extends Pick<RunControl, 'signal'> {

@@ -5,13 +5,13 @@ import { addWeights, faded, lossOf } from '../fitting/fit.js';
 import { type FitResult, Passes } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { collectWorst, reseed, type Worst } from '../fitting/reseed.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import type { Source } from '../state/source.js';
+import type { ModelState } from '../state/state.js';
 import { type Context, specOf } from '../training/context.js';
 import { prune } from '../training/ema-step.js';
 import { joinRows, withLabels } from './join.js';
 import type { Learner } from './learner.js';
-import type { Source } from './source.js';
 import { type SourceFit, SourcePasses } from './source-passes.js';
 
 /** Rows that may become prototypes, by their number in the pass. */

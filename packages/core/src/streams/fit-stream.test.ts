@@ -9,8 +9,8 @@ import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
 import { FastKMeansRegressor } from '../estimators/regressor.js';
 import { backend, expectError as expectCall } from '../estimators/testing.js';
+import type { Source } from '../state/source.js';
 import type { StreamOptions, StreamProgress } from './fit-stream.js';
-import type { Source } from './source.js';
 import { labelled, sourceOf } from './testing.js';
 
 const expectError = (

@@ -4,14 +4,14 @@ import { OptionError } from '../errors.js';
 import { gradientStep } from '../fitting/finetune.js';
 import { faded } from '../fitting/fit.js';
 import { phase1Step } from '../fitting/phase1-step.js';
-import type { Batch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
-import { trainable } from '../model/storage.js';
+import type { Batch } from '../state/batch.js';
+import { batchesFrom, checkSource, type Numbered, type Source, type SourceBatch } from '../state/source.js';
+import type { ModelState } from '../state/state.js';
+import { trainable } from '../state/storage.js';
 import { prune } from '../training/ema-step.js';
 import { breathe } from '../training/progress.js';
 import { type Learner, open, startRows } from './learner.js';
 import { type Checkpointed, type Position, readRun, trailName, writeRun } from './position.js';
-import { batchesFrom, checkSource, type Numbered, type Source, type SourceBatch } from './source.js';
 import { Trail } from './trail.js';
 
 /** One batch of a stream. */

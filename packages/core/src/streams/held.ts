@@ -1,8 +1,8 @@
 // Rows of a source that evaluate: the caller's, or a drawn share of the first rows, which every pass then leaves out.
 
 import { drawRows, drawShare } from '../fitting/split.js';
-import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
 
 /** Rows by their place in an iteration, which is the same in every one. */
 export class Held {

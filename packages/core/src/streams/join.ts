@@ -3,8 +3,8 @@
 import { type Rows, repeatMask, type Vector } from '../data/matrix.js';
 import { denseRows, isSparse } from '../data/sparse.js';
 import { ShapeError } from '../errors.js';
-import type { Batch } from '../model/batch.js';
-import type { FlatMatrix, FlatTargets, SourceBatch, SourceTargets } from './source.js';
+import type { Batch } from '../state/batch.js';
+import type { FlatMatrix, FlatTargets, SourceBatch, SourceTargets } from '../state/source.js';
 
 const isMatrix = (part: unknown): part is FlatTargets =>
   typeof part === 'object' && part !== null && 'shape' in part;

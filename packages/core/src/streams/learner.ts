@@ -1,13 +1,13 @@
 // What the loops over sources ask of the model that they teach, and the start they share.
 
 import type { HeadFamily } from '../heads/head.js';
-import type { Batch } from '../model/batch.js';
-import type { Resolved } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
+import type { Batch } from '../state/batch.js';
+import type { Resolved } from '../state/options.js';
+import { batchesFrom, type Numbered, type Source, type SourceBatch } from '../state/source.js';
+import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { breathe } from '../training/progress.js';
 import { joinBatches } from './join.js';
-import { batchesFrom, type Numbered, type Source, type SourceBatch } from './source.js';
 
 /** Rows that the start looks at, unless a batch has more. */
 export const startRows = 10240;

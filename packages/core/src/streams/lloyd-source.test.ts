@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { backend, expectError } from '../estimators/testing.js';
-import type { ClustererOptions } from '../model/options.js';
 import { Random } from '../random.js';
-import type { Source } from './source.js';
+import type { ClustererOptions } from '../state/options.js';
+import type { Source } from '../state/source.js';
 import { flat, sourceOf } from './testing.js';
 
 type Points = readonly (readonly number[])[];

@@ -7,15 +7,15 @@ import { OptionError } from '../errors.js';
 import { lossOf } from '../fitting/fit.js';
 import { centerOf, placesOf, settledState, squaredShift, withoutPast } from '../fitting/lloyd.js';
 import { type FitResult, Passes } from '../fitting/passes.js';
-import { leastFounder } from '../init/row-counts.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import { leastFounder } from '../state/row-counts.js';
+import type { Source } from '../state/source.js';
+import type { ModelState } from '../state/state.js';
 import { arraysOf, type Context, scaleBatch, specOf } from '../training/context.js';
 import { emaStep } from '../training/ema-step.js';
 import { addRows } from '../training/host-sums.js';
 import type { Assignment } from '../training/phase1.js';
 import type { Learner } from './learner.js';
-import type { Source } from './source.js';
 import { type SourceFit, SourcePasses } from './source-passes.js';
 
 /**

@@ -5,10 +5,10 @@ import { FastKMeansClassifier } from '../estimators/classifier.js';
 import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
 import { FastKMeansRegressor } from '../estimators/regressor.js';
+import { QuantileScaler, StandardScaler } from '../estimators/scalers.js';
 import { backend, expectError } from '../estimators/testing.js';
 import { Random } from '../random.js';
-import { QuantileScaler, StandardScaler } from '../scaling/scalers.js';
-import type { Source } from './source.js';
+import type { Source } from '../state/source.js';
 import { labelled, sourceOf } from './testing.js';
 
 const { X, y, classes } = labelled(400);

@@ -1,12 +1,12 @@
 // Checkpoints of runs over a source: the model's file, with the place in the stream among its metadata, so that a rename
 // moves both and neither is ever older than the other.
 
+import { decodeModel, encodeModel, optionsText } from '../checkpoint/checkpoint.js';
+import { readWhole, writeWhole } from '../checkpoint/files.js';
 import { FormatError, isFkmError, OptionError } from '../errors.js';
-import { decodeModel, encodeModel, optionsText } from '../estimators/checkpoint.js';
-import { readWhole, writeWhole } from '../estimators/files.js';
 import type { HeadFamily } from '../heads/head.js';
-import type { Resolved } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
+import type { Resolved } from '../state/options.js';
+import type { ModelState } from '../state/state.js';
 import { Trail } from './trail.js';
 
 /** How far a run has come. */

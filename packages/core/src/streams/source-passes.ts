@@ -2,13 +2,13 @@
 
 import { DataError, OptionError } from '../errors.js';
 import type { PassRun } from '../fitting/passes.js';
-import type { Batch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
+import type { Batch } from '../state/batch.js';
+import { batchesFrom, checkSource, type Numbered, type Source } from '../state/source.js';
+import type { ModelState } from '../state/state.js';
 import { type Context, scaleBatch } from '../training/context.js';
 import { breathe, type RunControl } from '../training/progress.js';
 import type { Held } from './held.js';
 import { type Closable, type Learner, open, startRows } from './learner.js';
-import { batchesFrom, checkSource, type Numbered, type Source } from './source.js';
 
 export interface SourceFit<R> extends RunControl, PassRun {
   readonly tol: number;

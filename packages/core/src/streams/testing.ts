@@ -1,7 +1,7 @@
 // Sources over arrays for the tests of this folder; nothing else imports it.
 
 import { rows } from '../estimators/testing.js';
-import type { Source, SourceBatch } from './source.js';
+import type { Source, SourceBatch } from '../state/source.js';
 
 export const flat = (X: readonly (readonly number[])[]): SourceBatch['X'] => ({
   data: Float32Array.from(X.flat()),

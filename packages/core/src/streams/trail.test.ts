@@ -9,8 +9,8 @@ import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
 import { FastKMeansRegressor } from '../estimators/regressor.js';
 import { backend, expectError } from '../estimators/testing.js';
+import type { Source, SourceBatch } from '../state/source.js';
 import type { StreamCheckpoint, StreamOptions } from './fit-stream.js';
-import type { Source, SourceBatch } from './source.js';
 import { labelled, sourceOf } from './testing.js';
 import { Trail } from './trail.js';
 

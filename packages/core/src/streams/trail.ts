@@ -2,8 +2,8 @@
 // later passes with the first.
 
 import { DataError, FormatError } from '../errors.js';
-import { digestWords } from '../model/digest.js';
-import type { SourceBatch } from './source.js';
+import { digestWords } from '../state/digest.js';
+import type { SourceBatch } from '../state/source.js';
 
 /** A digest of batches: each builds on the one before, so that other batches, or the same in another order, have another. */
 type Words = Uint32Array;

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
 import { classifierHeads } from '../heads/classifier.js';
-import type { DenseBatch } from '../model/batch.js';
-import type { Resolved } from '../model/options.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
+import type { DenseBatch } from '../state/batch.js';
+import type { Resolved } from '../state/options.js';
 import { assignByClass, assignsByClass } from './assign-by-class.js';
 import { assignRows } from './phase1.js';
 import { Programs } from './program.js';

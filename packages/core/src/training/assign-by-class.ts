@@ -3,8 +3,8 @@
 
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import type { TargetAssignment } from '../model/options.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import type { TargetAssignment } from '../state/options.js';
 import { type Assignment, assignRows } from './phase1.js';
 import type { Programs } from './program.js';
 import { bucketOf, gatherRows, indexClasses, prototypesOf } from './sampling.js';

@@ -1,6 +1,8 @@
 // The graph of phase 1: every row to the nearest prototype that it may choose, one a head, and the sums that the update needs.
 
 import { type NdArray, ndarray } from '../dtype.js';
+import { nearest } from '../formulas/composites.js';
+import { type Comparison, compare, rescaling } from '../formulas/similarity.js';
 import { clamp, expandDims, relu, square } from '../graph/functions.js';
 import type { Graph } from '../graph/ir.js';
 import {
@@ -22,9 +24,7 @@ import {
 } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { jointScaleOf } from '../heads/head.js';
-import { nearest } from '../method/composites.js';
-import { type Comparison, compare, rescaling } from '../method/similarity.js';
-import type { TargetAssignment } from '../model/options.js';
+import type { TargetAssignment } from '../state/options.js';
 import { type Choice, choose, totals, wrongNearest } from './choice.js';
 import { summedByIndex } from './host-sums.js';
 import { batchSpecs, type GridSpec, specsOf } from './spec.js';

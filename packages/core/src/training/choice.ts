@@ -1,5 +1,6 @@
 // Whom each row of a batch chooses among the prototypes of a head, traced: one row of the table for each rule of docs/method.md §4.
 
+import { sumsByIndex } from '../formulas/composites.js';
 import { expandDims } from '../graph/functions.js';
 import {
   argMax,
@@ -20,7 +21,6 @@ import {
   sum,
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import { sumsByIndex } from '../method/composites.js';
 import type { GridSpec } from './spec.js';
 
 /** Rows with a weight at prototypes [k] of a head. */

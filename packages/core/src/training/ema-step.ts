@@ -2,15 +2,15 @@
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError } from '../errors.js';
-import { decay, emaUpdate } from '../method/ema.js';
-import { voicesOf } from '../method/voices.js';
-import type { Batch } from '../model/batch.js';
-import type { Resolved } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
+import { decay, emaUpdate } from '../formulas/ema.js';
+import { voicesOf } from '../formulas/voices.js';
+import type { Batch } from '../state/batch.js';
+import type { Resolved } from '../state/options.js';
+import type { ModelState } from '../state/state.js';
 import { assignByClass, assignsByClass } from './assign-by-class.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { momentNames } from './graphs.js';
-import { learnLines } from './lines.js';
+import { learnLines } from './local-linear.js';
 import { type Assignment, assignRows } from './phase1.js';
 import type { GridSpec } from './spec.js';
 import { blendVariances, importance } from './variances.js';

@@ -2,16 +2,16 @@
 // All are traced from the formulas in method/; the graph of phase 1 is in assign.ts.
 
 import { isHalf, type NdArray } from '../dtype.js';
+import { adamUpdate } from '../formulas/adam.js';
+import { pairwiseSimilarity } from '../formulas/composites.js';
+import { routingWeights } from '../formulas/routing.js';
+import { type Comparison, compare, diversity } from '../formulas/similarity.js';
 import { clamp, relu, square } from '../graph/functions.js';
 import { gradients } from '../graph/gradients.js';
 import { BATCH, type Graph } from '../graph/ir.js';
 import { add, cast, lt, mul, neg, reshape, select, sum } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import type { Routed } from '../heads/head.js';
-import { adamUpdate } from '../method/adam.js';
-import { pairwiseSimilarity } from '../method/composites.js';
-import { routingWeights } from '../method/routing.js';
-import { type Comparison, compare, diversity } from '../method/similarity.js';
 import { applyScaler, applyScalerToMask } from '../scaling/scaler.js';
 import { batchSpecs, f32, type GridSpec, rowSpecs, scalar, specsOf } from './spec.js';
 

@@ -3,7 +3,7 @@
 
 import type { Rows } from '../data/matrix.js';
 import { addRow, isSparse, visitRow } from '../data/sparse.js';
-import type { Batch } from '../model/batch.js';
+import type { Batch } from '../state/batch.js';
 import type { GridSpec } from './spec.js';
 
 export interface HostSums {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { toRows } from '../data/matrix.js';
 import { ndarray } from '../dtype.js';
+import type { Distance } from '../formulas/similarity.js';
 import { clustererHead } from '../heads/clusterer.js';
-import type { Distance } from '../method/similarity.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
 import { inertiaOf, squaredDistances } from './inertia.js';

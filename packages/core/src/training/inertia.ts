@@ -3,8 +3,8 @@
 import type { Rows } from '../data/matrix.js';
 import { denseRows, isSparse } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
-import type { Distance } from '../method/similarity.js';
-import type { Batch } from '../model/batch.js';
+import type { Distance } from '../formulas/similarity.js';
+import type { Batch } from '../state/batch.js';
 
 /** One row and its prototype: `weight(j)` is the mask times the metric in column j. */
 interface Pair {

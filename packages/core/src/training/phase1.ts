@@ -3,9 +3,9 @@
 import type { Value } from '../backend.js';
 import { blockRowsOf, denseRows, type Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
-import type { BatchSums } from '../method/ema.js';
-import type { Batch } from '../model/batch.js';
-import type { TargetAssignment } from '../model/options.js';
+import type { BatchSums } from '../formulas/ema.js';
+import type { Batch } from '../state/batch.js';
+import type { TargetAssignment } from '../state/options.js';
 import { assignGraph, assignNames } from './assign.js';
 import { parameterNames } from './graphs.js';
 import { addRows, spreadOf, summedByIndex } from './host-sums.js';

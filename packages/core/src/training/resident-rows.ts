@@ -6,7 +6,7 @@ import { isSparse } from '../data/sparse.js';
 import { BATCH } from '../graph/ir.js';
 import { gather } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
-import type { Batch } from '../model/batch.js';
+import type { Batch } from '../state/batch.js';
 import { disposeAll, uploadBlock } from './phase1.js';
 import { type Programs, runOnce } from './program.js';
 

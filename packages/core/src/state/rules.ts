@@ -8,7 +8,7 @@ import type {
   OptionName,
   RegressorOptions,
   Task,
-} from '../model/options.js';
+} from './options.js';
 
 export interface Rule {
   readonly allowed: string;

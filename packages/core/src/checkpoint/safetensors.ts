@@ -3,8 +3,8 @@
 
 import { bytesPerElement, type DType, sizeOf } from '../dtype.js';
 import { cut, DataError, FormatError, shown } from '../errors.js';
-import { marksOf, mostMarks } from '../model/bounded-json.js';
-import { damageOf, digestName, digestText } from '../model/digests.js';
+import { marksOf, mostMarks } from '../state/bounded-json.js';
+import { damageOf, digestName, digestText } from '../state/digests.js';
 
 /** A tensor as safetensors names and stores it, little-endian. */
 export interface StoredTensor {

@@ -3,9 +3,10 @@
 import { visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import type { Head } from '../heads/head.js';
-import { type Batch, takeBatch } from '../model/batch.js';
-import type { Label, ModelState } from '../model/state.js';
 import { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
+import { distinctRows, inRows, leastFounder, wholeRows } from '../state/row-counts.js';
+import type { Label, ModelState } from '../state/state.js';
 import { type Context, headOf, originOf } from '../training/context.js';
 import { startOfBandwidth } from '../training/ema-step.js';
 import { momentNames } from '../training/graphs.js';
@@ -14,7 +15,6 @@ import { indexClasses } from '../training/sampling.js';
 import { automaticK } from './auto-k.js';
 import { meanTargets } from './joint.js';
 import { foundingMeans } from './means.js';
-import { distinctRows, inRows, leastFounder, wholeRows } from './row-counts.js';
 
 const defaultPerClass = 3;
 

@@ -5,7 +5,7 @@ import { ndarray } from '../dtype.js';
 import { FastKMeansClassifier } from '../estimators/classifier.js';
 import { backend } from '../estimators/testing.js';
 import { exactIndex } from './exact-index.js';
-import { LeftOut } from './left-out.js';
+import { LeftOut } from './softmax-tail.js';
 
 const count = 3000;
 const grid = {

@@ -5,10 +5,10 @@ import type { Rows } from '../data/matrix.js';
 import { addRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
-import { leastWeight } from '../init/row-counts.js';
-import { addMoments, momentSize, ridgeSlopes, scatterOf } from '../method/moments.js';
-import type { Batch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
+import { addMoments, momentSize, ridgeSlopes, scatterOf } from '../formulas/moments.js';
+import type { Batch } from '../state/batch.js';
+import { leastWeight } from '../state/row-counts.js';
+import type { ModelState } from '../state/state.js';
 import type { Context } from './context.js';
 import type { GridSpec } from './spec.js';
 

@@ -4,13 +4,13 @@ import { allocate, type DType, type NdArray, sizeOf, type TypedArray } from '../
 import { cut, FormatError } from '../errors.js';
 import { onHost } from '../heads/calibration.js';
 import type { HeadFamily } from '../heads/head.js';
-import { mostMarks } from '../model/bounded-json.js';
-import { encodingText } from '../model/encoding.js';
-import type { AnyOptions, OptionName, Resolved, Task } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
+import { mostMarks } from '../state/bounded-json.js';
+import { encodingText } from '../state/encoding.js';
+import type { AnyOptions, OptionName, Resolved, Task } from '../state/options.js';
+import { optionNames } from '../state/rules.js';
+import type { ModelState } from '../state/state.js';
 import { originOf } from '../training/context.js';
 import { checkState } from './checked-state.js';
-import { optionNames } from './rules.js';
 import {
   type Checkpoint,
   codes,

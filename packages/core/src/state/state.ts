@@ -19,7 +19,7 @@ export interface ModelState {
   readonly coordinateAges: Float64Array | null;
   /** Σ w·δ and Σ w of the rows to their own prototypes, a pair a head: the start of the bandwidths. */
   readonly spread: Float64Array;
-  /** What the slopes of each prototype are solved from, as method/moments.ts lays it out; null before the first. */
+  /** What the slopes of each prototype are solved from, as formulas/moments.ts lays it out; null before the first. */
   readonly moments: Float64Array | null;
   /** Variance within prototypes and in total [2, D], blended over batches; null before the first. */
   readonly variances: Float64Array | null;

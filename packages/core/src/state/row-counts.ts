@@ -3,8 +3,8 @@
 
 import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse } from '../data/sparse.js';
-import { type Batch, takeBatch } from '../model/batch.js';
 import type { Random } from '../random.js';
+import { type Batch, takeBatch } from './batch.js';
 
 /** Share of the weight that rows lighter than the unit may have together. */
 const lightShare = 1e-2;

@@ -1,12 +1,12 @@
-// The options of the estimators as types; what they allow is in estimators/rules.ts.
+// The options of the estimators as types; what they allow is in rules.ts beside.
 
 import type { Backend } from '../backend.js';
 import type { Vector } from '../data/matrix.js';
-import type { SoftType } from '../method/routing.js';
-import type { Distance } from '../method/similarity.js';
+import type { SoftType } from '../formulas/routing.js';
+import type { Distance } from '../formulas/similarity.js';
 import type { Scaling } from '../scaling/scaler.js';
-import type { PrototypeIndexFactory } from '../search/prototype-index.js';
 import type { InitialGrid } from './initial-grid.js';
+import type { PrototypeIndexFactory } from './prototype-index.js';
 import type { StoredDType } from './storage.js';
 
 /** What an estimator is for. */

@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Encoding, FeatureEncoding } from '../model/encoding.js';
-import type { Task } from '../model/options.js';
-import type { Source } from '../streams/source.js';
-import { answers, estimators, expectError, type Model, rows, smallOf, tasks } from './testing.js';
+import { answers, estimators, expectError, type Model, rows, smallOf, tasks } from '../estimators/testing.js';
+import type { Encoding, FeatureEncoding } from '../state/encoding.js';
+import type { Task } from '../state/options.js';
+import type { Source } from '../state/source.js';
 
 const { X } = rows(24);
 

@@ -5,15 +5,15 @@ import { type NdArray, ndarray } from '../dtype.js';
 import { classifierHeads } from '../heads/classifier.js';
 import type { HeadFamily } from '../heads/head.js';
 import { multiLabelHeads } from '../heads/multi-label.js';
-import type { Batch } from '../model/batch.js';
-import type { Resolved } from '../model/options.js';
-import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
+import type { Batch } from '../state/batch.js';
+import type { Resolved } from '../state/options.js';
+import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { momentNames } from '../training/graphs.js';
 import { Programs } from '../training/program.js';
-import { coverClasses, growClasses } from './cover.js';
+import { coverClasses, growClasses } from './grow-classes.js';
 
 const programs = new Programs(jsBackend());
 const contextOf = (family: HeadFamily, options: object = {}): Context => ({

@@ -3,14 +3,14 @@
 
 import type { DType, NdArray } from '../dtype.js';
 import { cut } from '../errors.js';
+import { momentSize } from '../formulas/moments.js';
 import type { HeadFamily } from '../heads/head.js';
 import { excessOf, readsMembers } from '../heads/members.js';
-import { momentSize } from '../method/moments.js';
-import { encodedWidth, isEncoding } from '../model/encoding.js';
-import type { Resolved } from '../model/options.js';
-import type { Label, ModelState } from '../model/state.js';
-import { halvedNames, masterName } from '../model/storage.js';
 import type { Scaling } from '../scaling/scaler.js';
+import { encodedWidth, isEncoding } from '../state/encoding.js';
+import type { Resolved } from '../state/options.js';
+import type { Label, ModelState } from '../state/state.js';
+import { halvedNames, masterName } from '../state/storage.js';
 import { wrongNumber } from './checked-values.js';
 
 export interface ReadState {

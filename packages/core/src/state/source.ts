@@ -3,8 +3,8 @@
 
 import type { Vector } from '../data/matrix.js';
 import { OptionError, ShapeError, shown } from '../errors.js';
-import { type Encoding, encodedWidth, encodingDifference, isEncoding } from '../model/encoding.js';
-import { interruptible } from './waiting.js';
+import { interruptible } from '../streams/waiting.js';
+import { type Encoding, encodedWidth, encodingDifference, isEncoding } from './encoding.js';
 
 /** Row-major [rows, columns]. */
 export interface FlatMatrix {

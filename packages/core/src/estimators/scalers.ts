@@ -12,14 +12,14 @@ import {
 } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, StateError } from '../errors.js';
-import { checkCall } from '../estimators/calls.js';
 import { BATCH } from '../graph/ir.js';
 import { lt, select } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { evaluateGraph } from '../reference/evaluate.js';
-import { mapped, sampleOf, takeColumns } from '../streams/sample.js';
-import { type FlatMatrix, isSource, type Source } from '../streams/source.js';
-import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from './scaler.js';
+import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
+import { mapped, sampleOf, takeColumns } from '../state/sample.js';
+import { type FlatMatrix, isSource, type Source } from '../state/source.js';
+import { checkCall } from './calls.js';
 
 export interface ScalerCallOptions {
   /** 1 present, 0 missing [N, D] or [D]; missing values take no part and come out as the scaler maps 0. */

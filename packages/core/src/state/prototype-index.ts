@@ -1,7 +1,7 @@
 // The contract between core and an index: who proposes which prototypes are near. Core computes the exact similarities of
 // what is proposed and decides, so that an index costs recall at most, never a wrong number.
 
-import type { Distance } from '../method/similarity.js';
+import type { Distance } from '../formulas/similarity.js';
 
 /** Rows of numbers, row-major. */
 export interface Points {

@@ -2,11 +2,11 @@
 // index is the trainer's own and follows its steps; where it errs, a step learns from another class, and no number is wrong.
 
 import type { NdArray } from '../dtype.js';
-import type { Batch } from '../model/batch.js';
+import type { Batch } from '../state/batch.js';
+import type { PrototypeIndex } from '../state/prototype-index.js';
 import type { Context } from '../training/context.js';
 import { mostRivals, type Rivals } from '../training/sampling.js';
 import type { GridSpec } from '../training/spec.js';
-import type { PrototypeIndex } from './prototype-index.js';
 import { canSearch, fewest, keeperFor, unlessRefused } from './serving.js';
 import { intoSpace, type Space, spaceOf } from './space.js';
 

@@ -10,9 +10,19 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FastKMeansRegressor } from '../estimators/regressor.js';
+import {
+  answers,
+  backend,
+  estimators,
+  expectError,
+  given,
+  rows,
+  small,
+  smallOf,
+  tasks,
+} from '../estimators/testing.js';
 import { Random } from '../random.js';
-import { FastKMeansRegressor } from './regressor.js';
-import { answers, backend, estimators, expectError, given, rows, small, smallOf, tasks } from './testing.js';
 
 const root = mkdtempSync(join(tmpdir(), 'fkm-files-'));
 let folder: string;

@@ -3,7 +3,7 @@ import { toRows } from '../data/matrix.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
 import { Programs } from '../training/program.js';
-import { representatives } from './representatives.js';
+import { representatives } from './coreset.js';
 
 const programs = new Programs(jsBackend());
 

@@ -2,10 +2,10 @@
 // through `load`, which checks it: here nothing is trusted, and nothing judged.
 
 import { isFloat, type NdArray, ndarray } from '../dtype.js';
-import { type Checkpoint, codes, type StoredTensor, writeSafetensors } from '../estimators/safetensors.js';
-import { boundedJson } from '../model/bounded-json.js';
-import { halvedNames, widened } from '../model/storage.js';
+import { boundedJson } from '../state/bounded-json.js';
+import { halvedNames, widened } from '../state/storage.js';
 import { parameterNames, readingNames, scalerNames } from '../training/graphs.js';
+import { type Checkpoint, codes, type StoredTensor, writeSafetensors } from './safetensors.js';
 
 /** Made of others: no part of a checkpoint. */
 const derivedNames = ['members', 'labelWeights', 'inverseUnit'];

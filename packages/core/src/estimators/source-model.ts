@@ -4,25 +4,10 @@ import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
-import {
-  checkCall,
-  type FinetuneOptions,
-  type FitOptions,
-  type PredictOptions,
-  type RowOptions,
-} from '../estimators/calls.js';
-import { fitRows, freeToWait, PrototypeModel, type Raw, stoppingShare } from '../estimators/model.js';
 import type { FitResult } from '../fitting/passes.js';
-import type { Batch } from '../model/batch.js';
-import type { ModelState } from '../model/state.js';
 import { Random } from '../random.js';
 import { ResultArray } from '../result.js';
-import { breathe, type Progress, type RunControl } from '../training/progress.js';
-import { finetuneSource } from './finetune-source.js';
-import { fitSource } from './fit-source.js';
-import { fitStream, type StreamOptions, type StreamResult } from './fit-stream.js';
-import { Held } from './held.js';
-import type { Learner } from './learner.js';
+import type { Batch } from '../state/batch.js';
 import {
   type Answers,
   batchesFrom,
@@ -32,8 +17,23 @@ import {
   overSource,
   type Source,
   type SourceBatch,
-} from './source.js';
-import { checkAgain } from './source-passes.js';
+} from '../state/source.js';
+import type { ModelState } from '../state/state.js';
+import { finetuneSource } from '../streams/finetune-source.js';
+import { fitSource } from '../streams/fit-source.js';
+import { fitStream, type StreamOptions, type StreamResult } from '../streams/fit-stream.js';
+import { Held } from '../streams/held.js';
+import type { Learner } from '../streams/learner.js';
+import { checkAgain } from '../streams/source-passes.js';
+import { breathe, type Progress, type RunControl } from '../training/progress.js';
+import {
+  checkCall,
+  type FinetuneOptions,
+  type FitOptions,
+  type PredictOptions,
+  type RowOptions,
+} from './calls.js';
+import { fitRows, freeToWait, PrototypeModel, type Raw, stoppingShare } from './model.js';
 
 /** Options of `fit` over a source, which brings weights and masks, and whose order is kept. */
 export type SourceFitOptions<Y> = Omit<FitOptions<Y>, keyof RowOptions | 'shuffle'>;

@@ -2,8 +2,6 @@
 
 import { describe, expect, it } from 'vitest';
 import { isFkmError } from '../errors.js';
-import type { Task } from '../model/options.js';
-import { Random } from '../random.js';
 import {
   answers,
   estimators,
@@ -15,7 +13,9 @@ import {
   tasks,
   withDigests,
   withoutDigests,
-} from './testing.js';
+} from '../estimators/testing.js';
+import { Random } from '../random.js';
+import type { Task } from '../state/options.js';
 
 const { X } = rows(30);
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Csr } from '../data/sparse.js';
-import type { InitialGrid } from '../model/initial-grid.js';
+import type { InitialGrid } from '../state/initial-grid.js';
 import { FastKMeansRegressor } from './regressor.js';
 import { backend, expectError, given, rows, type Settings, small, withoutDigests } from './testing.js';
 

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { isFkmError } from '../errors.js';
+import { FastKMeansRegressor } from '../estimators/regressor.js';
+import { backend, expectError, given, rows, small, withoutDigests } from '../estimators/testing.js';
 import { Random } from '../random.js';
-import { FastKMeansRegressor } from './regressor.js';
-import { backend, expectError, given, rows, small, withoutDigests } from './testing.js';
 
 const { X, y } = rows(30);
 const load = (bytes: Uint8Array): Promise<FastKMeansRegressor> =>

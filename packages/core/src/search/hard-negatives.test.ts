@@ -5,15 +5,15 @@ import { ndarray } from '../dtype.js';
 import { FastKMeansClassifier } from '../estimators/classifier.js';
 import { backend } from '../estimators/testing.js';
 import { classifierHeads } from '../heads/classifier.js';
-import type { Batch } from '../model/batch.js';
-import type { ClassifierOptions, Resolved } from '../model/options.js';
 import { Random } from '../random.js';
+import type { Batch } from '../state/batch.js';
+import type { ClassifierOptions, Resolved } from '../state/options.js';
 import type { Context } from '../training/context.js';
 import { Rivals } from '../training/sampling.js';
 import type { GridSpec } from '../training/spec.js';
 import { exactIndex } from './exact-index.js';
+import { NearRivals } from './hard-negatives.js';
 import { IndexKeeper } from './keeper.js';
-import { NearRivals } from './near-rivals.js';
 
 // 200 classes on a ring, two prototypes each: neighbours are taken for each other.
 const classes = 200;

@@ -1,9 +1,9 @@
 // Rows that stand for all of them: a bounded, weighted sample that keeps what a uniform one loses, rows that lie far out and
 // small clusters. On data with outliers a start from uniform rows ends at many times the inertia.
 
-import type { Distance } from '../method/similarity.js';
-import { type Batch, takeBatch } from '../model/batch.js';
+import type { Distance } from '../formulas/similarity.js';
 import type { Random } from '../random.js';
+import { type Batch, takeBatch } from '../state/batch.js';
 import type { Programs } from '../training/program.js';
 import { assignToCenters, clusterRows, meanRow } from './means.js';
 
