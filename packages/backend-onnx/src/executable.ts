@@ -10,7 +10,7 @@ import {
   type Value,
 } from '@fkm/core/graph';
 import type { OrtSession, OrtTensor } from './driver.js';
-import type { Runtime } from './runtime.js';
+import { isOnHost, type Runtime } from './runtime.js';
 import { OnnxValue, upload } from './value.js';
 
 export class OnnxExecutable implements Compiled {
@@ -18,6 +18,9 @@ export class OnnxExecutable implements Compiled {
   private readonly runtime: Runtime;
   private readonly batched: boolean;
   private readonly session: OrtSession;
+  /** Results on the device that are not disposed of yet. */
+  private onDevice = 0;
+  private ended = false;
 
   constructor(runtime: Runtime, graph: Graph, session: OrtSession) {
     this.runtime = runtime;
@@ -37,7 +40,7 @@ export class OnnxExecutable implements Compiled {
     }
     try {
       const results = await this.runtime.run(session, feeds);
-      return session.outputNames.map((name) => new OnnxValue(this.runtime, results[name] as OrtTensor, true));
+      return session.outputNames.map((name) => this.made(results[name] as OrtTensor));
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new BackendError(
@@ -48,8 +51,19 @@ export class OnnxExecutable implements Compiled {
     }
   }
 
-  dispose(): Promise<void> {
-    return this.runtime.release(this.session);
+  /** The session goes with the last of its results on the device: they are freed through its allocator. */
+  async dispose(): Promise<void> {
+    this.ended = true;
+    if (this.onDevice === 0) await this.runtime.release(this.session);
+  }
+
+  private made(tensor: OrtTensor): OnnxValue {
+    const counts = !isOnHost(tensor);
+    if (counts) this.onDevice++;
+    const freed = (): void => {
+      if (counts && --this.onDevice === 0 && this.ended) void this.runtime.release(this.session);
+    };
+    return new OnnxValue(this.runtime, tensor, { freed });
   }
 }
 

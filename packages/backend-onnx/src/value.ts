@@ -19,17 +19,22 @@ type OrtType = 'float32' | 'float16' | 'int32' | 'bool';
 const arrayOf = { float32: Float32Array, float16: Uint16Array, int32: Int32Array, bool: Uint8Array } as const;
 const hasTensor = (dtype: DType): dtype is OrtType => dtype in arrayOf;
 
+/** What a run is told of its result. */
+export interface Made {
+  freed(): void;
+}
+
 export class OnnxValue {
   readonly shape: Shape;
   readonly dtype: DType;
   private readonly runtime: Runtime;
-  private readonly result: boolean;
+  private readonly made: Made | undefined;
   private held: OrtTensor | null;
 
-  /** `result`: a run made the tensor, and nobody else has its elements. */
-  constructor(runtime: Runtime, tensor: OrtTensor, result = false) {
+  /** `made`: a run made the tensor, and nobody else has its elements. */
+  constructor(runtime: Runtime, tensor: OrtTensor, made?: Made) {
     this.runtime = runtime;
-    this.result = result;
+    this.made = made;
     this.held = tensor;
     this.shape = tensor.dims;
     this.dtype = tensor.type as OrtType;
@@ -57,14 +62,16 @@ export class OnnxValue {
 
   async take(): Promise<TypedArray> {
     const tensor = this.on(this.runtime);
-    const data = await (this.result && isOnHost(tensor) ? elementsOf(tensor) : this.read());
+    const data = await (this.made && isOnHost(tensor) ? elementsOf(tensor) : this.read());
     this.dispose();
     return data;
   }
 
   dispose(): void {
-    this.held?.dispose();
+    if (!this.held) return;
+    this.held.dispose();
     this.held = null;
+    this.made?.freed();
   }
 }
 
