@@ -14,18 +14,35 @@ import { sparseChecks } from './sparse.js';
 import { targetOffsetChecks } from './target-offsets.js';
 import { unitChecks } from './units.js';
 
+/** Checks of what the host decides: devices that take seconds to compile a kernel run those named, the others every one. */
+function byTheHost(checks: readonly Check[], ...onDevices: readonly string[]): Check[] {
+  const absent = onDevices.filter((key) => !checks.some((check) => check.key === key));
+  if (absent.length > 0) throw new Error(`no check is called "${absent[0]}".`);
+  return checks.map((check) => ({ ...check, thorough: check.thorough || !onDevices.includes(check.key) }));
+}
+
 /** All checks of the estimators, by group. */
 export const estimatorSuites = (): Record<string, Check[]> => ({
   original: originalChecks(),
   ...behaviourChecks(),
   laws: lawChecks(),
   accuracy: accuracyChecks(),
-  dtype: dtypeChecks(),
-  sparse: sparseChecks(),
-  arrays: arrayChecks(),
-  lengths: lengthChecks(),
-  'target offsets': targetOffsetChecks(),
-  units: unitChecks(),
+  dtype: byTheHost(
+    dtypeChecks(),
+    'regressor: learns in float16 as in float32, and answers here as on the reference',
+  ),
+  sparse: byTheHost(sparseChecks(), 'regressor: learns and answers from CSR as from dense rows'),
+  arrays: byTheHost(arrayChecks()),
+  lengths: byTheHost(
+    lengthChecks(),
+    'transform: cosines of rows of any length, plain',
+    'regressor: learns rows of any length as rows of length 1',
+  ),
+  'target offsets': byTheHost(
+    targetOffsetChecks(),
+    'regressor: a given grid answers its targets, and a constant is met exactly',
+  ),
+  units: byTheHost(unitChecks(), 'clusterer: finds clusters times 1e-24, euclidean'),
 });
 
 /** Declares the suite of the estimators for a backend. */
