@@ -136,7 +136,7 @@ export class F1Tally {
 
   value(average: 'macro' | 'micro'): number {
     const { both, either } = this;
-    const f1 = (met: number, said: number): number => (said > 0 ? (2 * met) / said : 0);
+    const f1 = (met: number, predicted: number): number => (predicted > 0 ? (2 * met) / predicted : 0);
     const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
     if (average === 'micro') return f1(sum(both), sum(either));
     return sum(both.map((met, c) => f1(met, either[c] as number))) / both.length;

@@ -88,14 +88,14 @@ describe.each([2, 3])('of %i classes, a fifth of whose rows has another one', (c
   });
 
   it('after phase 1 alone are the same whatever the loss will be, and sharper than what is stored', async () => {
-    const said = await Promise.all(
+    const answers = await Promise.all(
       [0, 0.1, 0.4].map(async (labelSmoothing) => {
         const model = await fitted({ labelSmoothing, learningRate: 1e-12 });
         return { model, data: (await model.predictProba(X)).data };
       }),
     );
-    const [{ model, data }] = said as [(typeof said)[0], ...typeof said];
-    for (const other of said) expect(other.data).toEqual(data);
+    const [{ model, data }] = answers as [(typeof answers)[0], ...typeof answers];
+    for (const other of answers) expect(other.data).toEqual(data);
     // One step of length 0 makes the stored logits those of a loss that spreads nothing.
     await model.fitBatch(X, y, { gradientStep: true });
     const stored = (await model.predictProba(X)).data;

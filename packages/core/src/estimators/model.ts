@@ -22,7 +22,7 @@ import { drawRows, drawShare, givenSplit, perWeight, type Split, withMeanWeight 
 import { withThresholds } from '../fitting/thresholds.js';
 import { refusesGradients } from '../formulas/routing.js';
 import { answeringMean, withUnit } from '../init/given.js';
-import { coverClasses, growClasses } from '../init/grow-classes.js';
+import { growClasses, widenOutputs } from '../init/grow-classes.js';
 import { initialise, type Outputs } from '../init/initialise.js';
 import { Random } from '../random.js';
 import { ResultArray } from '../result.js';
@@ -120,7 +120,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       return initialise(context, first, outputs, new Random(this.options.randomState), call);
     }
     const known = withUnit(state, this.options, outputs.unit ?? unitWeight(first.sampleWeight));
-    if (this.complete(known)) return growClasses(context, known, outputs.classes);
+    if (this.complete(known)) return widenOutputs(context, known, outputs.classes);
     return answeringMean(known, first, this.options.heads ?? 1, outputs.targetCenter ?? null);
   }
 
@@ -141,7 +141,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     };
     if (!begun.arrays.owners) return { context, state: begun, batch };
     const from = before && begun.joint ? before.outputs : 0;
-    return { context, state: await coverClasses(context, begun, await batch(), undefined, from), batch };
+    return { context, state: await growClasses(context, begun, await batch(), undefined, from), batch };
   }
 
   /**
@@ -270,7 +270,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const run = await this.finetuneRun(options, context, start, async () => rows);
       const count = freeToWait(options) ? waitingCount(context, start, rows.x.rows, run.epochs) : 0;
       const drawn = drawRows(rows, count, random);
-      const waiting = drawn && takeBatch(rows, drawn.places, 0, count);
+      const waiting = drawn && takeBatch(rows, drawn.indices, 0, count);
       const judges = {
         evaluation: evaluation && (await scaleBatch(context, start, evaluation)),
         rounds: options.earlyStoppingRounds,
@@ -279,7 +279,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const steps = stepsOver(rows, run.batchSize, drawn?.others);
       const { state, history, untold } = await finetuneEpochs(context, start, steps, run, stopping);
       const waited = drawn &&
-        untold && { state: untold, rows: takeBatch(countingRows(training), drawn.places, 0, count) };
+        untold && { state: untold, rows: takeBatch(countingRows(training), drawn.indices, 0, count) };
       await this.keep(state, 'finetune', evaluation, waited);
       return history;
     });

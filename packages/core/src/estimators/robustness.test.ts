@@ -114,9 +114,9 @@ describe('answers', () => {
     const classes = X.map(([a]) => ((a as number) > 0 ? 'b' : 'a'));
     const classifier = new FastKMeansClassifier({ backend });
     await classifier.fit(X, classes);
-    const said = (await classifier.predict(X)).data;
+    const predicted = (await classifier.predict(X)).data;
     (classifier.classes as string[]).reverse();
-    expect((await classifier.predict(X)).data).toEqual(said);
+    expect((await classifier.predict(X)).data).toEqual(predicted);
     const clusterer = new FastKMeansClusterer({ backend, kInit: 3 });
     await clusterer.fit(X);
     const before = clusterer.labels.slice();

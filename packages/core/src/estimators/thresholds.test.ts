@@ -30,9 +30,9 @@ describe('tuneThresholds', () => {
     expect(Array.from(model.grid.thresholds?.data ?? [])).toEqual(Array.from(thresholds));
     expect(await model.score(held, truth, { strategy: 'tuned' })).toBeGreaterThan(before);
     const { data } = await model.predictProba(held);
-    const said = (await model.predict(held, { strategy: 'tuned' })).data;
+    const predicted = (await model.predict(held, { strategy: 'tuned' })).data;
     data.forEach((p, i) => {
-      expect(said[i]).toBe(Number(p > (thresholds[i % 2] as number)));
+      expect(predicted[i]).toBe(Number(p > (thresholds[i % 2] as number)));
     });
   });
 

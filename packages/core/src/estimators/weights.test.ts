@@ -19,7 +19,7 @@ const near = (got: ArrayLike<number>, wanted: ArrayLike<number>, digits = 4): vo
 };
 
 /** Rows and targets picked by place, which may repeat them. */
-const pick = <T>(all: readonly T[], places: readonly number[]): T[] => places.map((i) => all[i] as T);
+const pick = <T>(all: readonly T[], indices: readonly number[]): T[] => indices.map((i) => all[i] as T);
 
 /** Places of 30 rows in some order, of weight 0 to 4, and the same rows repeated so often. */
 function weighting(count: number): { order: number[]; sampleWeight: number[]; repeated: number[] } {
@@ -72,9 +72,9 @@ const cases = tasks.flatMap((task) => (starts[task] as object[]).map((options) =
 describe.each(cases)('$task $options', ({ task, options }) => {
   const { X } = rows(40);
   const y = estimators[task].targets(X) as unknown[] | undefined;
-  const fitted = async (places: readonly number[], sampleWeight?: readonly number[]): Promise<Model> => {
+  const fitted = async (indices: readonly number[], sampleWeight?: readonly number[]): Promise<Model> => {
     const model = estimators[task].make(options);
-    await model.fit(pick(X, places), y && pick(y, places), sampleWeight ? { sampleWeight } : {});
+    await model.fit(pick(X, indices), y && pick(y, indices), sampleWeight ? { sampleWeight } : {});
     return model;
   };
 

@@ -4,7 +4,7 @@ import { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
-import { take } from '../training/program.js';
+import { readAndFree } from '../training/program.js';
 import { breathe, type RunControl } from '../training/progress.js';
 import { trainerFor } from '../training/sampled-trainer.js';
 
@@ -40,7 +40,7 @@ export async function findLearningRate(
       if (at + size > n) [order, at] = [random.permutation(n), 0];
       const learningRate = lowest * (highest / lowest) ** (i / (steps - 1));
       const batch = takeBatch(rows, order, at, at + size);
-      const raw = (await take(await trainer.step(batch, learningRate, random, 0))).data[0] as number;
+      const raw = (await readAndFree(await trainer.step(batch, learningRate, random, 0))).data[0] as number;
       at += size;
       // Batches differ more than steps at a low rate change anything: the curve is the average over the last few.
       running = smoothing * running + (1 - smoothing) * raw;

@@ -8,7 +8,7 @@ import { unitWeight } from '../state/row-counts.js';
 import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { LossSum } from '../training/losses.js';
-import { take } from '../training/program.js';
+import { readAndFree } from '../training/program.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
 import { trainerFor } from '../training/sampled-trainer.js';
 import { type Stopping, trainedState } from './early-stopping.js';
@@ -33,7 +33,7 @@ export interface Steps {
 }
 
 /**
- * Steps over rows that are all there, in another order every epoch; `others` are the places of those that do not wait. A row that
+ * Steps over rows that are all there, in another order every epoch; `others` are the indices of those that do not wait. A row that
  * is lighter than one row comes as often as it weighs, and counts as one where it comes: a batch of light rows would be a step of
  * its own.
  */
@@ -49,10 +49,10 @@ export function stepsOver(given: Batch, most: number, others?: Uint32Array): Ste
         given.sampleWeight.reduce((sum, w) => sum + w, 0) / chances.reduce((sum, p) => sum + p, 0),
       )
     : given;
-  const countOf = (places: Uint32Array | undefined): number => {
-    if (!chances) return places?.length ?? n;
-    const sum = places
-      ? places.reduce((total, i) => total + (chances[i] as number), 0)
+  const countOf = (indices: Uint32Array | undefined): number => {
+    if (!chances) return indices?.length ?? n;
+    const sum = indices
+      ? indices.reduce((total, i) => total + (chances[i] as number), 0)
       : chances.reduce((total, p) => total + p, 0);
     return Math.floor(sum);
   };
@@ -63,9 +63,9 @@ export function stepsOver(given: Batch, most: number, others?: Uint32Array): Ste
     masked: rows.mask !== undefined,
     perEpoch,
     *batches(random, waits) {
-      const places = waits ? others : undefined;
-      const drawn = random.permutation(places?.length ?? n);
-      const all = places ? drawn.map((i) => places[i] as number) : drawn;
+      const indices = waits ? others : undefined;
+      const drawn = random.permutation(indices?.length ?? n);
+      const all = indices ? drawn.map((i) => indices[i] as number) : drawn;
       const order = chances ? drawnByChance(all, chances, random) : all;
       for (let b = 0; b < perEpoch(waits); b++) {
         yield { rows, order: order.subarray(b * batchSize, (b + 1) * batchSize) };
@@ -183,7 +183,7 @@ export async function gradientStep(
     const random = Random.from(before.random);
     const rows = perWeight(options, batch);
     const value = await trainer.step(rows, rate, random, options.prototypeDropout);
-    const loss = (await take(value)).data[0] as number;
+    const loss = (await readAndFree(value)).data[0] as number;
     checkLoss(context.call, loss, rate);
     const state = trainedState(before, await trainer.read(context.call), trainer.steps);
     return { state: { ...state, random: random.save(), batches: before.batches + 1 }, loss };

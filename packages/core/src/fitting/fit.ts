@@ -62,11 +62,11 @@ export function drawnOrder(random: Random, n: number, size: number): Uint32Array
 
 /** The first rows whose weight is not 0, at most so many. */
 export function firstCounting(rows: Batch, most: number): Batch {
-  const places: number[] = [];
-  for (let i = 0; i < rows.x.rows && places.length < most; i++) {
-    if ((rows.sampleWeight[i] as number) > 0) places.push(i);
+  const indices: number[] = [];
+  for (let i = 0; i < rows.x.rows && indices.length < most; i++) {
+    if ((rows.sampleWeight[i] as number) > 0) indices.push(i);
   }
-  return takeBatch(rows, places, 0, places.length);
+  return takeBatch(rows, indices, 0, indices.length);
 }
 
 /** Passes over scaled rows until nothing moves by more than tol. `order` fixes the first pass. */

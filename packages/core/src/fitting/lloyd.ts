@@ -36,7 +36,7 @@ export async function lloydPasses(
   // Rows of unit length vary by 1 in all.
   const variance = () => (distance === 'cosine' ? 1 / rows.x.columns : meanVariance(rows));
   const enough = run.tol > 0 ? run.tol * variance() : 0;
-  const places = placesOf(context, start, rows);
+  const search = exactSearch(context, start, rows);
   let state = start;
   const passes = new Passes(run, start, evaluation && ((state) => lossOf(context, state, evaluation)));
   let index: Int32Array | undefined;
@@ -46,7 +46,7 @@ export async function lloydPasses(
     await breathe(run.signal);
     const frozen = (state.arrays.frozen as NdArray).data;
     const step = await emaStep(context, withoutPast(state, masked), rows, async (spec, arrays) =>
-      repaired(await places.assign(spec, arrays), spec, rows, frozen, state.unit ?? 1),
+      repaired(await search.assign(spec, arrays), spec, rows, frozen, state.unit ?? 1),
     );
     const moved = squaredShift(state, step.state);
     state = step.state;
@@ -64,7 +64,7 @@ export async function lloydPasses(
   return {
     state,
     result,
-    located: same ? index && { index } : await places.locate?.(state.arrays.prototypes as NdArray),
+    located: same ? index && { index } : await search.locate?.(state.arrays.prototypes as NdArray),
   };
 }
 
@@ -74,8 +74,8 @@ function equal(a: Int32Array, b: Int32Array): boolean {
   return true;
 }
 
-/** Where rows belong, asked pass after pass. */
-export interface Places {
+/** Finds the nearest prototypes of the same rows, pass after pass. */
+export interface ExactSearch {
   readonly assign: Assign;
   /** The index alone, where that takes less. */
   readonly locate?: (prototypes: NdArray) => Promise<Located>;
@@ -88,12 +88,12 @@ export interface Located {
 }
 
 /** Dense rows are searched around a center, and only those that moved are searched in full and added up anew. */
-export function placesOf(
+export function exactSearch(
   context: Context,
   state: ModelState,
   rows: Batch,
   center: ArrayLike<number> = centerOf(rows),
-): Places {
+): ExactSearch {
   const { programs, signal } = context;
   const { x, sampleWeight } = rows;
   const spec = specOf(context, state, rows.mask !== undefined);
@@ -102,12 +102,12 @@ export function placesOf(
   const centered = new CenteredRows(programs, x, sampleWeight, center);
   return {
     locate: async (prototypes) => {
-      const { index, sums } = await centered.place(prototypes, signal);
+      const { index, sums } = await centered.assign(prototypes, signal);
       return { index, inertia: centered.inertia(prototypes, sums) };
     },
     assign: async (_, arrays) => {
       const prototypes = arrays.prototypes as NdArray;
-      const { index, sums } = await centered.place(prototypes, signal);
+      const { index, sums } = await centered.assign(prototypes, signal);
       // Only repairs ask what a row alone costs.
       const empty = sums.weights.includes(0);
       return {

@@ -97,30 +97,30 @@ export function reseed(
   const coordinateAges = state.coordinateAges?.slice() ?? null;
   const moments = state.moments?.slice() ?? null;
   const { slopes } = state.arrays;
-  const lines = slopes?.data.slice();
+  const zeroed = slopes?.data.slice();
   const { columns } = rows.x;
   let moved = false;
   for (const k of idle) {
     const head = Math.floor(k / perHead);
     const list = worst.get(listKey(head, owners?.[k])) ?? [];
-    let place: Float32Array | undefined;
+    let point: Float32Array | undefined;
     let candidate: Candidate | undefined;
     do {
       candidate = list.shift();
       if (!candidate || candidate.score <= 0) break;
-      place = placeOf(rows, candidate.row, p, k * columns);
+      point = pointOf(rows, candidate.row, p, k * columns);
       // What rounding leaves of δ is no loss.
-    } while (holds(p, head * perHead, (head + 1) * perHead, place));
-    if (!candidate || candidate.score <= 0 || !place) continue;
+    } while (holds(p, head * perHead, (head + 1) * perHead, point));
+    if (!candidate || candidate.score <= 0 || !point) continue;
     moved = true;
-    p.set(place, k * columns);
+    p.set(point, k * columns);
     if (t && spec.head.code) {
       const own = takeFeatures(rows.y, [candidate.row], 0, 1);
-      const said = Float64Array.from(denseRows(spec.head.coordinatesOf(own, spec.outputs)).data);
-      t.set(spec.head.code.store(said, spec.outputs, spec.heads), k * spec.outputs);
+      const target = Float64Array.from(denseRows(spec.head.coordinatesOf(own, spec.outputs)).data);
+      t.set(spec.head.code.store(target, spec.outputs, spec.heads), k * spec.outputs);
     }
     ages[k] = unit;
-    for (const sums of [moments, lines]) {
+    for (const sums of [moments, zeroed]) {
       const width = (sums?.length ?? 0) / ages.length;
       sums?.fill(0, k * width, (k + 1) * width);
     }
@@ -131,13 +131,13 @@ export function reseed(
     ...state.arrays,
     prototypes: ndarray(p, prototypes.shape),
     ...(t && targets ? { targets: ndarray(t, targets.shape) } : {}),
-    ...(slopes && lines ? { slopes: ndarray(lines, slopes.shape) } : {}),
+    ...(slopes && zeroed ? { slopes: ndarray(zeroed, slopes.shape) } : {}),
   };
   return { ...state, arrays, ages, coordinateAges, moments };
 }
 
 /** A row as a prototype: where it is masked, what the prototype at `at` has. */
-function placeOf({ x, mask }: Batch, row: number, prototypes: TypedArray, at: number): Float32Array {
+function pointOf({ x, mask }: Batch, row: number, prototypes: TypedArray, at: number): Float32Array {
   const { data } = denseRows(x, row, row + 1);
   if (!mask) return data;
   const from = mask.rows === 1 ? 0 : row;
@@ -146,12 +146,12 @@ function placeOf({ x, mask }: Batch, row: number, prototypes: TypedArray, at: nu
 }
 
 /** Whether one of some prototypes lies at the place, up to rounding. */
-function holds(prototypes: TypedArray, begin: number, end: number, place: Float32Array): boolean {
-  const columns = place.length;
+function holds(prototypes: TypedArray, begin: number, end: number, point: Float32Array): boolean {
+  const columns = point.length;
   for (let k = begin; k < end; k++) {
     let j = 0;
     for (; j < columns; j++) {
-      const [a, b] = [prototypes[k * columns + j] as number, place[j] as number];
+      const [a, b] = [prototypes[k * columns + j] as number, point[j] as number];
       if (Math.abs(a - b) > rounding * Math.max(Math.abs(a), Math.abs(b))) break;
     }
     if (j === columns) return true;

@@ -19,10 +19,10 @@ describe('rows that are drawn', () => {
         const count = 1 + (part % (weights.length - 1));
         const drawn = drawRows(weighted(weights), count, new Random(seed));
         if (!drawn) return;
-        const { places, others } = drawn;
-        expect(places).toHaveLength(count);
-        expect([...places, ...others].sort((a, b) => a - b)).toEqual([...weights.keys()]);
-        for (const side of [places, others]) expect(side.some((i) => (weights[i] as number) > 0)).toBe(true);
+        const { indices, others } = drawn;
+        expect(indices).toHaveLength(count);
+        expect([...indices, ...others].sort((a, b) => a - b)).toEqual([...weights.keys()]);
+        for (const side of [indices, others]) expect(side.some((i) => (weights[i] as number) > 0)).toBe(true);
       }),
     );
   });
@@ -39,7 +39,7 @@ describe('rows that are drawn', () => {
 
   it('are a share, the least at least, and never all', () => {
     const evaluation = (n: number, fraction: number, least: number) =>
-      drawShare(weighted(Array(n).fill(1)), fraction, least, new Random(0))?.places.length;
+      drawShare(weighted(Array(n).fill(1)), fraction, least, new Random(0))?.indices.length;
     expect(evaluation(10, 0.3, 1)).toBe(3);
     expect(evaluation(10, 0.01, 1)).toBe(1);
     expect(evaluation(10, 1, 1)).toBe(9);
@@ -48,10 +48,10 @@ describe('rows that are drawn', () => {
   });
 
   it('take their numbers along', () => {
-    const { training, evaluation, places, others } =
+    const { training, evaluation, indices, others } =
       drawShare(weighted([1, 2, 3, 4, 5]), 0.4, 1, new Random(3)) ?? expect.fail();
     for (const [side, from] of [
-      [evaluation, places],
+      [evaluation, indices],
       [training, others],
     ] as const) {
       expect([...(side.x as { data: Float32Array }).data]).toEqual([...from]);

@@ -11,9 +11,9 @@ export interface Split {
   readonly evaluation: Batch | undefined;
 }
 
-/** Places of rows that are drawn, and of all others. */
+/** Indices of rows that are drawn, and of all others. */
 export interface Drawn {
-  readonly places: Uint32Array;
+  readonly indices: Uint32Array;
   readonly others: Uint32Array;
 }
 
@@ -23,8 +23,8 @@ export function drawRows({ sampleWeight }: Batch, count: number, random: Random)
   const order = random.permutation(sampleWeight.length);
   const sides = [order.subarray(0, count), order.subarray(count)] as const;
   if (!sides.every((side) => side.some((i) => (sampleWeight[i] as number) > 0))) return undefined;
-  const [places, others] = sides;
-  return { places, others };
+  const [indices, others] = sides;
+  return { indices, others };
 }
 
 /** Draws a share of the rows, `least` at least. */
@@ -38,7 +38,7 @@ export function drawShare(
   const drawn = drawRows(rows, Math.min(n - 1, Math.max(least, Math.floor(n * fraction))), random);
   if (!drawn) return undefined;
   const taken = (side: Uint32Array): Batch => takeBatch(rows, side, 0, side.length);
-  return { ...drawn, training: taken(drawn.others), evaluation: taken(drawn.places) };
+  return { ...drawn, training: taken(drawn.others), evaluation: taken(drawn.indices) };
 }
 
 /**

@@ -16,18 +16,18 @@ function judged(rows: number, labels: number, seed: number, weighted = false): J
 
 function score(judge: Judged, metric: ThresholdMetric, thresholds: ArrayLike<number>): number {
   const { labels, sampleWeight, truth } = judge;
-  const said = Float32Array.from(judge.probabilities, (p, i) =>
+  const predicted = Float32Array.from(judge.probabilities, (p, i) =>
     p > (thresholds[i % labels] as number) ? 1 : 0,
   );
   if (metric !== 'accuracy') {
     const average = metric === 'macroF1' ? 'macro' : 'micro';
-    return f1Score(truth as Float32Array, said, labels, {
+    return f1Score(truth as Float32Array, predicted, labels, {
       average,
       sampleWeight: sampleWeight as Float32Array,
     });
   }
-  const perDecision = Float32Array.from(said, (_, i) => sampleWeight[Math.floor(i / labels)] as number);
-  return accuracyScore(truth, said, perDecision);
+  const perDecision = Float32Array.from(predicted, (_, i) => sampleWeight[Math.floor(i / labels)] as number);
+  return accuracyScore(truth, predicted, perDecision);
 }
 
 /** All pairs of thresholds beside and between the tenths. */

@@ -34,7 +34,7 @@ interface Cut {
   readonly threshold: number;
   /** Σ w of the rows above it that have the label, and of all rows above it. */
   readonly met: number;
-  readonly said: number;
+  readonly predicted: number;
 }
 
 interface Label {
@@ -57,20 +57,20 @@ function labelOf({ probabilities, truth, sampleWeight, labels }: Judged, label: 
     (i) => (sampleWeight[i] as number) > 0,
   );
   rows.sort((a, b) => p(b) - p(a));
-  let [met, said] = [0, 0];
+  let [met, predicted] = [0, 0];
   const highest = rows.length > 0 ? p(rows[0] as number) : 0;
-  const cuts: Cut[] = [{ low: highest, threshold: between(highest, 1), met, said }];
+  const cuts: Cut[] = [{ low: highest, threshold: between(highest, 1), met, predicted }];
   rows.forEach((row, i) => {
     const w = sampleWeight[row] as number;
-    said += w;
+    predicted += w;
     met += w * (truth[row * labels + label] as number);
     const low = i + 1 < rows.length ? p(rows[i + 1] as number) : 0;
-    if (low < p(row)) cuts.push({ low, threshold: between(low, p(row)), met, said });
+    if (low < p(row)) cuts.push({ low, threshold: between(low, p(row)), met, predicted });
   });
   return { cuts, positives: met };
 }
 
-const share = (met: number, said: number): number => (said > 0 ? (2 * met) / said : 0);
+const share = (met: number, predicted: number): number => (predicted > 0 ? (2 * met) / predicted : 0);
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** What one label's cut adds to a metric, and the metric of a cut a label; both up to constants of the rows. */
@@ -84,22 +84,22 @@ interface MetricRow {
 const metrics: Readonly<Record<ThresholdMetric, MetricRow>> = {
   // mean over labels of 2·TP / (2·TP + FP + FN)
   macroF1: {
-    gain: ({ met, said }, positives) => share(met, said + positives),
+    gain: ({ met, predicted }, positives) => share(met, predicted + positives),
     total: (cuts, positives) =>
-      sum(cuts.map(({ met, said }, c) => share(met, said + (positives[c] as number)))),
+      sum(cuts.map(({ met, predicted }, c) => share(met, predicted + (positives[c] as number)))),
     fractional: false,
   },
   // 2·ΣTP / Σ(2·TP + FP + FN) > λ wherever Σ(2·TP − λ·said) > λ·Σ positives, which falls apart into labels (Dinkelbach 1967)
   microF1: {
-    gain: ({ met, said }, _, rate) => 2 * met - rate * said,
+    gain: ({ met, predicted }, _, rate) => 2 * met - rate * predicted,
     total: (cuts, positives) =>
-      share(sum(cuts.map(({ met }) => met)), sum(cuts.map(({ said }) => said)) + sum(positives)),
+      share(sum(cuts.map(({ met }) => met)), sum(cuts.map(({ predicted }) => predicted)) + sum(positives)),
     fractional: true,
   },
   // right decisions: TP + TN = 2·TP − said + negatives
   accuracy: {
-    gain: ({ met, said }) => 2 * met - said,
-    total: (cuts) => sum(cuts.map(({ met, said }) => 2 * met - said)),
+    gain: ({ met, predicted }) => 2 * met - predicted,
+    total: (cuts) => sum(cuts.map(({ met, predicted }) => 2 * met - predicted)),
     fractional: false,
   },
 };

@@ -16,20 +16,20 @@ export function addMoments(
   w: number,
 ): void {
   // Once a row of every batch: calls in here, and closures, would cost more than the products.
-  let place = at;
-  moments[place] = (moments[place] as number) + w;
-  place++;
+  let index = at;
+  moments[index] = (moments[index] as number) + w;
+  index++;
   for (let i = 0; i < x.length; i++) {
     const factor = w * (x[i] as number);
-    moments[place] = (moments[place] as number) + factor;
-    place++;
-    for (let j = 0; j <= i; j++, place++)
-      moments[place] = (moments[place] as number) + factor * (x[j] as number);
+    moments[index] = (moments[index] as number) + factor;
+    index++;
+    for (let j = 0; j <= i; j++, index++)
+      moments[index] = (moments[index] as number) + factor * (x[j] as number);
   }
   for (let i = -1; i < x.length; i++) {
     const factor = i < 0 ? w : w * (x[i] as number);
-    for (let t = 0; t < y.length; t++, place++)
-      moments[place] = (moments[place] as number) + factor * (y[t] as number);
+    for (let t = 0; t < y.length; t++, index++)
+      moments[index] = (moments[index] as number) + factor * (y[t] as number);
   }
 }
 

@@ -71,9 +71,13 @@ const ofVectors = (options: AsymmetricLoss): LabelReading => {
 /** Similarities, which are no shares of rows: they are read as they are. */
 const ofOwners: LabelReading = { undo: (p) => p, cut: () => 0.5 };
 
-function head(options: AsymmetricLoss, code: TargetCode | null, said: (routed: Routed) => Tensor): Head {
+function head(
+  options: AsymmetricLoss,
+  code: TargetCode | null,
+  uncalibrated: (routed: Routed) => Tensor,
+): Head {
   const labels = code ? ofVectors(options) : ofOwners;
-  const probabilities = (routed: Routed): Tensor => labels.undo(said(routed), routed.origin);
+  const probabilities = (routed: Routed): Tensor => labels.undo(uncalibrated(routed), routed.origin);
   const read =
     (strategy: Parameters<typeof decide>[0]): Head['reads'][string] =>
     (routed, k) =>
@@ -93,7 +97,7 @@ function head(options: AsymmetricLoss, code: TargetCode | null, said: (routed: R
     jointScale: (columns) => 0.3 * Math.sqrt(columns),
     ...asTheyAre,
     labels,
-    loss: (routed, y) => asymmetricLoss(said(routed), y, options, routed.parameters.labelWeights),
+    loss: (routed, y) => asymmetricLoss(uncalibrated(routed), y, options, routed.parameters.labelWeights),
     reads: {
       probabilities,
       adaptive: read('adaptive'),

@@ -10,7 +10,7 @@ import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { wholeRows } from '../state/row-counts.js';
 import { disposeAll } from '../training/phase1.js';
-import { type Programs, runOnce, take, uploadMask, uploadRows } from '../training/program.js';
+import { type Programs, readAndFree, runOnce, uploadMask, uploadRows } from '../training/program.js';
 import { f32 } from '../training/spec.js';
 import { meanRow } from './means.js';
 
@@ -54,7 +54,7 @@ export async function automaticK(programs: Programs, problem: AutomaticKProblem)
         x: uploadRows(programs, rows, begin, end),
         ...(mask ? { mask: uploadMask(programs, mask, begin, end) } : {}),
       });
-      (await take(similarity as Value)).data.forEach((s, i) => {
+      (await readAndFree(similarity as Value)).data.forEach((s, i) => {
         const w = sampleWeight?.[begin + i] ?? 1;
         total += w * s;
         all += w;

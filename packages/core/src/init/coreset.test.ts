@@ -3,7 +3,7 @@ import { toRows } from '../data/matrix.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
 import { Programs } from '../training/program.js';
-import { representatives } from './coreset.js';
+import { coreset } from './coreset.js';
 
 const programs = new Programs(jsBackend());
 
@@ -21,17 +21,10 @@ const batchOf = ({ X, weights }: { X: number[][]; weights: number[] }) => ({
   sampleWeight: Float32Array.from(weights),
 });
 
-describe('representatives', () => {
+describe('coreset', () => {
   it('keeps rows far out and small clusters, in few rows', async () => {
     for (let seed = 0; seed < 5; seed++) {
-      const some = await representatives(
-        programs,
-        batchOf(rows(seed)),
-        'euclidean',
-        3,
-        300,
-        new Random(seed),
-      );
+      const some = await coreset(programs, batchOf(rows(seed)), 'euclidean', 3, 300, new Random(seed));
       expect(some.x.rows).toBeLessThanOrEqual(300);
       const first = Array.from(
         { length: some.x.rows },
@@ -48,14 +41,7 @@ describe('representatives', () => {
     const spread = X.reduce((sum, [a = 0], i) => sum + (weights[i] as number) * a * a, 0);
     const [weightsSeen, spreadsSeen] = [0, 1].map(() => [] as number[]) as [number[], number[]];
     for (let seed = 0; seed < 20; seed++) {
-      const some = await representatives(
-        programs,
-        batchOf({ X, weights }),
-        'euclidean',
-        3,
-        300,
-        new Random(seed),
-      );
+      const some = await coreset(programs, batchOf({ X, weights }), 'euclidean', 3, 300, new Random(seed));
       const { data } = some.x as { data: Float32Array };
       weightsSeen.push(some.sampleWeight.reduce((a, b) => a + b, 0) / total);
       spreadsSeen.push(
@@ -67,10 +53,10 @@ describe('representatives', () => {
     expect(Math.abs(mean(spreadsSeen) - 1)).toBeLessThan(0.01);
   });
 
-  it('are all rows where those are few, none of weight 0, and the same for the same seed', async () => {
+  it('is all rows where those are few, none of weight 0, and the same for the same seed', async () => {
     const batch = batchOf(rows(2));
-    expect(await representatives(programs, batch, 'euclidean', 3, 3021, new Random(0))).toBe(batch);
-    const draw = () => representatives(programs, batch, 'l1', 3, 200, new Random(4));
+    expect(await coreset(programs, batch, 'euclidean', 3, 3021, new Random(0))).toBe(batch);
+    const draw = () => coreset(programs, batch, 'l1', 3, 200, new Random(4));
     const [a, b] = [await draw(), await draw()];
     expect(a).toEqual(b);
     expect(a.sampleWeight.every((w) => w > 0)).toBe(true);
@@ -78,7 +64,7 @@ describe('representatives', () => {
 
   it('takes rows that coincide', async () => {
     const same = batchOf({ X: Array.from({ length: 50 }, () => [1, 1]), weights: Array(50).fill(1) });
-    const some = await representatives(programs, same, 'euclidean', 4, 10, new Random(0));
+    const some = await coreset(programs, same, 'euclidean', 4, 10, new Random(0));
     expect(some.x.rows).toBe(10);
     expect(some.sampleWeight.reduce((a, b) => a + b, 0)).toBeCloseTo(50, 4);
   });

@@ -16,7 +16,7 @@ const [roughRows, roughCenters] = [8192, 256];
  * share of its cluster, all clusters alike. A first sample, drawn so around the mean, gives the centers.
  * (Sensitivity sampling: Feldman & Langberg 2011; around the mean: Bachem, Lucic & Krause 2018.)
  */
-export async function representatives(
+export async function coreset(
   programs: Programs,
   batch: Batch,
   distance: Distance,

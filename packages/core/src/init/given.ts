@@ -55,14 +55,14 @@ export function initialFromGrid(
       { option: 'initMode' },
     );
   }
-  let said = targets?.data as ArrayLike<number> | undefined;
+  let targetValues = targets?.data as ArrayLike<number> | undefined;
   const owners = grid.owners && indexOfLabels(grid.owners as readonly Label[], classes);
-  if (owned && carries && !said && owners && code) {
+  if (owned && carries && !targetValues && owners && code) {
     const means = new Float64Array(count * outputs);
     owners.forEach((owner, k) => {
       means[k * outputs + owner] = 1;
     });
-    said = code.store(means, outputs, heads);
+    targetValues = code.store(means, outputs, heads);
   }
   const common = options.distance === 'cosine' ? {} : commonUnit(prototypes);
   const unit = unitOf(common);
@@ -73,12 +73,12 @@ export function initialFromGrid(
       prototypes.data.map((p) => p * unit),
       [count, columns],
     ),
-    ...(said ? { targets: ndarray(said, [count, said.length / count]) } : {}),
+    ...(targetValues ? { targets: ndarray(targetValues, [count, targetValues.length / count]) } : {}),
     ...(owned
       ? {
           owners: owners
             ? ndarray(owners, [count], 'int32')
-            : majority(Float64Array.from(said ?? []), outputs, none),
+            : majority(Float64Array.from(targetValues ?? []), outputs, none),
         }
       : {}),
     ...routingArrays(options, routes, count, columns),

@@ -11,7 +11,7 @@ import { argMax, matmul, min, neg, oneHot, reshape } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import type { Random } from '../random.js';
 import { disposeAll } from '../training/phase1.js';
-import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
+import { type Programs, readAndFree, runOnce, uploadRows } from '../training/program.js';
 import { f32 } from '../training/spec.js';
 import { candidatesPerRound, greedyKMeansPlusPlus } from './kmeanspp.js';
 import { presentRow } from './present-row.js';
@@ -83,8 +83,8 @@ export async function greedyRows(
       candidates: programs.upload(ndarray(candidates, [candidatesPerRound, columns])),
       nearest: programs.upload(ndarray(nearest, [n])),
     });
-    const best = (await take(results.best as Value)).data[0] as number;
-    nearest = (await take(results.nearest as Value)).data;
+    const best = (await readAndFree(results.best as Value)).data[0] as number;
+    nearest = (await readAndFree(results.nearest as Value)).data;
     return { best, nearest };
   };
   try {

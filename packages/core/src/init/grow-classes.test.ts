@@ -1,4 +1,4 @@
-// Room and prototypes for new classes, array by array.
+// Outputs and prototypes for new classes, array by array.
 
 import { describe, expect, it } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -13,7 +13,7 @@ import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { momentNames } from '../training/graphs.js';
 import { Programs } from '../training/program.js';
-import { coverClasses, growClasses } from './grow-classes.js';
+import { growClasses, widenOutputs } from './grow-classes.js';
 
 const programs = new Programs(jsBackend());
 const contextOf = (family: HeadFamily, options: object = {}): Context => ({
@@ -77,7 +77,7 @@ describe.each([1, 2])('growClasses, %i heads', (heads) => {
   it('keeps the shares of a grid that gradients have not moved', () => {
     const context = contextOf(classifierHeads);
     const before = stateOf(context, heads);
-    const { arrays, outputs, classes } = growClasses(context, before, ['a', 'b', 'c']);
+    const { arrays, outputs, classes } = widenOutputs(context, before, ['a', 'b', 'c']);
     expect([outputs, classes]).toEqual([3, ['a', 'b', 'c']]);
     const { code } = classifierHeads.head(context.options, true);
     const want = [1, 0, 0, 0, 1, 0, 1, 0, 0, 0.25, 0.75, 0];
@@ -95,7 +95,7 @@ describe.each([1, 2])('growClasses, %i heads', (heads) => {
     const context = contextOf(family);
     const before = stateOf(context, heads, { trained: true });
     const old = list(before.arrays.targets);
-    const got = list(growClasses(context, before, ['a', 'b', 'c']).arrays.targets);
+    const got = list(widenOutputs(context, before, ['a', 'b', 'c']).arrays.targets);
     for (let k = 0; k < 4; k++) {
       expect(got.slice(3 * k, 3 * k + 2)).toEqual(old.slice(2 * k, 2 * k + 2));
       expect(got[3 * k + 2]).toBeCloseTo(logit / heads, 6);
@@ -107,7 +107,7 @@ describe.each([1, 2])('growClasses, %i heads', (heads) => {
     const context = contextOf(multiLabelHeads, loss);
     const state = stateOf(context, heads);
     const thresholds = ndarray([0.25, 0.75], [2]);
-    const { arrays } = growClasses(context, { ...state, arrays: { ...state.arrays, thresholds } }, [
+    const { arrays } = widenOutputs(context, { ...state, arrays: { ...state.arrays, thresholds } }, [
       'a',
       'b',
       'c',
@@ -127,7 +127,7 @@ describe.each([1, 2])('growClasses, %i heads', (heads) => {
   it('leaves a state alone that has the classes', () => {
     const context = contextOf(classifierHeads);
     const state = stateOf(context, heads);
-    expect(growClasses(context, state, ['a', 'b'])).toBe(state);
+    expect(widenOutputs(context, state, ['a', 'b'])).toBe(state);
   });
 });
 
@@ -140,10 +140,10 @@ const batchOf = (y: readonly number[]): Batch => ({
 describe.each([1, 2])('coverClasses, %i heads', (heads) => {
   const context = contextOf(classifierHeads);
   const cover = (y: number[], given: Partial<ModelState> = {}): Promise<ModelState> =>
-    coverClasses(context, growClasses(context, stateOf(context, heads, given), ['a', 'b', 'c']), batchOf(y));
+    growClasses(context, widenOutputs(context, stateOf(context, heads, given), ['a', 'b', 'c']), batchOf(y));
 
   it('appends to every head, each array in its own way', async () => {
-    const before = growClasses(context, stateOf(context, heads), ['a', 'b', 'c']);
+    const before = widenOutputs(context, stateOf(context, heads), ['a', 'b', 'c']);
     const { arrays, ages, coordinateAges } = await cover([2, 0, 2]);
     const [old, perHead] = [4 / heads, 4 / heads + 1];
     const fresh = Array.from({ length: heads }, (_, h) => h * perHead + old);
@@ -184,10 +184,10 @@ describe.each([1, 2])('coverClasses, %i heads', (heads) => {
 
   it('leaves a state alone where nothing is new, or nothing that counts', async () => {
     const state = stateOf(context, heads);
-    expect(await coverClasses(context, state, batchOf([0, 1, 1]))).toBe(state);
+    expect(await growClasses(context, state, batchOf([0, 1, 1]))).toBe(state);
     const silent = { ...batchOf([0, 2]), sampleWeight: Float32Array.from([1, 0]) };
-    const grown = growClasses(context, state, ['a', 'b', 'c']);
-    expect(await coverClasses(context, grown, silent)).toBe(grown);
+    const grown = widenOutputs(context, state, ['a', 'b', 'c']);
+    expect(await growClasses(context, grown, silent)).toBe(grown);
   });
 
   it('of a joint grid asks what its prototypes have seen', async () => {
@@ -198,12 +198,12 @@ describe.each([1, 2])('coverClasses, %i heads', (heads) => {
     const owners = ndarray([0, 0, 0, 0], [4], 'int32');
     expect(count(await cover([0, 1], { ...shared, arrays: { ...shared.arrays, owners } }))).toBe(4);
     // After gradients, logits tell nothing: what counts is what came after `from`.
-    const trained = growClasses(context, stateOf(context, heads, { joint: true, trained: true }), [
+    const trained = widenOutputs(context, stateOf(context, heads, { joint: true, trained: true }), [
       'a',
       'b',
       'c',
     ]);
-    expect(count(await coverClasses(context, trained, batchOf([2]), 'kmeans++', 2))).toBe(4 + heads);
-    expect(await coverClasses(context, trained, batchOf([2]), 'kmeans++', 0)).toBe(trained);
+    expect(count(await growClasses(context, trained, batchOf([2]), 'kmeans++', 2))).toBe(4 + heads);
+    expect(await growClasses(context, trained, batchOf([2]), 'kmeans++', 0)).toBe(trained);
   });
 });

@@ -27,7 +27,7 @@ interface Newcomers {
 }
 
 /** The state with room for more classes: prototypes say of a new one what they say of a class without rows. */
-export function growClasses(context: Context, state: ModelState, classes: readonly Label[]): ModelState {
+export function widenOutputs(context: Context, state: ModelState, classes: readonly Label[]): ModelState {
   const outputs = classes.length;
   if (outputs <= state.classes.length) return state;
   const head = headOf(context, state);
@@ -82,8 +82,8 @@ function rowsOfClasses(head: Head, { y, sampleWeight }: Batch): Map<number, numb
       else if (value > 0) note(c, row);
     });
   }
-  for (const [owner, places] of rows) {
-    const weight = places.reduce((sum, row) => sum + (sampleWeight[row] as number), 0);
+  for (const [owner, indices] of rows) {
+    const weight = indices.reduce((sum, row) => sum + (sampleWeight[row] as number), 0);
     if (weight < leastFounder) rows.delete(owner);
   }
   return rows;
@@ -113,7 +113,7 @@ function lacks(state: ModelState, head: Head, from: number): (owner: number) => 
  * The state with prototypes for every class of the scaled batch that has none. A joint grid, whose prototypes speak on every
  * class, gets them for classes that none of them has seen; once trained, for classes from `from` on.
  */
-export async function coverClasses(
+export async function growClasses(
   context: Context,
   state: ModelState,
   batch: Batch,
@@ -142,9 +142,9 @@ export async function coverClasses(
       random,
     );
     // Without targets nobody asks what the rows say, which is as wide as there are classes.
-    const said = founders ? takeBatch(part, founders, 0, founders.length) : part;
+    const founding = founders ? takeBatch(part, founders, 0, founders.length) : part;
     const means = head.code
-      ? meanTargets({ ...said, y: head.coordinatesOf(said.y, state.outputs) }, index, k)
+      ? meanTargets({ ...founding, y: head.coordinatesOf(founding.y, state.outputs) }, index, k)
       : new Float64Array(0);
     newcomers.push({ owner, centers, means });
   }

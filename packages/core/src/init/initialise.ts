@@ -16,7 +16,7 @@ import { countedRows, drawByWeight, inRows, wholeRows } from '../state/row-count
 import type { Label, ModelState } from '../state/state.js';
 import { asCompared, type Context, scaleBatch, scaleFeatures } from '../training/context.js';
 import { inTurns } from '../training/progress.js';
-import { coverClasses } from './grow-classes.js';
+import { growClasses } from './grow-classes.js';
 import { jointStart } from './joint.js';
 import { chooseMetric } from './metric.js';
 import { rowsStart } from './rows.js';
@@ -221,7 +221,7 @@ export async function initialise(
       ...(head.code ? { targets: ndarray([], [0, outputs]) } : {}),
     };
     const weights = inRows(batch, 1 / (bare.unit ?? 1));
-    const covered = await coverClasses(context, { ...bare, arrays: none }, weights, start);
+    const covered = await growClasses(context, { ...bare, arrays: none }, weights, start);
     if (covered.ages.length > 0) return covered;
     throw new DataError(`${call}: y holds no label in the first rows; start with rows that have some.`, {
       argument: 'y',

@@ -65,11 +65,11 @@ export async function jointStart(
       random,
     );
     // The answers are means of the rows themselves: a center of 'cosine' has lost its length.
-    const said = founders ? takeBatch(sample, founders, 0, founders.length) : sample;
-    means.set(meanTargets(said, index, perHead), head * perHead * outputs);
+    const founding = founders ? takeBatch(sample, founders, 0, founders.length) : sample;
+    means.set(meanTargets(founding, index, perHead), head * perHead * outputs);
     index.forEach((k, i) => {
       const at = head * perHead + k;
-      clusterWeights[at] = (clusterWeights[at] as number) + (said.sampleWeight[i] as number);
+      clusterWeights[at] = (clusterWeights[at] as number) + (founding.sampleWeight[i] as number);
     });
     for (let k = 0; k < perHead; k++) {
       const center = centers.subarray(k * (columns + outputs), k * (columns + outputs) + columns);

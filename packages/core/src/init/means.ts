@@ -10,9 +10,9 @@ import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
 import { clustererHead } from '../heads/clusterer.js';
 import type { Random } from '../random.js';
-import { drawPlaces, leastFounder } from '../state/row-counts.js';
+import { drawIndices, leastFounder } from '../state/row-counts.js';
 import { type Assignment, assignRows, disposeAll } from '../training/phase1.js';
-import { type Programs, runOnce, take, uploadMask, uploadRows } from '../training/program.js';
+import { type Programs, readAndFree, runOnce, uploadMask, uploadRows } from '../training/program.js';
 import { f32, type GridSpec } from '../training/spec.js';
 import { greedyRows } from './greedy.js';
 import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
@@ -91,9 +91,9 @@ export async function foundingMeans(
     found.index.forEach((k, i) => {
       weights[k] = (weights[k] as number) + (part.sampleWeight[i] as number);
     });
-    const places = founders ?? Uint32Array.from(found.index.keys());
-    const founding = places.filter((_, i) => (weights[found.index[i] as number] as number) >= leastFounder);
-    if (founding.length === places.length || founding.length === 0) return { ...found, founders };
+    const indices = founders ?? Uint32Array.from(found.index.keys());
+    const founding = indices.filter((_, i) => (weights[found.index[i] as number] as number) >= leastFounder);
+    if (founding.length === indices.length || founding.length === 0) return { ...found, founders };
     founders = founding;
     const n = founding.length;
     part = {
@@ -108,7 +108,7 @@ export async function foundingMeans(
 /** Rows to start from, as the problem asks. */
 async function chosenRows(programs: Programs, problem: MeansProblem, random: Random): Promise<number[]> {
   const { k, start } = problem;
-  if (start === 'random') return drawPlaces(problem.sampleWeight, k, random);
+  if (start === 'random') return drawIndices(problem.sampleWeight, k, random);
   return start === 'greedy' ? greedyRows(programs, problem, random) : spreadOut(programs, problem, random);
 }
 
@@ -217,7 +217,7 @@ async function spreadOut(programs: Programs, problem: MeansProblem, random: Rand
         const end = Math.min(n, begin + size);
         const part = isSparse(rows) ? block(begin, end) : {};
         const { delta } = await runOnce(program, { ...fixed, ...upload }, part);
-        const measured = (await take(delta as Value)).data as Float32Array<ArrayBuffer>;
+        const measured = (await readAndFree(delta as Value)).data as Float32Array<ArrayBuffer>;
         if (size >= n) distances = measured;
         else {
           if (begin === 0) distances = new Float32Array(n * candidatesPerRound);

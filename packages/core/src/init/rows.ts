@@ -8,7 +8,7 @@ import type { Resolved } from '../state/options.js';
 import { wholeRows } from '../state/row-counts.js';
 import type { Programs } from '../training/program.js';
 import { automaticK } from './auto-k.js';
-import { representatives } from './coreset.js';
+import { coreset } from './coreset.js';
 import { clusterRows, type Means } from './means.js';
 
 const defaultClusters = 8;
@@ -41,7 +41,7 @@ export async function rowsStart(
   if (start === 'random') {
     best = await clusterRows(programs, { ...all, k, passes: 0, start }, random);
   } else {
-    const some = await representatives(programs, batch, distance, k, rowsFor(k, x.columns), random);
+    const some = await coreset(programs, batch, distance, k, rowsFor(k, x.columns), random);
     const problem = { rows: denseRows(some.x), mask: some.mask, sampleWeight: some.sampleWeight, distance };
     const again = (): Promise<Means> =>
       clusterRows(programs, { ...problem, k, passes, start: 'greedy' }, random);

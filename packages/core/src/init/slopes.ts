@@ -13,7 +13,7 @@ import type { Random } from '../random.js';
 import type { DenseBatch } from '../state/batch.js';
 import { drawByWeight } from '../state/row-counts.js';
 import { disposeAll } from '../training/phase1.js';
-import { type Programs, runOnce, take, uploadRows } from '../training/program.js';
+import { type Programs, readAndFree, runOnce, uploadRows } from '../training/program.js';
 import { breathe } from '../training/progress.js';
 import { f32 } from '../training/spec.js';
 
@@ -80,7 +80,7 @@ export async function nearestRows(
         ...(problem.mask ? { mask: uploadRows(programs, problem.mask, begin, end) } : {}),
       };
       const results = await runOnce(program, fixed, uploads);
-      index.set((await take(results.index as NonNullable<typeof results.index>)).data, begin * k);
+      index.set((await readAndFree(results.index as NonNullable<typeof results.index>)).data, begin * k);
     }
   } finally {
     disposeAll(fixed);

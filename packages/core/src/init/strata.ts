@@ -43,8 +43,8 @@ export async function strataStart(
   const prototypes: number[] = [];
   const answers: number[] = [];
   for (let stratum = 0; stratum < strata; stratum++) {
-    const places = Array.from(index.keys()).filter((i) => index[i] === stratum);
-    const members = founders ? places.map((i) => founders[i] as number) : places;
+    const indices = Array.from(index.keys()).filter((i) => index[i] === stratum);
+    const members = founders ? indices.map((i) => founders[i] as number) : indices;
     if (members.length === 0) continue;
     const part = takeBatch(batch, members, 0, members.length);
     const wanted =

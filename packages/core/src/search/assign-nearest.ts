@@ -22,7 +22,7 @@ type Arrays = Readonly<Record<string, NdArray>>;
 /** Rows that are searched at a time. */
 const chunkRows = 4096;
 
-/** Finds places for the rows of a batch by the model's index, where it serves, or as `assigner` does. */
+/** Assigns the rows of a batch by the model's index, where it serves, or as `assigner` does. */
 export const nearestAssigner =
   (context: Context, batch: Batch): Assign =>
   async (spec, arrays) =>

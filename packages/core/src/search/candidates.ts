@@ -22,7 +22,7 @@ const wholeNames = [
   'inverseUnit',
 ];
 
-/** Places of candidates [B, count] of each head; −1 where there are fewer. */
+/** Indices of candidates [B, count] of each head; −1 where there are fewer. */
 export interface Found {
   readonly indices: Int32Array;
   readonly count: number;
@@ -34,7 +34,7 @@ export interface SmallGrid {
   /** 0 where a row sees a prototype of the union [B, H·U]. */
   readonly offsets: NdArray;
   /** Prototypes of the union in the whole grid, of each head and ascending, with padding behind them [H·U]. */
-  readonly places: Int32Array;
+  readonly prototypes: Int32Array;
   /** The class of each column of an answer by owners, ascending; null where the columns are all classes. */
   readonly classes: Int32Array | null;
 }
@@ -49,12 +49,13 @@ export function smallGrid(spec: GridSpec, arrays: Arrays, found: readonly Found[
   const unions = found.map(({ indices }) => distinct(indices));
   const size = sizeFor(Math.max(...unions.map(({ length }) => length)), perHead);
   const count = heads * size;
-  const places = new Int32Array(count);
+  const prototypes = new Int32Array(count);
   const rows = (found[0] as Found).indices.length / (found[0] as Found).count;
   const offsets = new Float32Array(rows * count).fill(absentPrototype);
   unions.forEach((union, h) => {
     // Padding repeats a prototype: zeros would draw the middle of them all away.
-    for (let i = 0; i < size; i++) places[h * size + i] = h * perHead + (union[i] ?? (union[0] as number));
+    for (let i = 0; i < size; i++)
+      prototypes[h * size + i] = h * perHead + (union[i] ?? (union[0] as number));
     const at = new Map<number, number>();
     union.forEach((k, i) => {
       at.set(k, i);
@@ -67,7 +68,7 @@ export function smallGrid(spec: GridSpec, arrays: Arrays, found: readonly Found[
   const small: Record<string, NdArray> = {};
   for (const name of rowNames) {
     const array = arrays[name];
-    if (array) small[name] = gatherRows(array, places, count);
+    if (array) small[name] = gatherRows(array, prototypes, count);
   }
   for (const name of wholeNames) if (arrays[name]) small[name] = arrays[name];
   const owned = ownership(spec, small.owners, unions, size);
@@ -85,12 +86,12 @@ export function smallGrid(spec: GridSpec, arrays: Arrays, found: readonly Found[
     },
     arrays: small,
     offsets: { data: offsets, shape: [rows, count], dtype: 'float32' },
-    places,
+    prototypes,
     classes: owned.classes,
   };
 }
 
-/** The places that occur, ascending. */
+/** The indices that occur, ascending. */
 function distinct(indices: Int32Array): Int32Array {
   const sorted = indices.slice().sort();
   let size = 0;

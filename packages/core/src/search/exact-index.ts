@@ -59,17 +59,17 @@ class ExactIndex implements PrototypeIndex {
     return { indices, distances, shape: [rows, count] };
   }
 
-  async update(places: ArrayLike<number>, { data, shape: [, columns] }: Points): Promise<void> {
-    this.calls.push(`update ${places.length}`);
-    for (let i = 0; i < places.length; i++) {
-      const k = places[i] as number;
+  async update(indices: ArrayLike<number>, { data, shape: [, columns] }: Points): Promise<void> {
+    this.calls.push(`update ${indices.length}`);
+    for (let i = 0; i < indices.length; i++) {
+      const k = indices[i] as number;
       this.points?.data.set(data.subarray(i * columns, (i + 1) * columns), k * columns);
       this.gone.delete(k);
     }
   }
 
-  async remove(places: ArrayLike<number>): Promise<void> {
-    for (let i = 0; i < places.length; i++) this.gone.add(places[i] as number);
+  async remove(indices: ArrayLike<number>): Promise<void> {
+    for (let i = 0; i < indices.length; i++) this.gone.add(indices[i] as number);
   }
 
   async refresh(): Promise<void> {}

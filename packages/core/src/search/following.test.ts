@@ -26,7 +26,7 @@ const classes: Readonly<Record<Task, { load(bytes: Uint8Array, options: object):
   regressor: FastKMeansRegressor,
 } as never;
 
-const said: Readonly<Record<Task, object>> = {
+const targetsOf: Readonly<Record<Task, object>> = {
   clusterer: {},
   classifier: { owners: prototypes.map((_, k) => k % 30) },
   multiLabel: { owners: prototypes.map((_, k) => k % 30) },
@@ -42,7 +42,7 @@ const y: Readonly<Record<Task, unknown>> = {
 const routing = { softType: 'scaled', topK: 3 } as const;
 const make = (task: Task, { index }: Watched, options: object = {}): Model =>
   estimators[task].make({
-    initMode: { prototypes, ...said[task] },
+    initMode: { prototypes, ...targetsOf[task] },
     ...routing,
     index,
     useIndex: true,
@@ -263,8 +263,8 @@ describe('IndexKeeper', () => {
     const keeper = new IndexKeeper((options) => {
       const index = watched.index(options);
       const update = index.update.bind(index);
-      index.update = async (places, some) => {
-        await update(places, some);
+      index.update = async (indices, some) => {
+        await update(indices, some);
         if (fails) throw new Error('half way');
       };
       return index;

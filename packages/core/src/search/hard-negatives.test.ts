@@ -12,7 +12,7 @@ import type { Context } from '../training/context.js';
 import { Rivals } from '../training/sampling.js';
 import type { GridSpec } from '../training/spec.js';
 import { exactIndex } from './exact-index.js';
-import { NearRivals } from './hard-negatives.js';
+import { HardNegatives } from './hard-negatives.js';
 import { IndexKeeper } from './keeper.js';
 
 // 200 classes on a ring, two prototypes each: neighbours are taken for each other.
@@ -79,7 +79,7 @@ describe('finetune with an index', () => {
   });
 });
 
-describe('NearRivals', () => {
+describe('HardNegatives', () => {
   const head = classifierHeads.head({} as Resolved, false);
   const spec = { head, distance: 'euclidean', heads: 1, prototypes: 40, columns: 2 } as GridSpec;
   const line = Array.from({ length: 40 }, (_, k) => [k, 0]);
@@ -102,14 +102,14 @@ describe('NearRivals', () => {
     y: { data: Float32Array.of(c), rows: 1, columns: 1 },
     sampleWeight: Float32Array.of(1),
   });
-  const rivalsOf = async (near: NearRivals, x: number, c: number): Promise<number[]> => {
+  const rivalsOf = async (near: HardNegatives, x: number, c: number): Promise<number[]> => {
     const rivals = new Rivals();
     await near.note(batch(x, c), rivals);
     return [...rivals.beside(new Set([c]), 4)].slice(1);
   };
 
   it('follows the prototypes that steps move', async () => {
-    const near = (await NearRivals.create(context, spec, arrays)) as NearRivals;
+    const near = (await HardNegatives.create(context, spec, arrays)) as HardNegatives;
     // The nearest first, and never the own class.
     expect(await rivalsOf(near, 10.1, 10)).toEqual([11, 9, 12, 8]);
     await near.follow(Int32Array.of(30, 11), Float32Array.of(10.2, 0, 60, 0, 99, 99));

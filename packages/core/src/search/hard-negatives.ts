@@ -12,7 +12,7 @@ import { intoSpace, type Space, spaceOf } from './space.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
-export class NearRivals {
+export class HardNegatives {
   private readonly index: PrototypeIndex;
   private readonly owners: ArrayLike<number>;
   private readonly columns: number;
@@ -27,7 +27,7 @@ export class NearRivals {
   }
 
   /** Null where the options do not search a grid of this size, or no class is another's rival. */
-  static async create(context: Context, spec: GridSpec, arrays: Arrays): Promise<NearRivals | null> {
+  static async create(context: Context, spec: GridSpec, arrays: Arrays): Promise<HardNegatives | null> {
     const keeper = keeperFor(context, 'rivals', spec.prototypes);
     const { index: factory } = context.options;
     if (!keeper || !factory || !spec.head.rival || spec.heads > 1 || spec.masked) return null;
@@ -37,7 +37,7 @@ export class NearRivals {
       const index = factory({ distance: spec.distance });
       const shape = [spec.prototypes, spec.columns] as const;
       await index.build({ data: intoSpace(space, data as Float32Array), shape });
-      return new NearRivals(index, spec, (arrays.owners as NdArray).data, space);
+      return new HardNegatives(index, spec, (arrays.owners as NdArray).data, space);
     });
   }
 
@@ -57,10 +57,10 @@ export class NearRivals {
     }
   }
 
-  /** A step has moved the prototypes of these places to the first rows of `moved`. */
-  async follow(places: Int32Array, moved: Float32Array): Promise<void> {
-    const data = intoSpace(this.space, moved.subarray(0, places.length * this.columns));
-    await this.index.update(places, { data, shape: [places.length, this.columns] });
+  /** A step has moved the prototypes at these indices to the first rows of `moved`. */
+  async follow(indices: Int32Array, moved: Float32Array): Promise<void> {
+    const data = intoSpace(this.space, moved.subarray(0, indices.length * this.columns));
+    await this.index.update(indices, { data, shape: [indices.length, this.columns] });
   }
 
   dispose(): void {

@@ -139,44 +139,44 @@ async function reachOf(index: PrototypeIndex, points: Float32Array, columns: num
   const { indices, shape } = await index.search(some, 2);
   let [sum, pairs] = [0, 0];
   for (let i = 0; i < indices.length; i++) {
-    const [row, place] = [Math.floor(i / shape[1]), indices[i] as number];
-    if (place < 0 || place === row * step) continue;
-    sum += Math.sqrt(measures.euclidean(some.data, row * columns, points, place * columns, columns));
+    const [row, neighbour] = [Math.floor(i / shape[1]), indices[i] as number];
+    if (neighbour < 0 || neighbour === row * step) continue;
+    sum += Math.sqrt(measures.euclidean(some.data, row * columns, points, neighbour * columns, columns));
     pairs++;
   }
   return pairs > 0 ? (tolerated * (sum / pairs)) ** 2 : 0;
 }
 
-const takePoints = (points: Float32Array, columns: number, places: ArrayLike<number>) => {
-  const data = new Float32Array(places.length * columns);
-  for (let i = 0; i < places.length; i++) {
-    const k = places[i] as number;
+const takePoints = (points: Float32Array, columns: number, indices: ArrayLike<number>) => {
+  const data = new Float32Array(indices.length * columns);
+  for (let i = 0; i < indices.length; i++) {
+    const k = indices[i] as number;
     data.set(points.subarray(k * columns, (k + 1) * columns), i * columns);
   }
-  return { data, shape: [places.length, columns] as const };
+  return { data, shape: [indices.length, columns] as const };
 };
 
-/** The index of a head brought to other points: it follows those that moved, and is built anew where most have left their places. */
+/** The index of a head brought to other points: it follows those that moved, and is built anew where most have moved far. */
 async function moved(kept: Kept, next: Snapshot): Promise<Kept> {
   const { index, now, built: origin, reach } = kept;
   const { data, columns, space } = next;
   if (now.columns !== columns || now.data.length !== data.length) return built(index, next);
-  const places: number[] = [];
+  const indices: number[] = [];
   let far = 0;
   for (let at = 0; at < data.length; at += columns) {
     if (gap(now, next, at) === 0) continue;
-    places.push(at / columns);
+    indices.push(at / columns);
     if (gap(origin, next, at) > reach) far++;
   }
   if (2 * far * columns > data.length) return built(index, next);
-  if (places.length > 0) {
-    const { data: some, shape } = takePoints(data, columns, places);
-    await index.update(places, { data: intoSpace(space, some), shape });
+  if (indices.length > 0) {
+    const { data: some, shape } = takePoints(data, columns, indices);
+    await index.update(indices, { data: intoSpace(space, some), shape });
   }
   return { ...kept, now: next };
 }
 
-/** Distance² between the places of one point in two snapshots. */
+/** Distance² that one point moved between two snapshots. */
 function gap(a: Snapshot, b: Snapshot, at: number): number {
   const [f, g] = [a.space.factors, b.space.factors];
   let sum = 0;

@@ -8,7 +8,7 @@ import type { Graph } from '../graph/ir.js';
 import { Random } from '../random.js';
 import type { Task } from '../state/options.js';
 import { exactIndex } from './exact-index.js';
-import { LeftOut, type Split } from './softmax-tail.js';
+import { SoftmaxTail, type Split } from './softmax-tail.js';
 
 const [count, columns] = [240, 4];
 const random = new Random(3);
@@ -18,7 +18,7 @@ const prototypes = uniform(count, columns);
 // More rows than a block has.
 const X = uniform(90, columns);
 
-const said: Readonly<Record<Task, object>> = {
+const targetsOf: Readonly<Record<Task, object>> = {
   clusterer: {},
   // Classes of which most are in no block, and whose owners come in no order.
   classifier: { owners: prototypes.map((_, k) => `c${(k * 7) % 200}`) },
@@ -31,7 +31,7 @@ const pair = (
   options: object,
   index = exactIndex(),
 ): { indexed: Model; whole: Model; calls: string[] } => {
-  const all = { initMode: { prototypes, ...said[task] }, scaling: 'none', ...options };
+  const all = { initMode: { prototypes, ...targetsOf[task] }, scaling: 'none', ...options };
   return {
     indexed: estimators[task].make({ ...all, index: index.index, useIndex: true }),
     whole: estimators[task].make(all),
@@ -137,7 +137,7 @@ describe('the softmax of all prototypes', () => {
     async ({ task, ...options }) => {
       const { indexed, whole, calls } = pair(task, options);
       reach([indexed, whole], options.distance === 'euclidean' ? 3.5 : 4);
-      const split = vi.spyOn(LeftOut.prototype, 'split');
+      const split = vi.spyOn(SoftmaxTail.prototype, 'split');
       const answer = await readAll(indexed);
       const shares = split.mock.results.map(({ value }) => (value as Split).others);
       split.mockRestore();
@@ -161,7 +161,7 @@ describe('the softmax of all prototypes', () => {
     const options = { prototypeTargets: 'owners', initMode: { prototypes, ...sides } };
     const { indexed, whole } = pair('classifier', { ...options, backend: watching });
     reach([indexed, whole], 1.9);
-    const split = vi.spyOn(LeftOut.prototype, 'split');
+    const split = vi.spyOn(SoftmaxTail.prototype, 'split');
     const clear = X.filter(([a]) => Math.abs(a as number) > 0.5);
     const { data } = await indexed.predict(clear);
     const shares = split.mock.results.map(({ value }) => (value as Split).others);
@@ -210,7 +210,7 @@ describe('an index serves', () => {
     }
   });
 
-  it('lines, scaled features, and answers in the units of the target', async () => {
+  it('local linear models, scaled features, and answers in the units of the target', async () => {
     const rows = uniform(400, columns);
     const y = rows.map(([a, b]) => 1000 + 50 * (a as number) * (b as number));
     const options = { nPrototypes: 80, heads: 1, metric: 'none', prototypeModel: 'linear', topK: 3 };

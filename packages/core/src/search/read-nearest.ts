@@ -12,12 +12,12 @@ import { type Context, scaleFeatures, specOf } from '../training/context.js';
 import { readGraph } from '../training/graphs.js';
 import { overRows, typesOf } from '../training/over-rows.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';
-import { runOnce, take, uploadRows } from '../training/program.js';
+import { readAndFree, runOnce, uploadRows } from '../training/program.js';
 import { type GridSpec, readKey } from '../training/spec.js';
 import { type Found, type SmallGrid, smallGrid } from './candidates.js';
 import { indexedOf } from './keeper.js';
 import { canSearch, keeperFor, type Need, needOf, unlessRefused } from './serving.js';
-import { LeftOut } from './softmax-tail.js';
+import { SoftmaxTail } from './softmax-tail.js';
 
 /** Rows whose candidates make one small grid, and candidates of them all: more rows share a run, and compute more in vain. */
 const [blockRows, blockCandidates] = [64, 4096];
@@ -29,7 +29,7 @@ const mostLeftOut = 1e-4;
 const doubt = 2;
 
 /** States are replaced, never written to: what stands for one stays right. */
-const samples: WeakMap<ModelState, LeftOut> = /* @__PURE__ */ new WeakMap();
+const samples: WeakMap<ModelState, SoftmaxTail> = /* @__PURE__ */ new WeakMap();
 
 /** Answers row by row [N, ..], or null where all prototypes have to be asked. Errors: those of the index. */
 export async function readNearest(
@@ -109,7 +109,7 @@ function servedRows(
   const { logBandwidth, bias, owners } = state.arrays;
   const sample =
     samples.get(state) ??
-    new LeftOut(options.distance, indexedOf(state.arrays), logBandwidth as NdArray, bias as NdArray);
+    new SoftmaxTail(options.distance, indexedOf(state.arrays), logBandwidth as NdArray, bias as NdArray);
   samples.set(state, sample);
   const voters = name === 'label' && head.code === null ? owners?.data : undefined;
   return (row) => {
@@ -157,21 +157,21 @@ async function readBlock(
   try {
     const uploads = { x: uploadRows(programs, x), offsets: programs.upload(offsets) };
     const results = await runOnce(program, parameters, uploads);
-    return await take(Object.values(results)[0] as NonNullable<(typeof results)[string]>);
+    return await readAndFree(Object.values(results)[0] as NonNullable<(typeof results)[string]>);
   } finally {
     disposeAll(parameters);
   }
 }
 
-/** An answer that speaks of places or classes of the small grid, in those of the whole one. */
+/** An answer in indices of prototypes or classes of the small grid, in those of the whole grid. */
 function inWholeGrid(
   { head, outputs }: GridSpec,
-  { places, classes }: SmallGrid,
+  { prototypes, classes }: SmallGrid,
   name: string,
   answer: NdArray,
 ): NdArray {
   const { data, shape, dtype } = answer;
-  const map = head.task === 'clusterer' ? places : classes;
+  const map = head.task === 'clusterer' ? prototypes : classes;
   if (!map || name === 'distance') return answer;
   if (name === 'label') return { ...answer, data: data.map((local) => map[local] as number) };
   const [rows, width] = shape as [number, number];

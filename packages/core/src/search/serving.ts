@@ -35,7 +35,7 @@ const oversample = 4;
 export const fewest = 16;
 /**
  * The same for the softmax of 'gaussian', which weighs all prototypes: the nearest 64 hold nearly the whole of it where bandwidths
- * are narrow beside the distances between prototypes; `LeftOut` finds the rows of which that is not true.
+ * are narrow beside the distances between prototypes; `SoftmaxTail` finds the rows of which that is not true.
  */
 const softest = 64;
 

@@ -5,7 +5,7 @@ import { ndarray } from '../dtype.js';
 import { FastKMeansClassifier } from '../estimators/classifier.js';
 import { backend } from '../estimators/testing.js';
 import { exactIndex } from './exact-index.js';
-import { LeftOut } from './softmax-tail.js';
+import { SoftmaxTail } from './softmax-tail.js';
 
 const count = 3000;
 const grid = {
@@ -35,7 +35,7 @@ it.each([
   // None of the sample lies among the next ones.
   ['narrow', 0.3],
 ])('others are not thought little of where bandwidths are %s', (_, bandwidth) => {
-  const left = new LeftOut(
+  const left = new SoftmaxTail(
     'euclidean',
     grid,
     ndarray(new Float32Array(count).fill(Math.log(bandwidth)), [count]),

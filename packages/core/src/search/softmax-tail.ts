@@ -15,8 +15,8 @@ interface HeadSample {
   readonly space: Space;
   readonly first: number;
   readonly count: number;
-  /** Places in the head, and their rows in the space. */
-  readonly places: Int32Array;
+  /** Indices in the head, and their rows in the space. */
+  readonly indices: Int32Array;
   readonly rows: Float32Array;
 }
 
@@ -28,7 +28,7 @@ export interface Split {
   readonly others: number;
 }
 
-export class LeftOut {
+export class SoftmaxTail {
   private readonly logBandwidth: NdArray;
   private readonly bias: NdArray;
   private readonly heads: readonly HeadSample[];
@@ -40,20 +40,20 @@ export class LeftOut {
     const count = logBandwidth.data.length / heads;
     this.heads = Array.from({ length: heads }, (_, h) => {
       const first = h * count;
-      const places = spread(logBandwidth.data.subarray(first, first + count));
+      const indices = spread(logBandwidth.data.subarray(first, first + count));
       const space = spaceOf(distance, grid.featureWeights, h);
       const own = gatherRows(
         grid.prototypes,
-        places.map((k) => first + k),
-        places.length,
+        indices.map((k) => first + k),
+        indices.length,
       );
-      return { space, first, count, places, rows: intoSpace(space, widened(own).data as Float32Array) };
+      return { space, first, count, indices, rows: intoSpace(space, widened(own).data as Float32Array) };
     });
   }
 
   /**
    * How the softmax of a head falls on a row's candidates, of which the `shared` largest count (−1: all), and on others. `x` is the
-   * scaled row; `distances` are those of the index to the places `candidates`, the nearest first.
+   * scaled row; `distances` are those of the index to the prototypes `candidates`, the nearest first.
    */
   split(
     head: number,
@@ -62,7 +62,7 @@ export class LeftOut {
     distances: ArrayLike<number>,
     shared: number,
   ): Split {
-    const { space, first, count, places, rows } = this.heads[head] as HeadSample;
+    const { space, first, count, indices, rows } = this.heads[head] as HeadSample;
     const logit = (k: number, distance: number): number =>
       (this.bias.data[first + k] as number) -
       Math.exp(this.logBandwidth.data[first + k] as number) * space.scale * distance;
@@ -82,7 +82,7 @@ export class LeftOut {
     const row = intoSpace(space, x);
     const measure = measures[space.distance];
     let [far, seen] = [0, 0];
-    places.forEach((k, i) => {
+    indices.forEach((k, i) => {
       if (own.has(k)) return;
       seen++;
       far += Math.exp(logit(k, measure(row, 0, rows, i * row.length, row.length)) - peak);
@@ -97,7 +97,7 @@ export class LeftOut {
   }
 }
 
-/** Places evenly spread over the order of the bandwidths, the widest and the narrowest among them. */
+/** Prototypes evenly spread over the order of the bandwidths, the widest and the narrowest among them. */
 function spread(logBandwidth: NdArray['data']): Int32Array {
   const order = Int32Array.from(logBandwidth, (_, k) => k);
   order.sort((a, b) => (logBandwidth[a] as number) - (logBandwidth[b] as number) || a - b);

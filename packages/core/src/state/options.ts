@@ -1,4 +1,4 @@
-// The options of the estimators as types; what they allow is in rules.ts beside.
+// The options of the estimators as types; what they allow is in rules.ts beside it.
 
 import type { Backend } from '../backend.js';
 import type { Vector } from '../data/matrix.js';

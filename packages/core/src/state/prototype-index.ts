@@ -9,7 +9,7 @@ export interface Points {
   readonly shape: readonly [number, number];
 }
 
-/** The nearest of each of N rows: places [N, count], ascending by distance; −1 and Infinity where there are fewer points. */
+/** The nearest of each of N rows: indices [N, count], ascending by distance; −1 and Infinity where there are fewer points. */
 export interface Neighbours {
   readonly indices: Int32Array;
   /** Squared euclidean, l1, or 1 − cosine, as the index measures [N, count]. */
@@ -18,7 +18,7 @@ export interface Neighbours {
 }
 
 /**
- * Finds points near to rows. Points have places 0 … K − 1, the rows of what was built; a place keeps its meaning when others
+ * Finds points near to rows. Points have indices 0 … K − 1, the rows of what was built; an index keeps its meaning when others
  * are removed. Errors of every call: `ShapeError`, `DataError`, `StateError` before `build` or `load`; `OptionError` where the
  * index lacks the distance.
  */
@@ -30,10 +30,10 @@ export interface PrototypeIndex {
   build(points: Points): Promise<void>;
   /** The `count` nearest of rows [N, D]. */
   search(rows: Points, count: number): Promise<Neighbours>;
-  /** Points at these places have moved to the rows of `points` [n, D]; a removed one comes back. */
-  update(places: ArrayLike<number>, points: Points): Promise<void>;
-  /** Points at these places are found no more. */
-  remove(places: ArrayLike<number>): Promise<void>;
+  /** Points at these indices have moved to the rows of `points` [n, D]; a removed one comes back. */
+  update(indices: ArrayLike<number>, points: Points): Promise<void>;
+  /** Points at these indices are found no more. */
+  remove(indices: ArrayLike<number>): Promise<void>;
   /** Renews what moves have worn out; searches find as much as right after `build`. */
   refresh(): Promise<void>;
   /** The whole index as bytes. */

@@ -138,8 +138,8 @@ export function drawByWeight(rows: Batch, limit: number, random: Random): Batch 
     (i, j) => (priorities[j] as number) - (priorities[i] as number) || i - j,
   );
   const threshold = priorities[order[limit] as number] as number;
-  const places = order.subarray(0, limit).filter((i) => (sampleWeight[i] as number) > 0);
-  const drawn = takeBatch(rows, places, 0, places.length);
+  const indices = order.subarray(0, limit).filter((i) => (sampleWeight[i] as number) > 0);
+  const drawn = takeBatch(rows, indices, 0, indices.length);
   const raised = drawn.sampleWeight.map((w) => Math.max(w, threshold));
   const sum = (weights: Float32Array): number => weights.reduce((a, b) => a + b, 0);
   const factor = sum(drawn.sampleWeight) / sum(raised);
@@ -147,7 +147,7 @@ export function drawByWeight(rows: Batch, limit: number, random: Random): Batch 
 }
 
 /** k rows without replacement, heavier ones sooner: as the first k of an urn that holds each of them as often as it weighs. */
-export function drawPlaces(weights: Float32Array, k: number, random: Random): number[] {
+export function drawIndices(weights: Float32Array, k: number, random: Random): number[] {
   const waits = Float64Array.from(weights, (w) => -Math.log(1 - random.uniform()) / w);
   return Array.from(waits.keys())
     .sort((i, j) => (waits[i] as number) - (waits[j] as number))

@@ -15,7 +15,7 @@ import type { Learner } from './learner.js';
 import { type SourceFit, SourcePasses } from './source-passes.js';
 
 /** Rows that may become prototypes, by their number in the pass. */
-class Places {
+class ReseedCandidates {
   readonly worst: Worst = new Map();
   private readonly rows: Map<number, Batch> = new Map();
 
@@ -77,7 +77,7 @@ export async function fitSource<R extends { readonly batch: Batch }>(
       if (passes.done > 0 && learner.family.task === 'clusterer') state = faded(state);
       let [shift, masked] = [0, false];
       const weights = new Float64Array(state.ages.length);
-      const places = new Places();
+      const candidates = new ReseedCandidates();
       for await (const { rows, begin } of rowsOf.pass(() => state)) {
         const grown = await learner.ready(state, rows, run.signal);
         const batch = await grown.batch();
@@ -86,10 +86,10 @@ export async function fitSource<R extends { readonly batch: Batch }>(
         masked ||= batch.mask !== undefined;
         shift = Math.max(shift, step.shift);
         addWeights(weights, step);
-        places.collect(context, state, batch, step, begin);
+        candidates.collect(context, state, batch, step, begin);
       }
       if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
-      const settled = passes.last ? state : places.reseed(context, state, weights, masked);
+      const settled = passes.last ? state : candidates.reseed(context, state, weights, masked);
       converged = shift <= run.tol && settled === state;
       state = settled;
       await passes.ended(state, { shift });

@@ -109,10 +109,10 @@ export async function fitStream<R extends { readonly batch: Batch }>(
   async function* fromPlace(next: number): AsyncGenerator<Numbered> {
     const all = trail !== undefined && (checkpoint?.verify ?? true);
     const first = all ? 0 : trail ? next - 1 : next;
-    const place = all ? trail?.again() : undefined;
+    const reread = all ? trail?.again() : undefined;
     let last: SourceBatch | undefined;
     const verify = (): void => {
-      if (place) trail?.reached(place);
+      if (reread) trail?.reached(reread);
       else trail?.isLast(next - 1, last);
       compared = true;
     };
@@ -124,7 +124,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
       }
       await breathe(signal);
       last = it.rows;
-      if (place) trail?.commit(trail.step(it.number, it.rows));
+      if (reread) trail?.commit(trail.step(it.number, it.rows));
     }
     if (!compared) verify();
   }

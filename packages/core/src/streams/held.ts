@@ -29,7 +29,7 @@ export class Held {
   static drawn(first: Batch, fraction: number, least: number, random: Random): Held {
     const share = drawShare(first, fraction, least, random);
     return share
-      ? new Held(new Set(share.places), share.training, share.evaluation)
+      ? new Held(new Set(share.indices), share.training, share.evaluation)
       : Held.none(first, undefined);
   }
 
@@ -37,8 +37,8 @@ export class Held {
   static counted(first: Batch, count: number, random: Random): Held {
     const drawn = drawRows(first, count, random);
     if (!drawn) return Held.none(first, undefined);
-    const side = (places: Uint32Array): Batch => takeBatch(first, places, 0, places.length);
-    return new Held(new Set(drawn.places), side(drawn.others), side(drawn.places));
+    const side = (indices: Uint32Array): Batch => takeBatch(first, indices, 0, indices.length);
+    return new Held(new Set(drawn.indices), side(drawn.others), side(drawn.indices));
   }
 
   /** The rows of a batch that train, of which the first is row `begin` of the iteration; null where none does. */

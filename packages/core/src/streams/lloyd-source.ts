@@ -5,7 +5,7 @@ import { denseRows } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import { lossOf } from '../fitting/fit.js';
-import { centerOf, placesOf, settledState, squaredShift, withoutPast } from '../fitting/lloyd.js';
+import { centerOf, exactSearch, settledState, squaredShift, withoutPast } from '../fitting/lloyd.js';
 import { type FitResult, Passes } from '../fitting/passes.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { leastFounder } from '../state/row-counts.js';
@@ -110,7 +110,7 @@ class Gathered {
   async add(batch: Batch, center: ArrayLike<number>): Promise<void> {
     const { context, state } = this;
     const spec = specOf(context, state, batch.mask !== undefined);
-    const { assign } = placesOf(context, state, batch, center);
+    const { assign } = exactSearch(context, state, batch, center);
     const { index, cost, sums, spread } = await assign(spec, arraysOf(context, state));
     this.batch = batch;
     if (sums.coordinateWeights) this.coordinateWeights ??= this.everywhere(this.weights);

@@ -74,8 +74,8 @@ export class Trail {
     };
     if (this.whole && mark.batches > this.whole.batches)
       this.refuse(`gives more than the ${this.whole.batches} batches`, number);
-    const place = mark.batches / this.stride - 1;
-    const known = this.words[place];
+    const index = mark.batches / this.stride - 1;
+    const known = this.words[index];
     if (known !== undefined && known !== mark.words[0]) {
       const first = number - this.stride + 1;
       const what = first === number ? `in batch ${number}` : `in one of the batches ${first} to ${number}`;

@@ -84,11 +84,11 @@ export async function assignByClass(
   return assignment;
 }
 
-/** Adds rows of `width` at their places. */
-function addAt(total: Float64Array, rows: Float64Array, places: Int32Array, width: number): void {
-  places.forEach((place, i) => {
+/** Adds rows of `width` at their indices. */
+function addAt(total: Float64Array, rows: Float64Array, indices: Int32Array, width: number): void {
+  indices.forEach((index, i) => {
     for (let j = 0; j < width; j++) {
-      const at = place * width + j;
+      const at = index * width + j;
       total[at] = (total[at] as number) + (rows[i * width + j] as number);
     }
   });

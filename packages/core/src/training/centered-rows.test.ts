@@ -34,7 +34,7 @@ describe('CenteredRows', () => {
       };
       const center = [offset + 0.5, offset - 0.5, 0.5];
       const centered = new CenteredRows(programs, batch.x, batch.sampleWeight, center);
-      const { index } = await centered.place(prototypes);
+      const { index } = await centered.assign(prototypes);
       for (let i = 0; i < 60; i++) {
         const distances = Array.from({ length: 7 }, (_, k) =>
           [0, 1, 2].reduce(
@@ -63,7 +63,7 @@ describe('CenteredRows', () => {
     const sampleWeight = Float32Array.of(1, 1);
     const centered = new CenteredRows(programs, x, sampleWeight, [2, 2]);
     const prototypes = ndarray([3, 3, 1, 1, 1, 1], [3, 2]);
-    const { index } = await centered.place(prototypes);
+    const { index } = await centered.assign(prototypes);
     expect([...index]).toEqual([1, 0]);
     const y = { data: new Float32Array(0), rows: 2, columns: 0 };
     const sums = addRows({ heads: 1, prototypes: 3, columns: 2 }, { x, y, sampleWeight }, index);
@@ -94,18 +94,18 @@ describe('CenteredRows', () => {
       };
       const centered = new CenteredRows(asking, x, batch.sampleWeight, [0.5, 0.5]);
       const whole = new CenteredRows(programs, x, batch.sampleWeight, [0.5, 0.5]);
-      const first = (await centered.place(before)).index;
+      const first = (await centered.assign(before)).index;
       // Twice, for the blocks of a pass are searched as those before it moved.
       for (const prototypes of [after, before, after]) {
-        const { index, sums } = await centered.place(prototypes);
-        expect(index).toEqual((await whole.place(prototypes)).index);
+        const { index, sums } = await centered.assign(prototypes);
+        expect(index).toEqual((await whole.assign(prototypes)).index);
         const anew = addRows({ heads: 1, prototypes: 30, columns: 2 }, batch, index);
         sums.sums.forEach((sum, i) => {
           expect(sum).toBeCloseTo(anew.sums[i] as number, 9);
         });
         expect([...sums.weights]).toEqual([...anew.weights]);
       }
-      const { index } = await centered.place(after);
+      const { index } = await centered.assign(after);
       const moved = index.filter((k, i) => k !== first[i]).length / 20_000;
       expect(moved > 0.2).toBe(drift > 1);
       expect(moved).toBeGreaterThan(0);
@@ -115,13 +115,13 @@ describe('CenteredRows', () => {
   it('leaves a row where another prototype is only as near, and starts anew among others', async () => {
     const x = toRows([[0], [1], [0], [5]], place);
     const centered = new CenteredRows(asking, x, Float32Array.of(1, 1, 1, 1), [0]);
-    const places = async (...prototypes: number[]): Promise<number[]> => [
-      ...(await centered.place(ndarray(prototypes, [prototypes.length, 1]))).index,
+    const indices = async (...prototypes: number[]): Promise<number[]> => [
+      ...(await centered.assign(ndarray(prototypes, [prototypes.length, 1]))).index,
     ];
     // Once known, and once more so that few are expected to move.
-    for (let pass = 0; pass < 2; pass++) expect(await places(5, 0, 1)).toEqual([1, 2, 1, 0]);
-    expect(await places(0, 0, 1)).toEqual([1, 2, 1, 2]);
-    expect(await places(0, 0)).toEqual([0, 0, 0, 0]);
+    for (let pass = 0; pass < 2; pass++) expect(await indices(5, 0, 1)).toEqual([1, 2, 1, 0]);
+    expect(await indices(0, 0, 1)).toEqual([1, 2, 1, 2]);
+    expect(await indices(0, 0)).toEqual([0, 0, 0, 0]);
   });
 
   it('costs Infinity where distances overflow float32', () => {

@@ -14,7 +14,7 @@ import type { IndexSums } from './host-sums.js';
 import { squared } from './inertia.js';
 import { Movers, MovingSums, type OwnedRows } from './moving-sums.js';
 import { disposeAll, rowsThatFit, searchedRows } from './phase1.js';
-import { type Program, type Programs, runOnce, take, uploadRows } from './program.js';
+import { type Program, type Programs, readAndFree, runOnce, uploadRows } from './program.js';
 import { breathe } from './progress.js';
 import { f32, type GridSpec } from './spec.js';
 
@@ -52,7 +52,7 @@ const nearby = 4;
 type Question = 'index' | 'lead';
 
 /** Where rows are: the nearest prototype of each [N], and what they add up to there. */
-export interface Placed {
+export interface Assigned {
   readonly index: Int32Array;
   readonly sums: IndexSums;
 }
@@ -102,7 +102,7 @@ export class CenteredRows {
    * Every row at its nearest of prototypes [K, D]: the first of equals, or the one where it was before among as many, if that is
    * one of them.
    */
-  async place(prototypes: NdArray, signal?: AbortSignal): Promise<Placed> {
+  async assign(prototypes: NdArray, signal?: AbortSignal): Promise<Assigned> {
     const { x, programs, center, index, plain } = this;
     const count = prototypes.shape[0] as number;
     const size = rowsThatFit(x, count, Math.min(mostRows, searchedRows(count)));
@@ -211,7 +211,7 @@ export class CenteredRows {
       ones: programs.upload({ data: ones.subarray(0, n), shape: [n, 1], dtype: 'float32' }),
       ...(question === 'lead' ? { own: programs.upload({ data: own, shape: [n], dtype: 'int32' }) } : {}),
     });
-    return (await take(answer as Value)).data;
+    return (await readAndFree(answer as Value)).data;
   }
 
   /** Prototypes as [2(p − c), −‖p − c‖²] [K, D + 1], less 2c·(p − c) beside plain rows; once a search: blocks of rows are many. */

@@ -18,7 +18,7 @@ import type { ModelState } from '../state/state.js';
 import { scaleGraph, scalerNames } from './graphs.js';
 import type { Ownership } from './ownership.js';
 import { disposeAll, uploadParameters } from './phase1.js';
-import { type Programs, runOnce, take, uploadRows } from './program.js';
+import { type Programs, readAndFree, runOnce, uploadRows } from './program.js';
 import { breathe } from './progress.js';
 import type { GridSpec } from './spec.js';
 
@@ -182,7 +182,7 @@ async function scaleColumns(
         ...(every ? { mask: uploadRows(programs, every, begin, end) } : {}),
       });
       for (const [name, value] of Object.entries(results)) {
-        scaled[name]?.data.set((await take(value)).data, begin * columns);
+        scaled[name]?.data.set((await readAndFree(value)).data, begin * columns);
       }
     }
   } finally {

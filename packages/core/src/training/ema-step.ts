@@ -10,7 +10,7 @@ import type { ModelState } from '../state/state.js';
 import { assignByClass, assignsByClass } from './assign-by-class.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { momentNames } from './graphs.js';
-import { learnLines } from './local-linear.js';
+import { learnSlopes } from './local-linear.js';
 import { type Assignment, assignRows } from './phase1.js';
 import type { GridSpec } from './spec.js';
 import { blendVariances, importance } from './variances.js';
@@ -31,10 +31,10 @@ export const startOfBandwidth = (spread: number, weight: number): number =>
 
 const host = (array: NdArray): Float64Array => new Float64Array(array.data);
 
-/** Finds the place of every row of a batch. */
+/** Assigns every row of a batch to a prototype. */
 export type Assign = (spec: GridSpec, arrays: Readonly<Record<string, NdArray>>) => Promise<Assignment>;
 
-/** Moves the grid by one batch, whose rows `assign` finds places for; the state that came in is left alone. */
+/** Moves the grid by one batch, whose rows `assign` assigns; the state that came in is left alone. */
 export async function emaStep(
   context: Context,
   before: ModelState,
@@ -50,8 +50,8 @@ export async function emaStep(
   const { code } = spec.head;
   const arrays = state.arrays as Record<string, NdArray>;
   const [prototypes, targets] = [arrays.prototypes as NdArray, arrays.targets];
-  const said = targets && code ? host(targets) : new Float64Array(0);
-  const means = code ? code.recall(said, state.outputs, spec.heads) : said;
+  const storedTargets = targets && code ? host(targets) : new Float64Array(0);
+  const means = code ? code.recall(storedTargets, state.outputs, spec.heads) : storedTargets;
   const assignment = await assign(spec, {
     ...arraysOf(context, state),
     ...(spec.joint ? { means: ndarray(means, [state.ages.length, state.outputs]) } : {}),
@@ -61,7 +61,7 @@ export async function emaStep(
   const moving = {
     distance: options.distance,
     prototypes: host(prototypes),
-    means: stored ? said : means.slice(),
+    means: stored ? storedTargets : means.slice(),
     ages: state.ages.slice(),
     coordinateAges: state.coordinateAges?.slice(),
     frozen: (arrays.frozen as NdArray).data,
@@ -125,9 +125,9 @@ export async function emaStep(
   let { moments } = state;
   if (spec.linear) {
     const past = 2 ** (-rows / options.halfLife);
-    const lines = learnLines(spec, state, batch, assignment.nearest ?? assignment.index, past);
-    moments = lines.moments;
-    next.slopes = lines.slopes;
+    const moved = learnSlopes(spec, state, batch, assignment.nearest ?? assignment.index, past);
+    moments = moved.moments;
+    next.slopes = moved.slopes;
   }
   state = {
     ...state,

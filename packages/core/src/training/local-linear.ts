@@ -1,4 +1,4 @@
-// prototypeModel 'linear': every prototype answers a line, t_k + S_k·(x − p_k), whose slope is a ridge regression over the rows
+// prototypeModel 'linear': every prototype answers by a local linear model, t_k + S_k·(x − p_k), whose slope S_k is a ridge regression over the rows
 // nearest to it in each head. No gradient moves slopes; phase 1 keeps what they are solved from.
 
 import type { Rows } from '../data/matrix.js';
@@ -18,8 +18,8 @@ const mostColumns = 256;
 const leastVariance = 0.1;
 
 /**
- * The state with the range of the targets that answers stay in, widened by rows in the caller's units; as it is unless
- * prototypes answer lines. Errors: OptionError for more columns than lines are for.
+ * The state with the range of the targets that answers stay in, widened by rows in the caller's units; unchanged unless
+ * `prototypeModel` is 'linear'. Errors: OptionError for more columns than local linear models take.
  */
 export function withTargetRange(
   { options }: Context,
@@ -59,7 +59,7 @@ export function withTargetRange(
  * Moments and slopes after a scaled batch, whose rows are nearest to the prototypes of `index` [N, H]; what was before counts the
  * share `past`.
  */
-export function learnLines(
+export function learnSlopes(
   spec: GridSpec,
   state: ModelState,
   batch: Batch,

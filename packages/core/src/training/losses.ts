@@ -2,7 +2,7 @@
 // asked for: so some are read together.
 
 import type { Value } from '../backend.js';
-import { take } from './program.js';
+import { readAndFree } from './program.js';
 
 /** Steps that a device may be behind its host. */
 const mostWaiting = 16;
@@ -20,7 +20,7 @@ export class LossSum {
   /** Σ of the losses so far. */
   async total(): Promise<number> {
     for (let loss = this.waiting.shift(); loss; loss = this.waiting.shift()) {
-      this.sum += (await take(loss)).data[0] as number;
+      this.sum += (await readAndFree(loss)).data[0] as number;
     }
     return this.sum;
   }

@@ -69,7 +69,7 @@ export class Movers implements OwnedRows {
   readonly weights: Float32Array;
   readonly own: Int32Array;
   /** Where they come from. */
-  readonly places: Uint32Array;
+  readonly indices: Uint32Array;
   count = 0;
   private readonly columns: number;
   private data: Float32Array | undefined;
@@ -78,7 +78,7 @@ export class Movers implements OwnedRows {
     this.columns = columns;
     this.weights = new Float32Array(most);
     this.own = new Int32Array(most);
-    this.places = new Uint32Array(most);
+    this.indices = new Uint32Array(most);
   }
 
   get rows(): Rows {
@@ -92,18 +92,18 @@ export class Movers implements OwnedRows {
    * Returns where to go on.
    */
   add({ rows, weights, own }: OwnedRows, leads: ArrayLike<number>, begin: number, i: number): number {
-    const { columns, places } = this;
-    this.data ??= new Float32Array(places.length * columns);
+    const { columns, indices } = this;
+    this.data ??= new Float32Array(indices.length * columns);
     const first = this.count;
     let to = first;
     let at = i;
-    for (; at < leads.length && to < places.length; at++) {
-      if ((leads[at] as number) > 0) places[to++] = begin + at;
+    for (; at < leads.length && to < indices.length; at++) {
+      if ((leads[at] as number) > 0) indices[to++] = begin + at;
     }
     this.count = to;
-    copyRows(rows.data, columns, places.subarray(first, to), begin, this.data, first);
+    copyRows(rows.data, columns, indices.subarray(first, to), begin, this.data, first);
     for (let k = first; k < to; k++) {
-      const row = (places[k] as number) - begin;
+      const row = (indices[k] as number) - begin;
       this.weights[k] = weights[row] as number;
       this.own[k] = own[row] as number;
     }
@@ -112,23 +112,23 @@ export class Movers implements OwnedRows {
 
   /** Notes where they went in an index of all rows; empty again. */
   leave(to: ArrayLike<number>, index: Int32Array): void {
-    for (let k = 0; k < this.count; k++) index[this.places[k] as number] = to[k] as number;
+    for (let k = 0; k < this.count; k++) index[this.indices[k] as number] = to[k] as number;
     this.count = 0;
   }
 }
 
-/** Copies rows places − begin of `from` to `into`, from row `first` on; four numbers at a time. */
+/** Copies rows indices − begin of `from` to `into`, from row `first` on; four numbers at a time. */
 function copyRows(
   from: Float32Array,
   columns: number,
-  places: Uint32Array,
+  indices: Uint32Array,
   begin: number,
   into: Float32Array,
   first: number,
 ): void {
   let to = first * columns;
-  for (let k = 0; k < places.length; k++) {
-    let at = ((places[k] as number) - begin) * columns;
+  for (let k = 0; k < indices.length; k++) {
+    let at = ((indices[k] as number) - begin) * columns;
     const end = at + columns;
     for (; at + 3 < end; at += 4, to += 4) {
       into[to] = from[at] as number;

@@ -11,7 +11,7 @@ import { widenedFor } from '../state/storage.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { parameterNames, readingNames, scalerNames } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadParameters } from './phase1.js';
-import { runOnce, take, uploadMask, uploadRows } from './program.js';
+import { readAndFree, runOnce, uploadMask, uploadRows } from './program.js';
 import { breathe } from './progress.js';
 import { type GridSpec, readKey } from './spec.js';
 
@@ -50,7 +50,7 @@ export async function overRows(
         ...(mask ? { mask: uploadMask(programs, mask, begin, end) } : {}),
       };
       const results = await runOnce(program, parameters, uploads);
-      const part = await take(Object.values(results)[0] as NonNullable<(typeof results)[string]>);
+      const part = await readAndFree(Object.values(results)[0] as NonNullable<(typeof results)[string]>);
       const rest = part.shape.slice(1);
       out ??= ndarray(new Float32Array(x.rows * sizeOf(rest)), [x.rows, ...rest], part.dtype);
       out.data.set(part.data, begin * sizeOf(rest));

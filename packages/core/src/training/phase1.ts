@@ -9,7 +9,7 @@ import type { TargetAssignment } from '../state/options.js';
 import { assignGraph, assignNames } from './assign.js';
 import { parameterNames } from './graphs.js';
 import { addRows, spreadOf, summedByIndex } from './host-sums.js';
-import { type Programs, runOnce, take, uploadMask, uploadRows } from './program.js';
+import { type Programs, readAndFree, runOnce, uploadMask, uploadRows } from './program.js';
 import { breathe } from './progress.js';
 import { type GridSpec, specKey } from './spec.js';
 
@@ -139,14 +139,14 @@ export async function assignRows(
       await breathe(signal);
       const end = Math.min(n, begin + size);
       const results = await runOnce(program, parameters, uploadBlock(programs, batch, begin, end));
-      index.set((await take(results.index as Value)).data, begin * heads);
-      if (results.nearest) nearest?.set((await take(results.nearest)).data, begin * heads);
-      if (results.similarity) similarity.set((await take(results.similarity)).data, begin * heads);
-      delta.set((await take(results.delta as Value)).data, begin * heads);
-      if (results.cost) cost.set((await take(results.cost)).data, begin * heads);
+      index.set((await readAndFree(results.index as Value)).data, begin * heads);
+      if (results.nearest) nearest?.set((await readAndFree(results.nearest)).data, begin * heads);
+      if (results.similarity) similarity.set((await readAndFree(results.similarity)).data, begin * heads);
+      delta.set((await readAndFree(results.delta as Value)).data, begin * heads);
+      if (results.cost) cost.set((await readAndFree(results.cost)).data, begin * heads);
       for (const [name, total] of Object.entries(sums)) {
         if (!results[name]) continue;
-        const { data } = await take(results[name]);
+        const { data } = await readAndFree(results[name]);
         for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (data[i] as number);
       }
     }

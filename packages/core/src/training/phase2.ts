@@ -10,7 +10,7 @@ import type { Random } from '../random.js';
 import { type Batch, isPicked, type Picked, takePicked } from '../state/batch.js';
 import { lossGraph, momentNames, parameterNames, rowLossGraph, stepGraph } from './graphs.js';
 import { disposeAll, rowsThatFit, uploadBlock, uploadParameters } from './phase1.js';
-import { type Program, type Programs, runOnce, take } from './program.js';
+import { type Program, type Programs, readAndFree, runOnce } from './program.js';
 import { breathe } from './progress.js';
 import { ResidentRows } from './resident-rows.js';
 import { type GridSpec, specKey } from './spec.js';
@@ -18,7 +18,7 @@ import { type GridSpec, specKey } from './spec.js';
 type Arrays = Readonly<Record<string, NdArray>>;
 
 /** Added to the logit of a prototype that a step leaves out. */
-export const leftOut = -1e9;
+export const droppedOffset = -1e9;
 
 const leftNumbers = (call: string, name: string): DataError =>
   new DataError(
@@ -114,7 +114,7 @@ export class Trainer implements GradientTrainer {
     const uploads = { ...rows, ...uploadScalars(programs, this.steps, learningRate, size) };
     if (spec.offsets) {
       for (let k = 0; k < this.offsets.length; k++)
-        this.offsets[k] = random.uniform() < dropout ? leftOut : 0;
+        this.offsets[k] = random.uniform() < dropout ? droppedOffset : 0;
       uploads.offsets = programs.upload({ data: this.offsets, shape: [spec.prototypes], dtype: 'float32' });
     }
     const { loss, ...moved } = await runOnce(this.program, this.values, uploads);
@@ -178,7 +178,7 @@ export async function rowLosses(
     const { loss } = there
       ? await program.run({ ...values, ...there })
       : await runOnce(program, values, uploadBlock(programs, batch, begin, end));
-    losses.set((await take(loss as Value)).data, begin);
+    losses.set((await readAndFree(loss as Value)).data, begin);
   }
   return losses;
 }
@@ -203,8 +203,9 @@ export async function lossAndGradients(
     uploads.inverseRows = programs.upload(ndarray([1 / batch.x.rows], []));
     const { loss, ...rest } = await runOnce(program, parameters, uploads);
     const gradients: Record<string, NdArray> = {};
-    for (const [name, value] of Object.entries(rest)) gradients[name.replace(/^d\./, '')] = await take(value);
-    return { loss: (await take(loss as Value)).data[0] as number, gradients };
+    for (const [name, value] of Object.entries(rest))
+      gradients[name.replace(/^d\./, '')] = await readAndFree(value);
+    return { loss: (await readAndFree(loss as Value)).data[0] as number, gradients };
   } finally {
     disposeAll(parameters);
   }

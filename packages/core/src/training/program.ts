@@ -157,7 +157,7 @@ export async function runOnce(
 }
 
 /** Reads a value to the host and frees it. */
-export async function take(value: Value): Promise<NdArray> {
+export async function readAndFree(value: Value): Promise<NdArray> {
   const data = await (value.take?.() ?? value.read());
   value.dispose();
   return { data, shape: value.shape, dtype: value.dtype };

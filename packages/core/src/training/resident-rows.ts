@@ -1,4 +1,4 @@
-// Rows that stay where the backend computes: those of a set, of which steps take some by their places, and blocks that are asked
+// Rows that stay where the backend computes: those of a set, of which steps take some by their indices, and blocks that are asked
 // for again and again.
 
 import type { Value } from '../backend.js';
@@ -67,7 +67,7 @@ export class ResidentRows {
     return values;
   }
 
-  /** The rows at these places, the caller's to free; null where the set cannot stay, or they are few. */
+  /** The rows at these indices, the caller's to free; null where the set cannot stay, or they are few. */
   async pick(rows: Batch, order: Uint32Array): Promise<Values | null> {
     const { programs } = this;
     const few = order.length * rows.x.columns < leastPicked;
@@ -81,8 +81,8 @@ export class ResidentRows {
         Object.fromEntries(Object.entries(t).map(([name, x]) => [name, gather(x, at as Tensor)])),
       );
     });
-    const places = programs.upload({ data: Int32Array.from(order), shape: [order.length], dtype: 'int32' });
-    return runOnce(program, all, { order: places });
+    const indices = programs.upload({ data: Int32Array.from(order), shape: [order.length], dtype: 'int32' });
+    return runOnce(program, all, { order: indices });
   }
 
   dispose(): void {

@@ -6,15 +6,15 @@ import { allFinite, type Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray, type TypedArray } from '../dtype.js';
 import type { Random } from '../random.js';
-import { NearRivals } from '../search/hard-negatives.js';
+import { HardNegatives } from '../search/hard-negatives.js';
 import { type Batch, isPicked, type Picked, takePicked } from '../state/batch.js';
 import type { ModelState } from '../state/state.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { absentPrototype, momentNames, parameterNames, stepGraph } from './graphs.js';
 import { Ownership } from './ownership.js';
 import { disposeAll, uploadBlock, uploadParameters } from './phase1.js';
-import { evaluateLoss, type GradientTrainer, leftOut, Trainer, uploadScalars } from './phase2.js';
-import { type Programs, runOnce, take } from './program.js';
+import { droppedOffset, evaluateLoss, type GradientTrainer, Trainer, uploadScalars } from './phase2.js';
+import { type Programs, readAndFree, runOnce } from './program.js';
 import {
   bucketOf,
   type ClassIndex,
@@ -44,7 +44,7 @@ export async function trainerFor(
   const n = context.options.negativeSampling;
   // Where every class would be drawn anyway, the grid can stay with the backend.
   if (n === undefined || n >= state.outputs) return Trainer.create(context.programs, spec, arrays, steps);
-  const near = mine ? await NearRivals.create(context, spec, arrays) : null;
+  const near = mine ? await HardNegatives.create(context, spec, arrays) : null;
   return new SampledTrainer(context.programs, spec, arrays, steps, n, near, ownership);
 }
 
@@ -81,9 +81,9 @@ class SampledTrainer implements GradientTrainer {
   /** Memory of the batch that is taken, for the next one. */
   private taken: Batch | undefined;
   private readonly rivals = new Rivals();
-  private readonly near: NearRivals | null;
+  private readonly near: HardNegatives | null;
   /** Where a prototype stands in the sample. */
-  private readonly places: Int32Array;
+  private readonly indices: Int32Array;
 
   constructor(
     programs: Programs,
@@ -91,7 +91,7 @@ class SampledTrainer implements GradientTrainer {
     arrays: Readonly<Record<string, NdArray>>,
     steps: number,
     n: number,
-    near: NearRivals | null,
+    near: HardNegatives | null,
     ownership?: Ownership,
   ) {
     this.near = near;
@@ -117,7 +117,7 @@ class SampledTrainer implements GradientTrainer {
       (name, i, all) => this.arrays[name] && !whole.includes(name) && all.indexOf(name) === i,
     );
     this.index = indexClasses(arrays.owners as NdArray, spec.outputs);
-    this.places = new Int32Array(spec.members > 0 ? spec.prototypes : 0);
+    this.indices = new Int32Array(spec.members > 0 ? spec.prototypes : 0);
   }
 
   async step(given: Batch | Picked, learningRate: number, random: Random, dropout: number): Promise<Value> {
@@ -136,10 +136,10 @@ class SampledTrainer implements GradientTrainer {
       ...uploadParameters(programs, arrays, Object.keys(arrays)),
     };
     const { loss, rival, ...moved } = await runOnce(program, {}, uploads);
-    if (rival) this.noteRivals((await take(rival)).data, y, prototypes);
+    if (rival) this.noteRivals((await readAndFree(rival)).data, y, prototypes);
     const rows: [string, TypedArray][] = [];
-    for (const [name, value] of Object.entries(moved)) rows.push([name, (await take(value)).data]);
-    const total = (await take(loss as Value)).data[0] as number;
+    for (const [name, value] of Object.entries(moved)) rows.push([name, (await readAndFree(value)).data]);
+    const total = (await readAndFree(loss as Value)).data[0] as number;
     // All at once or nothing: no other call sees half a step, and one that leaves the numbers moves nothing and costs NaN.
     const whole = Number.isFinite(total) && rows.every(([, data]) => allFinite(data));
     if (whole) {
@@ -171,8 +171,8 @@ class SampledTrainer implements GradientTrainer {
 
   private sample(batch: Batch, random: Random, dropout: number): Sample {
     const { spec, index } = this;
-    const said = denseRows(batch.y);
-    const batchOwn = ownClasses(said, spec);
+    const targets = denseRows(batch.y);
+    const batchOwn = ownClasses(targets, spec);
     const own = this.rivals.beside(batchOwn, Math.floor(rivalShare * this.n));
     const drawn = sampleClasses(own, spec.outputs, this.n + batchOwn.size - own.size, random);
     const prototypes = prototypesOf(index, drawn.classes);
@@ -185,17 +185,17 @@ class SampledTrainer implements GradientTrainer {
     arrays.offsets = this.offsets(prototypes, count, own, drawn, random, dropout);
     if (spec.frozen) arrays.active = this.active(prototypes, count);
     const small: GridSpec = { ...spec, prototypes: count, offsets: true, sampled: true };
-    if (spec.candidates !== 'labels') return { spec: small, prototypes, arrays, y: said };
+    if (spec.candidates !== 'labels') return { spec: small, prototypes, arrays, y: targets };
     const labels = bucketOf(drawn.classes.length, spec.outputs);
     Object.assign(arrays, this.labels(prototypes, count, own, drawn, labels));
-    const y = columnsOf(said, drawn.classes, labels);
+    const y = columnsOf(targets, drawn.classes, labels);
     return { spec: { ...small, outputs: labels, yColumns: labels }, prototypes, arrays, y };
   }
 
   private noteRivals(found: TypedArray, { data: classes }: Rows, prototypes: Int32Array): void {
     const owners = (this.arrays.owners as NdArray).data;
-    found.forEach((place: number, row: number) => {
-      const k = prototypes[place];
+    found.forEach((index: number, row: number) => {
+      const k = prototypes[index];
       // Padding is nobody's rival.
       if (k !== undefined) this.rivals.note(classes[row] as number, owners[k] as number);
     });
@@ -215,7 +215,7 @@ class SampledTrainer implements GradientTrainer {
     const other = Math.log(standsFor);
     prototypes.forEach((k, i) => {
       const dropped = this.spec.offsets && random.uniform() < dropout;
-      data[i] = dropped ? leftOut : own.has(owners[k] as number) ? 0 : other;
+      data[i] = dropped ? droppedOffset : own.has(owners[k] as number) ? 0 : other;
     });
     return { data, shape: [count], dtype: 'float32' };
   }
@@ -237,9 +237,9 @@ class SampledTrainer implements GradientTrainer {
     { classes, standsFor }: ClassSample,
     labels: number,
   ): Record<string, NdArray> {
-    const { places, index, spec } = this;
+    const { indices, index, spec } = this;
     prototypes.forEach((k, i) => {
-      places[k] = i;
+      indices[k] = i;
     });
     const members = new Int32Array(labels * spec.members).fill(count);
     const weights = new Float32Array(labels);
@@ -248,7 +248,7 @@ class SampledTrainer implements GradientTrainer {
       const begin = index.starts[label] as number;
       const end = index.starts[label + 1] as number;
       for (let at = begin; at < end; at++) {
-        members[i * spec.members + at - begin] = places[index.prototypes[at] as number] as number;
+        members[i * spec.members + at - begin] = indices[index.prototypes[at] as number] as number;
       }
     });
     return {

@@ -47,10 +47,10 @@ export class Rivals {
   /** The classes and up to `limit` rivals of theirs, the latest of all before any other. */
   beside(own: ReadonlySet<number>, limit: number): Set<number> {
     const all = new Set(own);
-    for (let place = 0; place < mostRivals; place++) {
+    for (let index = 0; index < mostRivals; index++) {
       for (const c of own) {
         if (all.size >= own.size + limit) return all;
-        const rival = this.lists.get(c)?.[place];
+        const rival = this.lists.get(c)?.[index];
         if (rival !== undefined) all.add(rival);
       }
     }

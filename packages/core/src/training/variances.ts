@@ -10,7 +10,7 @@ import type { Batch } from '../state/batch.js';
 import type { ModelState } from '../state/state.js';
 import { blockRows, type Context } from './context.js';
 import { type Assignment, disposeAll, uploadBlock } from './phase1.js';
-import { runOnce, take } from './program.js';
+import { readAndFree, runOnce } from './program.js';
 import { f32, type GridSpec, rowSpecs, specKey } from './spec.js';
 
 /** Share of the past in each blend. */
@@ -84,7 +84,7 @@ export async function blendVariances(
         });
         for (const [name, value] of Object.entries(await runOnce(program, fixed, uploads))) {
           const total = totals[name] as Float64Array;
-          (await take(value)).data.forEach((part, j) => {
+          (await readAndFree(value)).data.forEach((part, j) => {
             total[j] = (total[j] as number) + part;
           });
         }
