@@ -1,4 +1,3 @@
-export type { Backend, BackendFlags, Executable, Value } from './backend.js';
 export type { DenseMatrix, Matrix, Vector } from './data/matrix.js';
 export type { Csr } from './data/sparse.js';
 export type { DType, NdArray, Shape, TypedArray } from './dtype.js';
@@ -56,10 +55,11 @@ export type { LearningRateCurve } from './fitting/finder.js';
 export type { FitResult } from './fitting/passes.js';
 export type { Schedule } from './fitting/schedule.js';
 export { type RouteOptions, route, type SimilarityOptions, similarity } from './formulas/arrays.js';
+export { accuracyScore, type F1Options, f1Score, r2Score } from './formulas/metrics.js';
 export type { SoftType } from './formulas/routing.js';
 export type { Distance } from './formulas/similarity.js';
+export type { Backend, BackendFlags, Executable, Value } from './graph/backend.js';
 export type { Strategy } from './heads/strategies.js';
-export { accuracyScore, type F1Options, f1Score, r2Score } from './metrics.js';
 export { type JsBackendOptions, jsBackend } from './reference/js-backend.js';
 export { ResultArray, ResultLabels } from './result.js';
 export type { Scaling } from './scaling/scaler.js';
@@ -85,5 +85,5 @@ export type {
   StreamProgress,
   StreamResult,
 } from './streams/fit-stream.js';
-export { interruptible, unlessAborted } from './streams/waiting.js';
 export type { Progress } from './training/progress.js';
+export { interruptible, unlessAborted } from './waiting.js';

@@ -6,8 +6,8 @@ import type { NdArray } from '../dtype.js';
 import { ndarray } from '../dtype.js';
 import { FastKMeansClusterer } from '../estimators/clusterer.js';
 import { backend, estimators, expectError, type Model, rows, smallOf, tasks } from '../estimators/testing.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { print } from '../graph/print.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { type Deployment, deployment } from './deployment.js';
 import type { Estimator } from './snapshot.js';
 

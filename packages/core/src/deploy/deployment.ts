@@ -15,7 +15,7 @@ import { halvedNames, widened, withoutMasters } from '../state/storage.js';
 import { arraysOf, specOf } from '../training/context.js';
 import { readsGraph } from '../training/graphs.js';
 import { guarded } from './guarded.js';
-import { type Estimator, snapshotOf } from './snapshot.js';
+import { checkedSnapshot, type Estimator } from './snapshot.js';
 
 export interface DeploymentOptions {
   /** The rows come with a mask, 1 present and 0 missing; masked values may be anything. */
@@ -61,7 +61,7 @@ const inputs: Readonly<Record<string, string>> = { x: 'X', mask: 'feature_mask' 
 
 /** Errors: OptionError for what the estimator has no use of, or cannot do; StateError before fit; DataError for numbers beyond a half. */
 export function deployment(model: Estimator, options: DeploymentOptions, call = 'deployment'): Deployment {
-  const { context, state } = snapshotOf(model, call);
+  const { context, state } = checkedSnapshot(model, call);
   const { family } = context;
   const task = family.task;
   const strategy = strategyOf(task, state, options, call);

@@ -6,10 +6,10 @@ import { type Disposing, disposing } from '../disposal.js';
 import type { TypedArray } from '../dtype.js';
 import { OptionError, StateError, shown } from '../errors.js';
 import { ResultArray, ResultLabels } from '../result.js';
-import { unlessAborted } from '../streams/waiting.js';
 import type { RunControl } from '../training/progress.js';
+import { unlessAborted } from '../waiting.js';
 import { checkCall, type PredictOptions } from './calls.js';
-import type { LearnedModel } from './learned.js';
+import { type Internals, internalsOf, type LearnedModel } from './learned.js';
 
 export interface BatchedOptions {
   /** Rows of a run at most; a call with more of them is a run by itself. Default 256. */
@@ -73,6 +73,7 @@ export function batched<M extends LearnedModel>(model: M, options: BatchedOption
 
 class Queue {
   private readonly model: LearnedModel;
+  private readonly internals: Internals;
   private readonly maxRows: number;
   private readonly maxWaitMs: number;
   private readonly groups = new Map<string, Group>();
@@ -80,8 +81,10 @@ class Queue {
   private disposed = false;
 
   constructor(model: LearnedModel, options: BatchedOptions) {
-    const { maxRows = 256, maxWaitMs = 0 } = checkedOptions(model, options);
     this.model = model;
+    this.internals = checkedModel(model);
+    checkCall('batched', options);
+    const { maxRows = 256, maxWaitMs = 0 } = options;
     this.maxRows = maxRows;
     this.maxWaitMs = maxWaitMs;
   }
@@ -93,9 +96,7 @@ class Queue {
     const { signal, featureMask, ...rest } = options ?? {};
     checkCall('readSource', signal === undefined ? {} : { signal }, name);
     signal?.throwIfAborted();
-    // Brackets, as exports have them: estimators show their users no such method.
-    // biome-ignore lint/complexity/useLiteralKeys: a dot does not open it.
-    const { x, mask } = this.model['checkRows'](X, featureMask, name);
+    const { x, mask } = this.internals.checkRows(X, featureMask, name);
     const key = keyOf(name, x, mask, rest);
     if (key === null || options === null || x.rows === 0 || x.rows > this.maxRows) {
       return unlessAborted(this.call(name)(X, options && withoutSignal(options)), signal);
@@ -178,15 +179,12 @@ class Queue {
 }
 
 /** Errors: OptionError. */
-function checkedOptions(model: LearnedModel, options: BatchedOptions): BatchedOptions {
-  // biome-ignore lint/complexity/useLiteralKeys: a dot does not open it.
-  if (typeof model?.['checkRows'] !== 'function') {
-    throw new OptionError(`batched: model is ${shown(model)}; pass an estimator of @fkm/core.`, {
-      option: 'model',
-    });
-  }
-  checkCall('batched', options);
-  return options;
+function checkedModel(model: unknown): Internals {
+  const inside = internalsOf(model);
+  if (inside) return inside;
+  throw new OptionError(`batched: model is ${shown(model)}; pass an estimator of @fkm/core.`, {
+    option: 'model',
+  });
 }
 
 /** Equal for calls that can share a run; null where options say what no run shares, which the model refuses. */

@@ -1,7 +1,7 @@
 // A model that is disposed of gives back what it held, and nothing that others hold.
 
 import { describe, expect, it } from 'vitest';
-import { countedBackend } from '../graph/counted.js';
+import { countedBackend } from '../reference/counted.js';
 import { exactIndex } from '../search/exact-index.js';
 import { sourceOf } from '../streams/testing.js';
 import { FastKMeansClassifier } from './classifier.js';

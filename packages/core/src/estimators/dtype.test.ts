@@ -1,8 +1,8 @@
 // Models stored in halves: what is kept, what answers are made of, and that training sees none of it.
 
 import { describe, expect, it } from 'vitest';
-import type { Backend } from '../backend.js';
 import { encodeHalf } from '../dtype.js';
+import type { Backend } from '../graph/backend.js';
 import type { ModelState } from '../state/state.js';
 import { type StoredDType, trainable, withoutMasters } from '../state/storage.js';
 import { FastKMeansClassifier } from './classifier.js';

@@ -26,6 +26,7 @@ import { ResultArray } from '../result.js';
 import { checkReach } from '../scaling/unit.js';
 import { IndexKeeper } from '../search/keeper.js';
 import { readNearest } from '../search/read-nearest.js';
+import type { Batch } from '../state/batch.js';
 import type { Encoding } from '../state/encoding.js';
 import type { AnyOptions, LoadOptions, Resolved } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
@@ -47,6 +48,25 @@ const asTheyAre = <M>(matrix: M): M =>
 
 const wasDisposed = (call: string): StateError =>
   new StateError(`${call}: this model was disposed; make another one, or load it again.`);
+
+/** What a model was made with, and what it has learned. */
+export interface Snapshot {
+  readonly context: Context;
+  readonly state: ModelState;
+}
+
+/** What a model shows to exports and to `batched`, and not to its users: public methods would. */
+export interface Internals {
+  /** Errors: StateError before fit. */
+  snapshot(call: string): Snapshot;
+  /** Rows to predict, checked. Errors: ShapeError, DataError. */
+  checkRows(X: Matrix, mask: DenseMatrix | Vector | undefined, call: string): Pick<Batch, 'x' | 'mask'>;
+}
+
+const internals: WeakMap<object, Internals> = /* @__PURE__ */ new WeakMap();
+
+/** Undefined for what is no model. */
+export const internalsOf = (model: unknown): Internals | undefined => internals.get(model as object);
 
 /** Base of a model: options, state, and what can be read off it. */
 export abstract class LearnedModel extends DisposingBase {
@@ -73,6 +93,10 @@ export abstract class LearnedModel extends DisposingBase {
     this.search = index && useIndex !== false ? new IndexKeeper(index, distance) : undefined;
     const given = this.given(owner);
     this.state = given && stored(given, this.options.dtype, owner);
+    internals.set(this, {
+      snapshot: (call) => ({ context: this.context(call), state: this.fitted(call) }),
+      checkRows: (...rows) => this.checkRows(...rows),
+    });
   }
 
   protected context(call: string, signal?: AbortSignal): Context {

@@ -4,7 +4,7 @@ import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import type { Features } from '../data/sparse.js';
 import { DataError, OptionError } from '../errors.js';
-import { stoppingBy, waitingCount } from '../fitting/early-stopping.js';
+import { checkStopping, stoppingBy, waitingCount } from '../fitting/early-stopping.js';
 import { fewerThanAsked } from '../fitting/fewer.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
 import {
@@ -124,22 +124,27 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     return answeringMean(known, first, this.options.heads ?? 1, outputs.targetCenter ?? null);
   }
 
-  /** `begin`, and prototypes for classes that are new with the rows, which are scaled when somebody asks for them. */
+  /**
+   * `begin`, and prototypes for classes that are new with the rows, which are scaled when somebody asks for them. The call will
+   * learn the targets of `learned`.
+   */
   protected async ready(
     before: ModelState | null,
     raw: Raw,
     call: string,
     signal?: AbortSignal,
+    learned: Batch = raw.batch,
   ): Promise<{ context: Context; state: ModelState; batch: () => Promise<Batch> }> {
     const context = this.context(call, signal);
-    const learned = await this.begin(before && trainable(before), raw, call, signal);
-    const begun = withTargetRange(context, learned, raw.batch, call);
+    const start = await this.begin(before && trainable(before), raw, call, signal);
+    const begun = withTargetRange(context, start, learned, call);
     let scaled: Promise<Batch> | undefined;
     const batch = (): Promise<Batch> => {
       scaled ??= scaleBatch(context, begun, raw.batch);
       return scaled;
     };
-    if (!begun.arrays.owners) return { context, state: begun, batch };
+    // A start that is not joint has given prototypes to every class of its rows.
+    if (!begun.arrays.owners || (!before && !begun.joint)) return { context, state: begun, batch };
     const from = before && begun.joint ? before.outputs : 0;
     return { context, state: await growClasses(context, begun, await batch(), undefined, from), batch };
   }
@@ -220,8 +225,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const context = this.context('fit', signal);
       const unit = unitWeight(split.training.sampleWeight);
       const sample = { ...raw, batch: all ? training : first(), unit };
-      const { state: begun } = await this.ready(before, sample, 'fit', signal);
-      const start = withTargetRange(context, begun, training, 'fit');
+      const { state: start } = await this.ready(before, sample, 'fit', signal, training);
       const { state, result } = await passes(
         context,
         start,
@@ -419,12 +423,3 @@ export const freeToWait = ({
   earlyStoppingRounds,
 }: Pick<FinetuneOptions<unknown>, 'evalSet' | 'evalFraction' | 'earlyStoppingRounds'>): boolean =>
   !evalSet && evalFraction === undefined && earlyStoppingRounds === undefined;
-
-/** Errors: OptionError where a run should stop by rows that there are none of. */
-export function checkStopping(rounds: number | undefined, evaluation: Batch | undefined): void {
-  if (rounds === undefined || evaluation) return;
-  throw new OptionError(
-    'finetune: earlyStoppingRounds needs rows to evaluate on; pass evalSet or evalFraction.',
-    { option: 'earlyStoppingRounds', value: rounds },
-  );
-}

@@ -8,9 +8,9 @@ import { checkFeatures, denseRows, type Features, toFeatures, visitRow } from '.
 import type { NdArray } from '../dtype.js';
 import { DataError, ShapeError } from '../errors.js';
 import { withThresholds } from '../fitting/thresholds.js';
+import { F1Tally } from '../formulas/metrics.js';
 import { multiLabelHeads } from '../heads/multi-label.js';
 import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
-import { F1Tally } from '../metrics.js';
 import { ResultArray, withJson } from '../result.js';
 import { indexOfLabels, sortedLabels } from '../state/labels.js';
 import type { LoadOptions, MultiLabelOptions } from '../state/options.js';

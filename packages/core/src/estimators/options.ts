@@ -1,8 +1,8 @@
 // Options of the estimators, checked and resolved: defaults, and combinations that cannot work.
 
-import type { Backend } from '../backend.js';
 import { ownCopy } from '../data/own-copy.js';
 import { OptionError } from '../errors.js';
+import type { Backend } from '../graph/backend.js';
 import { checkedGrid } from '../state/initial-grid.js';
 import type { AnyOptions, LoadOptions, OptionName, Resolved, Task } from '../state/options.js';
 import { defaultLearningRate, defaultStrata } from '../state/options.js';

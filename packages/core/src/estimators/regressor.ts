@@ -16,8 +16,8 @@ import {
 } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import { ShapeError, shown } from '../errors.js';
+import { R2Tally } from '../formulas/metrics.js';
 import { regressorHeads } from '../heads/regressor.js';
-import { R2Tally } from '../metrics.js';
 import { ResultArray } from '../result.js';
 import type { LoadOptions, RegressorOptions } from '../state/options.js';
 import { type Answers, isSource, type Source } from '../state/source.js';

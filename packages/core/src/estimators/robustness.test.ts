@@ -3,10 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
 import { nearest } from '../formulas/composites.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { constantLike, trace } from '../graph/index.js';
 import { kMeansPlusPlus } from '../init/kmeanspp.js';
 import { Random } from '../random.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { FastKMeansClassifier } from './classifier.js';
 import { FastKMeansClusterer } from './clusterer.js';
 import { FastKMeansRegressor } from './regressor.js';

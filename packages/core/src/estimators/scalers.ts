@@ -12,10 +12,10 @@ import {
 } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, StateError } from '../errors.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { BATCH } from '../graph/ir.js';
 import { lt, select } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
 import { mapped, sampleOf, takeColumns } from '../state/sample.js';
 import { type FlatMatrix, isSource, type Source } from '../state/source.js';

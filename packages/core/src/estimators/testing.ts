@@ -1,11 +1,11 @@
 // Small seeded data and models for the tests of this folder; nothing else imports it.
 
 import { expect } from 'vitest';
-import type { Backend } from '../backend.js';
 import { type Checkpoint, readSafetensors, writeSafetensors } from '../checkpoint/safetensors.js';
 import type { NdArray } from '../dtype.js';
 import { type ErrorKind, isFkmError } from '../errors.js';
 import type { FitResult } from '../fitting/passes.js';
+import type { Backend } from '../graph/backend.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
 import type { InitialGrid } from '../state/initial-grid.js';

@@ -1,7 +1,7 @@
 // Strategy 'tuned' of the multi-label classifier: where its thresholds come from, what they do, and that they are kept.
 
 import { describe, expect, it } from 'vitest';
-import { f1Score } from '../metrics.js';
+import { f1Score } from '../formulas/metrics.js';
 import { FastMultiLabelKMeansClassifier } from './multi-label.js';
 import { backend, expectError, rows } from './testing.js';
 

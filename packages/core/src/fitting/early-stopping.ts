@@ -2,6 +2,7 @@
 // Evaluation rows never train. Waiting rows stay out of a run's first epochs, and join unless it turns out to learn noise by heart.
 
 import { type NdArray, ndarray } from '../dtype.js';
+import { OptionError } from '../errors.js';
 import { pairedDifference, weightedMean } from '../formulas/paired-difference.js';
 import type { Batch } from '../state/batch.js';
 import type { ModelState } from '../state/state.js';
@@ -237,4 +238,13 @@ function answeringMeanOf(context: Context, state: ModelState, rows: Batch): Mode
   );
   const flat = slopes && { slopes: ndarray(new Float32Array(slopes.data.length), slopes.shape) };
   return { ...state, arrays: { ...state.arrays, targets: ndarray(answers, shape), ...flat } };
+}
+
+/** Errors: OptionError where a run should stop by rows that there are none of. */
+export function checkStopping(rounds: number | undefined, evaluation: Batch | undefined): void {
+  if (rounds === undefined || evaluation) return;
+  throw new OptionError(
+    'finetune: earlyStoppingRounds needs rows to evaluate on; pass evalSet or evalFraction.',
+    { option: 'earlyStoppingRounds', value: rounds },
+  );
 }

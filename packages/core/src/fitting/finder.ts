@@ -6,7 +6,7 @@ import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { readAndFree } from '../training/program.js';
 import { breathe, type RunControl } from '../training/progress.js';
-import { trainerFor } from '../training/sampled-trainer.js';
+import { trainerFor } from './trainer.js';
 
 export interface LearningRateCurve {
   /** Where the loss falls fastest. */

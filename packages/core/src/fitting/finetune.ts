@@ -10,10 +10,10 @@ import type { Context } from '../training/context.js';
 import { LossSum } from '../training/losses.js';
 import { readAndFree } from '../training/program.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
-import { trainerFor } from '../training/sampled-trainer.js';
 import { type Stopping, trainedState } from './early-stopping.js';
 import { type Schedule, scheduleAt } from './schedule.js';
 import { perWeight, withMeanWeight } from './split.js';
+import { trainerFor } from './trainer.js';
 
 export interface FinetuneRun extends RunControl {
   readonly epochs: number;

@@ -1,6 +1,7 @@
 // fit: passes of phase 1 over the rows, with what a single batch cannot know: convergence, idle prototypes, evaluation.
 
 import { weightedMean } from '../formulas/paired-difference.js';
+import { growClasses } from '../init/grow-classes.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { draw, type ModelState } from '../state/state.js';
@@ -99,7 +100,8 @@ export async function fitPasses(
       // Batches of one size share their memory: new pages cost as much as the rows in them.
       const used: Batch | undefined = batch?.x.rows === end - begin ? batch : undefined;
       batch = takeBatch(rows, turn, begin, end, used);
-      const step = await phase1Step(context, state, batch);
+      // Classes can come that the rows of the start had none of.
+      const step = await phase1Step(context, await growClasses(context, state, batch), batch);
       state = step.state;
       shift = Math.max(shift, step.shift);
       addWeights(weights, step);

@@ -1,11 +1,11 @@
-// One batch of phase 1: classes that it brings get prototypes, then the grid moves.
+// One batch of phase 1, assigned by the model's index where that serves.
 
-import { growClasses } from '../init/grow-classes.js';
 import { nearestAssigner } from '../search/assign-nearest.js';
 import type { Batch } from '../state/batch.js';
 import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { type EmaStep, emaStep } from '../training/ema-step.js';
 
-export const phase1Step = async (context: Context, state: ModelState, batch: Batch): Promise<EmaStep> =>
-  emaStep(context, await growClasses(context, state, batch), batch, nearestAssigner(context, batch));
+/** The grid moved by a scaled batch, whose classes all have prototypes. */
+export const phase1Step = (context: Context, state: ModelState, batch: Batch): Promise<EmaStep> =>
+  emaStep(context, state, batch, nearestAssigner(context, batch));

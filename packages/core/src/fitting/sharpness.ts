@@ -2,10 +2,10 @@
 
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
 import { classProbabilities, smoothingOf } from '../heads/classifier.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import type { ModelState } from '../state/state.js';
 import { type Context, headOf, originOf } from '../training/context.js';

@@ -1,7 +1,7 @@
 // Thresholds against every alternative: trying all of them is slow and obviously right.
 
 import { describe, expect, it } from 'vitest';
-import { accuracyScore, f1Score } from '../metrics.js';
+import { accuracyScore, f1Score } from '../formulas/metrics.js';
 import { Random } from '../random.js';
 import { type Judged, type ThresholdMetric, thresholdsOf } from './thresholds.js';
 

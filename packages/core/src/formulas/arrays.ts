@@ -12,9 +12,9 @@ import {
 import { blockRowsOf, checkFeatures, denseRows, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError, ShapeError } from '../errors.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { ResultArray } from '../result.js';
 import { type RoutingOptions, routingWeights, type SoftType } from './routing.js';
 import { type Distance, pairwise } from './similarity.js';

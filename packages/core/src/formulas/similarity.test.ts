@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { gradients } from '../graph/gradients.js';
 import { add, mul, sum } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { Random } from '../random.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { compare, type Distance } from './similarity.js';
 
 const [rows, columns, perHead] = [5, 3, 4];

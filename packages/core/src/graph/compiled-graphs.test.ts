@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
+import { countedBackend } from '../reference/counted.js';
 import { jsBackend } from '../reference/js-backend.js';
-import { countedBackend } from './counted.js';
 import type { Graph } from './ir.js';
 import { add } from './ops.js';
 import { trace } from './trace.js';

@@ -1,7 +1,7 @@
 // The compiled graphs of a backend: each graph once, at most so many at a time, none freed under a run, all freed with the backend.
 
-import type { Executable, Value } from '../backend.js';
 import { OptionError, StateError, shown } from '../errors.js';
+import type { Executable, Value } from './backend.js';
 import type { Graph } from './ir.js';
 import { Pool } from './pool.js';
 import { graphKey } from './print.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
-import { evaluateGraph } from '../reference/evaluate.js';
+import { evaluateGraph } from './evaluate.js';
 import * as f from './functions.js';
 import { gradientGraph } from './gradients.js';
 import * as op from './ops.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
-import { evaluateGraph } from '../reference/evaluate.js';
+import { evaluateGraph } from './evaluate.js';
 import { logSumExp, norm, sigmoid, softmax, square } from './functions.js';
 import { gradientGraph, gradients } from './gradients.js';
 import { BATCH, type Graph } from './ir.js';

@@ -1,6 +1,5 @@
 // What backends, exporters and tests need of the graph layer: `@fkm/core/graph`.
 
-export type { Backend, BackendFlags, Executable, Value } from '../backend.js';
 export { isShared } from '../data/own-copy.js';
 export { type Disposing, disposing } from '../disposal.js';
 export * from '../dtype.js';
@@ -8,8 +7,9 @@ export * from '../errors.js';
 export { nearest, pairwiseSimilarity, sumsByIndex, takeAlong, topKSimilar } from '../formulas/composites.js';
 export { type RoutingOptions, routingWeights, type SoftType } from '../formulas/routing.js';
 export { type Comparison, compare, type Distance, pairwise } from '../formulas/similarity.js';
-export { bindRows, evaluateEquation, evaluateGraph, type Precision } from '../reference/evaluate.js';
+export type { Backend, BackendFlags, Executable, Value } from './backend.js';
 export { type Compiled, CompiledGraphs, type CompiledGraphsOptions } from './compiled-graphs.js';
+export { bindRows, evaluateEquation, evaluateGraph, type Precision } from './evaluate.js';
 export * from './functions.js';
 export { gradientGraph, gradients } from './gradients.js';
 export { broadcastShapes, formatShape, formatType, inferTypes, type ResultType } from './infer.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type NdArray, ndarray, type Shape, sizeOf } from '../dtype.js';
-import { evaluateGraph } from '../reference/evaluate.js';
+import { evaluateGraph } from './evaluate.js';
 import { BATCH, type Graph } from './ir.js';
 import * as op from './ops.js';
 import { print } from './print.js';

@@ -1,7 +1,7 @@
 // Rewrites that every backend would want and none does: constants folded, neutral operations and dead equations removed.
 
 import type { NdArray } from '../dtype.js';
-import { evaluateEquation } from '../reference/evaluate.js';
+import { evaluateEquation } from './evaluate.js';
 import { BATCH, type Equation, type Graph, isOp, type Var } from './ir.js';
 import { verify } from './verify.js';
 

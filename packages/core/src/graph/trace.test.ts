@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ndarray } from '../dtype.js';
 import { GraphError } from '../errors.js';
-import { evaluateGraph } from '../reference/evaluate.js';
+import { evaluateGraph } from './evaluate.js';
 import { BATCH, type Graph } from './ir.js';
 import {
   add,

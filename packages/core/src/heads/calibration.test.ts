@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { type Tensor, trace } from '../graph/trace.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { type AsymmetricLoss, shareOfPositives } from './asymmetric-loss.js';
 import { onHost, shareOfRows, unsmoothed } from './calibration.js';
 

@@ -1,10 +1,10 @@
 // What training does to probabilities, and how it is undone in what users read. Traced, so that exports are the same lowering.
 
 import { ndarray } from '../dtype.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { gradients } from '../graph/gradients.js';
 import { add, div, max, min, mul, neg, sub, sum } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 
 /** Where the targets of a grid come from: the caller's own logits, the rows of phase 1, or the loss of phase 2. */
 export type Origin = 'given' | 'rows' | 'gradients';

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { Random } from '../random.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import type { Resolved } from '../state/options.js';
 import type { Origin } from './calibration.js';
 import { classifierHeads } from './classifier.js';

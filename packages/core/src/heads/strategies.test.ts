@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { trace } from '../graph/trace.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { decide, type Strategy } from './strategies.js';
 
 function labels(

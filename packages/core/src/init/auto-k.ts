@@ -1,10 +1,10 @@
 // kInit 'auto': more prototypes for more rows that resemble their mean less (docs/method.md §4).
 
-import type { Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
 import { blockRowsOf, type Features } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { type Distance, pairwise } from '../formulas/similarity.js';
+import type { Value } from '../graph/backend.js';
 import { clamp } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';

@@ -1,10 +1,10 @@
 // Greedy k-means++ through a graph: a candidate's worth is a product over the rows, so that a step reads back n numbers.
 
-import type { Value } from '../backend.js';
 import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { compare, type Distance } from '../formulas/similarity.js';
+import type { Value } from '../graph/backend.js';
 import { expandDims } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';
 import { argMax, matmul, min, neg, oneHot, reshape } from '../graph/ops.js';

@@ -1,11 +1,11 @@
 // A plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes through the graphs of phase 1.
 
-import type { Value } from '../backend.js';
 import { type Rows, takeRows } from '../data/matrix.js';
 import { blockRowsOf, type Features, isSparse, takeFeatures, visitRow } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { emaUpdate } from '../formulas/ema.js';
 import { compare, type Distance } from '../formulas/similarity.js';
+import type { Value } from '../graph/backend.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';
 import { clustererHead } from '../heads/clusterer.js';

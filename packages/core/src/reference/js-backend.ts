@@ -1,12 +1,12 @@
 // The reference backend: plain loops, no dependency. The oracle of every other backend.
 
-import type { Backend, Value } from '../backend.js';
 import { disposing } from '../disposal.js';
 import type { NdArray, TypedArray } from '../dtype.js';
 import { StateError } from '../errors.js';
+import type { Backend, Value } from '../graph/backend.js';
 import { CompiledGraphs } from '../graph/compiled-graphs.js';
+import { evaluateGraph, type Precision } from '../graph/evaluate.js';
 import { verify } from '../graph/verify.js';
-import { evaluateGraph, type Precision } from './evaluate.js';
 
 class HostValue implements Value {
   private array: NdArray | null;

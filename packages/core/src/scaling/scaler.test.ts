@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Rows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { Random } from '../random.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import { normalQuantile } from './normal.js';
 import {
   applyScaler,

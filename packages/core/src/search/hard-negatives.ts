@@ -5,6 +5,7 @@ import type { NdArray } from '../dtype.js';
 import type { Batch } from '../state/batch.js';
 import type { PrototypeIndex } from '../state/prototype-index.js';
 import type { Context } from '../training/context.js';
+import type { HardNegativeSearch } from '../training/sampled-trainer.js';
 import { mostRivals, type Rivals } from '../training/sampling.js';
 import type { GridSpec } from '../training/spec.js';
 import { canSearch, fewest, keeperFor, unlessRefused } from './serving.js';
@@ -12,7 +13,7 @@ import { intoSpace, type Space, spaceOf } from './space.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
-export class HardNegatives {
+export class HardNegatives implements HardNegativeSearch {
   private readonly index: PrototypeIndex;
   private readonly owners: ArrayLike<number>;
   private readonly columns: number;

@@ -4,15 +4,15 @@
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
 import type { Distance } from '../formulas/similarity.js';
-import type { Neighbours, PrototypeIndex, PrototypeIndexFactory } from '../state/prototype-index.js';
+import type {
+  Indexed,
+  Neighbours,
+  PrototypeIndex,
+  PrototypeIndexFactory,
+  PrototypeSearch,
+} from '../state/prototype-index.js';
 import { widened } from '../state/storage.js';
 import { intoSpace, measures, type Space, spaceOf } from './space.js';
-
-/** What an index is of. */
-export interface Indexed {
-  readonly prototypes: NdArray;
-  readonly featureWeights: NdArray | undefined;
-}
 
 /** What of a model's arrays is indexed. */
 export const indexedOf = ({ prototypes, featureWeights }: Readonly<Record<string, NdArray>>): Indexed => ({
@@ -42,7 +42,7 @@ interface Kept {
   readonly reach: number;
 }
 
-export class IndexKeeper {
+export class IndexKeeper implements PrototypeSearch {
   /** The index lacks the distance of the model. */
   refused = false;
   private readonly factory: PrototypeIndexFactory;

@@ -4,9 +4,9 @@
 import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse } from '../data/sparse.js';
 import { isFkmError } from '../errors.js';
+import type { PrototypeSearch } from '../state/prototype-index.js';
 import type { Context } from '../training/context.js';
 import type { GridSpec } from '../training/spec.js';
-import type { IndexKeeper } from './keeper.js';
 
 /** What prototypes are searched for. */
 export type Purpose = 'cluster' | 'routing' | 'softmax' | 'start' | 'rivals';
@@ -77,7 +77,7 @@ export function keeperFor(
   purpose: Purpose,
   perHead: number,
   rows: number = Number.POSITIVE_INFINITY,
-): IndexKeeper | undefined {
+): PrototypeSearch | undefined {
   if (!search || search.refused || options.useIndex === false) return undefined;
   const [few, many] = crossovers[purpose];
   return options.useIndex === true || perHead >= (rows > fewRows ? many : few) ? search : undefined;
@@ -93,7 +93,7 @@ export const canSearch = (x: Features, mask: Rows | undefined): x is Rows =>
  */
 export async function unlessRefused<R>(
   { options }: Pick<Context, 'options'>,
-  keeper: IndexKeeper,
+  keeper: PrototypeSearch,
   search: () => Promise<R>,
 ): Promise<R | null> {
   try {

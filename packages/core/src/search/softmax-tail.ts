@@ -2,9 +2,9 @@
 // estimated from a few that stand for all: where it is not small, a row is no case for an index.
 
 import type { NdArray } from '../dtype.js';
+import type { Indexed } from '../state/prototype-index.js';
 import { widened } from '../state/storage.js';
 import { gatherRows } from '../training/sampling.js';
-import type { Indexed } from './keeper.js';
 import { intoSpace, measures, type Space, spaceOf } from './space.js';
 
 /** Prototypes of a head that stand for all of it. */

@@ -1,6 +1,8 @@
 // The contract between core and an index: who proposes which prototypes are near. Core computes the exact similarities of
 // what is proposed and decides, so that an index costs recall at most, never a wrong number.
 
+import type { Rows } from '../data/matrix.js';
+import type { NdArray } from '../dtype.js';
 import type { Distance } from '../formulas/similarity.js';
 
 /** Rows of numbers, row-major. */
@@ -41,6 +43,20 @@ export interface PrototypeIndex {
   /** Takes what `save` wrote, without building anything. Errors: `FormatError`. */
   load(bytes: Uint8Array): Promise<void>;
   dispose(): void;
+}
+
+/** What of a model's arrays is indexed. */
+export interface Indexed {
+  readonly prototypes: NdArray;
+  readonly featureWeights: NdArray | undefined;
+}
+
+/** The indices of a model, one a head, which follow its prototypes. */
+export interface PrototypeSearch {
+  /** The index lacks the distance of the model. */
+  refused: boolean;
+  /** The `count` prototypes of each head nearest to scaled rows [N, D], counted from the head's first one. Errors: those of the index. */
+  nearest(of: Indexed, rows: Rows, count: number): Promise<readonly Neighbours[]>;
 }
 
 /** Makes an empty index: `hnswIndex` of '@fkm/index-hnsw', or a function that calls it with options. */

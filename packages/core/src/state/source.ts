@@ -3,7 +3,7 @@
 
 import type { Vector } from '../data/matrix.js';
 import { OptionError, ShapeError, shown } from '../errors.js';
-import { interruptible } from '../streams/waiting.js';
+import { interruptible } from '../waiting.js';
 import { type Encoding, encodedWidth, encodingDifference, isEncoding } from './encoding.js';
 
 /** Row-major [rows, columns]. */

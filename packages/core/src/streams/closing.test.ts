@@ -8,8 +8,8 @@ import { FastKMeansRegressor } from '../estimators/regressor.js';
 import { StandardScaler } from '../estimators/scalers.js';
 import { backend } from '../estimators/testing.js';
 import type { Source, SourceBatch } from '../state/source.js';
+import { interruptible } from '../waiting.js';
 import { labelled, sourceOf } from './testing.js';
-import { interruptible } from './waiting.js';
 
 const { X, y, classes } = labelled(200);
 const options = { backend, nPrototypes: 8, heads: 1, metric: 'none' } as const;

@@ -2,8 +2,7 @@
 // one batch come in different company in every epoch, and only the pool is held.
 
 import { DataError, OptionError } from '../errors.js';
-import { checkStopping } from '../estimators/model.js';
-import { stoppingBy, waitingCount } from '../fitting/early-stopping.js';
+import { checkStopping, stoppingBy, waitingCount } from '../fitting/early-stopping.js';
 import { type FinetuneRun, finetuneEpochs } from '../fitting/finetune.js';
 import { meanWeight, masked as withMask, withMeanWeight } from '../fitting/split.js';
 import type { Random } from '../random.js';

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
+import { evaluateGraph } from '../graph/evaluate.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { Random } from '../random.js';
-import { evaluateGraph } from '../reference/evaluate.js';
 import type { Resolved } from '../state/options.js';
 import { assignGraph } from './assign.js';
 import type { GridSpec } from './spec.js';

@@ -1,11 +1,11 @@
 // Rows that are searched again and again, around a center: one that was found before is asked first whether any prototype lies
 // nearer than its own, which takes a maximum where a search takes an index as well.
 
-import type { Backend, Value } from '../backend.js';
 import type { Rows } from '../data/matrix.js';
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { takeAlong } from '../formulas/composites.js';
+import type { Backend, Value } from '../graph/backend.js';
 import { BATCH } from '../graph/ir.js';
 import { argMax, concat, matmul, reduceMax, sub } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';

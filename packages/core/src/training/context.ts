@@ -11,9 +11,9 @@ import { ofUnitLength } from '../scaling/lengths.js';
 import { scaledColumns } from '../scaling/scaler.js';
 import { scaleStored } from '../scaling/sparse-scaler.js';
 import { checkReach, inverseUnit, unitOf } from '../scaling/unit.js';
-import type { IndexKeeper } from '../search/keeper.js';
 import type { Batch } from '../state/batch.js';
 import type { Resolved } from '../state/options.js';
+import type { PrototypeSearch } from '../state/prototype-index.js';
 import type { ModelState } from '../state/state.js';
 import { scaleGraph, scalerNames } from './graphs.js';
 import type { Ownership } from './ownership.js';
@@ -29,7 +29,7 @@ export interface Context {
   /** Arrays of the model's state that nothing else refers to. */
   readonly ownership?: Ownership | undefined;
   /** Finds prototypes near to rows, where the options have an index. */
-  readonly search?: IndexKeeper | undefined;
+  readonly search?: PrototypeSearch | undefined;
   /** The public call that runs: opens the sentence of an error. */
   readonly call: string;
   /** Stops long work between its parts. */

@@ -1,5 +1,5 @@
-// prototypeModel 'linear': every prototype answers by a local linear model, t_k + S_k·(x − p_k), whose slope S_k is a ridge regression over the rows
-// nearest to it in each head. No gradient moves slopes; phase 1 keeps what they are solved from.
+// prototypeModel 'linear': every prototype answers by a local linear model, t_k + S_k·(x − p_k), whose slope S_k is a ridge
+// regression over the rows nearest to it in each head. No gradient moves slopes; phase 1 keeps what they are solved from.
 
 import type { Rows } from '../data/matrix.js';
 import { addRow } from '../data/sparse.js';

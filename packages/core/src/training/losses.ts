@@ -1,7 +1,7 @@
 // Losses of steps, summed on the host in float64. A read waits for every step before it, and a device idles until the next one is
 // asked for: so some are read together.
 
-import type { Value } from '../backend.js';
+import type { Value } from '../graph/backend.js';
 import { readAndFree } from './program.js';
 
 /** Steps that a device may be behind its host. */

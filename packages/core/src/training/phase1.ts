@@ -1,9 +1,9 @@
 // Phase 1: hard assignment of a batch through the assign graph, in blocks of rows, and the update of the grid.
 
-import type { Value } from '../backend.js';
 import { blockRowsOf, denseRows, type Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import type { BatchSums } from '../formulas/ema.js';
+import type { Value } from '../graph/backend.js';
 import type { Batch } from '../state/batch.js';
 import type { TargetAssignment } from '../state/options.js';
 import { assignGraph, assignNames } from './assign.js';

@@ -1,11 +1,11 @@
 // Phase 2: gradient steps. Parameters and moments stay where the backend computes; a run reads them once, at its end.
 
-import type { Value } from '../backend.js';
 import { allFinite } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { adamCorrections } from '../formulas/adam.js';
 import { weightedMean } from '../formulas/paired-difference.js';
+import type { Value } from '../graph/backend.js';
 import type { Random } from '../random.js';
 import { type Batch, isPicked, type Picked, takePicked } from '../state/batch.js';
 import { lossGraph, momentNames, parameterNames, rowLossGraph, stepGraph } from './graphs.js';

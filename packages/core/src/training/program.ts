@@ -1,10 +1,10 @@
 // Graphs by name: traces once, compiles once, and runs with named values.
 
-import type { Backend, Executable, Value } from '../backend.js';
 import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
 import { GraphError } from '../errors.js';
+import type { Backend, Executable, Value } from '../graph/backend.js';
 import { BATCH, type Graph } from '../graph/ir.js';
 import { simplify } from '../graph/simplify.js';
 

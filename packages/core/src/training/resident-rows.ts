@@ -1,8 +1,8 @@
 // Rows that stay where the backend computes: those of a set, of which steps take some by their indices, and blocks that are asked
 // for again and again.
 
-import type { Value } from '../backend.js';
 import { isSparse } from '../data/sparse.js';
+import type { Value } from '../graph/backend.js';
 import { BATCH } from '../graph/ir.js';
 import { gather } from '../graph/ops.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';

@@ -1,19 +1,16 @@
 // Gradient steps on a sample of the classes: the grid stays on the host, and a step takes the rows of the sampled classes'
 // prototypes through the ordinary step graph of a smaller grid. Nothing of the size of the whole grid is read or copied in a step.
 
-import type { Value } from '../backend.js';
 import { allFinite, type Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray, type TypedArray } from '../dtype.js';
+import type { Value } from '../graph/backend.js';
 import type { Random } from '../random.js';
-import { HardNegatives } from '../search/hard-negatives.js';
 import { type Batch, isPicked, type Picked, takePicked } from '../state/batch.js';
-import type { ModelState } from '../state/state.js';
-import { arraysOf, type Context, specOf } from './context.js';
 import { absentPrototype, momentNames, parameterNames, stepGraph } from './graphs.js';
 import { Ownership } from './ownership.js';
 import { disposeAll, uploadBlock, uploadParameters } from './phase1.js';
-import { droppedOffset, evaluateLoss, type GradientTrainer, Trainer, uploadScalars } from './phase2.js';
+import { droppedOffset, evaluateLoss, type GradientTrainer, uploadScalars } from './phase2.js';
 import { type Programs, readAndFree, runOnce } from './program.js';
 import {
   bucketOf,
@@ -27,25 +24,13 @@ import {
 } from './sampling.js';
 import { type GridSpec, specKey } from './spec.js';
 
-/**
- * The trainer that the options ask for, going on from the state's moments after `steps` steps. With `ownership` it may write to
- * the arrays that are the model's alone, and what it leaves is: a step that fails has not written. One that lives for many steps
- * may `mine` for hard negatives, for which it builds an index where the options have one.
- */
-export async function trainerFor(
-  context: Context,
-  state: ModelState,
-  masked: boolean,
-  steps: number,
-  { ownership, mine = false }: { readonly ownership?: Ownership | undefined; readonly mine?: boolean } = {},
-): Promise<GradientTrainer> {
-  const spec = specOf(context, state, masked);
-  const arrays = arraysOf(context, state);
-  const n = context.options.negativeSampling;
-  // Where every class would be drawn anyway, the grid can stay with the backend.
-  if (n === undefined || n >= state.outputs) return Trainer.create(context.programs, spec, arrays, steps);
-  const near = mine ? await HardNegatives.create(context, spec, arrays) : null;
-  return new SampledTrainer(context.programs, spec, arrays, steps, n, near, ownership);
+/** Finds classes that rows could be taken for, in a grid that steps move. */
+export interface HardNegativeSearch {
+  /** Notes the classes near to each row. */
+  note(batch: Batch, rivals: Rivals): Promise<void>;
+  /** A step has moved the prototypes at these indices to the first rows of `moved`. */
+  follow(indices: Int32Array, moved: Float32Array): Promise<void>;
+  dispose(): void;
 }
 
 /** Of the n others, how many can be rivals of the batch's classes; the rest are drawn, and stand for all that are not there. */
@@ -65,7 +50,7 @@ interface Sample {
  * Adam is lazy: moments of prototypes outside of the sample rest, neither decaying nor moving anything; bias corrections count
  * all steps. l2Reg and diversityReg act on the sampled prototypes. Rivals are remembered for the life of the trainer: in finetune.
  */
-class SampledTrainer implements GradientTrainer {
+export class SampledTrainer implements GradientTrainer {
   steps: number;
   private readonly programs: Programs;
   private readonly spec: GridSpec;
@@ -81,7 +66,7 @@ class SampledTrainer implements GradientTrainer {
   /** Memory of the batch that is taken, for the next one. */
   private taken: Batch | undefined;
   private readonly rivals = new Rivals();
-  private readonly near: HardNegatives | null;
+  private readonly near: HardNegativeSearch | null;
   /** Where a prototype stands in the sample. */
   private readonly indices: Int32Array;
 
@@ -91,7 +76,7 @@ class SampledTrainer implements GradientTrainer {
     arrays: Readonly<Record<string, NdArray>>,
     steps: number,
     n: number,
-    near: HardNegatives | null,
+    near: HardNegativeSearch | null,
     ownership?: Ownership,
   ) {
     this.near = near;

@@ -2,7 +2,7 @@
 // so they are written to be read; sums run in float64 whatever the dtype.
 
 import { decodeHalf, type Shape, type TypedArray } from '../dtype.js';
-import type { OpAttrs, OpName } from '../graph/ir.js';
+import type { OpAttrs, OpName } from './ir.js';
 
 /** An array whose elements are numbers: half types come decoded. */
 export interface Dense {

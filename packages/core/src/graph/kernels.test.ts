@@ -3,9 +3,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DType, type NdArray, ndarray, type Shape, sizeOf } from '../dtype.js';
-import * as op from '../graph/ops.js';
-import { type Tensor, trace } from '../graph/trace.js';
 import { evaluateGraph } from './evaluate.js';
+import * as op from './ops.js';
+import { type Tensor, trace } from './trace.js';
 
 const number = fc.constantFrom(-3, -2, -1, -0.5, 0, 0.25, 1, 2, 4);
 const dim = fc.integer({ min: 1, max: 5 });

@@ -12,8 +12,8 @@ import {
   type TypedArray,
 } from '../dtype.js';
 import { GraphError, ShapeError } from '../errors.js';
-import { formatType } from '../graph/infer.js';
-import { BATCH, type Equation, type Graph, isOp } from '../graph/ir.js';
+import { formatType } from './infer.js';
+import { BATCH, type Equation, type Graph, isOp } from './ir.js';
 import { type Dense, type Kernel, kernels } from './kernels.js';
 
 /** Arithmetic behind the dtype 'float32'. */

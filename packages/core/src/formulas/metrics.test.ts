@@ -1,7 +1,7 @@
 // Expected numbers are scikit-learn's (1.2.1).
 
 import { describe, expect, it } from 'vitest';
-import { DataError, ShapeError } from './errors.js';
+import { DataError, ShapeError } from '../errors.js';
 import { accuracyScore, f1Score, r2Score } from './metrics.js';
 
 describe('r2Score', () => {

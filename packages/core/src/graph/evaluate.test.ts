@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
 import { FkmError, ShapeError, StateError } from '../errors.js';
-import { BATCH } from '../graph/ir.js';
-import { add, neg } from '../graph/ops.js';
-import { trace } from '../graph/trace.js';
+import { jsBackend } from '../reference/js-backend.js';
 import { bindRows } from './evaluate.js';
-import { jsBackend } from './js-backend.js';
+import { BATCH } from './ir.js';
+import { add, neg } from './ops.js';
+import { trace } from './trace.js';
 
 const graph = trace(
   'pair',

@@ -1,7 +1,7 @@
 // Scores of predictions, in float64.
 
-import type { Vector } from './data/matrix.js';
-import { DataError, ShapeError } from './errors.js';
+import type { Vector } from '../data/matrix.js';
+import { DataError, ShapeError } from '../errors.js';
 
 /** R² of rows that come in parts: what `r2Score` says of all of them, in float64 and memory of a few numbers. */
 export class R2Tally {

@@ -1,9 +1,9 @@
 // The reference backend, which tells what graphs it holds; for the tests of this package, nothing else imports it.
 
-import type { Backend } from '../backend.js';
 import { disposing } from '../disposal.js';
-import { jsBackend } from '../reference/js-backend.js';
-import { CompiledGraphs } from './compiled-graphs.js';
+import type { Backend } from '../graph/backend.js';
+import { CompiledGraphs } from '../graph/compiled-graphs.js';
+import { jsBackend } from './js-backend.js';
 
 export interface Counted {
   readonly backend: Backend;

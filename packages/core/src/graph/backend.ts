@@ -1,8 +1,8 @@
 // The contract between core and a runtime: anything that can run a forward graph is a backend.
 
-import type { Disposing } from './disposal.js';
-import type { DType, NdArray, Shape, TypedArray } from './dtype.js';
-import type { Equation, Graph } from './graph/ir.js';
+import type { Disposing } from '../disposal.js';
+import type { DType, NdArray, Shape, TypedArray } from '../dtype.js';
+import type { Equation, Graph } from './ir.js';
 
 /** What a backend can do, as data. */
 export interface BackendFlags {
