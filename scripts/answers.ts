@@ -10,7 +10,7 @@ import { tfjsBackend } from '../packages/backend-tfjs/src/index.ts';
 import { friedman } from '../packages/conformance/src/estimators/data.ts';
 import type { Model } from '../packages/conformance/src/estimators/model.ts';
 import { estimators } from '../packages/conformance/src/estimators/table.ts';
-import type { Backend } from '../packages/core/src/graph/index.ts';
+import { type Backend, distanceNames } from '../packages/core/src/graph/index.ts';
 import { jsBackend } from '../packages/core/src/index.ts';
 
 /** After `fit`, and after `finetune`: a digest of all bits, and the first numbers. */
@@ -31,7 +31,6 @@ export const backends: Readonly<Record<string, () => Backend | Promise<Backend>>
   'onnx cpu': () => onnxBackend({ device: 'cpu', threads: 1 }),
   'tfjs wasm': () => tfjsBackend({ device: 'wasm' }),
 };
-const distances = ['euclidean', 'cosine', 'l1'] as const;
 
 const file = fileURLToPath(new URL('answers.json', import.meta.url));
 export const recorded = (): Recorded => JSON.parse(readFileSync(file, 'utf8')) as Recorded;
@@ -62,7 +61,7 @@ export async function answersOf(name: string): Promise<Recorded['answers']> {
   const backend = await (backends[name] as () => Backend | Promise<Backend>)();
   const answers: Record<string, readonly [Answer, Answer]> = {};
   for (const [estimator, { make, targets, small, numbers }] of Object.entries(estimators)) {
-    for (const distance of distances) {
+    for (const distance of distanceNames) {
       const model = make({ backend, distance, randomState: 7, ...small(true) });
       const y = targets(training.y);
       await model.fit(training.X, y, { maxIters: 2 });

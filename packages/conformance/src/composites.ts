@@ -4,6 +4,7 @@ import {
   add,
   BATCH,
   composite,
+  distanceNames,
   type Graph,
   gradients,
   inline,
@@ -159,7 +160,7 @@ const repeating = (prototypes: NdArray, columns: number): NdArray =>
   );
 
 /** The searches over prototypes, by every distance, with and without mask and weights; the first of equals wins. */
-const searches: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as const).flatMap((distance) =>
+const searches: readonly CompositeCase[] = distanceNames.flatMap((distance) =>
   variants.flatMap(({ title, rows, masked, weighted, repeated }): CompositeCase[] => {
     const [d, k] = [3, 70];
     const specs = {
@@ -235,7 +236,7 @@ const taken: readonly CompositeCase[] = [0, 1, 5, 300].map((rows) => ({
 }));
 
 /** A pass of k-means: every row to its nearest prototype, masked and weighed, and the sums of what is there. */
-const passes: readonly CompositeCase[] = (['cosine', 'euclidean', 'l1'] as const).map((distance) => ({
+const passes: readonly CompositeCase[] = distanceNames.map((distance) => ({
   key: `nearest, then sumsByIndex ${distance} masked`,
   graph: trace(
     'pass',

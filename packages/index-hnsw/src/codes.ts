@@ -1,7 +1,7 @@
 // Vectors in a byte a column, for walks: a quarter of the memory, where that is what a walk waits for. What a walk along codes
 // finds is measured again, exactly.
 
-import type { Distance } from '@fkm/core';
+import type { HnswDistance } from './distances.js';
 import type { Graph } from './graph.js';
 import type { CodedRows, Measure } from './kernel.js';
 import { lengthOf, nearestLink } from './lengths.js';
@@ -19,7 +19,7 @@ const outsideShare = 1 / 64;
 export class Codes {
   private readonly graph: Graph;
   private readonly coded: CodedRows;
-  private readonly distance: Distance;
+  private readonly distance: HnswDistance;
   /** What 0 stands for, a column. */
   private readonly offset: Float32Array;
   /** What 1 stands for. */
@@ -30,7 +30,7 @@ export class Codes {
   stale: boolean = true;
 
   /** Codes of vectors and links that are there. */
-  constructor(graph: Graph, coded: CodedRows, distance: Distance) {
+  constructor(graph: Graph, coded: CodedRows, distance: HnswDistance) {
     this.graph = graph;
     this.coded = coded;
     this.distance = distance;

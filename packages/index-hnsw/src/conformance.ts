@@ -1,7 +1,8 @@
 // What every engine has to do, run by the tests of each: the contract of `PrototypeIndex`, recall against looking at all.
 
-import type { Distance, Points } from '@fkm/core';
+import type { Points } from '@fkm/core';
 import { describe, expect, it } from 'vitest';
+import type { HnswDistance } from './distances.js';
 import type { HnswIndex } from './hnsw-index.js';
 import { type HnswOptions, hnswIndex } from './index.js';
 import {
@@ -35,7 +36,7 @@ async function built(options: HnswOptions, of: Points): Promise<HnswIndex> {
 }
 
 /** All tests for an engine with these options, in the distances that it has. */
-export function describeEngine(name: string, options: HnswOptions, distances: readonly Distance[]): void {
+export function describeEngine(name: string, options: HnswOptions, distances: readonly HnswDistance[]): void {
   describe.each(distances)(`${name}, %s`, (distance) => {
     const own: HnswOptions = { ...options, distance };
 

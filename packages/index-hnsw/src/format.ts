@@ -4,8 +4,8 @@
 //   frame · distance, K, D, m, efConstruction, entry: 4 each · seed 8 · levels and states, a byte each, [K] padded to 4
 //   · drift f32 [K] · ground i32 [K, 2m] · upper i32 [Σ levels, m] · vectors f32 [K, D]
 
-import type { Distance } from '@fkm/core';
 import { contentOf, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
+import { distanceCodes, distanceOfCode, type HnswDistance } from './distances.js';
 import { emptyGraph, type Graph, linkLimit, linkStart, linksOf, live, maxLevel, unlinked } from './graph.js';
 import { type KernelName, openKernel } from './kernel.js';
 import { maxEf, maxLinks } from './options.js';
@@ -13,12 +13,11 @@ import { maxEf, maxLinks } from './options.js';
 const magic = 'fkm-hnsw';
 /** Without the frame. */
 const headBytes = 32;
-const distances: readonly Distance[] = ['euclidean', 'cosine', 'l1'];
 /** State of a place in the two bits above its level. */
 const stateShift = 5;
 
 interface Head {
-  readonly distance: Distance;
+  readonly distance: HnswDistance;
   readonly efConstruction: number;
   readonly seed: number;
 }
@@ -31,7 +30,7 @@ export function writeGraph(graph: Graph, { distance, efConstruction, seed }: Hea
   const vectorsAt = groundAt + ground.byteLength + upper.byteLength;
   const bytes = new Uint8Array(vectorsAt + count * columns * 4);
   const view = viewOf(bytes);
-  [distances.indexOf(distance), count, columns, m, efConstruction, graph.entry].forEach((value, i) => {
+  [distanceCodes[distance], count, columns, m, efConstruction, graph.entry].forEach((value, i) => {
     view.setInt32(frameBytes + 4 * i, value, true);
   });
   view.setFloat64(frameBytes + 24, seed, true);
@@ -53,7 +52,7 @@ export function writeGraph(graph: Graph, { distance, efConstruction, seed }: Hea
 export function readGraph(
   file: Uint8Array,
   kernelName: KernelName,
-  distance: Distance,
+  distance: HnswDistance,
 ): { graph: Graph; efConstruction: number; seed: number } {
   const bytes = contentOf(file, magic);
   if (bytes.length < headBytes) throw refusal('they end within the head', { length: bytes.length });
@@ -61,7 +60,7 @@ export function readGraph(
   const word = (i: number): number => view.getInt32(4 * i, true);
   const [named, count, columns, m, efConstruction, entry] = [0, 1, 2, 3, 4, 5].map(word) as Numbers;
   const seed = view.getFloat64(24, true);
-  expectDistance(distances[named], distance);
+  expectDistance(distanceOfCode(named), distance);
   const within = (name: string, value: number, least: number, most: number): void => {
     if (!(Number.isInteger(value) && value >= least && value <= most)) {
       throw refusal(`${name} is ${value}`, { [name]: value });
@@ -108,7 +107,7 @@ export function readGraph(
 
 type Numbers = [number, number, number, number, number, number];
 
-function expectDistance(written: Distance | undefined, expected: Distance): void {
+function expectDistance(written: HnswDistance | undefined, expected: HnswDistance): void {
   if (written === expected) return;
   const reason = written
     ? `they measure '${written}' and this index '${expected}'; make one with distance: '${written}'`

@@ -1,7 +1,8 @@
 // Where vectors are and how far they are from one another: WebAssembly with SIMD over its own memory, or the same three sums
 // in JavaScript. Kernels agree up to rounding; everything above them is one code.
 
-import { BackendError, DataError, type Distance } from '@fkm/core';
+import { BackendError, DataError } from '@fkm/core';
+import type { HnswDistance } from './distances.js';
 import { kernelBytes } from './kernel-bytes.js';
 
 /** What computes distances: WebAssembly SIMD in float32, or JavaScript in float64 rounded to float32. */
@@ -116,7 +117,7 @@ export function chooseKernel(simd: boolean | undefined): KernelName {
  */
 export function openKernel(
   name: KernelName,
-  distance: Distance,
+  distance: HnswDistance,
   count: number,
   columns: number,
   cached: number = cachedBytes,
@@ -125,7 +126,7 @@ export function openKernel(
   return name === 'js' ? openJs(distance, count, width) : openWasm(distance, count, width, cached);
 }
 
-function openWasm(distance: Distance, count: number, width: number, cached: number): Kernel {
+function openWasm(distance: HnswDistance, count: number, width: number, cached: number): Kernel {
   const rowBytes = width * 4;
   const fetch = count * rowBytes > cached ? 1 : 0;
   const codeBytes = Math.ceil(width / 16) * 16;
@@ -187,7 +188,7 @@ function tryMemory(pages: number): Memory | null {
   }
 }
 
-function openJs(distance: Distance, count: number, width: number): Kernel {
+function openJs(distance: HnswDistance, count: number, width: number): Kernel {
   const vectors = new Float32Array(count * width);
   const query = new Float32Array(width);
   const list = new Int32Array(batch);
@@ -231,4 +232,4 @@ const sums = {
     for (let c = 0; c < width; c++) sum += Math.abs((x[i + c] as number) - (y[j + c] as number));
     return sum;
   },
-} satisfies { [D in Distance]: Sum };
+} satisfies { [D in HnswDistance]: Sum };

@@ -1,10 +1,10 @@
 // Distances as lengths, which add up along a way.
 
-import type { Distance } from '@fkm/core';
+import type { HnswDistance } from './distances.js';
 import { type Graph, linkLimit, linkStart } from './graph.js';
 
 /** Unsquared; of cosine the chord between unit vectors. */
-export function lengthOf(distance: number, name: Distance): number {
+export function lengthOf(distance: number, name: HnswDistance): number {
   if (name === 'l1') return distance;
   return Math.sqrt(Math.max(0, name === 'cosine' ? 2 * distance : distance));
 }

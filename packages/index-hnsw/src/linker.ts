@@ -1,7 +1,7 @@
 // Links places into the graph: the nearest that a search finds, thinned out so that links point into different directions
 // (algorithms 1 and 4 of Malkov & Yashunin 2018).
 
-import type { Distance } from '@fkm/core';
+import type { HnswDistance } from './distances.js';
 import { type Graph, linkLimit, linkStart, linksOf, live, uniform, unlinked } from './graph.js';
 import { batch } from './kernel.js';
 import type { Walker } from './walk.js';
@@ -17,7 +17,7 @@ export class Linker {
   /** Distance up to which points count as equal; of 1 − cosine it is rounding. */
   private readonly equal: number;
 
-  constructor(graph: Graph, walker: Walker, efConstruction: number, name: Distance) {
+  constructor(graph: Graph, walker: Walker, efConstruction: number, name: HnswDistance) {
     this.graph = graph;
     this.walker = walker;
     this.efConstruction = efConstruction;

@@ -2,6 +2,7 @@
 
 import { type Distance, OptionError } from '@fkm/core';
 import { checkWhole, scope } from './check.js';
+import { distanceCodes, type HnswDistance, isMeasured } from './distances.js';
 import type { UsearchModule } from './usearch-module.js';
 
 export type EngineName = 'portable' | 'usearch';
@@ -29,7 +30,7 @@ export interface HnswOptions {
 
 /** Options with their defaults. */
 export interface Settings {
-  readonly distance: Distance;
+  readonly distance: HnswDistance;
   readonly m: number;
   readonly efConstruction: number;
   readonly ef: number | undefined;
@@ -43,7 +44,7 @@ export interface Settings {
 export const maxLinks = 128;
 export const maxEf = 1_000_000;
 
-const distances: readonly unknown[] = ['euclidean', 'cosine', 'l1'] satisfies Distance[];
+const distances: readonly unknown[] = Object.keys(distanceCodes);
 const engines: readonly unknown[] = ['portable', 'usearch'] satisfies EngineName[];
 
 /** Which engine has an option that the other lacks. */
@@ -87,9 +88,9 @@ export function settingsOf(options: HnswOptions): Settings {
       scope,
     );
   }
-  if (engine === 'usearch' && distance === 'l1') {
+  if (!isMeasured(engine, distance as HnswDistance)) {
     throw new OptionError(
-      "hnswIndex: usearch has no distance 'l1'. Take engine: 'portable', which has it.",
+      `hnswIndex: usearch has no distance '${distance}'. Take engine: 'portable', which has it.`,
       { option: 'distance', value: distance, engine },
       scope,
     );
@@ -102,7 +103,7 @@ export function settingsOf(options: HnswOptions): Settings {
     );
   }
   return {
-    distance,
+    distance: distance as HnswDistance,
     engine,
     simd,
     usearch,

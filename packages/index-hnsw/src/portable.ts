@@ -1,9 +1,10 @@
 // The portable engine: the calls of `PrototypeIndex` over the flat graph. Each call checks everything it was given before it
 // changes anything, and runs in one go.
 
-import type { Distance, Neighbours, Points } from '@fkm/core';
+import type { Neighbours, Points } from '@fkm/core';
 import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt } from './check.js';
 import { Codes } from './codes.js';
+import type { HnswDistance } from './distances.js';
 import { readGraph, writeGraph } from './format.js';
 import { drawLevels, emptyGraph, type Graph, live, removed, unlinked } from './graph.js';
 import type { HnswIndex, SearchOptions } from './hnsw-index.js';
@@ -25,7 +26,7 @@ const measuredAgain = (wanted: number): number => 2 * wanted + 8;
 export class PortableIndex implements HnswIndex {
   readonly engine = 'portable';
   readonly kernel: KernelName;
-  readonly distance: Distance;
+  readonly distance: HnswDistance;
   private settings: Settings;
   private graph: Graph | null = null;
   private linker: Linker | null = null;

@@ -1,7 +1,7 @@
 // What moves and removals do to links, and how they are renewed: those who leave are taken out, their neighbours are linked
 // to one another, and those who only moved come back at their new place.
 
-import type { Distance } from '@fkm/core';
+import type { HnswDistance } from './distances.js';
 import { type Graph, linkLimit, linkStart, linksOf, live, removed, unlinked } from './graph.js';
 import { lengthOf, nearestLink } from './lengths.js';
 import type { Linker } from './linker.js';
@@ -13,7 +13,7 @@ export const wearLimit = 0.5;
  * How worn the links of a place are: what it has moved since they were chosen, with `move` to come, in shares of the distance
  * to its nearest link.
  */
-export function wearOf(graph: Graph, place: number, name: Distance, move = 0): number {
+export function wearOf(graph: Graph, place: number, name: HnswDistance, move = 0): number {
   const drift = (graph.drift[place] as number) + move;
   if (drift === 0 || graph.states[place] !== live) return 0;
   // The only point of an index has no links, and no wrong ones: 0.
@@ -21,7 +21,7 @@ export function wearOf(graph: Graph, place: number, name: Distance, move = 0): n
 }
 
 /** Renews all worn links and takes removed places out. */
-export function renewAll(graph: Graph, linker: Linker, name: Distance, seed: number): void {
+export function renewAll(graph: Graph, linker: Linker, name: HnswDistance, seed: number): void {
   const places: number[] = [];
   for (let place = 0; place < graph.count; place++) {
     if (graph.states[place] === removed || wearOf(graph, place, name) > wearLimit) places.push(place);

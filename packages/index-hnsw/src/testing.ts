@@ -1,6 +1,7 @@
 // Points and rows for tests, seeded, and what a search should have found.
 
-import type { Distance, Neighbours, Points } from '@fkm/core';
+import type { Neighbours, Points } from '@fkm/core';
+import type { HnswDistance } from './distances.js';
 
 /** mulberry32: uniform in [0, 1). */
 export function seeded(seed: number): () => number {
@@ -61,7 +62,7 @@ export function moved({ data, shape }: Points, by: number, seed: number): Points
 }
 
 /** In float64, from the formulas. */
-export function distanceOf(name: Distance, x: ArrayLike<number>, y: ArrayLike<number>): number {
+export function distanceOf(name: HnswDistance, x: ArrayLike<number>, y: ArrayLike<number>): number {
   let [sum, xx, yy] = [0, 0, 0];
   for (let i = 0; i < x.length; i++) {
     const [a, b] = [x[i] as number, y[i] as number];
@@ -77,7 +78,7 @@ export const rowOf = ({ data, shape: [, columns] }: Points, row: number): Float3
 
 /** Places of the `count` nearest of each row, by looking at all that are not `gone`. */
 export function exact(
-  name: Distance,
+  name: HnswDistance,
   points: Points,
   rows: Points,
   count: number,

@@ -1,10 +1,11 @@
 // The engine on usearch: native code for Node, threads. What is particular: a search fails with other threads than points were
 // added with, or than its process can run where it was loaded, so one number an index serves both; ef is fixed when an index is made; moving a point is taking it out and adding it.
 
-import { BackendError, type Distance, type Neighbours, OptionError, type Points } from '@fkm/core';
+import { BackendError, type Neighbours, OptionError, type Points } from '@fkm/core';
 import { cut } from '@fkm/core/graph';
 import { contentOf, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
 import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt, scope } from './check.js';
+import { distanceCodes, distanceOfCode, type HnswDistance } from './distances.js';
 import type { HnswIndex, SearchOptions } from './hnsw-index.js';
 import { defaultEf, maxEf, maxLinks, type Settings } from './options.js';
 import { loadBytes, machineThreads, savedBytes } from './usearch-files.js';
@@ -13,7 +14,6 @@ import type { UsearchConfig, UsearchIndexLike, UsearchModule } from './usearch-m
 const magic = 'fkm-usea';
 /** Without the frame. */
 const headBytes = 24;
-const distances = ['euclidean', 'cosine'] as const;
 /** Times that points which threads left behind are added again; one was enough for all but one build in a hundred. */
 const mostRounds = 4;
 
@@ -36,7 +36,7 @@ interface Native {
 export class UsearchIndex implements HnswIndex {
   readonly engine = 'usearch';
   readonly kernel = 'native';
-  readonly distance: Distance;
+  readonly distance: HnswDistance;
   private readonly settings: Settings;
   private module: UsearchModule | undefined;
   private native: Native | null = null;
@@ -148,10 +148,11 @@ export class UsearchIndex implements HnswIndex {
     const vectorsAt = frameBytes + headBytes + live.length;
     const bytes = new Uint8Array(vectorsAt + vectors.byteLength + content.length);
     const view = viewOf(bytes);
-    const named = distances.indexOf(this.distance as (typeof distances)[number]);
-    [named, live.length, columns, m, efConstruction, changed ? 1 : 0].forEach((value, i) => {
-      view.setUint32(frameBytes + 4 * i, value, true);
-    });
+    [distanceCodes[this.distance], live.length, columns, m, efConstruction, changed ? 1 : 0].forEach(
+      (value, i) => {
+        view.setUint32(frameBytes + 4 * i, value, true);
+      },
+    );
     bytes.set(live, frameBytes + headBytes);
     writeWords(bytes, vectorsAt, vectors);
     bytes.set(content, vectorsAt + vectors.byteLength);
@@ -165,7 +166,7 @@ export class UsearchIndex implements HnswIndex {
     const view = viewOf(bytes);
     const word = (i: number): number => view.getUint32(4 * i, true);
     const [named, count, columns, m, efConstruction, changed] = [0, 1, 2, 3, 4, 5].map(word) as Numbers;
-    const written = distances[named];
+    const written = distanceOfCode(named);
     if (written !== this.distance) {
       throw refusal(`they measure '${written}' and this index '${this.distance}'`, { distance: written });
     }

@@ -2,6 +2,7 @@
 
 import type { Scaling } from '@fkm/core';
 import { FastKMeansClassifier } from '@fkm/core';
+import { distanceNames } from '@fkm/core/graph';
 import { describe, expect, it } from 'vitest';
 import { exportOnnx } from './export-onnx.js';
 import { type Answer, backend, learned, opened, rows, trainingRows } from './testing.js';
@@ -24,7 +25,7 @@ const nothing = { label: [-1, ''], others: [Number.NaN] } as const;
 
 describe.each(Object.entries(learned))('%s', (_task, make) => {
   it.each(scalings)('scaled by %s leaves a bad row, and it alone, without an answer', async (scaling) => {
-    for (const distance of ['euclidean', 'cosine', 'l1'] as const) {
+    for (const distance of distanceNames) {
       const model = await make({ scaling, distance });
       for (const featureMask of [false, true]) {
         const { run } = await opened(exportOnnx(model, { featureMask }));

@@ -15,6 +15,7 @@ import {
   type StrategyOptions,
 } from '@fkm/core';
 import { constantNames, digestText, type Estimator, storedTensors } from '@fkm/core/deploy';
+import { distanceNames, softTypeNames } from '@fkm/core/graph';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
 import { exportOnnx } from './export-onnx.js';
@@ -106,8 +107,8 @@ export const learned = {
   },
 } as const;
 
-export const distances: readonly Distance[] = ['euclidean', 'l1', 'cosine'];
-export const softTypes: readonly SoftType[] = ['gaussian', 'hard', 'mean', 'scaled', 'softmax_scaled'];
+export const distances: readonly Distance[] = distanceNames;
+export const softTypes: readonly SoftType[] = softTypeNames;
 
 export interface Answer {
   readonly type: string;

@@ -3,10 +3,9 @@
 import { type Equation, isOp, type Shape, type Var } from '@fkm/core/graph';
 import { type GpuBuffer, type GpuCommandEncoder, type GpuDevice, usage } from './gpu.js';
 import { type Search, type SearchBuffers, search } from './search.js';
-import type { SearchSpec } from './spec.js';
+import { type SearchSpec, searchedDistances } from './spec.js';
 import { type Sums, sumsByIndex } from './sums.js';
 
-const distances = ['cosine', 'euclidean', 'l1'] as const;
 const sumsName = 'sumsByIndex';
 /** Most similar ones that a thread keeps beside its sums. */
 const mostSimilar = 32;
@@ -15,7 +14,7 @@ const mostPrototypes = 2 ** 24;
 
 /** Names of the composites of core that have a kernel, as flags list them. */
 export const compositeNames: readonly string[] = [
-  ...['nearest', 'topKSimilar'].flatMap((what) => distances.map((distance) => `${what}.${distance}`)),
+  ...['nearest', 'topKSimilar'].flatMap((what) => searchedDistances.map((distance) => `${what}.${distance}`)),
   sumsName,
 ];
 
@@ -95,7 +94,7 @@ function sumsKernel(device: GpuDevice, { inputs, outputs }: Equation<'composite'
 /** What a composite searches, where a kernel can: float32, one head, a mask of its own for each row. */
 function specOf({ attrs: { name, body } }: Equation<'composite'>): SearchSpec | undefined {
   const [what, by] = name.split('.');
-  const distance = distances.find((one) => one === by);
+  const distance = searchedDistances.find((one) => one === by);
   if (!distance || (what !== 'nearest' && what !== 'topKSimilar')) return undefined;
   const shapes = new Map<string, Shape>(body.inputs.map((port) => [port.name, port.variable.shape]));
   if (body.inputs.some((port) => port.variable.dtype !== 'float32')) return undefined;

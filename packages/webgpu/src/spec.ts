@@ -3,9 +3,13 @@
 import type { Distance } from '@fkm/core/graph';
 import type { Tile } from './tiles.js';
 
+/** The distances of core that kernels search by; composites of any other run their body. */
+export const searchedDistances = ['cosine', 'euclidean', 'l1'] as const satisfies readonly Distance[];
+export type SearchedDistance = (typeof searchedDistances)[number];
+
 /** What a search compares. */
 export interface SearchSpec {
-  readonly distance: Distance;
+  readonly distance: SearchedDistance;
   readonly columns: number;
   readonly prototypes: number;
   /** A mask [B, D] says which columns of a row count, and how much. */

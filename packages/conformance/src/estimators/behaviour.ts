@@ -1,7 +1,7 @@
 // How the estimators behave on a backend, whatever the numbers: bits that repeat, states that go on, and rows that count.
 
 import { jsBackend } from '@fkm/core';
-import type { Backend } from '@fkm/core/graph';
+import { type Backend, distanceNames, type SoftType, softTypeNames } from '@fkm/core/graph';
 import { expect } from 'vitest';
 import type { Check } from '../contract.js';
 import { expectNear } from './compare.js';
@@ -165,20 +165,19 @@ const states: Check[] = [
   }),
 ];
 
-const softTypes = ['gaussian', 'hard', 'mean', 'scaled', 'softmax_scaled'] as const;
-const distances = ['cosine', 'euclidean', 'l1'] as const;
-
 /** A regressor answers two columns here. */
 const wide = (y: readonly unknown[] | undefined): readonly unknown[] | undefined =>
   typeof y?.[0] === 'number' ? y.map((v, i) => [v, (X[i] as number[])[0]]) : y;
 
 /** Where answers do not go through the routing weights, one soft type speaks for those without parameters. */
-const softTypesOf = ({ routes }: Estimator): (typeof softTypes)[number][] =>
-  softTypes.filter((softType) => routes({ softType }) || softType === 'gaussian' || softType === 'scaled');
+const softTypesOf = ({ routes }: Estimator): SoftType[] =>
+  softTypeNames.filter(
+    (softType) => routes({ softType }) || softType === 'gaussian' || softType === 'scaled',
+  );
 
 const combinations: Check[] = Object.entries(estimators).flatMap(([name, estimator]) =>
   softTypesOf(estimator).flatMap((softType) =>
-    distances.map((distance) => ({
+    distanceNames.map((distance) => ({
       key: `${name}: ${softType} routing by ${distance}: finite numbers`,
       // Every soft type and every distance is in what is left.
       thorough: softType !== 'gaussian' && distance !== 'euclidean',

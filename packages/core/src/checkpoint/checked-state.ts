@@ -4,6 +4,7 @@
 import type { DType, NdArray } from '../dtype.js';
 import { cut } from '../errors.js';
 import { momentSize } from '../formulas/moments.js';
+import { hasBandwidths } from '../formulas/routing.js';
 import type { HeadFamily } from '../heads/head.js';
 import { excessOf, readsMembers } from '../heads/members.js';
 import type { Scaling } from '../scaling/scaler.js';
@@ -68,7 +69,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   const owned = start === 'owners';
   if (owned && classes.length !== outputs) return `${classes.length} classes are not ${outputs} outputs`;
   if (owned && carries !== family.carries(options, outputs)) return 'targets do not fit the options';
-  const gaussian = options.softType === 'gaussian';
+  const gaussian = hasBandwidths(options.softType);
   const [prototypes, columns] = arrays.prototypes?.shape ?? [];
   const targets = outputs;
   const heads = arrays.featureWeights?.shape[0] ?? 1;

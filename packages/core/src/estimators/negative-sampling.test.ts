@@ -2,6 +2,7 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
+import { distanceNames } from '../formulas/distances.js';
 import { Random } from '../random.js';
 import type { ClassifierOptions, MultiLabelOptions } from '../state/options.js';
 import { Rivals, sampleClasses } from '../training/sampling.js';
@@ -316,34 +317,31 @@ describe('negative sampling', () => {
 });
 
 describe('prototypes of owners', () => {
-  it.each(['euclidean', 'l1', 'cosine'] as const)(
-    'step in units of how far rows are from their own: %s',
-    async (distance) => {
-      for (const negativeSampling of [undefined, 6]) {
-        const model = classifier({
-          distance,
-          learningRate: 0.01,
-          ...(negativeSampling ? { negativeSampling } : {}),
-        });
-        const near = { prototypes: initMode.prototypes, owners: initMode.owners };
-        const close = near.prototypes.map((p) => p.map((value) => value + 0.2));
-        await model.fitBatch(close, near.owners);
-        const { spread } = inside(model);
-        const delta = (spread[0] as number) / (spread[1] as number);
-        const length = distance === 'l1' ? delta : Math.sqrt(delta);
-        expect(length).toBeLessThan(0.7);
-        const before = model.grid;
-        await model.fitBatch(X, y, { gradientStep: true });
-        const largest = (name: 'prototypes' | 'logBandwidth'): number => {
-          const after = model.grid[name] as NdArray;
-          return Math.max(
-            ...Array.from((before[name] as NdArray).data, (v, i) => Math.abs(v - (after.data[i] as number))),
-          );
-        };
-        // The first step of Adam is as long as its rate.
-        expect(largest('prototypes')).toBeCloseTo(0.01 * length, 5);
-        expect(largest('logBandwidth')).toBeCloseTo(0.01, 4);
-      }
-    },
-  );
+  it.each(distanceNames)('step in units of how far rows are from their own: %s', async (distance) => {
+    for (const negativeSampling of [undefined, 6]) {
+      const model = classifier({
+        distance,
+        learningRate: 0.01,
+        ...(negativeSampling ? { negativeSampling } : {}),
+      });
+      const near = { prototypes: initMode.prototypes, owners: initMode.owners };
+      const close = near.prototypes.map((p) => p.map((value) => value + 0.2));
+      await model.fitBatch(close, near.owners);
+      const { spread } = inside(model);
+      const delta = (spread[0] as number) / (spread[1] as number);
+      const length = distance === 'l1' ? delta : Math.sqrt(delta);
+      expect(length).toBeLessThan(0.7);
+      const before = model.grid;
+      await model.fitBatch(X, y, { gradientStep: true });
+      const largest = (name: 'prototypes' | 'logBandwidth'): number => {
+        const after = model.grid[name] as NdArray;
+        return Math.max(
+          ...Array.from((before[name] as NdArray).data, (v, i) => Math.abs(v - (after.data[i] as number))),
+        );
+      };
+      // The first step of Adam is as long as its rate.
+      expect(largest('prototypes')).toBeCloseTo(0.01 * length, 5);
+      expect(largest('logBandwidth')).toBeCloseTo(0.01, 4);
+    }
+  });
 });

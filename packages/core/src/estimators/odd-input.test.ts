@@ -1,6 +1,7 @@
 // docs/method.md §9: odd requests that make sense, and the result that the documentation says, from every estimator.
 
 import { describe, expect, it } from 'vitest';
+import { distanceNames } from '../formulas/distances.js';
 import type { FastKMeansClassifier } from './classifier.js';
 import type { FastMultiLabelKMeansClassifier } from './multi-label.js';
 import { FastKMeansRegressor } from './regressor.js';
@@ -19,7 +20,7 @@ const train = async (model: Model, at: unknown, targets: unknown, options: objec
   await model.finetune(at, targets, { epochs: 2, ...options });
 };
 const scalings = ['none', 'standard', 'quantile', 'dual'] as const;
-const distances = ['euclidean', 'l1', 'cosine'] as const;
+const distances = distanceNames;
 const starts = [
   {},
   { softType: 'scaled', initMode: 'kmeans++' },

@@ -2,6 +2,8 @@
 
 import { ownCopy } from '../data/own-copy.js';
 import { OptionError } from '../errors.js';
+import { comparesDirections, distanceNames } from '../formulas/distances.js';
+import { findsOf, hasBandwidths } from '../formulas/routing.js';
 import type { Backend } from '../graph/backend.js';
 import { checkedGrid } from '../state/initial-grid.js';
 import type { AnyOptions, LoadOptions, OptionName, Resolved, Task } from '../state/options.js';
@@ -96,7 +98,7 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
 
 function withDefaults(given: AnyOptions, owner: string, task: Task): Resolved {
   const softType = given.softType ?? 'gaussian';
-  const gaussian = softType === 'gaussian';
+  const gaussian = hasBandwidths(softType);
   const distance = given.distance ?? 'euclidean';
   const start = given.initMode ?? (gaussian && task !== 'clusterer' ? undefined : 'kmeans++');
   const initMode = typeof start === 'object' ? ownCopy(checkedGrid(start, owner, task)) : start;
@@ -158,6 +160,11 @@ function product({ kTargets, kFeatures }: AnyOptions): number | undefined {
   return typeof targets === 'number' && typeof features === 'number' ? targets * features : undefined;
 }
 
+const pointDistances = distanceNames
+  .filter((name) => !comparesDirections(name))
+  .map(show)
+  .join(' or ');
+
 /** An option that cannot be what it is beside others. */
 interface Conflict {
   readonly holds: boolean;
@@ -169,7 +176,7 @@ interface Conflict {
 
 function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly Conflict[] {
   const { initMode, kTargets, kFeatures } = options;
-  const gaussian = options.softType === 'gaussian';
+  const gaussian = hasBandwidths(options.softType);
   const isGrid = typeof initMode === 'object';
   const drawn = initMode === 'kmeans++' || initMode === 'random';
   const isJoint = initMode === 'joint';
@@ -182,7 +189,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly
   const indexed = options.useIndex === true;
   // Labels of owners are those of their nearest prototypes, whatever the soft type.
   const softmax = gaussian && (task !== 'multiLabel' || !samples);
-  const isRouted = task !== 'clusterer' && options.softType !== 'hard' && !softmax;
+  const isRouted = task !== 'clusterer' && findsOf(options.softType) !== 'nearest' && !softmax;
   const ranked = options.scaling === 'dual' || options.scaling === 'quantile';
   return [
     { holds: sized && isGrid, option: 'nPrototypes', why: 'is what a given grid says.' },
@@ -216,9 +223,9 @@ function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly
       against: ['softType'],
     },
     {
-      holds: options.prototypeModel === 'linear' && options.distance === 'cosine',
+      holds: options.prototypeModel === 'linear' && comparesDirections(options.distance),
       option: 'prototypeModel',
-      why: "needs distance 'euclidean' or 'l1': with 'cosine' prototypes have lost their length.",
+      why: `needs a distance of points, ${pointDistances}: with '${options.distance}' prototypes have lost their length.`,
       against: ['distance'],
     },
     {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Csr } from '../data/sparse.js';
 import type { Grid } from '../estimators/grid.js';
 import { similarity } from '../formulas/arrays.js';
+import { distanceNames } from '../formulas/distances.js';
 import { Random } from '../random.js';
 import type { AnyOptions, MultiLabelOptions } from '../state/options.js';
 import type { RowOptions } from './calls.js';
@@ -233,7 +234,7 @@ describe('CSR', () => {
     });
   });
 
-  it.each(['euclidean', 'cosine', 'l1'] as const)('has the similarities of dense rows, %s', (distance) => {
+  it.each(distanceNames)('has the similarities of dense rows, %s', (distance) => {
     const prototypes = dense.slice(0, 4);
     for (const options of [{ distance }, { distance, featureMask }, { distance, featureMask: dense }]) {
       const want = similarity(dense, prototypes, options);

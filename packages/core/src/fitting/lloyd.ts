@@ -3,6 +3,7 @@
 
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { comparesDirections } from '../formulas/distances.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { leastFounder } from '../state/row-counts.js';
 import type { ModelState } from '../state/state.js';
@@ -34,7 +35,7 @@ export async function lloydPasses(
   const { minWeight, distance } = context.options;
   const masked = rows.mask !== undefined;
   // Rows of unit length vary by 1 in all.
-  const variance = () => (distance === 'cosine' ? 1 / rows.x.columns : meanVariance(rows));
+  const variance = () => (comparesDirections(distance) ? 1 / rows.x.columns : meanVariance(rows));
   const enough = run.tol > 0 ? run.tol * variance() : 0;
   const search = exactSearch(context, start, rows);
   let state = start;

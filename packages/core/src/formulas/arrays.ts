@@ -16,8 +16,15 @@ import { evaluateGraph } from '../graph/evaluate.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
 import { ResultArray } from '../result.js';
-import { type RoutingOptions, routingWeights, type SoftType } from './routing.js';
-import { type Distance, pairwise } from './similarity.js';
+import { type Distance, distanceNames } from './distances.js';
+import {
+  hasBandwidths,
+  type RoutingOptions,
+  routingWeights,
+  type SoftType,
+  softTypeNames,
+} from './routing.js';
+import { pairwise } from './similarity.js';
 
 export interface SimilarityOptions {
   /** Default 'euclidean'. */
@@ -40,7 +47,7 @@ export function similarity(
 ): ResultArray<Float32Array, number[][]> {
   const call = 'similarity';
   const { distance = 'euclidean', featureMask, featureWeights } = options;
-  expectOneOf(call, 'distance', distance, ['cosine', 'euclidean', 'l1']);
+  expectOneOf(call, 'distance', distance, distanceNames);
   const x = toFeatures(X, { call, argument: 'X' });
   const p = toRows(P, { call, argument: 'P' });
   if (x.columns !== p.columns) {
@@ -106,7 +113,12 @@ export function route(
 ): ResultArray<Float32Array, number[][]> {
   const call = 'route';
   const { softType = 'softmax_scaled', temperature = 1, topK = 5 } = options;
-  expectOneOf(call, 'softType', softType, ['hard', 'mean', 'scaled', 'softmax_scaled']);
+  expectOneOf(
+    call,
+    'softType',
+    softType,
+    softTypeNames.filter((name) => !hasBandwidths(name)),
+  );
   if (!(temperature > 0))
     throw new OptionError(`${call}: temperature is ${temperature}; allowed is a positive number.`);
   if (!Number.isInteger(topK) || topK === 0 || topK < -1) {

@@ -21,6 +21,7 @@ import {
   topK,
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import { distances } from './distances.js';
 import { moderated } from './moderate.js';
 import { type Comparison, centered, compare, compareModerate, rescaling } from './similarity.js';
 
@@ -80,7 +81,7 @@ function productOf(
   comparison: Comparison,
 ): { score: Tensor; deltaOf: (score: Tensor) => Tensor } | undefined {
   const { distance, mask } = comparison;
-  if (distance !== 'euclidean' || mask || (comparison.weights?.dim(0) ?? 1) > 1) return undefined;
+  if (!distances[distance].expands || mask || (comparison.weights?.dim(0) ?? 1) > 1) return undefined;
   const { x, prototypes } = centered(comparison);
   const weights = comparison.weights && relu(comparison.weights);
   const overFeatures = (squares: Tensor): Tensor =>

@@ -1,6 +1,6 @@
 // The update of phase 1, on the host in float64: the sums of a batch into prototypes, ages and targets (docs/method.md §4).
 
-import type { Distance } from './similarity.js';
+import { comparesDirections, type Distance } from './distances.js';
 
 /** What one batch adds up to; Float64, gathered over the blocks of the batch. */
 export interface BatchSums {
@@ -44,7 +44,7 @@ export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): nu
   const { prototypes, means, ages, coordinateAges, frozen } = grid;
   const count = ages.length;
   const [columns, width] = [prototypes.length / count, means.length / count];
-  const unit = grid.distance === 'cosine';
+  const unit = comparesDirections(grid.distance);
   const push = repulsion > 0 ? batch.push : undefined;
   const before = new Float64Array(columns);
   let largest = 0;

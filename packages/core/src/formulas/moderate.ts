@@ -4,6 +4,7 @@
 import { relu } from '../graph/functions.js';
 import { abs, lt, mul, reduceMax, select } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import { comparesDirections } from './distances.js';
 import type { Comparison } from './similarity.js';
 
 /** Largest entries within are left alone: the squares of lengths lie within 2^±126 for up to 2^40 columns. */
@@ -30,7 +31,7 @@ const moderate = (rows: Tensor, counts?: Tensor): Tensor =>
  * their lengths. Entries that are masked, or that no head weighs, say nothing of a length.
  */
 export function moderated(comparison: Comparison): Comparison {
-  if (comparison.distance !== 'cosine') return comparison;
+  if (!comparesDirections(comparison.distance)) return comparison;
   const { x, prototypes, mask } = comparison;
   const weights = comparison.weights && moderate(relu(comparison.weights));
   const weighed = weights && lt(0, reduceMax(weights, 0, { keepDims: true }));

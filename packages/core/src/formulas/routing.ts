@@ -22,7 +22,7 @@ import {
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
 
-export type SoftType = 'hard' | 'mean' | 'scaled' | 'softmax_scaled' | 'gaussian';
+export type SoftType = 'gaussian' | 'hard' | 'mean' | 'scaled' | 'softmax_scaled';
 
 export interface RoutingOptions {
   readonly softType: SoftType;
@@ -57,6 +57,10 @@ interface SoftTypeRow {
   readonly scores: (inputs: RoutingInputs, options: RoutingOptions) => Tensor;
   /** r from the scores and the chosen entries (null: all). */
   readonly weigh: (scores: Tensor, chosen: Tensor | null, options: RoutingOptions) => Tensor;
+  /** Every prototype has a bandwidth and a bias, which gradients train, and features weigh by a metric. */
+  readonly bandwidths: boolean;
+  /** Whom an index has to find: the nearest, the topK nearest, or as many as have weight in a softmax over all. */
+  readonly finds: 'nearest' | 'topK' | 'softmax';
   /** Why there is no gradient, or null. */
   readonly refusesGradients: string | null;
 }
@@ -78,34 +82,6 @@ const outside = -1e9;
 
 /** Every soft type: adding one is adding a row. */
 const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
-  // 1 at the maximum
-  hard: {
-    scores: bySimilarity,
-    weigh: (s) => oneHot(argMax(s), s.dim(-1), s.dtype),
-    refusesGradients: "'hard' routing is constant almost everywhere",
-  },
-  // 1/k on the chosen
-  mean: {
-    scores: bySimilarity,
-    weigh: (s, chosen) => (chosen ? weightsOfMask(chosen, s) : div(add(mul(s, 0), 1), s.dim(-1))),
-    refusesGradients: "'mean' routing is constant almost everywhere",
-  },
-  // max(s, 0) / (Σ max(s, 0) + 1e-9)
-  scaled: {
-    scores: ({ similarity, offsets }) => (offsets ? mul(similarity, exp(offsets)) : similarity),
-    weigh: (s, chosen) => {
-      const positive = keep(relu(s), chosen, 0);
-      return div(positive, add(total(positive), 1e-9));
-    },
-    refusesGradients: null,
-  },
-  // softmax(s / temperature)
-  softmax_scaled: {
-    scores: ({ similarity, offsets }, { temperature }) =>
-      offsets ? add(similarity, mul(offsets, temperature)) : similarity,
-    weigh: (s, chosen, { temperature }) => softmax(keep(div(s, temperature), chosen, outside)),
-    refusesGradients: null,
-  },
   // softmax(bias − exp(logBandwidth)·δ)
   gaussian: {
     // The small operands meet first: one pass over the [B, K] logits for each of the two steps.
@@ -119,6 +95,44 @@ const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
       return offset ? add(logits, offset) : logits;
     },
     weigh: (logits, chosen) => softmax(keep(logits, chosen, outside)),
+    bandwidths: true,
+    finds: 'softmax',
+    refusesGradients: null,
+  },
+  // 1 at the maximum
+  hard: {
+    scores: bySimilarity,
+    weigh: (s) => oneHot(argMax(s), s.dim(-1), s.dtype),
+    bandwidths: false,
+    finds: 'nearest',
+    refusesGradients: "'hard' routing is constant almost everywhere",
+  },
+  // 1/k on the chosen
+  mean: {
+    scores: bySimilarity,
+    weigh: (s, chosen) => (chosen ? weightsOfMask(chosen, s) : div(add(mul(s, 0), 1), s.dim(-1))),
+    bandwidths: false,
+    finds: 'topK',
+    refusesGradients: "'mean' routing is constant almost everywhere",
+  },
+  // max(s, 0) / (Σ max(s, 0) + 1e-9)
+  scaled: {
+    scores: ({ similarity, offsets }) => (offsets ? mul(similarity, exp(offsets)) : similarity),
+    weigh: (s, chosen) => {
+      const positive = keep(relu(s), chosen, 0);
+      return div(positive, add(total(positive), 1e-9));
+    },
+    bandwidths: false,
+    finds: 'topK',
+    refusesGradients: null,
+  },
+  // softmax(s / temperature)
+  softmax_scaled: {
+    scores: ({ similarity, offsets }, { temperature }) =>
+      offsets ? add(similarity, mul(offsets, temperature)) : similarity,
+    weigh: (s, chosen, { temperature }) => softmax(keep(div(s, temperature), chosen, outside)),
+    bandwidths: false,
+    finds: 'topK',
     refusesGradients: null,
   },
 };
@@ -139,10 +153,17 @@ export function routingWeights(inputs: RoutingInputs, options: RoutingOptions): 
   const count = scores.dim(-1);
   const all = options.topK < 0 || options.topK >= count;
   const { nearness, offsets } = inputs;
-  const order =
-    nearness && options.softType !== 'gaussian' ? bySimilarity({ ...inputs, nearness, offsets }) : scores;
+  const order = nearness && !row.bandwidths ? bySimilarity({ ...inputs, nearness, offsets }) : scores;
   return row.weigh(scores, all ? null : largest(order, options.topK), options);
 }
+
+export const softTypeNames: readonly SoftType[] = Object.keys(softTypes) as SoftType[];
+
+/** Whether every prototype has a bandwidth and a bias, which gradients train: 'gaussian'. */
+export const hasBandwidths = (softType: SoftType): boolean => softTypes[softType].bandwidths;
+
+/** Whom an index has to find. */
+export const findsOf = (softType: SoftType): SoftTypeRow['finds'] => softTypes[softType].finds;
 
 /** Why this soft type cannot be trained by gradients, or null. */
 export const refusesGradients = (softType: SoftType): string | null => softTypes[softType].refusesGradients;

@@ -5,7 +5,8 @@ import { gradients } from '../graph/gradients.js';
 import { add, mul, sum } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 import { Random } from '../random.js';
-import { compare, type Distance } from './similarity.js';
+import type { Distance } from './distances.js';
+import { compare } from './similarity.js';
 
 const [rows, columns, perHead] = [5, 3, 4];
 

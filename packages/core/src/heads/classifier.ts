@@ -1,6 +1,7 @@
 // Prototypes that vote for classes: by a vector of logits each, or by the class that owns them.
 
 import { denseRows, type Features } from '../data/sparse.js';
+import { hasBandwidths } from '../formulas/routing.js';
 import { expandDims, logSoftmax, softmax, zerosLike } from '../graph/functions.js';
 import {
   add,
@@ -144,7 +145,7 @@ const owners: Head = {
 export const classifierHeads: HeadFamily = {
   task: 'classifier',
   carries: ({ softType, prototypeTargets, negativeSampling }, outputs) =>
-    softType === 'gaussian' &&
+    hasBandwidths(softType) &&
     (prototypeTargets ??
       (outputs <= mostVectors && negativeSampling === undefined ? 'vectors' : 'owners')) === 'vectors',
   head: ({ labelSmoothing }, carries) => (carries ? vectors(labelSmoothing) : owners),

@@ -2,7 +2,8 @@
 // may choose in phase 1. One file an estimator; everything else is shared.
 
 import type { Features } from '../data/sparse.js';
-import type { Comparison, Distance } from '../formulas/similarity.js';
+import { comparesDirections, type Distance } from '../formulas/distances.js';
+import type { Comparison } from '../formulas/similarity.js';
 import type { Tensor } from '../graph/trace.js';
 import type { Resolved, Task } from '../state/options.js';
 import type { Origin } from './calibration.js';
@@ -86,7 +87,7 @@ export const jointScaleOf = (
   { head, distance }: { readonly head: Head; readonly distance: Distance },
   columns: number,
   outputs: number,
-): number => head.jointScale(columns, outputs) / (distance === 'cosine' ? Math.sqrt(columns) : 1);
+): number => head.jointScale(columns, outputs) / (comparesDirections(distance) ? Math.sqrt(columns) : 1);
 
 /** Coordinates that are the columns of y themselves. */
 export const asTheyAre = {

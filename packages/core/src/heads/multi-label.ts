@@ -1,8 +1,9 @@
 // Prototypes that say for each label whether it holds: by a vector of logits each, or by the label that owns them.
 
-import { largest } from '../formulas/routing.js';
-import { relu, sigmoid, zerosLike } from '../graph/functions.js';
-import { add, concat, div, gather, matmul, reduceMax, reshape, select, slice } from '../graph/ops.js';
+import { distances } from '../formulas/distances.js';
+import { hasBandwidths, largest } from '../formulas/routing.js';
+import { sigmoid, zerosLike } from '../graph/functions.js';
+import { concat, gather, matmul, reduceMax, reshape, select, slice } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
 import type { Resolved } from '../state/options.js';
 import { type AsymmetricLoss, asymmetricLoss, shareOfPositives } from './asymmetric-loss.js';
@@ -38,7 +39,7 @@ const byVectors = ({ weights, parameters }: Routed): Tensor =>
  * label that has none there.
  */
 function byOwners({ similarity, comparison, parameters }: Routed, topK: number): Tensor {
-  const p = comparison.distance === 'cosine' ? div(add(similarity, 1), 2) : relu(similarity);
+  const p = distances[comparison.distance].share(similarity);
   const members = parameters.members as Tensor;
   const [heads, labels, most] = members.shape as [number, number, number];
   const perHead = p.dim(1) / heads;
@@ -118,7 +119,7 @@ const lossOptions = ({ aslGammaNeg, aslGammaPos, aslClip, aslVariant }: Resolved
 export const multiLabelHeads: HeadFamily = {
   task: 'multiLabel',
   // The asymmetric loss of a few rows rises while F1 still does: the last epoch of one that all rows trained is better.
-  carries: ({ softType, negativeSampling }) => softType === 'gaussian' && negativeSampling === undefined,
+  carries: ({ softType, negativeSampling }) => hasBandwidths(softType) && negativeSampling === undefined,
   head: (options, carries) =>
     carries
       ? head(lossOptions(options), logitShares, byVectors)

@@ -1,5 +1,6 @@
 // Prototypes that say numbers.
 
+import { hasBandwidths } from '../formulas/routing.js';
 import { clamp, expandDims, square } from '../graph/functions.js';
 import { add, div, lt, matmul, max, min, mul, reshape, select, sub, sum } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
@@ -61,5 +62,5 @@ export const regressorHeads: HeadFamily = {
   task: 'regressor',
   carries: () => true,
   // A step of Adam is as long in any unit, so that targets in units of their own are for grids and features that are left as they are.
-  head: ({ softType, scaling }) => head(softType === 'gaussian' || scaling !== 'none'),
+  head: ({ softType, scaling }) => head(hasBandwidths(softType) || scaling !== 'none'),
 };

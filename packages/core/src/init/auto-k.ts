@@ -3,7 +3,8 @@
 import type { Rows } from '../data/matrix.js';
 import { blockRowsOf, type Features } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
-import { type Distance, pairwise } from '../formulas/similarity.js';
+import type { Distance } from '../formulas/distances.js';
+import { pairwise } from '../formulas/similarity.js';
 import type { Value } from '../graph/backend.js';
 import { clamp } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';

@@ -1,7 +1,7 @@
 // Rows that stand for all of them: a bounded, weighted sample that keeps what a uniform one loses, rows that lie far out and
 // small clusters. On data with outliers a start from uniform rows ends at many times the inertia.
 
-import type { Distance } from '../formulas/similarity.js';
+import type { Distance } from '../formulas/distances.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import type { Programs } from '../training/program.js';

@@ -4,6 +4,7 @@ import { type DenseMatrix, type Rows, toRows, toWideRows } from '../data/matrix.
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
+import { comparesDirections } from '../formulas/distances.js';
 import type { HeadFamily } from '../heads/head.js';
 import type { Random } from '../random.js';
 import { commonUnit, unitOf } from '../scaling/unit.js';
@@ -64,7 +65,7 @@ export function initialFromGrid(
     });
     targetValues = code.store(means, outputs, heads);
   }
-  const common = options.distance === 'cosine' ? {} : commonUnit(prototypes);
+  const common = comparesDirections(options.distance) ? {} : commonUnit(prototypes);
   const unit = unitOf(common);
   const none = ndarray(new Int32Array(count), [count], 'int32');
   const arrays: Record<string, NdArray> = {

@@ -3,7 +3,8 @@
 import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
-import { compare, type Distance } from '../formulas/similarity.js';
+import type { Distance } from '../formulas/distances.js';
+import { compare } from '../formulas/similarity.js';
 import type { Value } from '../graph/backend.js';
 import { expandDims } from '../graph/functions.js';
 import { BATCH } from '../graph/ir.js';

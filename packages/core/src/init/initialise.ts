@@ -4,6 +4,8 @@ import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features, isSparse, type SparseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
+import { comparesDirections } from '../formulas/distances.js';
+import { hasBandwidths } from '../formulas/routing.js';
 import { mostVectors } from '../heads/classifier.js';
 import type { Head } from '../heads/head.js';
 import type { Random } from '../random.js';
@@ -101,7 +103,7 @@ export function routingArrays(
   count: number,
   columns: number,
 ): Record<string, NdArray> {
-  const gaussian = options.softType === 'gaussian';
+  const gaussian = hasBandwidths(options.softType);
   const weights = options.featureWeights ?? new Float32Array(columns).fill(1);
   const weighted = (gaussian && routes) || options.featureWeights || options.autoFeatureWeights;
   return {
@@ -177,7 +179,7 @@ export async function initialise(
   const scaler = isSparse(x)
     ? sparseScaler(options, head, x, mask, sampleWeight)
     : await inTurns(fittingScaler(settled.scaling, x, mask, sampleWeight), signal);
-  const comparesAsTheyCame = options.distance !== 'cosine' && Object.keys(scaler).length === 0;
+  const comparesAsTheyCame = !comparesDirections(options.distance) && Object.keys(scaler).length === 0;
   const arrays: Record<string, NdArray> = {
     ...scaler,
     ...(comparesAsTheyCame ? commonUnit(x, mask) : {}),
@@ -284,14 +286,14 @@ function sparseScaler(
   mask: Rows | undefined,
   sampleWeight: Float32Array,
 ): ScalerArrays {
-  if (scaling === 'none' || head.start === 'rows' || distance === 'cosine') return {};
+  if (scaling === 'none' || head.start === 'rows' || comparesDirections(distance)) return {};
   const factors = new Float32Array(x.columns).fill(unitOf(x, mask, sampleWeight));
   return { 'scaler.metric': ndarray(factors, [x.columns]) };
 }
 
 /** Weights of raw columns need columns that stay what they are; clusters are of the rows as they came. */
 const defaultScaling = ({ distance, featureWeights }: Resolved, head: Head): Scaling =>
-  head.start === 'rows' || distance === 'cosine' ? 'none' : featureWeights ? 'standard' : 'dual';
+  head.start === 'rows' || comparesDirections(distance) ? 'none' : featureWeights ? 'standard' : 'dual';
 
 /** Classes up to which a joint start clusters them as further columns. */
 const mostJoint = mostVectors;
@@ -305,7 +307,7 @@ function startOf(
 ): 'joint' | 'kmeans++' | 'random' {
   const { initMode, softType } = options;
   if (initMode !== undefined) return initMode as 'joint' | 'kmeans++' | 'random';
-  if (softType === 'gaussian' && head.start !== 'rows' && (outputs <= mostJoint || head.code)) return 'joint';
+  if (hasBandwidths(softType) && head.start !== 'rows' && (outputs <= mostJoint || head.code)) return 'joint';
   for (const option of ['heads', 'metric', 'nPrototypes'] as const) {
     const value = options[option];
     if (value === undefined || value === 1 || value === 'none' || head.start === 'rows') continue;

@@ -3,8 +3,9 @@
 import { type Rows, takeRows } from '../data/matrix.js';
 import { blockRowsOf, type Features, isSparse, takeFeatures, visitRow } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
+import type { Distance } from '../formulas/distances.js';
 import { emaUpdate } from '../formulas/ema.js';
-import { compare, type Distance } from '../formulas/similarity.js';
+import { compare } from '../formulas/similarity.js';
 import type { Value } from '../graph/backend.js';
 import { BATCH } from '../graph/ir.js';
 import { trace } from '../graph/trace.js';

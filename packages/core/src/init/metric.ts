@@ -1,7 +1,7 @@
 // Whether the metric of slopes pays: nearest neighbours in both spaces, on rows that neither has seen.
 
 import { type Rows, takeRows } from '../data/matrix.js';
-import type { Distance } from '../formulas/similarity.js';
+import type { Distance } from '../formulas/distances.js';
 import type { Random } from '../random.js';
 import type { DenseBatch } from '../state/batch.js';
 import { wholeRows } from '../state/row-counts.js';

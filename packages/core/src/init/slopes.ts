@@ -5,7 +5,7 @@ import { denseRows } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
 import { cholesky, solve } from '../formulas/cholesky.js';
 import { nearness } from '../formulas/composites.js';
-import type { Distance } from '../formulas/similarity.js';
+import type { Distance } from '../formulas/distances.js';
 import { BATCH } from '../graph/ir.js';
 import { topK } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';

@@ -5,7 +5,7 @@ import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, shown } from '../errors.js';
-import type { Distance } from '../formulas/similarity.js';
+import { comparesDirections, type Distance, distances } from '../formulas/distances.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
@@ -63,14 +63,14 @@ export const inverseUnit = (arrays: Arrays): Record<string, NdArray> =>
 
 /** Σ w·δ in the caller's units. */
 export const inOwnUnits = (arrays: Arrays, distance: Distance, total: number): number =>
-  total / (distance === 'euclidean' ? unitOf(arrays) ** 2 : distance === 'l1' ? unitOf(arrays) : 1);
+  total / unitOf(arrays) ** distances[distance].degree;
 
 /** How far numbers may be from 0 for δ, times the largest bandwidth, to stay in float32. */
 function reachOf({ logBandwidth }: Arrays, distance: Distance, columns: number): number {
   let bandwidth = 0;
   for (const value of logBandwidth?.data ?? []) bandwidth = Math.max(bandwidth, value);
   const left = 122 - Math.log2(columns) - bandwidth * Math.LOG2E;
-  return 2 ** (distance === 'euclidean' ? left / 2 : left);
+  return 2 ** (left / distances[distance].degree);
 }
 
 /** Errors: DataError for a row that lies too far from those of the model for float32 to hold its distance. */
@@ -81,7 +81,7 @@ export function checkReach(
   mask: Rows | undefined,
   call?: string,
 ): void {
-  if (distance === 'cosine') return;
+  if (comparesDirections(distance)) return;
   const reach = reachOf(arrays, distance, x.columns) / unitOf(arrays);
   // Most rows lie near: one look at all numbers, masked ones among them.
   if (largestOf(storedOf(x)) <= reach) return;

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NdArray } from '../dtype.js';
 import { estimators, type Model } from '../estimators/testing.js';
+import { distanceNames } from '../formulas/distances.js';
 import { Random } from '../random.js';
 import { exactIndex } from './exact-index.js';
 
@@ -47,7 +48,7 @@ const pair = (task: 'clusterer' | 'regressor', options: object) => {
   };
 };
 
-describe.each(['euclidean', 'cosine', 'l1'] as const)('an EMA step by the index, %s', (distance) => {
+describe.each(distanceNames)('an EMA step by the index, %s', (distance) => {
   it('moves clusters as all prototypes do', async () => {
     for (const options of [
       {},

@@ -4,7 +4,7 @@
 import type { Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
-import type { Distance } from '../formulas/similarity.js';
+import { type Distance, distances } from '../formulas/distances.js';
 import type { Batch } from '../state/batch.js';
 import type { Resolved } from '../state/options.js';
 import type { Context } from '../training/context.js';
@@ -15,7 +15,7 @@ import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
 import { indexedOf } from './keeper.js';
 import { canSearch, fewest, keeperFor, unlessRefused } from './serving.js';
-import { intoSpace, measures, spaceOf } from './space.js';
+import { intoSpace, spaceOf } from './space.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
@@ -57,7 +57,7 @@ async function assignNearest(
     for (const [h, { indices, shape }] of found.entries()) {
       const space = spaces[h] as (typeof spaces)[number];
       const data = intoSpace(space, rows.data);
-      const measure = measures[space.distance];
+      const measure = distances[space.distance].indexed;
       for (let row = 0; row < rows.rows; row++) {
         let [best, least] = [-1, Number.POSITIVE_INFINITY];
         for (let i = row * shape[1]; i < (row + 1) * shape[1]; i++) {

@@ -1,9 +1,8 @@
 // An index that finds exactly the nearest points, by looking at all of them; for the tests of this folder, nothing else imports it.
 
 import { OptionError, StateError } from '../errors.js';
-import type { Distance } from '../formulas/similarity.js';
+import { type Distance, distances as distanceTable } from '../formulas/distances.js';
 import type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from '../state/prototype-index.js';
-import { measures } from './space.js';
 
 export interface Watched {
   readonly index: PrototypeIndexFactory;
@@ -49,7 +48,9 @@ class ExactIndex implements PrototypeIndex {
     const distances = new Float32Array(rows * count).fill(Number.POSITIVE_INFINITY);
     const all = Array.from({ length: shape[0] }, (_, k) => k).filter((k) => !this.gone.has(k));
     for (let row = 0; row < rows; row++) {
-      const to = all.map((k) => measures[this.distance](data, row * columns, points, k * columns, columns));
+      const to = all.map((k) =>
+        distanceTable[this.distance].indexed(data, row * columns, points, k * columns, columns),
+      );
       const order = all.map((_, i) => i).sort((a, b) => (to[a] as number) - (to[b] as number) || a - b);
       order.slice(0, count).forEach((at, i) => {
         indices[row * count + i] = all[at] as number;

@@ -3,7 +3,7 @@
 
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import type { Distance } from '../formulas/similarity.js';
+import { type Distance, distances } from '../formulas/distances.js';
 import type {
   Indexed,
   Neighbours,
@@ -12,7 +12,7 @@ import type {
   PrototypeSearch,
 } from '../state/prototype-index.js';
 import { widened } from '../state/storage.js';
-import { intoSpace, measures, type Space, spaceOf } from './space.js';
+import { intoSpace, type Space, spaceOf } from './space.js';
 
 /** What of a model's arrays is indexed. */
 export const indexedOf = ({ prototypes, featureWeights }: Readonly<Record<string, NdArray>>): Indexed => ({
@@ -141,7 +141,9 @@ async function reachOf(index: PrototypeIndex, points: Float32Array, columns: num
   for (let i = 0; i < indices.length; i++) {
     const [row, neighbour] = [Math.floor(i / shape[1]), indices[i] as number];
     if (neighbour < 0 || neighbour === row * step) continue;
-    sum += Math.sqrt(measures.euclidean(some.data, row * columns, points, neighbour * columns, columns));
+    sum += Math.sqrt(
+      distances.euclidean.indexed(some.data, row * columns, points, neighbour * columns, columns),
+    );
     pairs++;
   }
   return pairs > 0 ? (tolerated * (sum / pairs)) ** 2 : 0;

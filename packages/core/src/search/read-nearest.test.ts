@@ -3,7 +3,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type NdArray, ndarray } from '../dtype.js';
 import { backend, estimators, expectError, type Model, tasks } from '../estimators/testing.js';
-import type { Distance } from '../formulas/similarity.js';
+import { type Distance, distanceNames } from '../formulas/distances.js';
 import type { Graph } from '../graph/ir.js';
 import { Random } from '../random.js';
 import type { Task } from '../state/options.js';
@@ -71,7 +71,7 @@ function expectSame(a: Record<string, ArrayLike<number | string>>, b: typeof a, 
 // float32 products of other sizes
 const rounding = 2e-6;
 
-const distances: readonly Distance[] = ['euclidean', 'cosine', 'l1'];
+const distances: readonly Distance[] = distanceNames;
 const routings = [
   { softType: 'hard' },
   { softType: 'mean', topK: 3 },

@@ -4,6 +4,7 @@
 import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse } from '../data/sparse.js';
 import { isFkmError } from '../errors.js';
+import { findsOf } from '../formulas/routing.js';
 import type { PrototypeSearch } from '../state/prototype-index.js';
 import type { Context } from '../training/context.js';
 import type { GridSpec } from '../training/spec.js';
@@ -63,8 +64,8 @@ export function needOf({ head, routing, heads, prototypes }: GridSpec, name: str
   };
   let need: Need | null;
   if (head.task === 'clusterer') need = aboutAll.includes(name) ? null : nearest;
-  else if (head.routes && softType === 'hard') need = nearest;
-  else if (head.routes && softType === 'gaussian') {
+  else if (head.routes && findsOf(softType) === 'nearest') need = nearest;
+  else if (head.routes && findsOf(softType) === 'softmax') {
     const least = Math.max(1, topK);
     need = { purpose: 'softmax', count: Math.max(softest, oversample * least), least, shared: topK };
   } else need = topK < 0 ? null : { ...nearest, count: Math.max(fewest, oversample * topK), least: topK };

@@ -2,10 +2,11 @@
 // estimated from a few that stand for all: where it is not small, a row is no case for an index.
 
 import type { NdArray } from '../dtype.js';
+import { distances as distanceTable } from '../formulas/distances.js';
 import type { Indexed } from '../state/prototype-index.js';
 import { widened } from '../state/storage.js';
 import { gatherRows } from '../training/sampling.js';
-import { intoSpace, measures, type Space, spaceOf } from './space.js';
+import { intoSpace, type Space, spaceOf } from './space.js';
 
 /** Prototypes of a head that stand for all of it. */
 const sampleSize = 256;
@@ -80,7 +81,7 @@ export class SoftmaxTail {
     let kept = 0;
     for (const w of weights) kept += w;
     const row = intoSpace(space, x);
-    const measure = measures[space.distance];
+    const measure = distanceTable[space.distance].indexed;
     let [far, seen] = [0, 0];
     indices.forEach((k, i) => {
       if (own.has(k)) return;

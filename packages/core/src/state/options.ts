@@ -1,8 +1,8 @@
 // The options of the estimators as types; what they allow is in rules.ts beside it.
 
 import type { Vector } from '../data/matrix.js';
+import type { Distance } from '../formulas/distances.js';
 import type { SoftType } from '../formulas/routing.js';
-import type { Distance } from '../formulas/similarity.js';
 import type { Backend } from '../graph/backend.js';
 import type { Scaling } from '../scaling/scaler.js';
 import type { InitialGrid } from './initial-grid.js';

@@ -1,9 +1,9 @@
+import type { Distance } from '../formulas/distances.js';
 // The contract between core and an index: who proposes which prototypes are near. Core computes the exact similarities of
 // what is proposed and decides, so that an index costs recall at most, never a wrong number.
 
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
-import type { Distance } from '../formulas/similarity.js';
 
 /** Rows of numbers, row-major. */
 export interface Points {

@@ -1,5 +1,7 @@
 // What every option allows: one row an option, and which estimators have it.
 
+import { distanceNames } from '../formulas/distances.js';
+import { softTypeNames } from '../formulas/routing.js';
 import type {
   ClassifierOptions,
   ClustererOptions,
@@ -37,7 +39,7 @@ const positiveFinite = number(
 );
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-const distance = oneOf('cosine', 'euclidean', 'l1');
+const distance = oneOf(...distanceNames);
 /** What each option allows. */
 export const rules: { readonly [N in OptionName]: Rule } = {
   backend: {
@@ -49,7 +51,7 @@ export const rules: { readonly [N in OptionName]: Rule } = {
     allowed: 'a grid { prototypes, owners?, targets?, ages? }',
     accepts: (value) => isObject(value) && 'prototypes' in value,
   }),
-  softType: oneOf('gaussian', 'hard', 'mean', 'scaled', 'softmax_scaled'),
+  softType: oneOf(...softTypeNames),
   temperature: positiveFinite,
   topK: number('−1 or a positive integer', (v) => Number.isInteger(v) && (v === -1 || v > 0)),
   heads: count,

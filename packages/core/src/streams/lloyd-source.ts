@@ -7,6 +7,7 @@ import { OptionError } from '../errors.js';
 import { lossOf } from '../fitting/fit.js';
 import { centerOf, exactSearch, settledState, squaredShift, withoutPast } from '../fitting/lloyd.js';
 import { type FitResult, Passes } from '../fitting/passes.js';
+import { comparesDirections } from '../formulas/distances.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { leastFounder } from '../state/row-counts.js';
 import type { Source } from '../state/source.js';
@@ -53,7 +54,8 @@ export async function lloydSource<R extends { readonly batch: Batch }>(
         variance?.add(batch);
       }
       // Rows of unit length vary by 1 in all.
-      if (variance) enough = run.tol * (options.distance === 'cosine' ? 1 / gathered.columns : variance.mean);
+      if (variance)
+        enough = run.tol * (comparesDirections(options.distance) ? 1 / gathered.columns : variance.mean);
       const step = await gathered.step();
       const moved = squaredShift(state, step.state);
       state = step.state;

@@ -2,6 +2,7 @@
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { nearest } from '../formulas/composites.js';
+import { distances } from '../formulas/distances.js';
 import { type Comparison, compare, rescaling } from '../formulas/similarity.js';
 import { clamp, expandDims, relu, square } from '../graph/functions.js';
 import type { Graph } from '../graph/ir.js';
@@ -65,7 +66,7 @@ interface FoundByHead {
 
 /** Rows may choose any prototype of a head by what the host adds up: then each head is a search, and no [B, K] is looked at twice. */
 const searchesByHead = (spec: GridSpec, targetAssignment: TargetAssignment): boolean =>
-  spec.distance === 'euclidean' && summedByIndex(spec) && !spec.masked && targetAssignment === 'mean';
+  distances[spec.distance].expands && summedByIndex(spec) && !spec.masked && targetAssignment === 'mean';
 
 /** The nearest prototype of head h. δ by features is what the coordinates of the target leave of it. */
 function searchHead(

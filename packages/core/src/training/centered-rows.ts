@@ -5,6 +5,7 @@ import type { Rows } from '../data/matrix.js';
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { takeAlong } from '../formulas/composites.js';
+import { distances } from '../formulas/distances.js';
 import type { Backend, Value } from '../graph/backend.js';
 import { BATCH } from '../graph/ir.js';
 import { argMax, concat, matmul, reduceMax, sub } from '../graph/ops.js';
@@ -35,12 +36,12 @@ export const canCenter = (
   arrays: Readonly<Record<string, NdArray>>,
   { x }: Batch,
 ): boolean =>
-  distance === 'euclidean' &&
+  distances[distance].expands &&
   heads === 1 &&
   !masked &&
   !arrays.featureWeights &&
   !isSparse(x) &&
-  !flags.fused.includes('nearest.euclidean');
+  !flags.fused.includes(`nearest.${distance}`);
 
 /** Share of the scatter above which a cost, of which float64 has fifteen digits less what cancels, is good for nine. */
 const leftover = 1e-4;

@@ -4,6 +4,8 @@ import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features, isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
+import { comparesDirections, distances } from '../formulas/distances.js';
+import { hasBandwidths } from '../formulas/routing.js';
 import type { Origin } from '../heads/calibration.js';
 import type { Head, HeadFamily } from '../heads/head.js';
 import { membersOf, mostMembers, readsMembers } from '../heads/members.js';
@@ -54,7 +56,7 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
   const { options } = context;
   const head = headOf(context, state);
   const [prototypes, columns] = shapeOf(state, 'prototypes') as [number, number];
-  const gaussian = options.softType === 'gaussian';
+  const gaussian = hasBandwidths(options.softType);
   const weighted = state.arrays.featureWeights !== undefined;
   return {
     head,
@@ -90,14 +92,14 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
 
 /** Owners want prototypes for every class: many, close together, and a step of a fixed length would throw them about. */
 const isPaced = ({ options }: Context, head: Head): boolean =>
-  options.softType === 'gaussian' && head.routes && head.code === null;
+  hasBandwidths(options.softType) && head.routes && head.code === null;
 
-/** The length of a row's way to its own prototype, at most 1: √mean δ, of l1 mean δ; 1 before any row was assigned. */
+/** The length of a row's way to its own prototype, at most 1: √mean δ, or mean δ where that is no square; 1 before any row was assigned. */
 function paceOf({ options }: Context, { spread }: ModelState): NdArray {
   const sum = (offset: number): number =>
     spread.reduce((a, value, i) => (i % 2 === offset ? a + value : a), 0);
   const delta = sum(1) > 0 ? sum(0) / sum(1) : 1;
-  const length = options.distance === 'l1' ? delta : Math.sqrt(delta);
+  const length = distances[options.distance].squared ? Math.sqrt(delta) : delta;
   return ndarray([Math.min(1, Math.max(length, leastPace))], []);
 }
 
@@ -134,7 +136,7 @@ export async function scaleFeatures(
 ): Promise<Pick<Batch, 'x' | 'mask'>> {
   const scaled = await scaleColumns(context, state, x, mask);
   const { distance, arithmetic } = context.options;
-  if (distance !== 'cosine' || arithmetic === 'original') return scaled;
+  if (!comparesDirections(distance) || arithmetic === 'original') return scaled;
   return { ...scaled, x: ofUnitLength(scaled.x, scaled.mask) };
 }
 
@@ -193,7 +195,7 @@ async function scaleColumns(
 
 /** Raw rows as a start orders and merges them: of cosine without scaling by their directions, since it knows no length. */
 export const asCompared = ({ distance, arithmetic, scaling = 'none' }: Resolved, rows: Batch): Batch =>
-  distance === 'cosine' && arithmetic !== 'original' && scaling === 'none'
+  comparesDirections(distance) && arithmetic !== 'original' && scaling === 'none'
     ? { ...rows, x: ofUnitLength(rows.x, rows.mask) }
     : rows;
 

@@ -4,7 +4,7 @@
 import { isHalf, type NdArray } from '../dtype.js';
 import { adamUpdate } from '../formulas/adam.js';
 import { pairwiseSimilarity } from '../formulas/composites.js';
-import { routingWeights } from '../formulas/routing.js';
+import { hasBandwidths, routingWeights } from '../formulas/routing.js';
 import { type Comparison, compare, diversity } from '../formulas/similarity.js';
 import { clamp, relu, square } from '../graph/functions.js';
 import { gradients } from '../graph/gradients.js';
@@ -269,5 +269,5 @@ function activity(name: string, parameter: Tensor, active: Tensor | undefined): 
 /** featureWeights stay in [0, 1], those of 'gaussian' routing at or above 0: there they are a metric. */
 function constrain(spec: GridSpec, name: string, parameter: Tensor): Tensor {
   if (name !== 'featureWeights') return parameter;
-  return spec.routing.softType === 'gaussian' ? relu(parameter) : clamp(parameter, 0, 1);
+  return hasBandwidths(spec.routing.softType) ? relu(parameter) : clamp(parameter, 0, 1);
 }

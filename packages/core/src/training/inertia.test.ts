@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toRows } from '../data/matrix.js';
 import { ndarray } from '../dtype.js';
-import type { Distance } from '../formulas/similarity.js';
+import { type Distance, distanceNames } from '../formulas/distances.js';
 import { clustererHead } from '../heads/clusterer.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
@@ -14,7 +14,7 @@ const place = { call: 'test', argument: 'X' };
 const programs = new Programs(jsBackend());
 
 describe('inertiaOf', () => {
-  it.each(['euclidean', 'l1', 'cosine'] as const)(
+  it.each(distanceNames)(
     '%s: adds up what the graph finds, masked and weighted',
     async (distance: Distance) => {
       const random = new Random(5);

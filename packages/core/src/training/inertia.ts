@@ -3,52 +3,17 @@
 import type { Rows } from '../data/matrix.js';
 import { denseRows, isSparse } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
-import type { Distance } from '../formulas/similarity.js';
+import { type Distance, distances, overPair, type Pair } from '../formulas/distances.js';
 import type { Batch } from '../state/batch.js';
 
-/** One row and its prototype: `weight(j)` is the mask times the metric in column j. */
-interface Pair {
-  readonly x: ArrayLike<number>;
-  readonly p: ArrayLike<number>;
-  readonly weight: (j: number) => number;
+/** δ of a pair; one that masks and weights rescale is times D / ΣM, so that what is missing is no bonus. */
+function deltaOf(distance: Distance, pair: Pair): number {
+  const { pairDelta, rescales } = distances[distance];
+  const delta = pairDelta(pair);
+  if (!rescales) return delta;
+  const shown = overPair(pair, (m) => m);
+  return (delta * pair.x.length) / Math.max(shown, 1e-12);
 }
-
-/** Σ_j f(weight, x, p) over the columns that count; what is masked may hold anything. */
-function over({ x, p, weight }: Pair, f: (m: number, x: number, p: number) => number): number {
-  let sum = 0;
-  for (let j = 0; j < x.length; j++) {
-    const m = weight(j);
-    if (m > 0) sum += f(m, x[j] as number, p[j] as number);
-  }
-  return sum;
-}
-
-/** Distances are rescaled by D / ΣM, so that what is missing is no bonus. */
-const rescaled = (pair: Pair, distance: number): number =>
-  (distance * pair.x.length) /
-  Math.max(
-    over(pair, (m) => m),
-    1e-12,
-  );
-
-const deltas: Readonly<Record<Distance, (pair: Pair) => number>> = {
-  euclidean: (pair) =>
-    rescaled(
-      pair,
-      over(pair, (m, x, p) => m * (x - p) ** 2),
-    ),
-  l1: (pair) =>
-    rescaled(
-      pair,
-      over(pair, (m, x, p) => m * Math.abs(x - p)),
-    ),
-  cosine: (pair) => {
-    // In float64 squares of float32 neither vanish nor overflow. A row of zeros is at right angles to all.
-    const length = (squares: number): number => Math.sqrt(squares) || 1;
-    const [xx, pp] = [over(pair, (m, x) => m * x * x), over(pair, (m, _, p) => m * p * p)];
-    return 2 * (1 - over(pair, (m, x, p) => m * x * p) / (length(xx) * length(pp)));
-  },
-};
 
 /** Σ w·δ of scaled rows to prototype index[i] each. */
 export function inertiaOf(
@@ -64,7 +29,7 @@ export function inertiaOf(
     const w = sampleWeight[i] as number;
     if (w === 0) continue;
     const at = (index[i] as number) * columns;
-    if (distance === 'euclidean' && !isSparse(x) && !mask && !featureWeights) {
+    if (distances[distance].expands && !isSparse(x) && !mask && !featureWeights) {
       inertia += w * squared(x.data, i * columns, data, at, columns);
       continue;
     }
@@ -73,7 +38,7 @@ export function inertiaOf(
     const weight = (j: number): number =>
       Math.max(0, featureWeights ? (featureWeights.data[j] as number) : 1) *
       (own ? Math.min(1, own[j] as number) : 1);
-    inertia += w * deltas[distance]({ x: row, p: data.subarray(at, at + columns), weight });
+    inertia += w * deltaOf(distance, { x: row, p: data.subarray(at, at + columns), weight });
   }
   return inertia;
 }

@@ -3,6 +3,7 @@
 import type { Rows } from '../data/matrix.js';
 import type { Features } from '../data/sparse.js';
 import { type NdArray, ndarray, sizeOf } from '../dtype.js';
+import { comparesDirections } from '../formulas/distances.js';
 import { formatType } from '../graph/infer.js';
 import type { Graph } from '../graph/ir.js';
 import { withoutDenormals } from '../scaling/lengths.js';
@@ -31,7 +32,7 @@ export async function overRows(
 ): Promise<NdArray> {
   const { programs } = context;
   const { mask } = rows;
-  const anyLength = context.options.distance === 'cosine' && state.scaling === 'none';
+  const anyLength = comparesDirections(context.options.distance) && state.scaling === 'none';
   const x = anyLength ? withoutDenormals(rows.x, mask) : rows.x;
   const spec = specOf(context, state, mask !== undefined);
   const arrays = widenedFor(arraysOf(context, state), programs.backend.flags.dtypes);

@@ -2,6 +2,7 @@
 
 import { blockRowsOf, denseRows, type Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
+import { distances } from '../formulas/distances.js';
 import type { BatchSums } from '../formulas/ema.js';
 import type { Value } from '../graph/backend.js';
 import type { Batch } from '../state/batch.js';
@@ -131,8 +132,8 @@ export async function assignRows(
   const delta = new Float32Array(n * heads);
   const cost = spec.joint ? new Float32Array(n * heads) : delta;
   const parameters = uploadParameters(programs, arrays, assignNames);
-  // Slabs of l1 are as large beside few prototypes as beside many, and heads search one after the other.
-  const searches = byIndex && spec.distance !== 'l1' && heads === 1;
+  // Slabs are as large beside few prototypes as beside many, and heads search one after the other.
+  const searches = byIndex && distances[spec.distance].memory === 'products' && heads === 1;
   const size = rowsThatFit(batch.x, spec.prototypes, searches ? searchedRows(spec.prototypes) : mostRows);
   try {
     for (let begin = 0; begin < n; begin += size) {

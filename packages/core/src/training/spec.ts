@@ -1,8 +1,8 @@
 // Everything that the graphs of one model depend on besides numbers: equal specs share compiled programs.
 
 import type { NdArray } from '../dtype.js';
+import type { Distance } from '../formulas/distances.js';
 import type { RoutingOptions } from '../formulas/routing.js';
-import type { Distance } from '../formulas/similarity.js';
 import { BATCH } from '../graph/ir.js';
 import type { TensorSpec } from '../graph/trace.js';
 import type { Origin } from '../heads/calibration.js';

@@ -2,6 +2,7 @@
 
 import { blockRowsOf } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
+import { comparesDirections } from '../formulas/distances.js';
 import { clamp, expandDims, norm, square } from '../graph/functions.js';
 import { BATCH, type Graph } from '../graph/ir.js';
 import { broadcast, constantLike, div, gather, lt, mul, select, sqrt, sub, sum } from '../graph/ops.js';
@@ -36,7 +37,7 @@ const varianceGraph = (spec: GridSpec): Graph =>
       const w = expandDims(t.sampleWeight as Tensor, 1);
       const weights = mul(mask ?? broadcast(constantLike(w, 1), x.shape, x), w);
       const compared = (rows: Tensor): Tensor =>
-        spec.distance === 'cosine' ? div(rows, norm(mask ? mul(rows, sqrt(mask)) : rows)) : rows;
+        comparesDirections(spec.distance) ? div(rows, norm(mask ? mul(rows, sqrt(mask)) : rows)) : rows;
       const row = compared(x);
       const own = compared(gather(t.prototypes as Tensor, t.index as Tensor));
       const around = sub(row, t.center as Tensor);
@@ -120,7 +121,7 @@ function centerOf(
     for (let k = 0; k < prototypes / heads; k++) {
       const i = k * columns + j;
       const counted = (coordinateWeights ? coordinateWeights[i] : weights[k]) as number;
-      sum += distance === 'cosine' ? counted * (data[i] as number) : (sums[i] as number);
+      sum += comparesDirections(distance) ? counted * (data[i] as number) : (sums[i] as number);
       weight += counted;
     }
     center[j] = weight > 0 ? sum / weight : 0;
