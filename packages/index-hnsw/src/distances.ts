@@ -3,11 +3,10 @@
 
 import type { Distance } from '@fkm/core';
 
+export type HnswDistance = Extract<Distance, 'euclidean' | 'cosine' | 'l1'>;
+
 /** Their codes in files, which never change. */
-export const distanceCodes = { euclidean: 0, cosine: 1, l1: 2 } as const satisfies {
-  readonly [D in Distance]?: number;
-};
-export type HnswDistance = keyof typeof distanceCodes;
+export const distanceCodes: Readonly<Record<HnswDistance, number>> = { euclidean: 0, cosine: 1, l1: 2 };
 
 /** The distance of a code in a file; undefined for a code of a later version. */
 export const distanceOfCode = (code: number): HnswDistance | undefined =>

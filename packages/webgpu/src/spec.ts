@@ -4,8 +4,8 @@ import type { Distance } from '@fkm/core/graph';
 import type { Tile } from './tiles.js';
 
 /** The distances of core that kernels search by; composites of any other run their body. */
-export const searchedDistances = ['cosine', 'euclidean', 'l1'] as const satisfies readonly Distance[];
-export type SearchedDistance = (typeof searchedDistances)[number];
+export type SearchedDistance = Extract<Distance, 'cosine' | 'euclidean' | 'l1'>;
+export const searchedDistances: readonly SearchedDistance[] = ['cosine', 'euclidean', 'l1'];
 
 /** What a search compares. */
 export interface SearchSpec {
