@@ -12,7 +12,6 @@ import type { ClassifierOptions, LoadOptions } from '../state/options.js';
 import { type Answers, isSource, type Source } from '../state/source.js';
 import type { Label } from '../state/state.js';
 import type { PredictOptions, RowOptions } from './calls.js';
-import type { Encoded, Known } from './model.js';
 import {
   type After,
   SourceModel,
@@ -20,6 +19,7 @@ import {
   type SourceScoreOptions,
   type Tally,
 } from './source-model.js';
+import type { Encoded, Known } from './targets.js';
 
 type Texts<L extends Label> = Extract<L, string>;
 type Numbers<L extends Label, A> = [Extract<L, number>] extends [never] ? never : A;

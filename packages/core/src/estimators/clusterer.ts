@@ -32,7 +32,6 @@ import {
   type PredictOptions,
   type RowOptions,
 } from './calls.js';
-import type { Encoded, Raw } from './model.js';
 import {
   type SourceFinetuneOptions,
   type SourceFitOptions,
@@ -41,6 +40,7 @@ import {
   type SourceScoreOptions,
   type Tally,
 } from './source-model.js';
+import type { Encoded, Raw } from './targets.js';
 
 /** Clusters have no targets; a pipeline that passes some to all its steps passes undefined. */
 export type NoTargets = undefined;

@@ -2,9 +2,14 @@
 
 import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
-import type { Features } from '../data/sparse.js';
 import { DataError, OptionError } from '../errors.js';
-import { checkStopping, stoppingBy, waitingCount } from '../fitting/early-stopping.js';
+import {
+  checkStopping,
+  freeToWait,
+  stoppingBy,
+  stoppingShare,
+  waitingCount,
+} from '../fitting/early-stopping.js';
 import { fewerThanAsked } from '../fitting/fewer.js';
 import { findLearningRate, type LearningRateCurve } from '../fitting/finder.js';
 import {
@@ -23,7 +28,7 @@ import { withThresholds } from '../fitting/thresholds.js';
 import { refusesGradients } from '../formulas/routing.js';
 import { answeringMean, withUnit } from '../init/given.js';
 import { growClasses, widenOutputs } from '../init/grow-classes.js';
-import { initialise, type Outputs } from '../init/initialise.js';
+import { initialise } from '../init/initialise.js';
 import { Random } from '../random.js';
 import { ResultArray } from '../result.js';
 import { type Batch, takeBatch } from '../state/batch.js';
@@ -42,6 +47,7 @@ import {
   type RowOptions,
 } from './calls.js';
 import { LearnedModel } from './learned.js';
+import type { Encoded, Known, Raw } from './targets.js';
 
 /** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
 export const fitRows = 10240;
@@ -49,23 +55,6 @@ const finetuneRows = 256;
 /** With hundreds of classes the start of fit looks at more rows: prototypes of a class are drawn among its own. */
 const startRowsPerClass = 32;
 const defaults = { epochs: 60 } as const;
-
-/** Checked arguments of a training call: raw units, mask of X's rows, and what y says there is to answer. */
-export interface Raw extends Outputs {
-  readonly batch: Batch;
-  /** A mask came with the rows, whatever it hides. */
-  readonly shown: boolean;
-}
-
-/** Targets as graphs take them, and the columns of an answer. */
-export interface Encoded<Y extends Features = Features> extends Outputs {
-  readonly y: Y;
-}
-
-/** What a model knows of y already, and whether y may bring more of it. */
-export interface Known extends Outputs {
-  readonly grows: boolean;
-}
 
 /** Base of the estimators. Y is what a user hands in as targets. */
 export abstract class PrototypeModel<Y> extends LearnedModel {
@@ -408,18 +397,3 @@ interface Waited {
   readonly state: ModelState;
   readonly rows: Batch;
 }
-
-/** Share of the rows that evaluates where a run is to stop by rows that nobody named. */
-export const stoppingShare = ({
-  earlyStoppingRounds,
-}: {
-  earlyStoppingRounds?: number | undefined;
-}): number => (earlyStoppingRounds === undefined ? 0 : 0.1);
-
-/** Nobody said which rows evaluate, or that none does: some may wait. */
-export const freeToWait = ({
-  evalSet,
-  evalFraction,
-  earlyStoppingRounds,
-}: Pick<FinetuneOptions<unknown>, 'evalSet' | 'evalFraction' | 'earlyStoppingRounds'>): boolean =>
-  !evalSet && evalFraction === undefined && earlyStoppingRounds === undefined;

@@ -17,7 +17,6 @@ import type { LoadOptions, MultiLabelOptions } from '../state/options.js';
 import { type Answers, isSource, type Source } from '../state/source.js';
 import type { Label } from '../state/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
-import type { Encoded, Known } from './model.js';
 import {
   type After,
   SourceModel,
@@ -25,6 +24,7 @@ import {
   type SourceScoreOptions,
   type Tally,
 } from './source-model.js';
+import type { Encoded, Known } from './targets.js';
 
 /** The labels of each row: 0 or 1 a label [N, C], dense or sparse, or lists of names. */
 export type LabelSets<L extends Label = Label> = Matrix | readonly (readonly Extract<L, string>[])[];

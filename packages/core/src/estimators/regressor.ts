@@ -23,7 +23,6 @@ import type { LoadOptions, RegressorOptions } from '../state/options.js';
 import { type Answers, isSource, type Source } from '../state/source.js';
 import { centeredTargets, targetCenter, withCenter } from '../state/target-center.js';
 import type { PredictOptions, RowOptions } from './calls.js';
-import type { Encoded, Known } from './model.js';
 import {
   type After,
   SourceModel,
@@ -31,6 +30,7 @@ import {
   type SourceScoreOptions,
   type Tally,
 } from './source-model.js';
+import type { Encoded, Known } from './targets.js';
 
 /** Targets: one number a row [N], or T of them [N, T]. */
 export type RegressionTargets = Vector | DenseMatrix;

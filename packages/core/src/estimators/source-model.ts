@@ -4,6 +4,7 @@ import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
+import { freeToWait, stoppingShare } from '../fitting/early-stopping.js';
 import type { FitResult } from '../fitting/passes.js';
 import { Random } from '../random.js';
 import { ResultArray } from '../result.js';
@@ -33,7 +34,8 @@ import {
   type PredictOptions,
   type RowOptions,
 } from './calls.js';
-import { fitRows, freeToWait, PrototypeModel, type Raw, stoppingShare } from './model.js';
+import { fitRows, PrototypeModel } from './model.js';
+import type { Raw } from './targets.js';
 
 /** Options of `fit` over a source, which brings weights and masks, and whose order is kept. */
 export type SourceFitOptions<Y> = Omit<FitOptions<Y>, keyof RowOptions | 'shuffle'>;

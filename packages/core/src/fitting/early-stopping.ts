@@ -240,6 +240,24 @@ function answeringMeanOf(context: Context, state: ModelState, rows: Batch): Mode
   return { ...state, arrays: { ...state.arrays, targets: ndarray(answers, shape), ...flat } };
 }
 
+/** What the options of a finetune say of the rows that evaluate it. */
+interface EvaluationOptions {
+  readonly evalFraction?: number | undefined;
+  readonly earlyStoppingRounds?: number | undefined;
+}
+
+/** Share of the rows that evaluates where a run is to stop by rows that nobody named. */
+export const stoppingShare = ({ earlyStoppingRounds }: EvaluationOptions): number =>
+  earlyStoppingRounds === undefined ? 0 : 0.1;
+
+/** Nobody said which rows evaluate, or that none does: some may wait. */
+export const freeToWait = ({
+  evalSet,
+  evalFraction,
+  earlyStoppingRounds,
+}: EvaluationOptions & { readonly evalSet?: unknown }): boolean =>
+  !evalSet && evalFraction === undefined && earlyStoppingRounds === undefined;
+
 /** Errors: OptionError where a run should stop by rows that there are none of. */
 export function checkStopping(rounds: number | undefined, evaluation: Batch | undefined): void {
   if (rounds === undefined || evaluation) return;
