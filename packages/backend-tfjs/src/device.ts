@@ -2,12 +2,9 @@
 // the engine has one current backend a process, and this way two of ours run side by side and touch no global state.
 
 import { BackendError, type Shape, sizeOf, type TypedArray } from '@fkm/core/graph';
-import type { GpuKernels } from './gpu-kernels.js';
+import type { Call, GpuKernels, TfjsDType } from './kernel-types.js';
 import { versionsOf } from './packages.js';
 import type { Attributes, KernelFunc, TensorInfo, TfjsCore, TfjsStorage } from './tfjs.js';
-
-/** Dtypes that tfjs knows. */
-export type TfjsDType = 'float32' | 'int32' | 'bool';
 
 /** Where the kernels of a device differ from what their names promise. */
 export interface Quirks {
@@ -32,12 +29,6 @@ export interface Quirks {
   /** Memory is not the host's: it is read in its own time or not at all. */
   readonly remote: boolean;
 }
-
-/** A kernel, bound to its device. */
-export type Call = (
-  inputs: Readonly<Record<string, TensorInfo>> | readonly TensorInfo[],
-  attrs?: Attributes,
-) => TensorInfo;
 
 const none: Attributes = {};
 

@@ -2,7 +2,7 @@
 
 import { BackendError } from '@fkm/core/graph';
 import { Device, type Quirks } from './device.js';
-import type { GpuKernels } from './gpu-kernels.js';
+import type { GpuKernels } from './kernel-types.js';
 import { packagesOf, versionsOf } from './packages.js';
 import type { TfjsCore, TfjsStorage } from './tfjs.js';
 import { requireAdapter } from './web-gpu.js';

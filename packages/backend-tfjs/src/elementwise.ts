@@ -2,8 +2,9 @@
 
 import type { Equation, OpName } from '@fkm/core/graph';
 import { countOf } from './device.js';
+import type { Run } from './kernel-types.js';
 import { bindShape, broadcastLayout, perRows } from './layout.js';
-import { type Context, input, type Lowering, numberOf, output, type Run } from './lower.js';
+import { type Context, input, type Lowering, numberOf, output } from './lower.js';
 import type { Binary, Primitives } from './primitives.js';
 import type { TensorInfo } from './tfjs.js';
 

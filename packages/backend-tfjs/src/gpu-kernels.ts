@@ -1,6 +1,6 @@
 // Kernels of our own on the GPUDevice of tfjs' webgpu backend, in place of composites and of what tfjs does one by one.
 
-import { type Equation, type Graph, type TypedArray, trace, transpose } from '@fkm/core/graph';
+import { trace, transpose } from '@fkm/core/graph';
 import {
   type ArgMax,
   argMax,
@@ -11,31 +11,11 @@ import {
   Loops,
   loopName,
 } from '@fkm/webgpu';
-import type { Call, TfjsDType } from './device.js';
 import { bufferOf, encodeKernel, encoderOf, type WebGpuStorage, write } from './gpu-storage.js';
+import type { Call, GpuKernels, TfjsDType } from './kernel-types.js';
 import { lowerLoop } from './loops.js';
-import type { Run } from './lower.js';
 import { lowerComposite } from './searches.js';
 import type { TensorInfo, TfjsStorage } from './tfjs.js';
-
-/** A composite as a kernel. */
-export interface Lowered {
-  readonly run: Run;
-  readonly dispose: () => void;
-}
-
-export interface GpuKernels {
-  /** Names of the composites of core that have a kernel, as flags list them. */
-  readonly names: readonly string[];
-  /** The same graph with small equations gathered into composites that have a kernel. */
-  fuse(graph: Graph): Graph;
-  /** The kernel of a composite, or undefined where its body has to do. */
-  lower(equation: Equation<'composite'>): Lowered | undefined;
-  /** What takes the place of tfjs' kernels of these names. */
-  readonly kernels: Readonly<Record<string, Call>>;
-  /** Like the storage's own. */
-  write(values: TypedArray, shape: number[], dtype: string): object;
-}
 
 export function gpuKernelsOn(storage: TfjsStorage): GpuKernels {
   const gpu = storage as WebGpuStorage;

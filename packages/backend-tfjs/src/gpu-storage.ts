@@ -9,8 +9,8 @@ import {
   type GpuDevice,
   usage,
 } from '@fkm/webgpu';
+import type { Run } from './kernel-types.js';
 import { bindShape, perRows } from './layout.js';
-import type { Run } from './lower.js';
 import type { TensorInfo, TfjsStorage } from './tfjs.js';
 
 /** The memory of a tensor as tfjs keeps it. */

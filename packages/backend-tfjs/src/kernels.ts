@@ -2,7 +2,6 @@
 
 import type { OpName } from '@fkm/core/graph';
 import { ndarray } from '@fkm/core/graph';
-import type { TfjsDType } from './device.js';
 import { abs, binary, div, extremum, neg, select, unary } from './elementwise.js';
 import {
   broadcast,
@@ -16,6 +15,7 @@ import {
   topK,
   transpose,
 } from './indexing.js';
+import type { TfjsDType } from './kernel-types.js';
 import type { Lowering } from './lower.js';
 import { product } from './matmul.js';
 import { reduction, summation } from './reduce.js';

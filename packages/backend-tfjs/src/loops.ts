@@ -2,11 +2,15 @@
 
 import type { Equation } from '@fkm/core/graph';
 import type { LoopKernel, Loops } from '@fkm/webgpu';
-import type { Lowered } from './gpu-kernels.js';
 import { encodeKernel, runOf, type WebGpuStorage } from './gpu-storage.js';
+import type { CompositeKernel } from './kernel-types.js';
 
 /** A composite that `fuseLoops` made. */
-export function lowerLoop(gpu: WebGpuStorage, loops: Loops, equation: Equation<'composite'>): Lowered {
+export function lowerLoop(
+  gpu: WebGpuStorage,
+  loops: Loops,
+  equation: Equation<'composite'>,
+): CompositeKernel {
   let kernel: LoopKernel | undefined;
   return {
     run: runOf(gpu, equation, (rows, from, to) => {

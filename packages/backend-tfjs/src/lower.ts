@@ -1,11 +1,9 @@
 // What a row of the table of kernels is: from an equation to something that runs it.
 
 import type { Equation, NdArray, OpName, Var } from '@fkm/core/graph';
+import type { Run } from './kernel-types.js';
 import type { Primitives } from './primitives.js';
 import type { TensorInfo } from './tfjs.js';
-
-/** Runs an equation whose batch axis has `rows` rows; no operand and no result is empty. */
-export type Run = (x: readonly TensorInfo[], rows: number) => TensorInfo[];
 
 /** What a lowering may know besides the equation. */
 export interface Context {

@@ -13,9 +13,9 @@ import {
   type OpName,
   type Var,
 } from '@fkm/core/graph';
-import type { TfjsDType } from './device.js';
+import type { Run, TfjsDType } from './kernel-types.js';
 import { kernels } from './kernels.js';
-import type { Lowering, Run } from './lower.js';
+import type { Lowering } from './lower.js';
 import type { Primitives } from './primitives.js';
 import type { TensorInfo } from './tfjs.js';
 

@@ -2,7 +2,8 @@
 // Each gives a tensor with a reference of its own and frees what it used on the way.
 
 import type { Shape } from '@fkm/core/graph';
-import { countOf, type Device, type TfjsDType } from './device.js';
+import { countOf, type Device } from './device.js';
+import type { TfjsDType } from './kernel-types.js';
 import {
   type BroadcastLayout,
   broadcastLayout,

@@ -2,11 +2,14 @@
 
 import type { Equation } from '@fkm/core/graph';
 import { compositeKernel } from '@fkm/webgpu';
-import type { Lowered } from './gpu-kernels.js';
 import { encoderOf, runOf, submit, type WebGpuStorage } from './gpu-storage.js';
+import type { CompositeKernel } from './kernel-types.js';
 
 /** A composite, or undefined where it has no kernel. */
-export function lowerComposite(gpu: WebGpuStorage, equation: Equation<'composite'>): Lowered | undefined {
+export function lowerComposite(
+  gpu: WebGpuStorage,
+  equation: Equation<'composite'>,
+): CompositeKernel | undefined {
   const kernel = compositeKernel(gpu.device, equation);
   if (!kernel) return undefined;
   const run = runOf(gpu, equation, (rows, from, to) => kernel.encode(encoderOf(gpu), rows, from, to));

@@ -1,5 +1,4 @@
-export type { DenseMatrix, Matrix, Vector } from './data/matrix.js';
-export type { Csr } from './data/sparse.js';
+export type { Csr, DenseMatrix, Matrix, Vector } from './data/matrix.js';
 export type { DType, NdArray, Shape, TypedArray } from './dtype.js';
 export {
   BackendError,
@@ -64,12 +63,12 @@ export { type JsBackendOptions, jsBackend } from './reference/js-backend.js';
 export { ResultArray, ResultLabels } from './result.js';
 export type { Scaling } from './scaling/scaler.js';
 export { type Encoding, encodedWidth, type FeatureEncoding, isEncoding } from './state/encoding.js';
-export type { InitialGrid } from './state/initial-grid.js';
 export type {
   ClassifierOptions,
   ClassifyingOptions,
   ClustererOptions,
   EstimatorOptions,
+  InitialGrid,
   LoadOptions,
   MultiLabelOptions,
   RegressorOptions,

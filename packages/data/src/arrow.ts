@@ -2,23 +2,13 @@
 
 import type { DataType, Decimal, RecordBatch, RecordBatchReader, Vector } from 'apache-arrow';
 import { backendError, dataError, formatError, messageOf, optionError, runtime } from './errors.js';
+import type { ArrowInput } from './input.js';
 import { type ByteStream, bytesOf } from './input.js';
 import { endWith } from './iterations.js';
 import { checkOptions, type SourceOptions } from './options.js';
 import { typed } from './rows-table.js';
 import type { Chunk, Column, Field, Read, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
-
-/** Bytes, where they are, or a function that opens them anew for every iteration. An opened stream serves one. */
-export type ArrowInput =
-  | Uint8Array
-  | string
-  | URL
-  | Blob
-  | Response
-  | ReadableStream<Uint8Array>
-  | AsyncIterable<Uint8Array>
-  | (() => ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>);
 
 /**
  * Rows of Arrow IPC: of a path (Node), a URL, a Response, a Blob, bytes, or a stream. Dictionaries of texts are texts; batches

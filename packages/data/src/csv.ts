@@ -1,13 +1,13 @@
 // CSV of files, URLs, blobs and streams, by one parser that needs no runtime. Numbers are read as numbers whatever the first
 // rows were; a cell or a row that does not fit is an error.
 
-import type { ArrowInput } from './arrow.js';
 import { CellKinds, numberOf } from './csv-cells.js';
 import { type Dialect, isBlank, lookAt } from './csv-dialect.js';
 import { CsvParser, type Rows } from './csv-parser.js';
 import { kindsOf } from './encoding.js';
 import { dataError, optionError } from './errors.js';
 import { filesOf, matching, named } from './files.js';
+import type { ArrowInput } from './input.js';
 import { type Bytes, bytesOf, isUrl } from './input.js';
 import { endWith } from './iterations.js';
 import { checkOptions, type SourceOptions } from './options.js';

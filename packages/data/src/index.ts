@@ -1,10 +1,11 @@
 export type { Encoding, FeatureEncoding } from '@fkm/core';
-export { type ArrowInput, arrow } from './arrow.js';
+export { arrow } from './arrow.js';
 export { type CsvInput, type CsvOptions, csv } from './csv.js';
 export { type DuckDbOptions, json, type SqlOptions, sql } from './duckdb.js';
 export { type EncodeOptions, encodeRows } from './encode-rows.js';
 export type { Missing } from './encoding.js';
 export { type Batches, fromBatches, fromIterable, type Records } from './from-iterable.js';
+export type { ArrowInput } from './input.js';
 export type { SourceOptions } from './options.js';
 export { parquet } from './parquet.js';
 export { type PostgresConnection, type PostgresOptions, postgres } from './postgres.js';

@@ -1,8 +1,19 @@
 // Bytes from wherever they are: files of Node, URLs, blobs, responses, streams; opened anew where that is possible.
 
 import { interruptible } from '@fkm/core';
-import type { ArrowInput } from './arrow.js';
+
 import { backendError, dataError, messageOf, optionError } from './errors.js';
+
+/** Bytes, where they are, or a function that opens them anew for every iteration. An opened stream serves one. */
+export type ArrowInput =
+  | Uint8Array
+  | string
+  | URL
+  | Blob
+  | Response
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | (() => ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>);
 
 /** Bytes in pieces; `return` closes what they come from, also where a wait for them is running. */
 export type ByteStream = AsyncGenerator<Uint8Array, void, void>;

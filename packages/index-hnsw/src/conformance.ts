@@ -3,7 +3,7 @@
 import type { Points } from '@fkm/core';
 import { describe, expect, it } from 'vitest';
 import type { HnswDistance } from './distances.js';
-import type { HnswIndex } from './hnsw-index.js';
+import type { HnswIndex } from './engine.js';
 import { type HnswOptions, hnswIndex } from './index.js';
 import {
   distanceOf,

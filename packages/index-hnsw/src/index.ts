@@ -1,4 +1,5 @@
-export { type HnswIndex, hnswIndex, type SearchOptions } from './hnsw-index.js';
+export type { HnswIndex, SearchOptions } from './engine.js';
+export { hnswIndex } from './hnsw-index.js';
 export type { KernelName } from './kernel.js';
 export type { EngineName, HnswOptions } from './options.js';
 export type { UsearchIndexLike, UsearchModule } from './usearch-module.js';

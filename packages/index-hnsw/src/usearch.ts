@@ -6,7 +6,7 @@ import { cut } from '@fkm/core/graph';
 import { contentOf, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
 import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt, scope } from './check.js';
 import { distanceCodes, distanceOfCode, type HnswDistance } from './distances.js';
-import type { HnswIndex, SearchOptions } from './hnsw-index.js';
+import type { HnswIndex, SearchOptions } from './engine.js';
 import { defaultEf, maxEf, maxLinks, type Settings } from './options.js';
 import { loadBytes, machineThreads, savedBytes } from './usearch-files.js';
 import type { UsearchConfig, UsearchIndexLike, UsearchModule } from './usearch-module.js';

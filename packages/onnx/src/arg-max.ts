@@ -3,7 +3,7 @@
 // Groups are contiguous and both searches take the first of equals, so the lowest index wins a tie, as in one search.
 
 import type { Shape, Var } from '@fkm/core/graph';
-import type { Context } from './context.js';
+import type { Context, Peaks } from './context.js';
 import { TensorProto_DataType } from './generated/onnx_pb.js';
 
 /** Below this the three extra nodes cost more than they save. */
@@ -57,11 +57,6 @@ function peaksOf(ctx: Context, x: string, shape: Shape, width: number): Peaks {
     ctx.peaks.set(x, found);
   }
   return found;
-}
-
-export interface Peaks {
-  readonly groups: string;
-  readonly peaks: string;
 }
 
 function reduceLast(ctx: Context, x: string, axis: number): string {

@@ -9,7 +9,6 @@ import {
   isOp,
   type Var,
 } from '@fkm/core/graph';
-import type { Peaks } from './arg-max.js';
 import { type GemmPlan, planGemms } from './gemm.js';
 import { type Attributes, elementType, GraphWriter } from './writer.js';
 
@@ -23,6 +22,12 @@ export interface ContextOptions {
   readonly scatter?: 'op' | 'product' | undefined;
   /** Names that no value may get. */
   readonly reserved?: readonly string[];
+}
+
+/** Names of the groups of a value, and of their maxima. */
+export interface Peaks {
+  readonly groups: string;
+  readonly peaks: string;
 }
 
 export class Context {

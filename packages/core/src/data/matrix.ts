@@ -2,7 +2,6 @@
 
 import { DataError, ShapeError, shown } from '../errors.js';
 import { unshared } from './own-copy.js';
-import type { Csr } from './sparse.js';
 
 /** Numbers in a row: an array or a typed array. */
 export type Vector = ArrayLike<number>;
@@ -11,6 +10,19 @@ export type Vector = ArrayLike<number>;
 export type DenseMatrix =
   | readonly Vector[]
   | { readonly data: Vector; readonly shape: readonly [number, number] };
+
+/**
+ * N rows of D numbers of which few are not 0, in compressed rows: row i holds `values[e]` in column `indices[e]` for e from
+ * `indptr[i]` to before `indptr[i + 1]`, each column once, and 0 elsewhere.
+ */
+export interface Csr {
+  /** [N + 1], from 0 to the number of stored values. */
+  readonly indptr: Vector;
+  readonly indices: Vector;
+  /** All 1 unless given. */
+  readonly values?: Vector | undefined;
+  readonly shape: readonly [number, number];
+}
 
 /** N rows of D numbers, dense or sparse. */
 export type Matrix = DenseMatrix | Csr;

@@ -3,11 +3,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DataError, ShapeError } from '../errors.js';
-import { type Rows, takeRows, toRows } from './matrix.js';
+import { type Csr, type Rows, takeRows, toRows } from './matrix.js';
 import {
   beside,
   blockRowsOf,
-  type Csr,
   checkFeatures,
   denseRows,
   isSparse,

@@ -2,6 +2,7 @@
 // Dense rows go the same ways, so that callers need not ask which they have; N×D is never held.
 
 import { DataError, ShapeError } from '../errors.js';
+import type { Csr } from './matrix.js';
 import {
   asFloat32,
   checkColumns,
@@ -19,19 +20,6 @@ import {
   wrongKind,
 } from './matrix.js';
 import { unshared } from './own-copy.js';
-
-/**
- * N rows of D numbers of which few are not 0, in compressed rows: row i holds `values[e]` in column `indices[e]` for e from
- * `indptr[i]` to before `indptr[i + 1]`, each column once, and 0 elsewhere.
- */
-export interface Csr {
-  /** [N + 1], from 0 to the number of stored values. */
-  readonly indptr: Vector;
-  readonly indices: Vector;
-  /** All 1 unless given. */
-  readonly values?: Vector | undefined;
-  readonly shape: readonly [number, number];
-}
 
 /** Checked CSR: columns ascend within a row. */
 export interface SparseRows {

@@ -1,7 +1,7 @@
 // Many small calls as one run: a server that answers each row by itself spends most of its time around the run.
 
-import { type Matrix, type Rows, repeatMask } from '../data/matrix.js';
-import { type Csr, type Features, isSparse, type SparseRows } from '../data/sparse.js';
+import { type Csr, type Matrix, type Rows, repeatMask } from '../data/matrix.js';
+import { type Features, isSparse, type SparseRows } from '../data/sparse.js';
 import { type Disposing, disposing } from '../disposal.js';
 import type { TypedArray } from '../dtype.js';
 import { OptionError, StateError, shown } from '../errors.js';

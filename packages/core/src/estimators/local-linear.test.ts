@@ -1,8 +1,8 @@
 // prototypeModel 'linear': prototypes that answer lines, in a stream as in fit, within the range of the targets.
 
 import { describe, expect, it } from 'vitest';
-import type { Csr } from '../data/sparse.js';
-import type { InitialGrid } from '../state/initial-grid.js';
+import type { Csr } from '../data/matrix.js';
+import type { InitialGrid } from '../state/options.js';
 import { FastKMeansRegressor } from './regressor.js';
 import { backend, expectError, given, rows, type Settings, small, withoutDigests } from './testing.js';
 

@@ -1,7 +1,7 @@
 // Training that goes on from a checkpoint is training that was never interrupted: the same bits, whatever a model remembers.
 
 import { describe, expect, it } from 'vitest';
-import type { Csr } from '../data/sparse.js';
+import type { Csr } from '../data/matrix.js';
 import type { Task } from '../state/options.js';
 import type { Grid } from './grid.js';
 import { answers, estimators, type Model, rows, smallOf, tasks } from './testing.js';

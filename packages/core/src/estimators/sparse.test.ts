@@ -1,7 +1,7 @@
 // CSR rows teach and ask every estimator what the same rows do when they are dense, without ever being them.
 
 import { describe, expect, it } from 'vitest';
-import type { Csr } from '../data/sparse.js';
+import type { Csr } from '../data/matrix.js';
 import type { Grid } from '../estimators/grid.js';
 import { similarity } from '../formulas/arrays.js';
 import { distanceNames } from '../formulas/distances.js';

@@ -4,8 +4,16 @@
 import { relu } from '../graph/functions.js';
 import { abs, lt, mul, reduceMax, select } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import { comparesDirections } from './distances.js';
-import type { Comparison } from './similarity.js';
+import { comparesDirections, type Distance } from './distances.js';
+
+/** What of a comparison has a length. */
+interface Compared {
+  readonly distance: Distance;
+  readonly x: Tensor;
+  readonly prototypes: Tensor;
+  readonly mask?: Tensor | undefined;
+  readonly weights?: Tensor | undefined;
+}
 
 /** Largest entries within are left alone: the squares of lengths lie within 2^±126 for up to 2^40 columns. */
 const least = 2 ** -20;
@@ -30,7 +38,7 @@ const moderate = (rows: Tensor, counts?: Tensor): Tensor =>
  * The comparison with rows, prototypes and weights of moderate size where the distance is cosine, which none of them changes by
  * their lengths. Entries that are masked, or that no head weighs, say nothing of a length.
  */
-export function moderated(comparison: Comparison): Comparison {
+export function moderated<C extends Compared>(comparison: C): C {
   if (!comparesDirections(comparison.distance)) return comparison;
   const { x, prototypes, mask } = comparison;
   const weights = comparison.weights && moderate(relu(comparison.weights));

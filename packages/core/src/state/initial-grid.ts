@@ -10,20 +10,8 @@ import {
   type WideRows,
 } from '../data/matrix.js';
 import { DataError, OptionError, ShapeError } from '../errors.js';
-import type { Task } from './options.js';
+import type { InitialGrid, Task } from './options.js';
 import type { Label } from './state.js';
-
-/** Prototypes to start from, in place of an initialisation; the model takes them as they are, unscaled. */
-export interface InitialGrid {
-  /** [K, D] */
-  readonly prototypes: DenseMatrix;
-  /** [K] the class or label that each prototype stands for, as y names it; a column of y where labels have no names. */
-  readonly owners?: readonly Label[] | Vector;
-  /** [K, T], or [K] for one column; what each prototype answers: numbers, or logits of the classes. */
-  readonly targets?: DenseMatrix | Vector;
-  /** [K] accumulated sample weight, 1 unless given. */
-  readonly ages?: Vector;
-}
 
 const names: Readonly<Record<Task, readonly string[]>> = {
   clusterer: ['prototypes', 'ages'],

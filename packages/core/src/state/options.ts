@@ -1,12 +1,12 @@
 // The options of the estimators as types; what they allow is in rules.ts beside it.
 
-import type { Vector } from '../data/matrix.js';
+import type { DenseMatrix, Vector } from '../data/matrix.js';
 import type { Distance } from '../formulas/distances.js';
 import type { SoftType } from '../formulas/routing.js';
 import type { Backend } from '../graph/backend.js';
 import type { Scaling } from '../scaling/scaler.js';
-import type { InitialGrid } from './initial-grid.js';
 import type { PrototypeIndexFactory } from './prototype-index.js';
+import type { Label } from './state.js';
 import type { StoredDType } from './storage.js';
 
 /** What an estimator is for. */
@@ -14,6 +14,18 @@ export type Task = 'clusterer' | 'classifier' | 'multiLabel' | 'regressor';
 
 /** How much a row counts in its prototype's target; for 'hard' the row of highest similarity is taken. */
 export type TargetAssignment = 'mean' | 'scaled' | 'softmax_scaled' | 'hard';
+
+/** Prototypes to start from, in place of an initialisation; the model takes them as they are, unscaled. */
+export interface InitialGrid {
+  /** [K, D] */
+  readonly prototypes: DenseMatrix;
+  /** [K] the class or label that each prototype stands for, as y names it; a column of y where labels have no names. */
+  readonly owners?: readonly Label[] | Vector;
+  /** [K, T], or [K] for one column; what each prototype answers: numbers, or logits of the classes. */
+  readonly targets?: DenseMatrix | Vector;
+  /** [K] accumulated sample weight, 1 unless given. */
+  readonly ages?: Vector;
+}
 
 /** What the estimators share. Every option is optional but the backend. */
 export interface EstimatorOptions {
