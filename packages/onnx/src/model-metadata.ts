@@ -31,24 +31,23 @@ const toJson = (value: unknown): string => ascii(JSON.stringify(value));
 
 /** Without `training`, what describes the model and no more; `texts` are the caller's. */
 export function metadataOf(
-  { rest, classes, constants }: Pick<Deployment, 'rest' | 'classes' | 'constants'>,
+  { constants, ...parts }: Pick<Deployment, 'rest' | 'counters' | 'classes' | 'constants'>,
   written: Written,
   training: boolean,
   texts: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
-  const metadata = { ...describing({ rest, classes }, written, training), ...texts };
+  const metadata = { ...describing(parts, written, training), ...texts };
   const tensors = storedTensors(constants);
   return { ...metadata, [own.digest]: ascii(digestText({ metadata, tensors })) };
 }
 
 function describing(
-  { rest, classes }: Pick<Deployment, 'rest' | 'classes'>,
+  { rest, counters, classes }: Pick<Deployment, 'rest' | 'counters' | 'classes'>,
   written: Written,
   training: boolean,
 ): Record<string, string> {
-  const { state, ...texts } = rest.metadata;
   // The names of many classes are long: once in a file is enough.
-  const { classes: _, ...counters } = JSON.parse(state as string) as Record<string, unknown>;
+  const { state: _, ...texts } = rest.metadata;
   const tensors = rest.tensors.map(({ name, dtype, shape, bytes }) => [name, dtype, shape, toBase64(bytes)]);
   return {
     ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [prefix + name, ascii(text)])),

@@ -73,6 +73,36 @@ const stored = (
   { buffer, byteOffset, byteLength }: TypedArray,
 ): StoredTensor => ({ name, dtype, shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) });
 
+/** What of a state is no array, in the order in which checkpoints have it. */
+export const scalarsOf = (
+  state: ModelState,
+): Pick<
+  ModelState,
+  | 'random'
+  | 'step'
+  | 'trained'
+  | 'given'
+  | 'batches'
+  | 'rawColumns'
+  | 'outputs'
+  | 'classes'
+  | 'scaling'
+  | 'joint'
+  | 'unit'
+> => ({
+  random: state.random,
+  step: state.step,
+  trained: state.trained,
+  given: state.given,
+  batches: state.batches,
+  rawColumns: state.rawColumns,
+  outputs: state.outputs,
+  classes: state.classes,
+  scaling: state.scaling,
+  joint: state.joint,
+  unit: state.unit,
+});
+
 /** What a checkpoint holds, in place. */
 export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
   const tensors: StoredTensor[] = [];
@@ -99,21 +129,7 @@ export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
     options: optionsText(kind, options),
     ...(stream === undefined ? {} : { stream }),
     ...(state?.encoding ? { encoding: encodingText(state.encoding) } : {}),
-    state: JSON.stringify(
-      state && {
-        random: state.random,
-        step: state.step,
-        trained: state.trained,
-        given: state.given,
-        batches: state.batches,
-        rawColumns: state.rawColumns,
-        outputs: state.outputs,
-        classes: state.classes,
-        scaling: state.scaling,
-        joint: state.joint,
-        unit: state.unit,
-      },
-    ),
+    state: JSON.stringify(state && scalarsOf(state)),
   };
   return { metadata, tensors };
 }

@@ -1,7 +1,7 @@
 // A learned model as one graph from raw rows to answers, with the arrays that it reads: what an exporter writes down.
 // Traced from the same formulas as `predict`, which are nowhere said twice.
 
-import { partsOf } from '../checkpoint/checkpoint.js';
+import { partsOf, scalarsOf } from '../checkpoint/checkpoint.js';
 import type { Checkpoint } from '../checkpoint/safetensors.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
@@ -47,6 +47,8 @@ export interface Deployment {
   readonly constants: Readonly<Record<string, NdArray>>;
   /** Everything else that `load` needs, as the parts of a checkpoint; its tensors exclude those of the constants. */
   readonly rest: Checkpoint;
+  /** What `rest` has in its text `state`, but for the classes. */
+  readonly counters: Readonly<Record<string, unknown>>;
 }
 
 /** What each estimator gives, by the names that scikit-learn's converter has for it. */
@@ -81,14 +83,16 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
   );
   const others = Object.entries(learned.arrays).filter(([name]) => !Object.hasOwn(constants, name));
   const rest = { ...learned, arrays: Object.fromEntries(others) };
+  const { classes, ...counters } = scalarsOf(learned);
   return {
     task,
     columns: state.rawColumns,
-    classes: state.classes,
+    classes,
     graph,
     targetCenter: state.targetCenter,
     constants,
     rest: partsOf({ kind: task, options: context.options, state: rest }),
+    counters,
   };
 }
 
