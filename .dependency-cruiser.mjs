@@ -17,11 +17,13 @@ const layers = [
   ['streams'],
   ['estimators'],
   ['deploy'],
+  // For other packages of fkm alone: an entry, with no file of its own.
+  ['internal'],
 ];
 
 const core = '^packages/core/src';
 /** What a subpath of the package exports: it stands above all folders. */
-const entries = `${core}/((graph|deploy)/)?index\\.ts$`;
+const entries = `${core}/((graph|deploy|internal)/)?index\\.ts$`;
 /** Tests and their helpers look wherever they like, and nothing else looks at them. */
 const tests = [
   '\\.test\\.ts$',

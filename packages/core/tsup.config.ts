@@ -3,5 +3,5 @@ import { isomorphic } from '../../tsup.base.ts';
 
 export default defineConfig({
   ...isomorphic,
-  entry: ['src/index.ts', 'src/graph/index.ts', 'src/deploy/index.ts'],
+  entry: ['src/index.ts', 'src/graph/index.ts', 'src/deploy/index.ts', 'src/internal/index.ts'],
 });

@@ -48,7 +48,7 @@ describe('options', () => {
     const error = await failure(onnxBackend({ device: 'rocm' as 'cpu' }));
     expect(error).toBeInstanceOf(OptionError);
     expect(error.message).toBe(
-      "[fkm/backend-onnx] onnxBackend: device is 'rocm'; available: 'cpu', 'cuda', 'webgpu', 'wasm'.",
+      "[fkm/backend-onnx] onnxBackend: device is 'rocm'; allowed is 'cpu', 'cuda', 'webgpu', 'wasm'.",
     );
   });
 

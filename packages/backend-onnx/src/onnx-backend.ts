@@ -11,9 +11,18 @@ import {
   type Graph,
   isOp,
   neg,
-  OptionError,
   trace,
 } from '@fkm/core/graph';
+import {
+  checkOptions,
+  either,
+  graphsRule,
+  objectOf,
+  oneOf,
+  positiveInteger,
+  type Rule,
+  text,
+} from '@fkm/core/internal';
 import { cpu } from './cpu.js';
 import { CutExecutable } from './cut-executable.js';
 import type { Driver, DriverOptions, OrtModule, WasmPaths } from './driver.js';
@@ -50,24 +59,23 @@ export interface OnnxBackendOptions {
   readonly maxGraphs?: number | undefined;
 }
 
+const rules: { readonly [N in keyof OnnxBackendOptions]-?: Rule } = {
+  device: oneOf(...Object.keys(drivers)),
+  ort: {
+    allowed: 'a module of onnxruntime',
+    accepts: (value) =>
+      typeof (value as OrtModule | null)?.InferenceSession === 'object' ||
+      typeof (value as OrtModule | null)?.InferenceSession === 'function',
+  },
+  threads: positiveInteger,
+  wasmPaths: either(text, objectOf('an object with the URLs of the files')),
+  maxGraphs: graphsRule,
+};
+
 /** A backend on onnxruntime. Errors: OptionError; BackendError where the runtime is missing. */
 export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Backend> {
+  checkOptions(options, rules, { call: 'onnxBackend', scope: 'backend-onnx' });
   const { device = 'cpu', threads, wasmPaths } = options;
-  if (!Object.hasOwn(drivers, device)) {
-    const available = Object.keys(drivers);
-    throw new OptionError(
-      `onnxBackend: device is '${device}'; available: ${available.map((name) => `'${name}'`).join(', ')}.`,
-      { device, available },
-      'backend-onnx',
-    );
-  }
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
-    throw new OptionError(
-      `onnxBackend: threads is ${threads}; take an integer of at least 1.`,
-      { threads },
-      'backend-onnx',
-    );
-  }
   const driver: Driver = drivers[device];
   const own: DriverOptions = {
     ...(threads === undefined ? {} : { threads }),

@@ -150,7 +150,7 @@ describe('options', () => {
     const failure = await tfjsBackend({ device: 'cuda' as 'wasm' }).catch((caught: unknown) => caught);
     expect(failure).toBeInstanceOf(OptionError);
     expect((failure as Error).message).toBe(
-      "[fkm/backend-tfjs] tfjsBackend: device is 'cuda', should be 'cpu', 'wasm', 'webgl', 'webgpu' or 'node'.",
+      "[fkm/backend-tfjs] tfjsBackend: device is 'cuda'; allowed is 'cpu', 'wasm', 'webgl', 'webgpu', 'node'.",
     );
   });
 

@@ -12,10 +12,10 @@ import {
   evaluateGraph,
   type Graph,
   isOp,
-  OptionError,
   type Value,
   verify,
 } from '@fkm/core/graph';
+import { checkOptions, either, graphsRule, objectOf, oneOf, type Rule, text } from '@fkm/core/internal';
 import type { Device } from './device.js';
 import { type DeviceName, drivers, start, type WasmPaths } from './drivers.js';
 import { plan } from './plan.js';
@@ -42,21 +42,23 @@ export interface TfjsBackendOptions {
   readonly maxGraphs?: number | undefined;
 }
 
+const rules: { readonly [N in keyof TfjsBackendOptions]-?: Rule } = {
+  device: oneOf(...Object.keys(drivers)),
+  tf: {
+    allowed: 'a namespace of @tensorflow/tfjs-core',
+    accepts: (value) => typeof (value as TfjsCore | null)?.getKernel === 'function',
+  },
+  wasmPaths: either(text, objectOf('an object with the URLs of the files')),
+  maxGraphs: graphsRule,
+};
+
 /**
  * Runs graphs on tfjs. tfjs' current backend is left as it was found, so several devices work side by side.
  * Errors: OptionError for an unknown device, BackendError where tfjs is missing or does not start.
  */
 export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Backend> {
+  checkOptions(options, rules, { call: 'tfjsBackend', scope });
   const name = options.device ?? 'wasm';
-  if (!Object.hasOwn(drivers, name)) {
-    const known = Object.keys(drivers).map((device) => `'${device}'`);
-    const last = known.pop();
-    throw new OptionError(
-      `tfjsBackend: device is '${name}', should be ${known.join(', ')} or ${last}.`,
-      { option: 'device', value: name, expected: Object.keys(drivers) },
-      scope,
-    );
-  }
   const device = await start(name, options);
   const operations = primitives(device);
   const compileNow = (graph: Graph): Compiled => {
@@ -69,7 +71,7 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
     }
     const onReference = device.quirks.remote && hasEmpty(graph);
     const batched = graph.inputs.some((port) => port.variable.shape.includes(BATCH));
-    const ready = plan(device.gpu?.fuse(graph) ?? graph, operations);
+    const ready = plan(graph, operations);
     return {
       async run(inputs) {
         const rows = bindRows(graph, inputs);

@@ -25,10 +25,10 @@ export interface CompositeKernel {
 export interface GpuKernels {
   /** Names of the composites of core that have a kernel, as flags list them. */
   readonly names: readonly string[];
-  /** The same graph with small equations gathered into composites that have a kernel. */
+  /** The same graph with small equations gathered into composites, which all have a kernel: others are inlined. */
   fuse(graph: Graph): Graph;
-  /** The kernel of a composite, or undefined where its body has to do. */
-  lower(equation: Equation<'composite'>): CompositeKernel | undefined;
+  /** The kernel of a composite of `fuse`. */
+  lower(equation: Equation<'composite'>): CompositeKernel;
   /** What takes the place of tfjs' kernels of these names. */
   readonly kernels: Readonly<Record<string, Call>>;
   /** Like the storage's own. */

@@ -1,5 +1,6 @@
 // A graph as a list of closures over numbered slots, with the slots to free after each: all decisions are made here, once.
-// Composites are inlined, but for those that the device has kernels for. Runs are synchronous, so nothing else can come between two equations.
+// Composites are inlined, but for those that the device has kernels for. Runs are synchronous, so nothing else comes between two
+// equations.
 
 import {
   BATCH,
@@ -8,12 +9,14 @@ import {
   evaluateEquation,
   formatType,
   type Graph,
+  inlineComposites,
   isOp,
   type NdArray,
   type OpName,
   type Var,
 } from '@fkm/core/graph';
-import type { Run, TfjsDType } from './kernel-types.js';
+import type { Device } from './device.js';
+import type { GpuKernels, Run, TfjsDType } from './kernel-types.js';
 import { kernels } from './kernels.js';
 import type { Lowering } from './lower.js';
 import type { Primitives } from './primitives.js';
@@ -36,8 +39,12 @@ interface Step {
   free: readonly number[];
 }
 
-export function plan(graph: Graph, primitives: Primitives): Plan {
+/** The graph as the device computes it: what has no kernel is inlined. */
+const inKernels = (graph: Graph, { gpu }: Device): Graph => gpu?.fuse(graph) ?? inlineComposites(graph);
+
+export function plan(given: Graph, primitives: Primitives): Plan {
   const { device } = primitives;
+  const graph = inKernels(given, device);
   const steps: Step[] = [];
   const constants = new Map<number, NdArray>();
   /** What every run starts from: the constants in their slots. */
@@ -59,42 +66,26 @@ export function plan(graph: Graph, primitives: Primitives): Plan {
     if (isOp(equation, 'constant')) constants.set(outputs[0] as number, equation.attrs.value);
   };
 
-  /** Adds the steps of a graph whose inputs are in these slots; gives the slots of its outputs. */
-  const add = (part: Graph, inputs: readonly number[]): number[] => {
-    const slots = new Map<number, number>();
-    const define = (v: Var, at: number): number => {
-      slots.set(v.id, at);
-      return at;
-    };
-    const find = (v: Var): number => slots.get(v.id) as number;
-    part.inputs.forEach((port, i) => {
-      define(port.variable, inputs[i] as number);
-    });
-    for (const equation of part.equations) {
-      const operands = equation.inputs.map(find);
-      const kernel = isOp(equation, 'composite') ? device.gpu?.lower(equation) : undefined;
-      if (kernel) {
-        const outputs = equation.outputs.map((v) => define(v, slot()));
-        steps.push({ equation, run: kernel.run, inputs: operands, outputs, free: [] });
-        disposals.push(kernel.dispose);
-      } else if (isOp(equation, 'composite')) {
-        const results = add(equation.attrs.body, operands);
-        equation.outputs.forEach((v, i) => {
-          define(v, results[i] as number);
-        });
-      } else {
-        lower(
-          equation,
-          operands,
-          equation.outputs.map((v) => define(v, slot())),
-        );
-      }
-    }
-    return part.outputs.map((port) => find(port.variable));
+  const slots = new Map<number, number>();
+  const define = (v: Var): number => {
+    const at = slot();
+    slots.set(v.id, at);
+    return at;
   };
-
-  const inputSlots = graph.inputs.map(slot);
-  const outputSlots = add(graph, inputSlots);
+  const find = (v: Var): number => slots.get(v.id) as number;
+  const inputSlots = graph.inputs.map(({ variable }) => define(variable));
+  for (const equation of graph.equations) {
+    const inputs = equation.inputs.map(find);
+    const outputs = equation.outputs.map(define);
+    if (isOp(equation, 'composite')) {
+      const { run, dispose } = (device.gpu as GpuKernels).lower(equation);
+      steps.push({ equation, run, inputs, outputs, free: [] });
+      disposals.push(dispose);
+    } else {
+      lower(equation, inputs, outputs);
+    }
+  }
+  const outputSlots = graph.outputs.map(({ variable }) => find(variable));
   releaseAfterLastUse(steps, outputSlots);
   const computed = new Set(steps.flatMap((step) => step.outputs));
   /** The first output in a slot takes the tensor over; further ones, inputs and constants are shared. */

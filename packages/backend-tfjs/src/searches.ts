@@ -5,13 +5,9 @@ import { compositeKernel } from '@fkm/webgpu';
 import { encoderOf, runOf, submit, type WebGpuStorage } from './gpu-storage.js';
 import type { CompositeKernel } from './kernel-types.js';
 
-/** A composite, or undefined where it has no kernel. */
-export function lowerComposite(
-  gpu: WebGpuStorage,
-  equation: Equation<'composite'>,
-): CompositeKernel | undefined {
-  const kernel = compositeKernel(gpu.device, equation);
-  if (!kernel) return undefined;
+/** A composite that has a kernel. */
+export function lowerComposite(gpu: WebGpuStorage, equation: Equation<'composite'>): CompositeKernel {
+  const kernel = compositeKernel(gpu.device, equation) as NonNullable<ReturnType<typeof compositeKernel>>;
   const run = runOf(gpu, equation, (rows, from, to) => kernel.encode(encoderOf(gpu), rows, from, to));
   return {
     // Rows of its own: those of a graph are its batch's, which it need not search.

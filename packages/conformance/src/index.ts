@@ -3,7 +3,7 @@
 export { everyType, type OpCase, usualRows } from './case.js';
 export { opCases } from './cases/index.js';
 export { type Precision, usualPrecision } from './compare.js';
-export { type CompositeCase, compositeCases, writtenOut } from './composites.js';
+export { type CompositeCase, compositeCases } from './composites.js';
 export type { Check } from './contract.js';
 export { checkGaps, describeBackend, type SuiteOptions, suites } from './describe.js';
 export { describeEstimators, estimatorSuites } from './estimators/index.js';

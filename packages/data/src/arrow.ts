@@ -5,7 +5,7 @@ import { backendError, dataError, formatError, messageOf, optionError, runtime }
 import type { ArrowInput } from './input.js';
 import { type ByteStream, bytesOf } from './input.js';
 import { endWith } from './iterations.js';
-import { checkOptions, type SourceOptions } from './options.js';
+import { checkedOptions, type SourceOptions } from './options.js';
 import { typed } from './rows-table.js';
 import type { Chunk, Column, Field, Read, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
@@ -18,7 +18,7 @@ import { sourceOf, type TableSource } from './table-source.js';
  */
 export async function arrow(input: ArrowInput, options: SourceOptions = {}): Promise<TableSource> {
   const call = 'arrow';
-  checkOptions(options, call);
+  const given = checkedOptions(options, call);
   const library = await runtime(() => import('apache-arrow'), 'apache-arrow', call);
   const bytes = bytesOf(input, call);
   const open = async (signal: AbortSignal | undefined): Promise<Opened> => {
@@ -38,7 +38,7 @@ export async function arrow(input: ArrowInput, options: SourceOptions = {}): Pro
       throw formatError(`${call}: these bytes cannot be read as Arrow IPC: ${messageOf(error)}.`);
     }
   };
-  let begun: Opened | undefined = await open(options.signal);
+  let begun: Opened | undefined = await open(given.signal);
   const { fields } = begun.reader.schema ?? {};
   if (fields && bytes.again) {
     // A codec that is missing shows at the first batch; what else is wrong with it is told where it is read.
@@ -68,7 +68,7 @@ export async function arrow(input: ArrowInput, options: SourceOptions = {}): Pro
       if (begun) await close(begun);
     },
   };
-  return sourceOf(table, options);
+  return sourceOf(table, given);
 }
 
 type Library = typeof import('apache-arrow');

@@ -1,6 +1,7 @@
 // From chunks of columns to batches of rows: the one loop through which every number goes.
 
-import { encodedWidth, type FeatureEncoding, type SourceBatch } from '@fkm/core';
+import type { FeatureEncoding, SourceBatch } from '@fkm/core';
+import { encodedWidth } from '@fkm/core/internal';
 import { columnsOf, infinite, placesOf, refuse } from './encoding.js';
 import { dataError } from './errors.js';
 import type { Plan } from './options.js';

@@ -200,7 +200,7 @@ describe.each(Object.entries(readers))('%s', (_, open) => {
       'a,b\n1,2\n',
       { delimiter: '||' },
       'option',
-      'delimiter should be one character',
+      "delimiter is '||'; allowed is one character",
     ],
     ['an encoding that is none', 'a,b\n1,2\n', { charset: 'utf-9' }, 'option', "charset is 'utf-9'"],
   ])('refuses %s', (_, content, options, kind, says) =>

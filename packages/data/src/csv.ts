@@ -1,20 +1,21 @@
 // CSV of files, URLs, blobs and streams, by one parser that needs no runtime. Numbers are read as numbers whatever the first
 // rows were; a cell or a row that does not fit is an error.
 
+import { boolean, type Rules } from '@fkm/core/internal';
 import { CellKinds, numberOf } from './csv-cells.js';
 import { type Dialect, isBlank, lookAt } from './csv-dialect.js';
 import { CsvParser, type Rows } from './csv-parser.js';
 import { kindsOf } from './encoding.js';
-import { dataError, optionError } from './errors.js';
+import { dataError } from './errors.js';
 import { filesOf, matching, named } from './files.js';
 import type { ArrowInput } from './input.js';
 import { type Bytes, bytesOf, isUrl } from './input.js';
 import { endWith } from './iterations.js';
-import { checkOptions, type SourceOptions } from './options.js';
+import { checkedOptions, type SourceOptions } from './options.js';
 import { rowsOfKinds } from './rows-table.js';
 import type { Chunk, Column, Field, Read, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
-import { checkCharset, textOf } from './text.js';
+import { charsetRule, textOf } from './text.js';
 
 export interface CsvOptions extends SourceOptions {
   /** The character between cells. Default: found out, of ',', ';', tab and '|'. */
@@ -49,29 +50,29 @@ interface File {
  * Errors: OptionError; DataError with line or row for cells that do not fit, and for bytes that are not of the charset.
  */
 export async function csv(input: CsvInput, options: CsvOptions = {}): Promise<TableSource> {
-  checkOptions(options, 'csv', ['delimiter', 'header', 'nulls', 'charset']);
+  const given = checkedOptions(options, 'csv', dialect);
   const paths = isPaths(input) ? filesOf(input, 'csv') : undefined;
   const call = paths ? named('csv', paths) : 'csv';
-  checkDialect(options, call);
   const files = paths
     ? (await matching(paths, call)).map(
         (path): File => ({ name: named('csv', [path]), bytes: bytesOf(path, 'csv') }),
       )
     : [{ name: call, bytes: bytesOf(input as ArrowInput, call) }];
-  return sourceOf(await tableOf(call, files, options), options);
+  return sourceOf(await tableOf(call, files, given), given);
 }
 
-function checkDialect({ delimiter, header, nulls, charset }: CsvOptions, call: string): void {
-  const refuse = (option: string, allowed: string): never => {
-    throw optionError(`${call}: ${option} should be ${allowed}.`, { option });
-  };
-  if (delimiter !== undefined && (typeof delimiter !== 'string' || !/^[^"\r\n]$/.test(delimiter)))
-    refuse('delimiter', 'one character, and neither a quote nor a line break');
-  if (header !== undefined && typeof header !== 'boolean') refuse('header', 'true or false');
-  if (nulls !== undefined && !(Array.isArray(nulls) && nulls.every((text) => typeof text === 'string')))
-    refuse('nulls', 'a list of texts');
-  if (charset !== undefined) checkCharset(charset, call);
-}
+const dialect: Rules = {
+  delimiter: {
+    allowed: 'one character, and neither a quote nor a line break',
+    accepts: (value) => typeof value === 'string' && /^[^"\r\n]$/.test(value),
+  },
+  header: boolean,
+  nulls: {
+    allowed: 'a list of texts',
+    accepts: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  },
+  charset: charsetRule,
+};
 
 /** Rows of one file whose number of cells fits. */
 interface Block extends Rows {

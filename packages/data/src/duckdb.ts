@@ -1,11 +1,12 @@
 // Files and queries through DuckDB, in Node: its scans run on its own threads, and its vectors are read where they lie.
 
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { objectOf, text } from '@fkm/core/internal';
 import { spelledOut } from './duckdb-query.js';
 import { kindsOf } from './encoding.js';
 import { backendError, dataError, messageOf, ofNode, optionError, runtime } from './errors.js';
 import { filesOf, named } from './files.js';
-import { checkOptions, comesTwice, type SourceOptions } from './options.js';
+import { checkedOptions, comesTwice, type SourceOptions } from './options.js';
 import type { Chunk, Column, Field, Read, ReadControl, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
 
@@ -19,20 +20,24 @@ export interface SqlOptions extends DuckDbOptions {
   readonly database?: string | undefined;
 }
 
-const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-const listed = (files: readonly string[]): string => `[${files.map(text).join(', ')}]`;
+const listed = (files: readonly string[]): string => `[${files.map(literal).join(', ')}]`;
+
+const settings = objectOf('an object of texts', (value) =>
+  Object.values(value).every((one) => typeof one === 'string'),
+);
 
 /** Rows of Parquet files in the order of their names; of a column that has several types, the widest. */
 export async function duckParquet(
   files: string | readonly string[],
   options: DuckDbOptions = {},
 ): Promise<TableSource> {
-  checkOptions(options, 'parquet', ['duckdb']);
+  const given = checkedOptions(options, 'parquet', { duckdb: settings });
   const list = filesOf(files, 'parquet');
   const name = named('parquet', list);
-  return open(name, options, {}, async (connection) => {
+  return open(name, given, {}, async (connection) => {
     // Names of folders are no columns.
     const from = `read_parquet(${listed(list)}, union_by_name = true, hive_partitioning = false)`;
     const { lacking, broad } = await schemasOf(connection, list, name);
@@ -102,11 +107,11 @@ export async function json(
   files: string | readonly string[],
   options: DuckDbOptions = {},
 ): Promise<TableSource> {
-  checkOptions(options, 'json', ['duckdb']);
+  const given = checkedOptions(options, 'json', { duckdb: settings });
   const list = filesOf(files, 'json');
   const name = named('json', list);
-  const known = kindsOf(options);
-  return open(name, options, {}, async (connection) => {
+  const known = kindsOf(given);
+  return open(name, given, {}, async (connection) => {
     const look =
       'sample_size = -1, maximum_sample_files = -1, union_by_name = true, hive_partitioning = false';
     const found = await fieldsOf(connection, `SELECT * FROM read_json(${listed(list)}, ${look})`, name);
@@ -117,7 +122,7 @@ export async function json(
       return own === 'number' && kind !== 'number' && kind !== 'integer' ? 'DOUBLE' : type;
     });
     // With types, later readings do not look at all rows again.
-    const columns = found.map(({ name }, j) => `${text(name)}: ${text(types[j] as string)}`);
+    const columns = found.map(({ name }, j) => `${literal(name)}: ${literal(types[j] as string)}`);
     return {
       from: `read_json(${listed(list)}, columns = {${columns.join(', ')}}, hive_partitioning = false)`,
       fields: found.map(({ name }, j) => fieldOf(name, types[j] as string)),
@@ -132,12 +137,12 @@ export async function json(
  * Errors: as `json`.
  */
 export async function sql(query: string, options: SqlOptions = {}): Promise<TableSource> {
-  checkOptions(options, 'sql', ['duckdb', 'database']);
+  const given = checkedOptions(options, 'sql', { duckdb: settings, database: text });
   if (typeof query !== 'string' || query.trim() === '')
     throw optionError('sql: the query should be a text with a SELECT.', { option: 'query' });
-  const { database } = options;
-  return open('sql', options, { database }, async (connection) => {
-    const texts = [...kindsOf(options)].flatMap(([name, { kind }]) => (kind === 'text' ? [name] : []));
+  const { database } = given;
+  return open('sql', given, { database }, async (connection) => {
+    const texts = [...kindsOf(given)].flatMap(([name, { kind }]) => (kind === 'text' ? [name] : []));
     const own = await spelledOut(connection, query.trim().replace(/;$/, ''), texts);
     for (const file of own.parquet) {
       const { broad } = await schemasOf(connection, [file], 'sql');

@@ -1,10 +1,12 @@
 // Objects as rows of X, for rows at prediction: what sources do with columns, one value at a time.
 
-import { type Encoding, encodedWidth, type FeatureEncoding, type FlatMatrix } from '@fkm/core';
+import type { Encoding, FeatureEncoding, FlatMatrix } from '@fkm/core';
 import { shown } from '@fkm/core/graph';
+import { checkOptions, encodedWidth } from '@fkm/core/internal';
 import { numberOf } from './csv-cells.js';
-import { checkEncoding, checkPolicy, infinite, type Missing, placesOf, refuse } from './encoding.js';
-import { dataError, optionError, shapeError } from './errors.js';
+import { checkEncoding, infinite, type Missing, placesOf, refuse } from './encoding.js';
+import { dataError, scope, shapeError } from './errors.js';
+import { policy } from './options.js';
 
 export interface EncodeOptions {
   /** What a value that is missing becomes: an error, or a masked feature. Default 'error'. */
@@ -60,11 +62,7 @@ export function encodeRows(
 }
 
 function policiesOf(options: EncodeOptions): { missing: Missing; unknown: Missing } {
-  for (const [option, value] of Object.entries(options)) {
-    if (option !== 'missing' && option !== 'unknown')
-      throw optionError(`${call}: there is no option ${option}; there are missing, unknown.`, { option });
-    if (value !== undefined) checkPolicy(option, value, call);
-  }
+  checkOptions(options, { missing: policy, unknown: policy }, { call, scope });
   const { missing = 'error', unknown = 'error' } = options;
   return { missing, unknown };
 }

@@ -1,8 +1,9 @@
 // From named columns to the columns of X: numbers as they are, texts one-hot or as a number. What was settled is a plain
 // object that models keep, for the next source of the same kind and for rows at prediction.
 
-import { type Encoding, isEncoding } from '@fkm/core';
-import { dataError, formatError, optionError } from './errors.js';
+import type { Encoding } from '@fkm/core';
+import { isEncoding } from '@fkm/core/internal';
+import { dataError, formatError } from './errors.js';
 import type { Field } from './table.js';
 
 export type Missing = 'error' | 'mask';
@@ -41,12 +42,6 @@ export function checkEncoding(given: unknown, call: string): Encoding {
     `${call}: encoding is none that a source of this version has; pass source.encoding or model.encoding.`,
     { argument: 'encoding' },
   );
-}
-
-/** Errors: OptionError. */
-export function checkPolicy(option: string, value: unknown, call: string): void {
-  if (value === 'error' || value === 'mask') return;
-  throw optionError(`${call}: ${option} is ${String(value)}; allowed is 'error', 'mask'.`, { option, value });
 }
 
 /** Errors: DataError where the value may not be missing, or not be another category. */

@@ -10,7 +10,8 @@ import {
   StateError,
 } from '@fkm/core';
 
-const scope = 'data';
+/** How errors name this package. */
+export const scope = 'data';
 
 export const optionError = (message: string, details: ErrorDetails = {}): OptionError =>
   new OptionError(message, details, scope);

@@ -1,9 +1,10 @@
 // Rows that a program makes: objects with the columns as their keys, or batches that are whole already.
 
 import { interruptible, type Source, type SourceBatch } from '@fkm/core';
-import { optionError } from './errors.js';
+import { checkOptions, integer } from '@fkm/core/internal';
+import { optionError, scope } from './errors.js';
 import { endWith } from './iterations.js';
-import { checkOptions, type SourceOptions } from './options.js';
+import { checkedOptions, names, type SourceOptions } from './options.js';
 import { chunkOf, kindOf, rowsOfKinds } from './rows-table.js';
 import type { Chunk, Read, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
@@ -54,9 +55,9 @@ function reopened<T>(input: Items<T> | (() => Items<T>), call: string): () => It
  */
 export async function fromIterable(rows: Records, options: SourceOptions = {}): Promise<TableSource> {
   const call = 'fromIterable';
-  checkOptions(options, call);
+  const given = checkedOptions(options, call);
   const open = reopened(rows, call);
-  const { signal } = options;
+  const { signal } = given;
   // What was looked at is given again, so that a generator serves one iteration.
   const begun = open();
   const single = typeof rows !== 'function' && (begun as unknown) === iteratorOf(begun);
@@ -82,7 +83,7 @@ export async function fromIterable(rows: Records, options: SourceOptions = {}): 
       if (single) await all.return();
     },
   };
-  return sourceOf(table, options);
+  return sourceOf(table, given);
 }
 
 const iteratorOf = <T>(items: Items<T>): Iterator<T> | AsyncIterator<T> =>
@@ -138,17 +139,20 @@ async function* chunksOf(
   }
 }
 
+const batchesRules = { columns: names, rowCount: integer(0) };
+
 /**
  * Batches { X, y, sampleWeight, featureMask } that a program makes itself, X as { data: Float32Array, shape }.
  * Errors: OptionError.
  */
 export function fromBatches(
   batches: Batches,
-  { columns, rowCount }: { readonly columns: readonly string[]; readonly rowCount?: number | undefined },
+  options: { readonly columns: readonly string[]; readonly rowCount?: number | undefined },
 ): Source {
   const call = 'fromBatches';
-  if (!Array.isArray(columns) || columns.length === 0)
-    throw optionError(`${call}: columns should be the names of the features.`, { option: 'columns' });
+  const { columns, rowCount } = checkOptions(options, batchesRules, { call, scope });
+  if (columns === undefined)
+    throw optionError(`${call}: columns are missing; pass ${names.allowed}.`, { option: 'columns' });
   const open = reopened(batches, call);
   return {
     columns,

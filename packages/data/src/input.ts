@@ -1,7 +1,6 @@
 // Bytes from wherever they are: files of Node, URLs, blobs, responses, streams; opened anew where that is possible.
 
 import { interruptible } from '@fkm/core';
-
 import { backendError, dataError, messageOf, optionError } from './errors.js';
 
 /** Bytes, where they are, or a function that opens them anew for every iteration. An opened stream serves one. */

@@ -4,7 +4,11 @@ import { FastKMeansClassifier, jsBackend } from '@fkm/core';
 import { parquet } from './index.ts';
 
 const [rows, path, model, gradients] = process.argv.slice(2) as [string, string, string, string];
-const source = await parquet(rows, { target: 'label', batchRows: 50, shuffle: { rows: 200, seed: 1 } });
+const source = await parquet(rows, {
+  target: 'label',
+  batchSize: 50,
+  shuffle: { rows: 200, randomState: 1 },
+});
 const classifier = new FastKMeansClassifier({
   backend: jsBackend(),
   nPrototypes: 12,
@@ -14,7 +18,7 @@ const classifier = new FastKMeansClassifier({
 await classifier.fitStream(source, {
   gradientStep: gradients === 'true',
   startRows: 400,
-  passes: 3,
+  maxIters: 3,
   checkpoint: { path, everyBatches: 2 },
   onProgress: ({ batches }) => process.stdout.write(`${batches}\n`),
 });

@@ -181,15 +181,22 @@ it.each<[string, object, string]>([
   ['a target that is not there', { target: 'z' }, "target names 'z'"],
   ['texts in a matrix of targets', { target: ['x', 'name'] }, "target names 'name', whose type is string"],
   ['a weight of texts', { weight: 'name' }, "weight names 'name'"],
-  ['no features', { features: [] }, 'features is an object; allowed is a list of column names'],
+  ['no features', { features: [] }, 'features is an array; allowed is a list of column names'],
   [
     'no columns left',
     { target: ['x', 'y'], weight: 'w', features: undefined, text: 'error' },
     "column 'name' has texts",
   ],
-  ['a batch of no rows', { batchRows: 0 }, 'batchRows is 0'],
-  ['a shuffle of no rows', { shuffle: { rows: 0 } }, 'shuffle is an object'],
-  ['another policy', { missing: 'zero' }, "missing is zero; allowed is 'error', 'mask'"],
+  ['a batch of no rows', { batchSize: 0 }, 'batchSize is 0'],
+  [
+    'an old name beside the new one',
+    { batchRows: 2, batchSize: 2 },
+    'batchRows is the old name of batchSize',
+  ],
+  ['a misspelt option', { batchsize: 2 }, 'Did you mean batchSize?'],
+  ['two seeds', { shuffle: { rows: 2, seed: 1, randomState: 1 } }, 'seed is the old name of randomState'],
+  ['a shuffle of no rows', { shuffle: { rows: 0 } }, 'shuffle: rows is 0; allowed is a positive integer'],
+  ['another policy', { missing: 'zero' }, "missing is 'zero'; allowed is 'error', 'mask'"],
 ])('refuses %s', async (_, options, says) => {
   await expectError(() => fromIterable(numbered, options), 'option', says);
 });

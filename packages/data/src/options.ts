@@ -1,9 +1,30 @@
 // The options that all sources share, and the plan that they make of a table's fields.
 
 import type { Encoding, FeatureEncoding } from '@fkm/core';
-import { checkEncoding, checkPolicy, type Missing } from './encoding.js';
-import { dataError, optionError } from './errors.js';
+import {
+  abortSignal,
+  anything,
+  checkOptions,
+  integer,
+  objectOf,
+  oneOf,
+  positiveInteger,
+  type Rule,
+  type Rules,
+} from '@fkm/core/internal';
+import { checkEncoding, type Missing } from './encoding.js';
+import { dataError, optionError, scope } from './errors.js';
 import type { Field, Table, Wanted } from './table.js';
+
+/** How the rows of a source are mixed. */
+export interface Shuffle {
+  /** Rows of the buffer. */
+  readonly rows: number;
+  /** Seed. Default 0. */
+  readonly randomState?: number | undefined;
+  /** @deprecated The old name of `randomState`. */
+  readonly seed?: number | undefined;
+}
 
 export interface SourceOptions {
   /** Columns that are features, in this order. Default: all that are neither target nor weight. */
@@ -21,73 +42,57 @@ export interface SourceOptions {
   /** `encoding` of a model or of another source, in place of `features`, `text` and a look at the categories. */
   readonly encoding?: Encoding | undefined;
   /** Rows of a batch. Default 10,240. */
+  readonly batchSize?: number | undefined;
+  /** @deprecated The old name of `batchSize`. */
   readonly batchRows?: number | undefined;
-  /** Mixes rows within a buffer of so many, in the same way in every iteration. Default: the order of the source. */
-  readonly shuffle?: { readonly rows: number; readonly seed?: number | undefined } | undefined;
+  /** Mixes rows within a buffer, in the same way in every iteration. Default: the order of the source. */
+  readonly shuffle?: Shuffle | undefined;
   /** Batches read ahead while others train. Default 2. */
   readonly prefetch?: number | undefined;
   /** Stops opening and reading with the signal's reason, at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export const defaults = { batchRows: 10240, prefetch: 2 } as const;
-
-const names: readonly (keyof SourceOptions)[] = [
-  'features',
-  'target',
-  'weight',
-  'missing',
-  'unknown',
-  'text',
-  'encoding',
-  'batchRows',
-  'shuffle',
-  'prefetch',
-  'signal',
-];
+export const defaults = { batchSize: 10240, prefetch: 2 } as const;
 
 const isName = (v: unknown): boolean => typeof v === 'string' && v !== '';
 const isNames = (v: unknown): boolean => Array.isArray(v) && v.length > 0 && v.every(isName);
-const isCount = (least: number) => (v: unknown) => Number.isSafeInteger(v) && (v as number) >= least;
 
-const rules: Readonly<Record<string, { readonly allowed: string; accepts(v: unknown): boolean }>> = {
-  features: { allowed: 'a list of column names', accepts: isNames },
+export const names: Rule = { allowed: 'a list of column names', accepts: isNames };
+
+/** What a value that cannot be used becomes. */
+export const policy: Rule = oneOf('error', 'mask');
+
+const rules: Readonly<Record<Exclude<keyof SourceOptions, 'batchRows'>, Rule>> = {
+  features: names,
   target: { allowed: 'a column name or a list of them', accepts: (v) => isName(v) || isNames(v) },
   weight: { allowed: 'a column name', accepts: isName },
-  text: {
-    allowed: "'oneHot', 'ordinal', 'error'",
-    accepts: (v) => ['oneHot', 'ordinal', 'error'].includes(v as string),
-  },
-  batchRows: { allowed: 'a positive integer', accepts: isCount(1) },
-  prefetch: { allowed: 'an integer of at least 0', accepts: isCount(0) },
-  shuffle: {
-    allowed: '{ rows, seed } of integers',
-    accepts: (v) => {
-      const { rows, seed = 0 } = (v ?? {}) as { rows?: unknown; seed?: unknown };
-      return isCount(1)(rows) && isCount(0)(seed);
-    },
-  },
-  signal: {
-    allowed: 'an AbortSignal',
-    accepts: (v) => typeof v === 'object' && v !== null && 'throwIfAborted' in v,
-  },
+  missing: policy,
+  unknown: policy,
+  text: oneOf('oneHot', 'ordinal', 'error'),
+  encoding: anything,
+  batchSize: positiveInteger,
+  shuffle: objectOf('an object { rows, randomState }', (value) => 'rows' in value),
+  prefetch: integer(0),
+  signal: abortSignal,
 };
 
-/** Errors: OptionError for a name that no source knows, or a value that it cannot take. */
-export function checkOptions(options: object, call: string, more: readonly string[] = []): void {
-  const known: readonly string[] = [...more, ...names];
-  for (const [option, value] of Object.entries(options)) {
-    if (!known.includes(option)) {
-      throw optionError(`${call}: there is no option ${option}; there are ${known.join(', ')}.`, { option });
-    }
-    if (value === undefined) continue;
-    if (option === 'missing' || option === 'unknown') checkPolicy(option, value, call);
-    const rule = rules[option];
-    if (!rule || rule.accepts(value)) continue;
-    const got =
-      typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
-    throw optionError(`${call}: ${option} is ${got}; allowed is ${rule.allowed}.`, { option, value });
-  }
+const shuffleRules = { rows: positiveInteger, randomState: integer(0) };
+
+/** The options under their present names; `more` are rules of options besides. Errors: OptionError. */
+export function checkedOptions<O extends SourceOptions>(options: O, call: string, more: Rules = {}): O {
+  const given = checkOptions(
+    options,
+    { ...more, ...rules },
+    { call, scope, renamed: { batchRows: 'batchSize' } },
+  );
+  if (!given.shuffle) return given;
+  const shuffle = checkOptions(given.shuffle, shuffleRules, {
+    call: `${call}: shuffle`,
+    scope,
+    renamed: { seed: 'randomState' },
+  });
+  return { ...given, shuffle };
 }
 
 /** What is read of a table, and what becomes of it. */

@@ -5,7 +5,7 @@ import type { AsyncBuffer, CompressionCodec, Compressors, FileMetaData, SchemaEl
 import { type DuckDbOptions, duckParquet } from './duckdb.js';
 import { dataError, formatError, messageOf, optionError, runtime } from './errors.js';
 import { isUrl } from './input.js';
-import { checkOptions } from './options.js';
+import { checkedOptions } from './options.js';
 import { chunkOf } from './rows-table.js';
 import type { Chunk, Field, Read, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
@@ -28,7 +28,7 @@ export async function parquet(
   if (!isUrl(files) && !(files instanceof Blob))
     return duckParquet(files as string | readonly string[], options);
   const call = 'parquet';
-  checkOptions(options, call);
+  const given = checkedOptions(options, call);
   const { asyncBufferFromUrl, parquetMetadataAsync, parquetRead, parquetSchema } = await runtime(
     () => import('hyparquet'),
     'hyparquet',
@@ -40,10 +40,10 @@ export async function parquet(
     file =
       files instanceof Blob
         ? { byteLength: files.size, slice: (begin, end) => files.slice(begin, end).arrayBuffer() }
-        : await unlessAborted(asyncBufferFromUrl({ url: String(files) }), options.signal);
-    metadata = await unlessAborted(parquetMetadataAsync(file), options.signal);
+        : await unlessAborted(asyncBufferFromUrl({ url: String(files) }), given.signal);
+    metadata = await unlessAborted(parquetMetadataAsync(file), given.signal);
   } catch (error) {
-    options.signal?.throwIfAborted();
+    given.signal?.throwIfAborted();
     throw formatError(`${call}: this cannot be read as Parquet: ${messageOf(error)}.`);
   }
   const elements = parquetSchema(metadata).children.map(({ element }) => element);
@@ -102,7 +102,7 @@ export async function parquet(
       return { skipped, chunks: groups(wanted, skip, signal) };
     },
   };
-  return sourceOf(table, options);
+  return sourceOf(table, given);
 }
 
 /** What hyparquet itself unpacks. */

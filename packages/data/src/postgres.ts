@@ -1,10 +1,11 @@
 // Tables and queries of PostgreSQL by binary COPY, all of one snapshot: passes, shards and retries see the same rows.
 
 import { unlessAborted } from '@fkm/core';
+import { boolean, integer } from '@fkm/core/internal';
 import type { Client } from 'pg';
 import { CopyReader } from './copy-binary.js';
 import { backendError, dataError, messageOf, ofNode, optionError, runtime } from './errors.js';
-import { checkOptions, mostCategories, type SourceOptions } from './options.js';
+import { checkedOptions, mostCategories, type SourceOptions } from './options.js';
 import { cutOff, Keeper } from './postgres-keeper.js';
 import type { Chunk, Field, Read, ReadControl, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
@@ -68,12 +69,8 @@ export async function postgres(
   tableOrQuery: string,
   options: PostgresOptions = {},
 ): Promise<TableSource> {
-  checkOptions(options, 'postgres', ['countRows', 'retries']);
-  const { countRows = false, retries = 3 } = options;
-  if (!Number.isSafeInteger(retries) || retries < 0)
-    throw optionError(`postgres: retries is ${retries}; allowed is an integer of at least 0.`, {
-      option: 'retries',
-    });
+  const given = checkedOptions(options, 'postgres', { countRows: boolean, retries: integer(0) });
+  const { countRows = false, retries = 3 } = given;
   if (typeof tableOrQuery !== 'string' || tableOrQuery.trim() === '')
     throw optionError('postgres: the second argument should be a table or a query.', {
       option: 'tableOrQuery',
@@ -99,7 +96,7 @@ export async function postgres(
     return client;
   };
   const copy: Server['copy'] = (client, query) => client.query(copies.to(query, { highWaterMark: 1 << 20 }));
-  const { signal } = options;
+  const { signal } = given;
   signal?.throwIfAborted();
   const connecting = connect();
   const keeper = new Keeper(
@@ -115,7 +112,7 @@ export async function postgres(
     const relation = await relationOf(keeper, tableOrQuery);
     const fields = await fieldsOf(keeper, relation);
     const count = countRows ? await keeper.query(`SELECT count(*) AS rows FROM ${relation.from}`) : undefined;
-    return sourceOf(tableOf(server, relation, fields, count && Number(count.rows[0]?.rows)), options);
+    return sourceOf(tableOf(server, relation, fields, count && Number(count.rows[0]?.rows)), given);
   };
   const cut = (): void => keeper.cut();
   signal?.addEventListener('abort', cut);

@@ -43,16 +43,16 @@ function build(
   options: SourceOptions,
   close: () => Promise<void> | undefined,
 ): TableSource {
-  const { batchRows = defaults.batchRows, prefetch = defaults.prefetch, shuffle, signal } = options;
-  const per = shuffle ? Math.max(1, Math.ceil(shuffle.rows / batchRows)) : 1;
+  const { batchSize = defaults.batchSize, prefetch = defaults.prefetch, shuffle, signal } = options;
+  const per = shuffle ? Math.max(1, Math.ceil(shuffle.rows / batchSize)) : 1;
   const iterations = new Iterations(table.name, signal);
   const shards: TableSource[] = [];
   let closed: Promise<void> | undefined;
 
   async function* batches(batch: number, stop: AbortSignal): BatchStream {
     const first = batch - (batch % per);
-    const read = batchesOf(table, plan, batchRows, first * batchRows, stop);
-    const ordered = shuffle ? shuffled(read, per, batchRows, shuffle.seed ?? 0, first) : read;
+    const read = batchesOf(table, plan, batchSize, first * batchSize, stop);
+    const ordered = shuffle ? shuffled(read, per, batchSize, shuffle.randomState ?? 0, first) : read;
     let number = first;
     for await (const rows of prefetch > 0 ? prefetched(ordered, prefetch) : ordered)
       if (number++ >= batch) yield rows;

@@ -1,19 +1,20 @@
 // Bytes as text: gzip is unpacked, byte order marks are followed, and bytes that are not of the encoding are errors.
 
-import { dataError, messageOf, optionError } from './errors.js';
+import type { Rule } from '@fkm/core/internal';
+import { dataError, messageOf } from './errors.js';
 import type { ByteStream } from './input.js';
 
-/** Errors: OptionError for a name that is none of the Encoding Standard. */
-export function checkCharset(charset: string, call: string): void {
-  try {
-    new TextDecoder(charset);
-  } catch {
-    throw optionError(
-      `${call}: charset is '${charset}'; allowed is a name such as 'utf-8', 'windows-1252' or 'utf-16le'.`,
-      { option: 'charset', value: charset },
-    );
-  }
-}
+/** A name of the Encoding Standard. */
+export const charsetRule: Rule = {
+  allowed: "a name such as 'utf-8', 'windows-1252' or 'utf-16le'",
+  accepts: (value) => {
+    try {
+      return typeof value === 'string' && new TextDecoder(value) !== null;
+    } catch {
+      return false;
+    }
+  },
+};
 
 /** Text of bytes, in pieces. Errors: DataError for bytes that are not of the encoding. */
 export async function* textOf(

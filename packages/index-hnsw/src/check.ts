@@ -1,6 +1,6 @@
 // What calls are given, checked before anything changes: shapes, numbers, places.
 
-import { DataError, OptionError, type Points, ShapeError, StateError } from '@fkm/core';
+import { DataError, type Points, ShapeError, StateError } from '@fkm/core';
 
 export const scope = 'index-hnsw';
 
@@ -68,22 +68,6 @@ export function checkRowAPlace(places: ArrayLike<number>, points: Points): void 
   throw new ShapeError(
     `update: points has ${points.shape[0]} rows for ${places.length} places, should have a row a place.`,
     { argument: 'points', rows: points.shape[0], expected: places.length },
-    scope,
-  );
-}
-
-/** A whole number of at least `least`. Errors: OptionError. */
-export function checkWhole(
-  call: string,
-  option: string,
-  value: unknown,
-  least: number,
-  most: number,
-): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new OptionError(
-    `${call}: ${option} is ${String(value)}, should be a whole number from ${least} to ${most}.`,
-    { option, value },
     scope,
   );
 }

@@ -4,21 +4,26 @@ import { defaultEf } from './options.js';
 import { rowsNear, sameBytes, somePoints } from './testing.js';
 
 describe('options', () => {
-  it.each<[object, string]>([
-    [{ links: 3 }, "there is no option 'links'; there are distance, m, "],
-    [{ distance: 'manhattan' }, "distance is 'manhattan', should be 'euclidean' or 'cosine' or 'l1'"],
-    [{ engine: 'faiss' }, "engine is 'faiss', should be 'portable' or 'usearch'"],
-    [{ m: 1 }, 'm is 1, should be a whole number from 2 to 128'],
+  it.each<[object | null, string]>([
+    [{ links: 3 }, 'there is no option links; there are distance, m, '],
+    [{ distance: 'manhattan' }, "distance is 'manhattan'; allowed is 'euclidean', 'cosine', 'l1'"],
+    [{ engine: 'faiss' }, "engine is 'faiss'; allowed is 'portable', 'usearch'"],
+    [{ m: 1 }, 'm is 1; allowed is an integer from 2 to 128'],
     [{ m: 129 }, 'm is 129'],
-    [{ m: '16' }, 'm is 16'],
+    [{ m: '16' }, "m is '16'"],
     [{ efConstruction: 0 }, 'efConstruction is 0'],
     [{ ef: 1.5 }, 'ef is 1.5'],
     [{ ef: Number.NaN }, 'ef is NaN'],
+    [{ randomState: -1 }, 'randomState is -1'],
     [{ seed: -1 }, 'seed is -1'],
-    [{ simd: 1 }, 'simd is 1, should be true or false'],
+    [{ seed: 1, randomState: 1 }, 'seed is the old name of randomState, which is here too'],
+    [{ effConstruction: 8 }, 'Did you mean efConstruction?'],
+    [{ engine: 'usearch', usearch: {} }, 'usearch is an object; allowed is a namespace'],
+    [null, 'the options should be an object with distance'],
+    [{ simd: 1 }, 'simd is 1; allowed is true or false'],
     [{ threads: 2 }, "threads is an option of engine 'usearch'; leave it out, or say engine: 'usearch'"],
     [{ engine: 'usearch', threads: 0 }, 'threads is 0'],
-    [{ engine: 'usearch', seed: 1 }, "seed is an option of engine 'portable'"],
+    [{ engine: 'usearch', seed: 1 }, "randomState is an option of engine 'portable'"],
     [{ engine: 'usearch', simd: true }, "simd is an option of engine 'portable'"],
     [{ engine: 'usearch', distance: 'l1' }, "usearch has no distance 'l1'. Take engine: 'portable'"],
   ])('%o', (options, message) => {
@@ -51,10 +56,13 @@ describe('options', () => {
 
   it('another seed is another graph with as good answers', async () => {
     const all = somePoints('clustered', 2000, 4, 2);
-    const [a, b] = [hnswIndex({ seed: 1 }), hnswIndex({ seed: 2 ** 40 })];
+    const [a, b] = [hnswIndex({ randomState: 1 }), hnswIndex({ randomState: 2 ** 40 })];
     await a.build(all);
     await b.build(all);
     expect(sameBytes(await a.save(), await b.save())).toBe(false);
+    const old = hnswIndex({ seed: 1 });
+    await old.build(all);
+    expect(sameBytes(await a.save(), await old.save())).toBe(true);
     const rows = rowsNear(all, 50, 0.1);
     expect((await a.search(rows, 3)).indices).toEqual((await b.search(rows, 3)).indices);
   });

@@ -1,7 +1,8 @@
 // The options of `hnswIndex`: their defaults, and what is refused with which words.
 
 import { type Distance, OptionError } from '@fkm/core';
-import { checkWhole, scope } from './check.js';
+import { boolean, checkOptions, integer, oneOf, type Rule } from '@fkm/core/internal';
+import { scope } from './check.js';
 import { distanceCodes, type HnswDistance, isMeasured } from './distances.js';
 import type { UsearchModule } from './usearch-module.js';
 
@@ -16,7 +17,9 @@ export interface HnswOptions {
   readonly efConstruction?: number;
   /** Candidates of a search. Unless said it grows with K: `defaultEf`. */
   readonly ef?: number;
-  /** Draws the levels of nodes and the order in which they are linked; 0 unless said. */
+  /** Seed of the levels of nodes and of the order in which they are linked. Default 0. */
+  readonly randomState?: number;
+  /** @deprecated The old name of `randomState`. */
   readonly seed?: number;
   /** 'portable' unless said: runs anywhere. 'usearch' needs Node and the package usearch. */
   readonly engine?: EngineName;
@@ -44,42 +47,33 @@ export interface Settings {
 export const maxLinks = 128;
 export const maxEf = 1_000_000;
 
-const distances: readonly unknown[] = Object.keys(distanceCodes);
-const engines: readonly unknown[] = ['portable', 'usearch'] satisfies EngineName[];
-
 /** Which engine has an option that the other lacks. */
 const only: Readonly<Record<string, EngineName>> = {
-  seed: 'portable',
+  randomState: 'portable',
   simd: 'portable',
   usearch: 'usearch',
   threads: 'usearch',
 };
 
-const known = [
-  'distance',
-  'm',
-  'efConstruction',
-  'ef',
-  'seed',
-  'engine',
-  'simd',
-  'usearch',
-  'threads',
-] satisfies (keyof HnswOptions)[];
+const rules: Readonly<Record<Exclude<keyof HnswOptions, 'seed'>, Rule>> = {
+  distance: oneOf(...Object.keys(distanceCodes)),
+  m: integer(2, maxLinks),
+  efConstruction: integer(1, maxEf),
+  ef: integer(1, maxEf),
+  randomState: integer(0),
+  engine: oneOf(...(['portable', 'usearch'] satisfies EngineName[])),
+  simd: boolean,
+  usearch: {
+    allowed: 'a namespace of the package usearch',
+    accepts: (value) => typeof (value as UsearchModule | null)?.Index === 'function',
+  },
+  threads: integer(1, 1024),
+};
 
 /** Errors: OptionError. */
-export function settingsOf(options: HnswOptions): Settings {
-  for (const option of Object.keys(options)) {
-    if ((known as string[]).includes(option)) continue;
-    throw new OptionError(
-      `hnswIndex: there is no option '${option}'; there are ${known.join(', ')}.`,
-      { option, expected: known },
-      scope,
-    );
-  }
-  const { distance = 'euclidean', engine = 'portable', simd, usearch, ef, seed = 0 } = options;
-  expectOneOf('distance', distance, distances);
-  expectOneOf('engine', engine, engines);
+export function settingsOf(given: HnswOptions): Settings {
+  const options = checkOptions(given, rules, { call: 'hnswIndex', scope, renamed: { seed: 'randomState' } });
+  const { distance = 'euclidean', engine = 'portable' } = options;
   for (const [option, owner] of Object.entries(only)) {
     if (engine === owner || options[option as keyof HnswOptions] === undefined) continue;
     throw new OptionError(
@@ -95,34 +89,24 @@ export function settingsOf(options: HnswOptions): Settings {
       scope,
     );
   }
-  if (simd !== undefined && typeof simd !== 'boolean') {
-    throw new OptionError(
-      `hnswIndex: simd is ${String(simd)}, should be true or false.`,
-      { option: 'simd', value: simd },
-      scope,
-    );
-  }
   return {
     distance: distance as HnswDistance,
     engine,
-    simd,
-    usearch,
-    m: checkWhole('hnswIndex', 'm', options.m ?? 16, 2, maxLinks),
-    efConstruction: checkWhole('hnswIndex', 'efConstruction', options.efConstruction ?? 100, 1, maxEf),
-    ef: ef === undefined ? undefined : checkWhole('hnswIndex', 'ef', ef, 1, maxEf),
-    seed: checkWhole('hnswIndex', 'seed', seed, 0, Number.MAX_SAFE_INTEGER),
-    threads: checkWhole('hnswIndex', 'threads', options.threads ?? 1, 1, 1024),
+    simd: options.simd,
+    usearch: options.usearch,
+    m: options.m ?? 16,
+    efConstruction: options.efConstruction ?? 100,
+    ef: options.ef,
+    seed: options.randomState ?? 0,
+    threads: options.threads ?? 1,
   };
 }
 
-function expectOneOf(option: string, value: unknown, allowed: readonly unknown[]): void {
-  if (allowed.includes(value)) return;
-  throw new OptionError(
-    `hnswIndex: ${option} is ${typeof value === 'string' ? `'${value}'` : String(value)}, should be ` +
-      `${allowed.map((name) => `'${name}'`).join(' or ')}.`,
-    { option, value, expected: allowed },
-    scope,
-  );
+/** The options of a search for so many neighbours. Errors: OptionError. */
+export function checkSearch<O extends { readonly ef?: number }>(count: number, options: O): O {
+  const check = { call: 'search', scope };
+  checkOptions({ count }, { count: integer(1, maxEf) }, check);
+  return checkOptions(options, { ef: rules.ef }, check);
 }
 
 /** Candidates of a search where nothing is said: 36 of a thousand points, 48 of ten thousand, 60 of a million. */

@@ -2,7 +2,7 @@
 // changes anything, and runs in one go.
 
 import type { Neighbours, Points } from '@fkm/core';
-import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt } from './check.js';
+import { checkPlaces, checkPoints, checkRowAPlace, disposed, notBuilt } from './check.js';
 import { Codes } from './codes.js';
 import type { HnswDistance } from './distances.js';
 import type { HnswIndex, SearchOptions } from './engine.js';
@@ -11,7 +11,7 @@ import { drawLevels, emptyGraph, type Graph, live, removed, unlinked } from './g
 import { chooseKernel, type KernelName, openKernel } from './kernel.js';
 import { lengthOf } from './lengths.js';
 import { Linker } from './linker.js';
-import { defaultEf, maxEf, type Settings } from './options.js';
+import { checkSearch, defaultEf, type Settings } from './options.js';
 import { renewAll, renewSome, wearLimit, wearOf } from './renew.js';
 import { Walker } from './walk.js';
 
@@ -67,11 +67,7 @@ export class PortableIndex implements HnswIndex {
   async search(rows: Points, count: number, options: SearchOptions = {}): Promise<Neighbours> {
     const { graph } = this.built('search');
     checkPoints('search', 'rows', rows, graph.columns);
-    checkWhole('search', 'count', count, 1, maxEf);
-    const ef =
-      options.ef === undefined
-        ? (this.settings.ef ?? defaultEf(graph.size))
-        : checkWhole('search', 'ef', options.ef, 1, maxEf);
+    const { ef = this.settings.ef ?? defaultEf(graph.size) } = checkSearch(count, options);
     const [n] = rows.shape;
     const indices = new Int32Array(n * count).fill(-1);
     const distances = new Float32Array(n * count).fill(Number.POSITIVE_INFINITY);

@@ -4,10 +4,10 @@
 import { BackendError, type Neighbours, OptionError, type Points } from '@fkm/core';
 import { cut } from '@fkm/core/graph';
 import { contentOf, frameBytes, readWords, refusal, seal, viewOf, writeWords } from './bytes.js';
-import { checkPlaces, checkPoints, checkRowAPlace, checkWhole, disposed, notBuilt, scope } from './check.js';
+import { checkPlaces, checkPoints, checkRowAPlace, disposed, notBuilt, scope } from './check.js';
 import { distanceCodes, distanceOfCode, type HnswDistance } from './distances.js';
 import type { HnswIndex, SearchOptions } from './engine.js';
-import { defaultEf, maxEf, maxLinks, type Settings } from './options.js';
+import { checkSearch, defaultEf, maxEf, maxLinks, type Settings } from './options.js';
 import { loadBytes, machineThreads, savedBytes } from './usearch-files.js';
 import type { UsearchConfig, UsearchIndexLike, UsearchModule } from './usearch-module.js';
 
@@ -68,8 +68,7 @@ export class UsearchIndex implements HnswIndex {
   async search(rows: Points, count: number, options: SearchOptions = {}): Promise<Neighbours> {
     const { index, columns, ef, threads } = this.built('search');
     checkPoints('search', 'rows', rows, columns);
-    checkWhole('search', 'count', count, 1, maxEf);
-    if (options.ef !== undefined && checkWhole('search', 'ef', options.ef, 1, maxEf) !== ef) {
+    if ((checkSearch(count, options).ef ?? ef) !== ef) {
       throw new OptionError(
         `search: ef is ${options.ef}, but usearch fixes it when an index is made, here at ${ef}. Say it to hnswIndex, or ` +
           "take engine: 'portable'.",

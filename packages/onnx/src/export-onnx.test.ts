@@ -149,7 +149,7 @@ describe('options', () => {
   it.each([
     [{ opsets: 17 }, 'there is no option opsets; there are opset,'],
     [{ opset: 15 }, 'opset is 15; allowed is an integer from 16 to 21'],
-    [{ featureMask: 1 }, 'featureMask is 1; allowed is true, false'],
+    [{ featureMask: 1 }, 'featureMask is 1; allowed is true or false'],
     [{ strategy: 'best' }, "strategy is 'best'; allowed is 'adaptive', 'gap', 'top_k', 'tuned'"],
     [{ strategy: 'top_k' }, "strategy 'top_k' needs k"],
     [{ strategy: 'top_k', k: 0 }, 'k is 0; allowed is a positive integer'],

@@ -1,7 +1,15 @@
 // The options of `exportOnnx`, and what each allows: one row an option.
 
 import type { Strategy } from '@fkm/core';
-import { OptionError } from '@fkm/core/graph';
+import {
+  boolean,
+  checkOptions,
+  integer,
+  objectOf,
+  oneOf,
+  positiveInteger,
+  type Rule,
+} from '@fkm/core/internal';
 import { opsets } from './to-onnx.js';
 
 /** Options of `exportOnnx`. */
@@ -24,71 +32,23 @@ export interface ExportOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-interface Rule {
-  readonly allowed: string;
-  readonly accepts: (value: unknown) => boolean;
-}
-
-const oneOf = (...values: readonly unknown[]): Rule => ({
-  allowed: values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value))).join(', '),
-  accepts: (value) => values.includes(value),
-});
-const integer = (least: number, most: number, allowed: string): Rule => ({
-  allowed,
-  accepts: (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
-});
-
 /** What names of our own metadata begin with. */
 export const prefix = 'fkm.';
 
 const rules: { readonly [N in keyof ExportOptions]-?: Rule } = {
-  opset: integer(opsets.least, opsets.most, `an integer from ${opsets.least} to ${opsets.most}`),
-  featureMask: oneOf(true, false),
+  opset: integer(opsets.least, opsets.most),
+  featureMask: boolean,
   strategy: oneOf('adaptive', 'gap', 'top_k', 'tuned'),
-  k: integer(1, Number.POSITIVE_INFINITY, 'a positive integer'),
+  k: positiveInteger,
   weights: oneOf('float32', 'float16'),
   topK: oneOf('op', 'argMax'),
-  training: oneOf(true, false),
-  metadata: {
-    allowed: `an object of strings whose names do not begin with '${prefix}'`,
-    accepts: (value) =>
-      typeof value === 'object' &&
-      value !== null &&
-      Object.entries(value).every(([name, text]) => typeof text === 'string' && !name.startsWith(prefix)),
-  },
+  training: boolean,
+  metadata: objectOf(`an object of strings whose names do not begin with '${prefix}'`, (value) =>
+    Object.entries(value).every(([name, text]) => typeof text === 'string' && !name.startsWith(prefix)),
+  ),
 };
-
-const show = (value: unknown): string =>
-  typeof value === 'string'
-    ? `'${value}'`
-    : typeof value === 'object' && value !== null
-      ? 'an object'
-      : String(value);
 
 /** Errors: OptionError with the option, what came, and what is allowed. */
 export function checkExportOptions(options: ExportOptions): void {
-  const names = Object.keys(rules);
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError(
-      `exportOnnx: the options should be an object with ${names.join(', ')}, got ${String(options)}.`,
-      {},
-      'onnx',
-    );
-  }
-  for (const [name, value] of Object.entries(options)) {
-    const rule = Object.hasOwn(rules, name) ? rules[name as keyof ExportOptions] : undefined;
-    if (!rule) {
-      throw new OptionError(
-        `exportOnnx: there is no option ${name}; there are ${names.join(', ')}.`,
-        { option: name },
-        'onnx',
-      );
-    }
-    if (value === undefined || rule.accepts(value)) continue;
-    throw new OptionError(
-      `exportOnnx: ${name} is ${show(value)}; allowed is ${rule.allowed}.`,
-      { option: name, value },
-      'onnx',
-    );
-  }
+  checkOptions(options, rules, { call: 'exportOnnx', scope: 'onnx' });
 }

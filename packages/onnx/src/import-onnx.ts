@@ -9,7 +9,8 @@ import {
   type LoadOptions,
 } from '@fkm/core';
 import { constantNames, type Estimator, toCheckpoint } from '@fkm/core/deploy';
-import { cut, FormatError, isFkmError, type NdArray, OptionError } from '@fkm/core/graph';
+import { cut, FormatError, isFkmError, type NdArray } from '@fkm/core/graph';
+import { anything, checkOptions, type Rule } from '@fkm/core/internal';
 import { exportOnnx } from './export-onnx.js';
 import { damageIn, isForInferenceOnly, readMetadata, textsOfCaller, type Written } from './model-metadata.js';
 import { type Parts, readInitializers, readParts } from './read-parts.js';
@@ -19,7 +20,10 @@ import { producer } from './version.js';
 /** Options of `importOnnx`: what a file does not hold, as for `load`. */
 export type ImportOptions = LoadOptions;
 
-const optionNames = ['backend', 'index', 'useIndex'] as const satisfies readonly (keyof ImportOptions)[];
+/** `load` checks the values. */
+const rules = { backend: anything, index: anything, useIndex: anything } satisfies {
+  [N in keyof ImportOptions]-?: Rule;
+};
 
 interface Loader {
   load(bytes: Uint8Array, options: ImportOptions): Promise<Estimator>;
@@ -43,7 +47,7 @@ const failure = (what: string): FormatError =>
  * digests, which the first version wrote, count by their weights and metadata alone. Errors: FormatError, OptionError.
  */
 export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Promise<Estimator> {
-  checkOptions(options);
+  checkOptions(options, rules, { call: 'importOnnx', scope: 'onnx' });
   if (!(bytes instanceof Uint8Array)) throw failure(`the file is ${describe(bytes)}, not a Uint8Array`);
   const { parts, constants } = taken(bytes);
   const kind = parts.metadata.get('fkm.kind');
@@ -66,25 +70,6 @@ export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Pro
   }
   if (read.written.version === producer.version) checkGraph(model, read.written, parts, bytes);
   return model;
-}
-
-/** Errors: OptionError; `load` checks the values. */
-function checkOptions(options: ImportOptions): void {
-  const names = optionNames.join(', ');
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError(
-      `importOnnx: the options should be an object with ${names}, got ${describe(options)}.`,
-      {},
-      'onnx',
-    );
-  }
-  const unknown = Object.keys(options).find((name) => !(optionNames as readonly string[]).includes(name));
-  if (unknown === undefined) return;
-  throw new OptionError(
-    `importOnnx: there is no option ${unknown}; there are ${names}.`,
-    { option: unknown },
-    'onnx',
-  );
 }
 
 const describe = (value: unknown): string => (value === null ? 'null' : typeof value);

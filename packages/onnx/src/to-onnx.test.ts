@@ -264,13 +264,16 @@ describe('bytes', () => {
   });
 
   it.each([
-    [{ opset: 15 }, /opset is 15; take an integer from 16 to 21/],
+    [{ opset: 15 }, /opset is 15; allowed is an integer from 16 to 21/],
     [{ opset: 22 }, /opset is 22/],
     [{ opset: 17.5 }, /opset is 17.5/],
-    [{ irVersion: 7 }, /irVersion is 7; take an integer from 8 to 10/],
+    [{ topk: 'argMax' }, /there is no option topk; .* Did you mean topK\?/],
+    [{ metadata: 'x' }, /metadata is 'x'; allowed is an object of texts/],
+    [{ irVersion: 7 }, /irVersion is 7; allowed is an integer from 8 to 10/],
   ])('%o is an OptionError', (options, message) => {
-    expect(() => toOnnx(graph(), options)).toThrow(OptionError);
-    expect(() => toOnnx(graph(), options)).toThrow(message);
+    const lower = (): unknown => toOnnx(graph(), options as ToOnnxOptions);
+    expect(lower).toThrow(OptionError);
+    expect(lower).toThrow(message);
   });
 
   it('a malformed graph is a GraphError', () => {

@@ -1,9 +1,19 @@
 // Graph → bytes of an ONNX model: the lowering that backends run and that exports write.
 
 import { create, toBinary } from '@bufbuild/protobuf';
-import { BATCH, formatType, type Graph, type NdArray, OptionError, type Var, verify } from '@fkm/core/graph';
+import {
+  BATCH,
+  formatType,
+  type Graph,
+  inlineComposites,
+  type NdArray,
+  OptionError,
+  type Var,
+  verify,
+} from '@fkm/core/graph';
+import { checkOptions, integer, objectOf, oneOf, type Rule, text } from '@fkm/core/internal';
+import { computedOnce } from './computed-once.js';
 import { Context } from './context.js';
-import { flatten } from './flatten.js';
 import { fused } from './fused.js';
 import {
   GraphProtoSchema,
@@ -59,27 +69,29 @@ export interface ToOnnxOptions {
   readonly description?: string;
 }
 
-function within(option: string, value: number, { least, most }: { least: number; most: number }): number {
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new OptionError(
-      `toOnnx: ${option} is ${value}; take an integer from ${least} to ${most}.`,
-      { option, value, least, most },
-      'onnx',
-    );
-  }
-  return value;
-}
+const rules: { readonly [N in keyof ToOnnxOptions]-?: Rule } = {
+  opset: integer(opsets.least, opsets.most),
+  irVersion: integer(irVersions.least, irVersions.most),
+  producerName: text,
+  producerVersion: text,
+  description: text,
+  metadata: objectOf('an object of texts'),
+  batchName: text,
+  constants: objectOf('an object of arrays by the names of inputs'),
+  labels: objectOf("an object of 'int64' or lists by the names of outputs"),
+  centers: objectOf('an object of Float64Arrays by the names of outputs'),
+  topK: oneOf('op', 'argMax'),
+  scatter: oneOf('op', 'product'),
+};
 
 /**
  * The graph as an ONNX model. Inputs keep the names of their ports; so do outputs, but for `.out` behind a name that an
  * input has too. Equal graphs give equal bytes. Errors: OptionError, GraphError.
  */
 export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
-  const opset = within('opset', options.opset ?? 17, opsets);
-  const irVersion = within('irVersion', options.irVersion ?? 8, irVersions);
-  const batchName = options.batchName ?? 'B';
-  const { constants = {}, labels = {}, centers = {} } = options;
-  const flat = flatten(verify(graph), (name) => Object.hasOwn(fused, name));
+  checkOptions(options, rules, { call: 'toOnnx', scope: 'onnx' });
+  const { opset = 17, irVersion = 8, batchName = 'B', constants = {}, labels = {}, centers = {} } = options;
+  const flat = computedOnce(inlineComposites(verify(graph), ({ attrs }) => Object.hasOwn(fused, attrs.name)));
   checkConstants(flat, constants);
   const taken = new Set(flat.inputs.map((port) => port.name));
   const outputs = flat.outputs.map(({ name }) => {

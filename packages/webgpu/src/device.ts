@@ -1,6 +1,7 @@
 // A GPUDevice wherever there is one: the browser's, or in Node Dawn's through npm's `webgpu`. Nothing falls back to a CPU.
 
 import { BackendError } from '@fkm/core/graph';
+import { checkOptions, objectOf, type Rule } from '@fkm/core/internal';
 import type { GpuDevice } from './gpu.js';
 
 export interface OpenOptions {
@@ -53,6 +54,14 @@ export const noAdapter: string =
   'WebGPU found no adapter. In Node it needs a Vulkan loader (Debian: libvulkan1) and a driver that VK_DRIVER_FILES ' +
   "or the system names, or Metal or Direct3D 12; in a browser, a GPU that it allows. Use device: 'wasm' or 'cpu' instead.";
 
+const rules: { readonly [N in keyof OpenOptions]-?: Rule } = {
+  gpu: objectOf('an object like navigator.gpu', (value) => 'requestAdapter' in value),
+  dawn: {
+    allowed: 'a list of texts',
+    accepts: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  },
+};
+
 let dawn: Gpu | undefined;
 
 /** Dawn once a process: its objects keep it awake, and its flags hold for all of them. */
@@ -77,8 +86,9 @@ async function fromDawn(flags: readonly string[]): Promise<Gpu> {
   return dawn;
 }
 
-/** `navigator.gpu`, or Dawn where this is Node. Errors: BackendError where neither is there. */
-export async function findGpu({ gpu, dawn: flags = [] }: OpenOptions = {}): Promise<object> {
+/** `navigator.gpu`, or Dawn where this is Node. Errors: OptionError; BackendError where neither is there. */
+export async function findGpu(options: OpenOptions = {}): Promise<object> {
+  const { gpu, dawn: flags = [] } = checkOptions(options, rules, { call: 'openDevice', scope });
   const host = globalThis as { readonly navigator?: { readonly gpu?: object } };
   const own = gpu ?? host.navigator?.gpu;
   if (own) return own;

@@ -6,7 +6,7 @@ import { usage } from './gpu.js';
 import { type Pipeline, pipelineOf } from './pipelines.js';
 import { preparePasses } from './prepare-shader.js';
 import { searchShader } from './search-shader.js';
-import { bindings, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
+import { bindings, checkSearch, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
 import { chooseTile, type Tile } from './tiles.js';
 
 /** Arrays of a search, row by row, each from the start of its buffer. */
@@ -39,9 +39,10 @@ const bytesOfType = { float32: 4, float16: 2 } as const;
 
 /**
  * The nearest prototype of each row, the lowest of equals, and δ to it (`k: 0`), or the `k` most similar ones.
- * Errors: BackendError where the device lacks float16, workgroup memory, or room for k.
+ * Errors: OptionError; BackendError where the device lacks float16, workgroup memory, or room for k.
  */
 export function search(device: GpuDevice, spec: SearchSpec, given?: Tile): Search {
+  checkSearch(spec);
   const halves = spec.rowType === 'float16' || spec.prototypeType === 'float16';
   if (halves && !device.features.has('shader-f16')) {
     throw new BackendError(

@@ -1,6 +1,7 @@
 // What a search compares, how its distance scores, and where the prepared prototypes lie: what all its kernels agree on.
 
 import type { Distance } from '@fkm/core/graph';
+import { boolean, checkOptions, integer, oneOf, type Rule } from '@fkm/core/internal';
 import type { Tile } from './tiles.js';
 
 /** The distances of core that kernels search by; composites of any other run their body. */
@@ -22,6 +23,23 @@ export interface SearchSpec {
   /** Results a row: 0 for the nearest with δ, else so many of the most similar ones. */
   readonly k: number;
 }
+
+const elements = oneOf('float32', 'float16');
+
+const rules: { readonly [N in keyof SearchSpec]: Rule } = {
+  distance: oneOf(...searchedDistances),
+  columns: integer(1),
+  prototypes: integer(1),
+  masked: boolean,
+  weighted: boolean,
+  rowType: elements,
+  prototypeType: elements,
+  k: integer(0),
+};
+
+/** Errors: OptionError. */
+export const checkSearch = (spec: SearchSpec): SearchSpec =>
+  checkOptions(spec, rules, { call: 'search', scope: 'webgpu' });
 
 /** How a distance scores rows against prototypes; the larger, the nearer. */
 interface Scoring {

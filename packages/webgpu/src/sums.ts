@@ -1,5 +1,6 @@
 // Sums by prototype on a device: pipelines made once, memory for the most rows so far.
 
+import { checkOptions, integer, type Rule } from '@fkm/core/internal';
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
 import { usage } from './gpu.js';
 import { type Pipeline, pipelineOf } from './pipelines.js';
@@ -50,8 +51,11 @@ interface Scratch {
 const sliceRows = 128;
 const mostSlices = 16;
 
-/** Σ w·x and Σ w over the rows of each prototype. */
+const rules: { readonly [N in keyof SumsSpec]: Rule } = { columns: integer(1), prototypes: integer(1) };
+
+/** Σ w·x and Σ w over the rows of each prototype. Errors: OptionError. */
 export function sumsByIndex(device: GpuDevice, spec: SumsSpec): Sums {
+  checkOptions(spec, rules, { call: 'sumsByIndex', scope: 'webgpu' });
   const { columns, prototypes } = spec;
   const pipeline = (code: string): Pipeline => pipelineOf(device, code);
   const count = pipeline(countShader(spec));

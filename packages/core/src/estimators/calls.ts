@@ -1,7 +1,18 @@
 // The options of the public calls, and their check.
 
+import {
+  abortSignal,
+  boolean,
+  checkOptions,
+  either,
+  number,
+  objectOf,
+  oneOf,
+  positiveInteger,
+  type Rule,
+  type Rules,
+} from '../checked-options.js';
 import type { DenseMatrix, Matrix, Vector } from '../data/matrix.js';
-import { OptionError, shown } from '../errors.js';
 import type { Schedule } from '../fitting/schedule.js';
 import { rules as optionRules } from '../state/rules.js';
 import type { RunControl } from '../training/progress.js';
@@ -42,6 +53,8 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   readonly epochs?: number | undefined;
   /** Peak learning rate; 'auto' runs `findLearningRate` on the rows first. Default: the model's `learningRate`. */
   readonly lr?: number | 'auto' | undefined;
+  /** @deprecated Write `lr`. */
+  readonly learningRate?: number | 'auto' | undefined;
   /** Default 'oneCycle'. */
   readonly schedule?: Schedule | undefined;
   /** Epochs without a lower evaluation loss after which to stop; a tenth of the rows evaluates unless said otherwise. Default: none. */
@@ -75,7 +88,7 @@ const evaluation = ['evalSet', 'evalFraction'];
 const known: Readonly<Record<string, readonly string[]>> = {
   fitBatch: [...rowOptions, 'gradientStep'],
   fit: [...rowOptions, ...control, ...evaluation, 'maxIters', 'tol', 'shuffle'],
-  fitStream: [...control, 'gradientStep', 'passes', 'startRows', 'checkpoint'],
+  fitStream: [...control, 'gradientStep', 'maxIters', 'startRows', 'checkpoint'],
   checkpoint: ['path', 'everyBatches', 'verify'],
   // A source brings the weights and masks of its rows, and their order.
   fitSource: [...control, ...evaluation, 'maxIters', 'tol'],
@@ -96,95 +109,63 @@ const known: Readonly<Record<string, readonly string[]>> = {
   tuneThresholds: [...rowOptions, 'metric', 'smoothing'],
 };
 
-const positiveInteger = {
-  allowed: 'a positive integer',
-  accepts: (v: unknown) => Number.isInteger(v) && (v as number) > 0,
-};
-const boolean = { allowed: 'true or false', accepts: (v: unknown) => typeof v === 'boolean' };
-const rules: Readonly<
-  Record<string, { readonly allowed: string; readonly accepts: (v: unknown) => boolean }>
-> = {
+const aFunction: Rule = { allowed: 'a function', accepts: (value) => typeof value === 'function' };
+const finite = number('a finite number of at least 0', (v) => v >= 0 && v < Number.POSITIVE_INFINITY);
+
+/** What options allow that are not checked with the rows. */
+const rules: Rules = {
   gradientStep: boolean,
   k: positiveInteger,
-  strategy: {
-    allowed: "'adaptive', 'gap', 'top_k', 'tuned'",
-    accepts: (v) => ['adaptive', 'gap', 'top_k', 'tuned'].includes(v as string),
-  },
+  strategy: oneOf('adaptive', 'gap', 'top_k', 'tuned'),
   metric: optionRules.thresholdMetric,
-  smoothing: {
-    allowed: 'a finite number of at least 0',
-    accepts: (v) => typeof v === 'number' && v >= 0 && v < Number.POSITIVE_INFINITY,
-  },
+  smoothing: finite,
   shuffle: boolean,
   algorithm: optionRules.algorithm,
   optimiser: boolean,
-  passes: {
-    allowed: 'a positive integer or Infinity',
-    accepts: (v) => v === Number.POSITIVE_INFINITY || positiveInteger.accepts(v),
-  },
   startRows: positiveInteger,
   everyBatches: positiveInteger,
   verify: boolean,
-  path: { allowed: 'the name of a file', accepts: (v) => typeof v === 'string' && v !== '' },
-  checkpoint: {
-    allowed: '{ path, everyBatches }',
-    accepts: (v) => typeof v === 'object' && v !== null && 'path' in v,
-  },
+  path: { allowed: 'the name of a file', accepts: (value) => typeof value === 'string' && value !== '' },
+  checkpoint: objectOf('{ path, everyBatches }', (value) => 'path' in value),
   maxIters: positiveInteger,
   epochs: positiveInteger,
   earlyStoppingRounds: positiveInteger,
-  tol: { allowed: 'a number of at least 0', accepts: (v) => typeof v === 'number' && v >= 0 },
+  tol: number('a number of at least 0', (v) => v >= 0),
   lr: optionRules.learningRate,
-  schedule: {
-    allowed: "'oneCycle', 'cosine', 'constant'",
-    accepts: (v) => ['oneCycle', 'cosine', 'constant'].includes(v as string),
-  },
-  evalFraction: { allowed: 'a number in [0, 1)', accepts: (v) => typeof v === 'number' && v >= 0 && v < 1 },
-  evalSet: {
-    allowed: '{ X, y }',
-    accepts: (v) => typeof v === 'object' && v !== null && 'X' in v,
-  },
-  onProgress: { allowed: 'a function', accepts: (v) => typeof v === 'function' },
+  schedule: oneOf('oneCycle', 'cosine', 'constant'),
+  evalFraction: number('a number in [0, 1)', (v) => v >= 0 && v < 1),
+  evalSet: objectOf('{ X, y }', (value) => 'X' in value),
+  onProgress: aFunction,
   maxRows: positiveInteger,
-  maxWaitMs: {
-    allowed: 'a number of milliseconds from 0 to 2147483647',
-    accepts: (v) => typeof v === 'number' && v >= 0 && v <= 2 ** 31 - 1,
-  },
-  signal: {
-    allowed: 'an AbortSignal',
-    accepts: (v) => typeof v === 'object' && v !== null && 'throwIfAborted' in v,
-  },
+  maxWaitMs: number('a number of milliseconds from 0 to 2147483647', (v) => v >= 0 && v <= 2 ** 31 - 1),
+  signal: abortSignal,
 };
 
-/** `where` opens the sentence. Errors: OptionError for a name that the call does not know, or a value that it cannot take. */
-export function checkCall(
+/** Streams may be endless. */
+const streamRules: Rules = {
+  ...rules,
+  maxIters: either(positiveInteger, oneOf(Number.POSITIVE_INFINITY)),
+};
+
+/** Old spellings, and where they were used. */
+const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  fitStream: { passes: 'maxIters' },
+  finetune: { learningRate: 'lr' },
+  finetuneSource: { learningRate: 'lr' },
+};
+
+/**
+ * The options of a call under their present names; `where` opens the sentence of an error, `more` are names of options besides.
+ * Errors: OptionError.
+ */
+export const checkCall = <O extends object>(
   call: string,
-  options: object,
+  options: O,
   where: string = call,
   more: readonly string[] = [],
-): void {
-  const names = [...(known[call] as readonly string[]), ...more];
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError(
-      `${where}: the options should be an object with ${names.join(', ')}, got ${shown(options)}.`,
-    );
-  }
-  for (const [name, value] of Object.entries(options)) {
-    // What is undefined is absent.
-    if (value === undefined) continue;
-    if (!names.includes(name)) {
-      throw new OptionError(`${where}: there is no option ${name}; there are ${names.join(', ')}.`, {
-        option: name,
-      });
-    }
-    const rule = rules[name];
-    if (rule && !rule.accepts(value)) {
-      const got =
-        typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value);
-      throw new OptionError(`${where}: ${name} is ${got}; allowed is ${rule.allowed}.`, {
-        option: name,
-        value,
-      });
-    }
-  }
-}
+): O =>
+  checkOptions(options, call === 'fitStream' ? streamRules : rules, {
+    call: where,
+    names: [...(known[call] as readonly string[]), ...more],
+    renamed: renamed[call] ?? {},
+  });

@@ -38,7 +38,7 @@ import { Ownership } from '../training/ownership.js';
 import { Programs } from '../training/program.js';
 import { checkCall, type PredictOptions, type RowOptions, type SaveOptions } from './calls.js';
 import { type Grid, gridOf } from './grid.js';
-import { checkedBackend, checkOptions, resolveOptions, searchOf } from './options.js';
+import { checkEstimator, checkedBackend, resolveOptions, searchOf } from './options.js';
 
 const inspected = Symbol.for('nodejs.util.inspect.custom');
 
@@ -316,7 +316,7 @@ export abstract class LearnedModel extends DisposingBase {
     build: (options: AnyOptions) => M,
   ): M {
     checkCall('load', given);
-    checkOptions(given, 'load', family.task);
+    checkEstimator(given, 'load', family.task);
     const backend = checkedBackend(given, 'load');
     const { options, state, damaged } = decodeModel(bytes, family);
     const search = searchOf(given, options);

@@ -248,9 +248,9 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
    * state of the lowest loss on evaluation rows where there are any, else the last one, unless rows that waited tell that the run
    * learns noise (see `evalFraction`). Gives one entry an epoch. The arrays are read as by `fit`. Errors: as `fitBatch`; the signal's reason where aborted.
    */
-  finetune(X: Matrix, y: Y, options: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
+  finetune(X: Matrix, y: Y, given: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
     return this.inTurn('finetune', async () => {
-      checkCall('finetune', options);
+      const options = checkCall('finetune', given);
       options.signal?.throwIfAborted();
       this.checkGradients('finetune');
       const raw = this.checkBatch(X, y, options, 'finetune');

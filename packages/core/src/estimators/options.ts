@@ -1,7 +1,8 @@
 // Options of the estimators, checked and resolved: defaults, and combinations that cannot work.
 
+import { checkOptions } from '../checked-options.js';
 import { ownCopy } from '../data/own-copy.js';
-import { OptionError } from '../errors.js';
+import { OptionError, shown } from '../errors.js';
 import { comparesDirections, distanceNames } from '../formulas/distances.js';
 import { findsOf, hasBandwidths } from '../formulas/routing.js';
 import type { Backend } from '../graph/backend.js';
@@ -11,40 +12,17 @@ import { defaultLearningRate, defaultStrata } from '../state/options.js';
 import { optionNames, rules } from '../state/rules.js';
 import { isOriginal } from './original.js';
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
-
-const show = (value: unknown): string =>
-  typeof value === 'string'
-    ? `'${value}'`
-    : isObject(value)
-      ? Array.isArray(value)
-        ? 'an array'
-        : 'an object'
-      : String(value);
-
-/** Checks names and values one by one. Errors: OptionError with the option, what came, and what is allowed. */
-export function checkOptions(options: object, owner: string, task: Task): void {
-  if (!isObject(options)) {
-    throw new OptionError(`${owner}: the options should be an object, got ${String(options)}.`);
-  }
-  const names: readonly string[] = optionNames[task];
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const rule = names.includes(name) ? rules[name as OptionName] : undefined;
-    if (!rule) {
-      if (isOriginal(options, name, value)) continue;
-      throw new OptionError(`${owner}: there is no option ${name}; there are ${names.join(', ')}.`, {
-        option: name,
-      });
-    }
-    if (!rule.accepts(value)) {
-      throw new OptionError(`${owner}: ${name} is ${show(value)}; allowed is ${rule.allowed}.`, {
-        option: name,
-        value,
-      });
-    }
-  }
-}
+/**
+ * The options of an estimator, checked one by one; values that came with the spread of `originalDefaults` may be options of other
+ * estimators. Errors: OptionError.
+ */
+export const checkEstimator = <O extends object>(options: O, owner: string, task: Task): O =>
+  checkOptions(options, rules, {
+    call: owner,
+    names: optionNames[task],
+    renamed: { lr: 'learningRate' },
+    ignores: (name, value) => isOriginal(options, name, value),
+  });
 
 /** The backend among a call's options. Errors: OptionError. */
 export function checkedBackend({ backend }: { readonly backend?: Backend }, owner: string): Backend {
@@ -76,8 +54,8 @@ export function searchOf(
  * Fills in the defaults and refuses combinations that cannot work; values that came with the spread of `originalDefaults` and
  * contradict what the caller wrote are as if absent. Errors: OptionError.
  */
-export function resolveOptions(all: AnyOptions, owner: string, task: Task): Resolved {
-  checkOptions(all, owner, task);
+export function resolveOptions(options: AnyOptions, owner: string, task: Task): Resolved {
+  const all = checkEstimator(options, owner, task);
   // What is undefined is absent, and options of other estimators in `originalDefaults` say nothing here.
   const own = Object.entries(all).filter(
     ([name, value]) => value !== undefined && optionNames[task].includes(name as OptionName),
@@ -91,7 +69,7 @@ export function resolveOptions(all: AnyOptions, owner: string, task: Task): Reso
     const { option, why, against = [] } = conflict;
     const value = given[option];
     const yielding = [option, ...against].find((name) => name in given && isOriginal(all, name, given[name]));
-    if (!yielding) throw new OptionError(`${owner}: ${option} ${show(value)} ${why}`, { option, value });
+    if (!yielding) throw new OptionError(`${owner}: ${option} ${shown(value)} ${why}`, { option, value });
     delete given[yielding];
   }
 }
@@ -162,7 +140,7 @@ function product({ kTargets, kFeatures }: AnyOptions): number | undefined {
 
 const pointDistances = distanceNames
   .filter((name) => !comparesDirections(name))
-  .map(show)
+  .map(shown)
   .join(' or ');
 
 /** An option that cannot be what it is beside others. */

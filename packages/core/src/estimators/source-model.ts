@@ -80,9 +80,9 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * Errors: those of the source; ShapeError, DataError of a batch; OptionError, also for the file of another run; FormatError
    * for a damaged file; BackendError where there are no files; the signal's reason.
    */
-  fitStream(source: Source, options: StreamOptions = {}): Promise<StreamResult> {
+  fitStream(source: Source, given: StreamOptions = {}): Promise<StreamResult> {
     return this.inTurn('fitStream', async () => {
-      checkCall('fitStream', options);
+      const options = checkCall('fitStream', given);
       if (options.checkpoint) checkCall('checkpoint', options.checkpoint, 'fitStream: checkpoint');
       if (options.gradientStep) this.checkGradients('fitStream');
       return fitStream(
@@ -153,9 +153,12 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   ): Promise<readonly Progress[]> {
     const [y, options] = rest as [Y | SourceFinetuneOptions<Y>, FinetuneOptions<Y>?];
     if (!isSource(X)) return super.finetune(X, y as Y, options);
-    const given = (y ?? {}) as SourceFinetuneOptions<Y>;
     return this.inTurn('finetune', async () => {
-      checkCall('finetuneSource', given, 'finetune of a source');
+      const given = checkCall(
+        'finetuneSource',
+        (y ?? {}) as SourceFinetuneOptions<Y>,
+        'finetune of a source',
+      );
       given.signal?.throwIfAborted();
       this.checkGradients('finetune');
       const { state, history, evaluation } = await finetuneSource(

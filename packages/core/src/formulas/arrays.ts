@@ -1,5 +1,6 @@
 // The formulas of similarity and routing on plain arrays: the traced functions, run by the reference kernels.
 
+import { anything, checkOptions, number, oneOf } from '../checked-options.js';
 import {
   checkFinite,
   type DenseMatrix,
@@ -11,7 +12,7 @@ import {
 } from '../data/matrix.js';
 import { blockRowsOf, checkFeatures, denseRows, toFeatures } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { OptionError, ShapeError } from '../errors.js';
+import { ShapeError } from '../errors.js';
 import { evaluateGraph } from '../graph/evaluate.js';
 import { BATCH } from '../graph/ir.js';
 import { type Tensor, type TensorSpec, trace } from '../graph/trace.js';
@@ -35,6 +36,12 @@ export interface SimilarityOptions {
   readonly featureWeights?: Vector | undefined;
 }
 
+const similarityRules = {
+  distance: oneOf(...distanceNames),
+  featureMask: anything,
+  featureWeights: anything,
+};
+
 /**
  * Similarities of rows X [N, D] to prototypes P [K, D]: [N, K], cosine in [−1, 1], the others in (0, 1].
  * With M = featureWeights ∘ mask: cosine Σ M x p / (√Σ M x² · √Σ M p²); euclidean 1/(1 + Σ M (x−p)²·s) and
@@ -46,8 +53,8 @@ export function similarity(
   options: SimilarityOptions = {},
 ): ResultArray<Float32Array, number[][]> {
   const call = 'similarity';
+  checkOptions(options, similarityRules, { call });
   const { distance = 'euclidean', featureMask, featureWeights } = options;
-  expectOneOf(call, 'distance', distance, distanceNames);
   const x = toFeatures(X, { call, argument: 'X' });
   const p = toRows(P, { call, argument: 'P' });
   if (x.columns !== p.columns) {
@@ -102,6 +109,12 @@ export interface RouteOptions {
   readonly topK?: number;
 }
 
+const routeRules = {
+  softType: oneOf(...softTypeNames.filter((name) => !hasBandwidths(name))),
+  temperature: number('a positive number', (v) => v > 0),
+  topK: number('−1 or a positive integer', (v) => Number.isInteger(v) && (v === -1 || v > 0)),
+};
+
 /**
  * Routing weights [N, K] from similarities [N, K]: over the topK largest of each row, 'hard' 1 at the maximum (the first of
  * equals), 'mean' 1/k, 'scaled' max(s,0)/(Σ max(s,0) + 1e-9), 'softmax_scaled' softmax(s/temperature).
@@ -112,18 +125,8 @@ export function route(
   options: RouteOptions = {},
 ): ResultArray<Float32Array, number[][]> {
   const call = 'route';
+  checkOptions(options, routeRules, { call });
   const { softType = 'softmax_scaled', temperature = 1, topK = 5 } = options;
-  expectOneOf(
-    call,
-    'softType',
-    softType,
-    softTypeNames.filter((name) => !hasBandwidths(name)),
-  );
-  if (!(temperature > 0))
-    throw new OptionError(`${call}: temperature is ${temperature}; allowed is a positive number.`);
-  if (!Number.isInteger(topK) || topK === 0 || topK < -1) {
-    throw new OptionError(`${call}: topK is ${topK}; allowed is −1 or a positive integer.`);
-  }
   const s = toRows(sim as DenseMatrix, { call, argument: 'sim' });
   checkFinite(s, { call, argument: 'sim' }, undefined, sim);
   const routing: RoutingOptions = { softType, temperature, topK };
@@ -131,14 +134,6 @@ export function route(
     routingWeights({ similarity: t.s as Tensor, delta: t.s as Tensor }, routing),
   );
   return new ResultArray(weights);
-}
-
-function expectOneOf(call: string, option: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new OptionError(
-    `${call}: ${option} is '${value}'; allowed is ${allowed.map((v) => `'${v}'`).join(', ')}.`,
-    { option, value },
-  );
 }
 
 /** Traces over the rows of `x` or `s`, and evaluates. */

@@ -1,5 +1,6 @@
 // Scores of predictions, in float64.
 
+import { anything, checkOptions, oneOf } from '../checked-options.js';
 import type { Vector } from '../data/matrix.js';
 import { DataError, ShapeError } from '../errors.js';
 
@@ -109,6 +110,8 @@ export interface F1Options {
   readonly sampleWeight?: Vector | undefined;
 }
 
+const f1Rules = { average: oneOf('macro', 'micro'), sampleWeight: anything };
+
 /** F1 of rows that come in parts: counts alone are kept. */
 export class F1Tally {
   // Of each label: weight where both say 1, and weight of every 1 on either side, which is 2·TP + FP + FN.
@@ -148,12 +151,9 @@ export class F1Tally {
  * anywhere scores 0, as scikit-learn does with zero_division=0.
  * Errors: ShapeError for lengths that do not fit, DataError for no rows.
  */
-export function f1Score(
-  truth: Vector,
-  predicted: Vector,
-  columns: number,
-  { average = 'macro', sampleWeight }: F1Options = {},
-): number {
+export function f1Score(truth: Vector, predicted: Vector, columns: number, options: F1Options = {}): number {
+  checkOptions(options, f1Rules, { call: 'f1Score' });
+  const { average = 'macro', sampleWeight } = options;
   checkRows('f1Score', truth, predicted, columns, sampleWeight);
   const tally = new F1Tally(columns);
   tally.add(truth, predicted, sampleWeight);

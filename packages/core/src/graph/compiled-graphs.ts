@@ -1,6 +1,7 @@
 // The compiled graphs of a backend: each graph once, at most so many at a time, none freed under a run, all freed with the backend.
 
-import { OptionError, StateError, shown } from '../errors.js';
+import { checkOptions, either, oneOf, positiveInteger, type Rule } from '../checked-options.js';
+import { StateError } from '../errors.js';
 import type { Executable, Value } from './backend.js';
 import type { Graph } from './ir.js';
 import { Pool } from './pool.js';
@@ -8,6 +9,12 @@ import { graphKey } from './print.js';
 
 /** Compiled graphs that a backend holds at a time unless its options say otherwise. */
 export const defaultMaxGraphs = 64;
+
+/** The rule of the option `maxGraphs`. */
+export const graphsRule: Rule = /* @__PURE__ */ either(
+  positiveInteger,
+  /* @__PURE__ */ oneOf(Number.POSITIVE_INFINITY),
+);
 
 /** What a backend made of a graph. */
 export interface Compiled {
@@ -40,13 +47,7 @@ export class CompiledGraphs {
   /** Errors: OptionError. */
   constructor(options: CompiledGraphsOptions) {
     const { maxGraphs = defaultMaxGraphs, maker, scope } = options;
-    if (maxGraphs !== Number.POSITIVE_INFINITY && !(Number.isInteger(maxGraphs) && maxGraphs > 0)) {
-      throw new OptionError(
-        `${maker}: maxGraphs is ${shown(maxGraphs)}; allowed is a positive integer or Infinity.`,
-        { option: 'maxGraphs', value: maxGraphs },
-        scope,
-      );
-    }
+    checkOptions({ maxGraphs }, { maxGraphs: graphsRule }, { call: maker, scope });
     this.options = options;
     this.pool = new Pool(maxGraphs, ({ compiled }) => compiled.dispose());
   }

@@ -14,6 +14,7 @@ export { bindRows, evaluateEquation, evaluateGraph, type Precision } from './eva
 export * from './functions.js';
 export { gradientGraph, gradients } from './gradients.js';
 export { broadcastShapes, formatShape, formatType, inferTypes, type ResultType } from './infer.js';
+export { inlineComposites } from './inline-composites.js';
 export * from './ir.js';
 export * from './ops.js';
 export { Pool } from './pool.js';

@@ -1,10 +1,11 @@
 // The reference backend: plain loops, no dependency. The oracle of every other backend.
 
+import { checkOptions, oneOf } from '../checked-options.js';
 import { disposing } from '../disposal.js';
 import type { NdArray, TypedArray } from '../dtype.js';
 import { StateError } from '../errors.js';
 import type { Backend, Value } from '../graph/backend.js';
-import { CompiledGraphs } from '../graph/compiled-graphs.js';
+import { CompiledGraphs, graphsRule } from '../graph/compiled-graphs.js';
 import { evaluateGraph, type Precision } from '../graph/evaluate.js';
 import { verify } from '../graph/verify.js';
 
@@ -42,6 +43,8 @@ export interface JsBackendOptions {
 
 /** The reference backend, in plain JavaScript. Errors: OptionError. */
 export function jsBackend(options: JsBackendOptions = {}): Backend {
+  const rules = { precision: oneOf('float32', 'float64'), maxGraphs: graphsRule };
+  checkOptions(options, rules, { call: 'jsBackend' });
   const precision = options.precision ?? 'float32';
   const name = precision === 'float64' ? 'js float64' : 'js';
   const graphs = new CompiledGraphs({

@@ -78,6 +78,8 @@ export interface EstimatorOptions {
    * Default 0.02.
    */
   readonly learningRate?: number | 'auto';
+  /** @deprecated Write `learningRate`. */
+  readonly lr?: number | 'auto';
   /** Seed. Default 0. */
   readonly randomState?: number;
   /** Graphs are always compiled. Default true. */
@@ -199,7 +201,9 @@ export const defaultStrata = { kTargets: 20, kFeatures: 10 } as const;
 
 /** Every option of every estimator. */
 export type AnyOptions = RegressorOptions & ClassifierOptions & MultiLabelOptions & ClustererOptions;
-export type OptionName = keyof AnyOptions;
+export type OptionName = Exclude<keyof AnyOptions, OldName>;
+/** Old spellings, which resolved options do not have. */
+type OldName = 'lr';
 
 /** Options whose default waits for the first rows; undefined until then. */
 type Settled =
@@ -218,7 +222,7 @@ type Settled =
   | 'prototypeTargets';
 
 /** Options with every default filled in that does not wait for rows. */
-export type Resolved = Required<Omit<AnyOptions, Settled>> & {
+export type Resolved = Required<Omit<AnyOptions, Settled | OldName>> & {
   readonly [N in Settled]: AnyOptions[N] | undefined;
 };
 

@@ -1,5 +1,15 @@
 // What every option allows: one row an option, and which estimators have it.
 
+import {
+  boolean,
+  either,
+  integer,
+  number,
+  objectOf,
+  oneOf,
+  positiveInteger,
+  type Rule,
+} from '../checked-options.js';
 import { distanceNames } from '../formulas/distances.js';
 import { softTypeNames } from '../formulas/routing.js';
 import type {
@@ -12,52 +22,31 @@ import type {
   Task,
 } from './options.js';
 
-export interface Rule {
-  readonly allowed: string;
-  readonly accepts: (value: unknown) => boolean;
-}
-
-const oneOf = (...values: readonly unknown[]): Rule => ({
-  allowed: values.map((v) => (typeof v === 'string' ? `'${v}'` : String(v))).join(', '),
-  accepts: (value) => values.includes(value),
-});
-const number = (allowed: string, accepts: (value: number) => boolean): Rule => ({
-  allowed,
-  accepts: (value) => typeof value === 'number' && accepts(value),
-});
-const either = (a: Rule, b: Rule): Rule => ({
-  allowed: `${a.allowed} or ${b.allowed}`,
-  accepts: (value) => a.accepts(value) || b.accepts(value),
-});
-const count = number('a positive integer', (v) => Number.isInteger(v) && v > 0);
-const countOrZero = number('an integer of at least 0', (v) => Number.isInteger(v) && v >= 0);
 const notNegative = number('a finite number of at least 0', (v) => v >= 0 && v < Number.POSITIVE_INFINITY);
 const positive = number('a positive number', (v) => v > 0);
 const positiveFinite = number(
   'a positive finite number of float32',
   (v) => Math.fround(v) > 0 && Math.fround(v) < Number.POSITIVE_INFINITY,
 );
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
-
 const distance = oneOf(...distanceNames);
 /** What each option allows. */
 export const rules: { readonly [N in OptionName]: Rule } = {
-  backend: {
-    allowed: 'a backend: jsBackend(), await onnxBackend(), await tfjsBackend()',
-    accepts: (value) => isObject(value) && 'compile' in value && 'upload' in value,
-  },
+  backend: objectOf(
+    'a backend: jsBackend(), await onnxBackend(), await tfjsBackend()',
+    (value) => 'compile' in value && 'upload' in value,
+  ),
   distance,
-  initMode: either(oneOf('joint', 'kmeans++', 'random'), {
-    allowed: 'a grid { prototypes, owners?, targets?, ages? }',
-    accepts: (value) => isObject(value) && 'prototypes' in value,
-  }),
+  initMode: either(
+    oneOf('joint', 'kmeans++', 'random'),
+    objectOf('a grid { prototypes, owners?, targets?, ages? }', (value) => 'prototypes' in value),
+  ),
   softType: oneOf(...softTypeNames),
   temperature: positiveFinite,
   topK: number('−1 or a positive integer', (v) => Number.isInteger(v) && (v === -1 || v > 0)),
-  heads: count,
-  nPrototypes: count,
-  kTargets: either(count, oneOf('auto')),
-  kFeatures: either(count, oneOf('auto')),
+  heads: positiveInteger,
+  nPrototypes: positiveInteger,
+  kTargets: either(positiveInteger, oneOf('auto')),
+  kFeatures: either(positiveInteger, oneOf('auto')),
   targetDistance: distance,
   targetAssignment: oneOf('mean', 'scaled', 'softmax_scaled', 'hard'),
   prototypeModel: oneOf('constant', 'linear'),
@@ -72,16 +61,16 @@ export const rules: { readonly [N in OptionName]: Rule } = {
       ) &&
       Array.from(value as unknown as ArrayLike<number>).some((w) => w > 0),
   },
-  autoFeatureWeights: oneOf(true, false),
+  autoFeatureWeights: boolean,
   l2Reg: notNegative,
   diversityReg: notNegative,
   prototypeDropout: number('a number in [0, 1)', (v) => v >= 0 && v < 1),
   minWeight: notNegative,
-  pruneEvery: countOrZero,
+  pruneEvery: integer(0),
   halfLife: positive,
-  batchSize: count,
+  batchSize: positiveInteger,
   learningRate: either(positiveFinite, oneOf('auto')),
-  randomState: number('an integer of at least 0', (v) => Number.isSafeInteger(v) && v >= 0),
+  randomState: integer(0),
   useCompile: oneOf(true),
   useIndex: oneOf(true, false, 'auto'),
   index: {
@@ -90,9 +79,9 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   },
   dtype: oneOf('float32', 'float16', 'bfloat16'),
   arithmetic: oneOf('standard', 'original'),
-  kInit: either(count, oneOf('auto')),
+  kInit: either(positiveInteger, oneOf('auto')),
   repulsionFactor: notNegative,
-  negativeSampling: count,
+  negativeSampling: positiveInteger,
   prototypeTargets: oneOf('vectors', 'owners'),
   labelSmoothing: number('a number in [0, 1)', (v) => v >= 0 && v < 1),
   aslGammaNeg: notNegative,
@@ -106,8 +95,8 @@ export const rules: { readonly [N in OptionName]: Rule } = {
 /** Keys of a type, every one of them: a missing one fails the type check. */
 const keysOf =
   <T>() =>
-  <K extends keyof T>(
-    keys: readonly K[] & (Exclude<keyof T, K> extends never ? unknown : never),
+  <K extends keyof T & OptionName>(
+    keys: readonly K[] & (Exclude<keyof T & OptionName, K> extends never ? unknown : never),
   ): readonly K[] =>
     keys;
 

@@ -82,9 +82,9 @@ describe('the encoding of a source', () => {
       const checkpoint = { path: join(folder, 'run.fkm'), everyBatches: 1 };
       await small().fitStream(encoded(), { checkpoint });
       const again = small();
-      await again.fitStream(encoded(), { checkpoint, passes: 2 });
+      await again.fitStream(encoded(), { checkpoint, maxIters: 2 });
       expect(again.encoding).toEqual(encoding);
-      await expectError(() => small().fitStream(encoded(swapped), { checkpoint, passes: 3 }), {
+      await expectError(() => small().fitStream(encoded(swapped), { checkpoint, maxIters: 3 }), {
         kind: 'option',
         says: ["fitStream: source.encoding gives 'job' other categories"],
       });

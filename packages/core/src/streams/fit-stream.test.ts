@@ -71,8 +71,8 @@ function failing(source: Source, after: number): Source {
 
 describe.each(Object.entries(estimators))('%s', (_name, build) => {
   it.each([
-    ['phase 1', { passes: 2 }],
-    ['gradients', { passes: 2, gradientStep: true }],
+    ['phase 1', { maxIters: 2 }],
+    ['gradients', { maxIters: 2, gradientStep: true }],
   ])('goes on after a failure to the bits of a run that never stopped, %s', async (_, how) => {
     const given: StreamOptions = { startRows: 50, ...how };
     const { model: whole, source } = build();
@@ -150,6 +150,7 @@ describe('fitStream', () => {
     const source = sourceOf(X, y, 20);
     const first = new FastKMeansRegressor(options);
     expect(await first.fitStream(source, { checkpoint: { path } })).toEqual({
+      nIter: 1,
       passes: 1,
       batches: 10,
       rows: 200,
@@ -157,6 +158,7 @@ describe('fitStream', () => {
     const again = new FastKMeansRegressor(options);
     const read = source.given;
     expect(await again.fitStream(source, { checkpoint: { path } })).toEqual({
+      nIter: 1,
       passes: 1,
       batches: 10,
       rows: 200,
@@ -164,9 +166,9 @@ describe('fitStream', () => {
     expect(source.given).toBe(read);
     expect(await again.save()).toEqual(await first.save());
     const longer = new FastKMeansRegressor(options);
-    await longer.fitStream(source, { checkpoint: { path }, passes: 2 });
+    await longer.fitStream(source, { checkpoint: { path }, maxIters: 2 });
     const whole = new FastKMeansRegressor(options);
-    await whole.fitStream(source, { passes: 2 });
+    await whole.fitStream(source, { maxIters: 2 });
     expect(await longer.save()).toEqual(await whole.save());
     // A plain model as well: whoever only wants to predict loads the file.
     const loaded = await FastKMeansRegressor.loadFile(path, { backend });
@@ -201,14 +203,14 @@ describe('fitStream', () => {
       seen.push(batches);
       if (batches === 14) controller.abort(new Error('enough'));
     };
-    const given = { startRows: 40, passes: Number.POSITIVE_INFINITY, checkpoint };
+    const given = { startRows: 40, maxIters: Number.POSITIVE_INFINITY, checkpoint };
     await expect(
       model.fitStream(source, { ...given, onProgress, signal: controller.signal }),
     ).rejects.toThrow('enough');
     expect([source.opened, source.closed]).toEqual([2, 2]);
     expect(seen).toHaveLength(14);
     const resumed = new FastKMeansRegressor(options);
-    await resumed.fitStream(source, { startRows: 40, passes: 2, checkpoint });
+    await resumed.fitStream(source, { startRows: 40, maxIters: 2, checkpoint });
     await model.fitStream(sourceOf(X.slice(80), y.slice(80), 20));
     expect(resumed.grid.prototypes).toEqual(model.grid.prototypes);
   });
@@ -254,11 +256,11 @@ describe('fitStream', () => {
   it.each<[string, unknown, object, string]>([
     ['no source', [[1, 2]], {}, 'source should be an async iterable'],
     ['an unknown option', undefined, { epochs: 3 }, 'there is no option epochs'],
-    ['half a pass', undefined, { passes: 1.5 }, 'passes is 1.5'],
+    ['half a pass', undefined, { maxIters: 1.5 }, 'maxIters is 1.5'],
     ['no path', undefined, { checkpoint: { everyBatches: 3 } }, 'checkpoint is an object'],
     ['no batch between', undefined, { checkpoint: { path: 'x', everyBatches: 0 } }, 'everyBatches is 0'],
     ['no rows', sourceOf([], [], 3), {}, 'the source gave no rows'],
-    ['endless passes over no rows', sourceOf([], [], 3), { passes: Number.POSITIVE_INFINITY }, 'no rows'],
+    ['endless passes over no rows', sourceOf([], [], 3), { maxIters: Number.POSITIVE_INFINITY }, 'no rows'],
   ])('refuses %s', async (_, source, given, message) => {
     const model = new FastKMeansRegressor(options);
     await expectError(model.fitStream((source ?? sourceOf(X, y, 20)) as Source, given), 'option', message);

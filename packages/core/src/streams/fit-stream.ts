@@ -33,7 +33,9 @@ export interface StreamProgress {
 export interface StreamOptions {
   /** One Adam step a batch in place of the phase-1 update, at the model's `learningRate`. Default false. */
   readonly gradientStep?: boolean | undefined;
-  /** Iterations over the source, which may be Infinity. Default 1. */
+  /** Passes over the source, which may be Infinity. Default 1. */
+  readonly maxIters?: number | undefined;
+  /** @deprecated The old name of `maxIters`. */
   readonly passes?: number | undefined;
   /** Rows that a model without prototypes starts from: batches are held until there are so many. Default 10,240. */
   readonly startRows?: number | undefined;
@@ -58,6 +60,9 @@ export interface StreamCheckpoint {
 
 /** How far a run came, that of its earlier processes included. */
 export interface StreamResult {
+  /** Whole passes made. */
+  readonly nIter: number;
+  /** @deprecated The old name of `nIter`. */
   readonly passes: number;
   readonly batches: number;
   readonly rows: number;
@@ -82,7 +87,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
 ): Promise<StreamResult> {
   const { call } = learner;
   checkSource(source, call);
-  const { passes = 1, checkpoint, onProgress, signal } = options;
+  const { maxIters = 1, checkpoint, onProgress, signal } = options;
   const gradients = options.gradientStep ?? false;
   signal?.throwIfAborted();
   const every = checkpoint?.everyBatches ?? defaultEvery;
@@ -179,7 +184,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
   };
 
   try {
-    while (position.pass < passes) {
+    while (position.pass < maxIters) {
       const { rows } = position;
       await pass();
       const state = learner.state();
@@ -188,7 +193,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
           option: 'source',
         });
       }
-      const another = position.pass + 1 < passes;
+      const another = position.pass + 1 < maxIters;
       trail?.ended();
       if (!gradients) await learner.keep(betweenPasses(learner, state, another));
       position = { ...position, pass: position.pass + 1, batch: 0 };
@@ -202,7 +207,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
     throw error;
   }
   await save();
-  return { passes: position.pass, batches: position.batches, rows: position.rows };
+  return { nIter: position.pass, passes: position.pass, batches: position.batches, rows: position.rows };
 }
 
 /** As `fit`: idle prototypes are pruned where the options say so, and clusters make way for what the next pass says of the same rows. */

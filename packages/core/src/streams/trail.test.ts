@@ -197,7 +197,7 @@ describe('a run of passes', () => {
         () =>
           model().fitStream(opened(change(plain(y)), false), {
             startRows: 40,
-            passes: 3,
+            maxIters: 3,
             checkpoint: { ...checkpoint, everyBatches: 1000, path: copied(checkpoint.path) },
           }),
         { kind: 'data', says: [says] },

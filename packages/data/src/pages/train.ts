@@ -9,7 +9,7 @@ const kindOf = (error: unknown): unknown => (isFkmError(error) ? error.kind : St
 async function taught(source: TableSource): Promise<object> {
   const backend = jsBackend();
   const model = new FastKMeansRegressor({ backend, nPrototypes: 24, heads: 1, metric: 'none' });
-  const { rows } = await model.fitStream(source, { passes: 2 });
+  const { rows } = await model.fitStream(source, { maxIters: 2 });
   const again = await FastKMeansRegressor.load(await model.save(), { backend });
   let answers = 0;
   for await (const { data } of again.predict(source)) answers += data.length;
@@ -28,7 +28,7 @@ async function clusters(source: Source): Promise<object> {
   return { converged, inertia: Number.isFinite(model.inertia) };
 }
 
-const options = { target: 'price', batchRows: 64 } as const;
+const options = { target: 'price', batchSize: 64 } as const;
 
 export async function run(): Promise<unknown> {
   // A stream is read once: its categories have to be known.

@@ -2,8 +2,7 @@
 // replace. A step of training is some hundred equations, and what a GPU takes for most of them is less than the host takes to
 // ask for it.
 
-import { type Equation, type Graph, type Var, verify } from '@fkm/core/graph';
-import { flatten } from './flatten.js';
+import { type Equation, type Graph, inlineComposites, type Var, verify } from '@fkm/core/graph';
 import { type Count, sameCount } from './indices.js';
 import { isInlined, isView, type Loop, loopOf, placeIn, readBy, result, wholeOf } from './sizes.js';
 import { thinProducts } from './thin.js';
@@ -36,7 +35,7 @@ export function fuseLoops(
   mostArrays: number,
   kept: (equation: Equation<'composite'>) => boolean,
 ): Graph {
-  const flat = thinProducts(flatten(graph, kept));
+  const flat = thinProducts(inlineComposites(graph, kept));
   const groups = new Grouping(flat, mostArrays).groups();
   return verify({ ...flat, equations: new Emission(flat).emit(groups) });
 }
