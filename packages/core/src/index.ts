@@ -30,6 +30,7 @@ export {
   FastKMeansClusterer,
   type NoTargets,
 } from './estimators/clusterer.js';
+export type { Estimator } from './estimators/estimator.js';
 export type { Grid } from './estimators/grid.js';
 export {
   FastMultiLabelKMeansClassifier,
@@ -62,7 +63,7 @@ export type { Strategy } from './heads/strategies.js';
 export { type JsBackendOptions, jsBackend } from './reference/js-backend.js';
 export { ResultArray, ResultLabels } from './result.js';
 export type { Scaling } from './scaling/scaler.js';
-export { type Encoding, encodedWidth, type FeatureEncoding, isEncoding } from './state/encoding.js';
+export type { Encoding, FeatureEncoding } from './state/encoding.js';
 export type {
   ClassifierOptions,
   ClassifyingOptions,

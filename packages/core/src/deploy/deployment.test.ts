@@ -5,11 +5,11 @@ import { toCheckpoint } from '../checkpoint/parts.js';
 import type { NdArray } from '../dtype.js';
 import { ndarray } from '../dtype.js';
 import { FastKMeansClusterer } from '../estimators/clusterer.js';
+import type { Estimator } from '../estimators/estimator.js';
 import { backend, estimators, expectError, type Model, rows, smallOf, tasks } from '../estimators/testing.js';
 import { evaluateGraph } from '../graph/evaluate.js';
 import { print } from '../graph/print.js';
 import { type Deployment, deployment } from './deployment.js';
-import type { Estimator } from './snapshot.js';
 
 const { X } = rows(40);
 const deployed = (model: Model, options: object = {}): Deployment =>

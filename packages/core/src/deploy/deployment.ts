@@ -5,6 +5,7 @@ import { partsOf, scalarsOf } from '../checkpoint/checkpoint.js';
 import type { Checkpoint } from '../checkpoint/safetensors.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
+import type { Estimator } from '../estimators/estimator.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { Graph } from '../graph/ir.js';
 import { simplify } from '../graph/simplify.js';
@@ -15,7 +16,7 @@ import { halvedNames, widened, withoutMasters } from '../state/storage.js';
 import { arraysOf, specOf } from '../training/context.js';
 import { readsGraph } from '../training/graphs.js';
 import { guarded } from './guarded.js';
-import { checkedSnapshot, type Estimator } from './snapshot.js';
+import { checkedSnapshot } from './snapshot.js';
 
 export interface DeploymentOptions {
   /** The rows come with a mask, 1 present and 0 missing; masked values may be anything. */

@@ -3,8 +3,8 @@
 export { hasDigests } from '../checkpoint/checkpoint.js';
 export { constantNames, storedTensors, toCheckpoint } from '../checkpoint/parts.js';
 export type { Checkpoint, StoredTensor } from '../checkpoint/safetensors.js';
+export type { Estimator } from '../estimators/estimator.js';
 export { boundedJson } from '../state/bounded-json.js';
 export { digestWords } from '../state/digest.js';
 export { type Digested, damageOf, digestText } from '../state/digests.js';
 export { type Deployment, type DeploymentOptions, deployment } from './deployment.js';
-export type { Estimator } from './snapshot.js';

@@ -1,18 +1,8 @@
 // The estimators that exports take, and what they see of one.
 
 import { OptionError } from '../errors.js';
-import type { FastKMeansClassifier } from '../estimators/classifier.js';
-import type { FastKMeansClusterer } from '../estimators/clusterer.js';
+import type { Estimator } from '../estimators/estimator.js';
 import { internalsOf, type Snapshot } from '../estimators/learned.js';
-import type { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
-import type { FastKMeansRegressor } from '../estimators/regressor.js';
-
-/** Any of the four. */
-export type Estimator =
-  | FastKMeansClusterer
-  | FastKMeansClassifier
-  | FastMultiLabelKMeansClassifier
-  | FastKMeansRegressor;
 
 /** What a fitted model has learned. Errors: OptionError for what is no model, StateError before fit. */
 export function checkedSnapshot(model: Estimator, call: string): Snapshot {
