@@ -37,9 +37,8 @@ interface Case extends SearchSpec {
   readonly rows: number;
 }
 
-const base: Case = {
+const plain: SearchSpec = {
   distance: 'euclidean',
-  rows: 70,
   columns: 8,
   prototypes: 30,
   masked: false,
@@ -48,6 +47,7 @@ const base: Case = {
   prototypeType: 'float32',
   k: 0,
 };
+const base: Case = { ...plain, rows: 70 };
 
 type Arrays = Record<'x' | 'prototypes' | 'mask' | 'weights', Float32Array>;
 
@@ -64,7 +64,8 @@ async function run(
   tile?: Tile,
   on: GpuDevice = device,
 ): Promise<{ index: Int32Array; value: Float32Array }> {
-  const { rows, k } = spec;
+  const { rows, ...searched } = spec;
+  const { k } = searched;
   const results = 4 * rows * Math.max(1, k);
   device.pushErrorScope('validation');
   const half = (values: Float32Array, type: string): ArrayBufferView =>
@@ -77,7 +78,7 @@ async function run(
     index: bufferOf(device, new Int32Array(results / 4).fill(-7)),
     value: bufferOf(device, new Float32Array(results / 4).fill(-7)),
   };
-  const searching = search(on, spec, tile);
+  const searching = search(on, searched, tile);
   const encoder = device.createCommandEncoder();
   searching.encode(encoder, rows, buffers);
   device.queue.submit([encoder.finish()]);
@@ -286,14 +287,25 @@ describe('equals and NaN', () => {
 });
 
 describe('errors', () => {
+  it.each<[object, string]>([
+    [{ columns: 0 }, 'search: columns is 0; allowed is a positive integer'],
+    [{ distance: 'chess' }, "search: distance is 'chess'; allowed is 'cosine', 'euclidean', 'l1'"],
+    [{ mask: true }, 'search: there is no option mask;'],
+    [{ prototype: 3 }, 'Did you mean prototypes?'],
+  ])('a search of %o', (options, says) => {
+    expect(() => search(device, { ...plain, ...options } as SearchSpec)).toThrow(
+      expect.objectContaining({ kind: 'option', message: expect.stringContaining(says) }),
+    );
+  });
+
   it('float16 on a device without it', () => {
     const without = { ...device, features: { has: () => false } } as GpuDevice;
-    expect(() => search(without, { ...base, rowType: 'float16' })).toThrow(BackendError);
+    expect(() => search(without, { ...plain, rowType: 'float16' })).toThrow(BackendError);
   });
 
   it('a buffer that is too small names what is needed', () => {
     const small = bufferOf(device, 64);
-    const searching = search(device, base);
+    const searching = search(device, plain);
     const buffers = { x: small, prototypes: small, index: small, value: small };
     expect(() => searching.encode(device.createCommandEncoder(), 70, buffers)).toThrow(
       '[fkm/webgpu] search: x has 64 bytes, 70 rows need 2240.',
@@ -342,7 +354,7 @@ function withHalves(): void {
 
 function withoutHalves(): void {
   for (const half of [{ rowType: 'float16' }, { prototypeType: 'float16' }] as const)
-    expect(() => search(device, { ...base, ...half })).toThrow(
+    expect(() => search(device, { ...plain, ...half })).toThrow(
       'float16 rows need a device with the feature shader-f16',
     );
 }

@@ -22,7 +22,7 @@ async function rowsAnswered(model: Estimator): Promise<number> {
   const bytes = await model.save();
   const { columns } = deployment(model, { featureMask: false });
   await together.dispose();
-  return bytes.length > 0 && columns === 2 && model.grid.prototypes.shape[1] === 2 ? alone.data.length : 0;
+  return bytes.length > 0 && columns === 2 && model.grid.ages.shape.length === 1 ? alone.data.length : 0;
 }
 
 it('Estimator names any of the estimators', async () => {
