@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Random } from '../random.js';
-import { type Compared, decide } from './early-stopping.js';
+import { type Compared, decide, losablePart } from './early-stopping.js';
 
 const rows = 400;
 const weights = new Float64Array(rows).fill(1);
@@ -75,3 +75,15 @@ describe('decide', () => {
     ).toBe(decide({ now: spoiled, best, constant }, half, 0));
   });
 });
+
+it.each([
+  ['class', 1999, 0.05],
+  ['class', 2000, null],
+  ['all', 1999, 0],
+  ['all', 2000, 0],
+] as const)(
+  'candidates %s of %d waiting rows: what may be lost of the lead before they join',
+  (candidates, waiting, part) => {
+    expect(losablePart(candidates, waiting)).toBe(part);
+  },
+);

@@ -4,6 +4,7 @@
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import { pairedDifference, weightedMean } from '../formulas/paired-difference.js';
+import type { Head } from '../heads/head.js';
 import type { Batch } from '../state/batch.js';
 import type { ModelState } from '../state/state.js';
 import { type Context, headOf } from '../training/context.js';
@@ -82,10 +83,12 @@ const [looks, leastEpochs] = [[0.4, 0.6, 0.8] as const, 5];
 /** Part of a run over which the average of its states fades. */
 const window = 1 / 12;
 /**
- * Part of the lead over a constant answer that a run may lose: none of numbers, whose loss is what the score counts; of classes
- * a little, since their accuracy still rises when their loss begins to.
+ * Part of the lead over a constant answer that a run may lose before its `waiting` rows join: none of numbers, whose loss is what
+ * the score counts; of classes a little, since their accuracy still rises when their loss begins to. Where less than a tenth of
+ * the rows of classes waits, they never join (null): they are missed less than the loss that they guard to the end.
  */
-const losable = { numbers: 0, classes: 0.05 } as const;
+export const losablePart = (candidates: Head['candidates'], waiting: number): number | null =>
+  candidates !== 'class' ? 0 : waiting < most ? 0.05 : null;
 /** Standard errors behind what may be lost that count as none, and that are more than chance. */
 const [equal, behind] = [0.5, 2];
 /** Standard errors by which a run has to be ahead of a constant answer. */
@@ -116,7 +119,7 @@ class WaitingRows implements Stopping {
   /** What a constant answer costs each row. */
   private readonly constant: Float64Array;
   /** Part of the lead over it that may be lost. */
-  private readonly losable: number;
+  private readonly losable: number | null;
   private start: ModelState | undefined;
   private average: Readonly<Record<string, NdArray>> | undefined;
   private bestLoss = Number.POSITIVE_INFINITY;
@@ -127,7 +130,7 @@ class WaitingRows implements Stopping {
     rows: Batch,
     epochs: number,
     constant: Float64Array,
-    losable: number,
+    losable: number | null,
   ) {
     this.context = context;
     this.rows = rows;
@@ -144,14 +147,8 @@ class WaitingRows implements Stopping {
     epochs: number,
   ): Promise<WaitingRows> {
     const constant = await rowLossesOf(context, answeringMeanOf(context, state, rows), rows);
-    const { candidates } = headOf(context, state);
-    return new WaitingRows(
-      context,
-      rows,
-      epochs,
-      constant,
-      candidates === 'class' ? losable.classes : losable.numbers,
-    );
+    const part = losablePart(headOf(context, state).candidates, rows.x.rows);
+    return new WaitingRows(context, rows, epochs, constant, part);
   }
 
   async begin(start: ModelState): Promise<void> {
@@ -180,15 +177,16 @@ export interface Compared {
   readonly constant: Float64Array;
 }
 
-/** What the losses of waiting rows, which have weights, mean for a run that may lose a part of its lead. */
+/** What the losses of waiting rows, which have weights, mean for a run that may lose a part of its lead; with null they never join. */
 export function decide(
   { now, best, constant }: Compared,
   weights: ArrayLike<number>,
-  part: number,
+  part: number | null,
 ): Verdict['next'] {
-  const allowed = best.map((loss, i) => loss + part * ((constant[i] as number) - loss));
+  const allowed = best.map((loss, i) => loss + (part ?? 0) * ((constant[i] as number) - loss));
   const lost = pairedDifference(now, allowed, weights);
   if (lost > behind) return 'stop';
+  if (part === null) return 'continue';
   return lost <= equal && pairedDifference(constant, now, weights) > ahead ? 'join' : 'continue';
 }
 
