@@ -90,7 +90,8 @@ describe.each([2, 3])('of %i classes, a fifth of whose rows has another one', (c
   it('after phase 1 alone are the same whatever the loss will be, and sharper than what is stored', async () => {
     const answers = await Promise.all(
       [0, 0.1, 0.4].map(async (labelSmoothing) => {
-        const model = await fitted({ labelSmoothing, learningRate: 1e-12 });
+        const model = new FastKMeansClassifier({ ...few, labelSmoothing, learningRate: 1e-12 });
+        await model.fit(X, y, { shuffle: false });
         return { model, data: (await model.predictProba(X)).data };
       }),
     );
@@ -104,6 +105,24 @@ describe.each([2, 3])('of %i classes, a fifth of whose rows has another one', (c
     for (let row = 0; row < 20; row++) {
       expect(top(data, row)).toBeCloseTo((top(stored, row) - 0.1 / classes) / 0.9, 4);
     }
+  });
+
+  it('after a fit that shuffles are calibrated on its rows, or left where a prototype has few', async () => {
+    const cost = async (options: object, run: object): Promise<number> => {
+      const model = new FastKMeansClassifier({ ...few, ...options });
+      await model.fit(X, y, run);
+      const { data } = await model.predictProba(X);
+      const sharp = (model as unknown as { state: { arrays: object } }).state.arrays;
+      expect('sharpness' in sharp).toBe(!('shuffle' in run) && !('nPrototypes' in options));
+      return y.reduce(
+        (sum, c, i) => sum - Math.log(data[i * classes + model.classes.indexOf(c)] as number),
+        0,
+      );
+    };
+    // Wide bandwidths blend what lies apart.
+    const apart = { nPrototypes: 126 };
+    await cost(apart, {});
+    expect(await cost({}, {})).toBeLessThan(await cost({}, { shuffle: false }));
   });
 
   it('leave the predicted class, the score and the loss as they are', async () => {

@@ -22,7 +22,7 @@ import {
 import { drawnOrder, firstCounting, fitPasses, runLength } from '../fitting/fit.js';
 import type { FitResult } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
-import { withSharpness } from '../fitting/sharpness.js';
+import { type Judges, judgesOfMeans, withSharpness } from '../fitting/sharpness.js';
 import { drawRows, drawShare, givenSplit, perWeight, type Split, withMeanWeight } from '../fitting/split.js';
 import { withThresholds } from '../fitting/thresholds.js';
 import { refusesGradients } from '../formulas/routing.js';
@@ -68,15 +68,15 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   ): Encoded;
 
   /**
-   * What a training call has learned, as it is stored, judged by the rows that it held out, or by those that waited as long as they
-   * did. Errors: DataError.
+   * What a training call has learned, as it is stored, judged by the rows that it held out, or else by those that say something of
+   * an earlier state. Errors: DataError.
    */
-  protected async keep(state: ModelState, call: string, held?: Batch, waited?: Waited): Promise<void> {
+  protected async keep(state: ModelState, call: string, held?: Batch, others?: Judges): Promise<void> {
     const before = this.state?.arrays;
     const context = this.context(call);
     const kept = stored(state, this.options.dtype, call);
     const judged = await withThresholds(context, kept, held);
-    this.state = await withSharpness(context, judged, held ?? waited?.rows, waited?.state);
+    this.state = await withSharpness(context, judged, held ?? others?.rows, others?.state);
     if (before) await this.programs.leave(before, this.state.arrays);
   }
 
@@ -166,7 +166,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   /**
    * Learns X [N, D], y [N] or [N, T] in passes of phase 1, from the start: initialisation on rows that are drawn by
    * weight (the first batch with `shuffle: false`), then `fitBatch` over all of them until no prototype moves by more than
-   * `tol`, or `maxIters` passes. A grid with frozen prototypes is kept and goes on. The arrays are read until the promise
+   * `tol`, or `maxIters` passes. With `shuffle`, class probabilities of many rows a prototype are calibrated on them. A grid with frozen prototypes is kept and goes on. The arrays are read until the promise
    * settles, and not copied: do not write to them meanwhile, as you may behind `fitBatch` and `predict`. Errors: as `fitBatch`; the signal's
    * reason where aborted.
    */
@@ -233,7 +233,9 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
         },
         evaluation && (await scaleBatch(context, start, evaluation)),
       );
-      await this.keep(state, 'fit', evaluation);
+      // Without shuffling, the same rows in batches give the same model.
+      const judges = shuffle ? judgesOfMeans(state, training) : undefined;
+      await this.keep(state, 'fit', evaluation, judges);
       return result;
     });
   }
@@ -390,10 +392,4 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     const { batch } = this.checkBatch(X, y as Y, rest, `${call}: evalSet`, known);
     return givenSplit(raw.batch, batch, raw.shown, call);
   }
-}
-
-/** Rows in the caller's units that waited for a part of a run, and what it had learned without them. */
-interface Waited {
-  readonly state: ModelState;
-  readonly rows: Batch;
 }

@@ -161,7 +161,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       );
       given.signal?.throwIfAborted();
       this.checkGradients('finetune');
-      const { state, history, evaluation } = await finetuneSource(
+      const { state, history, evaluation, judges } = await finetuneSource(
         this.learner('finetune', X),
         this.state,
         X,
@@ -174,7 +174,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
           run: (...ready) => this.finetuneRun(given, ...ready),
         },
       );
-      await this.keep(state, 'finetune', evaluation);
+      await this.keep(state, 'finetune', evaluation, judges);
       return history;
     });
   }

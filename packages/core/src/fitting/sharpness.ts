@@ -89,6 +89,26 @@ function few(rows: Batch): Batch {
   return takeBatch(rows, order, 0, mostRows);
 }
 
+/** Rows, in the caller's units, and the state that they say something new of. */
+export interface Judges {
+  readonly state: ModelState;
+  readonly rows: Batch;
+}
+
+/** Rows for each prototype of a head from which what phase 1 made of them is hardly about a single one. */
+const rowsOfMeans = 16;
+
+/**
+ * The rows of a phase 1 where they may tell its sharpness: means over many of them are for other rows what they are for these.
+ */
+export function judgesOfMeans(state: ModelState, rows: Batch): Judges | undefined {
+  const { trained, given, arrays } = state;
+  const [prototypes = 1] = arrays.prototypes?.shape ?? [];
+  const heads = arrays.featureWeights?.shape[0] ?? 1;
+  const enough = rows.x.rows * heads >= rowsOfMeans * prototypes;
+  return trained || given || !enough ? undefined : { state, rows };
+}
+
 /**
  * The state with the sharpness that rows in the caller's units tell of `asked`, a state that they did not train; heads without
  * logits, and no rows, leave it as it is.

@@ -4,6 +4,7 @@
 import { DataError, OptionError } from '../errors.js';
 import { checkStopping, stoppingBy, waitingCount } from '../fitting/early-stopping.js';
 import { type FinetuneRun, finetuneEpochs } from '../fitting/finetune.js';
+import type { Judges } from '../fitting/sharpness.js';
 import { meanWeight, masked as withMask, withMeanWeight } from '../fitting/split.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
@@ -27,13 +28,21 @@ export interface SourceFinetune<R> extends Pick<RunControl, 'signal'> {
   readonly run: (context: Context, state: ModelState, rows: () => Promise<Batch>) => Promise<FinetuneRun>;
 }
 
+interface SourceFinetuned {
+  readonly state: ModelState;
+  readonly history: readonly Progress[];
+  readonly evaluation: Batch | undefined;
+  /** Rows that waited, and the last state that they did not train. */
+  readonly judges: Judges | undefined;
+}
+
 /** Refines `before`, or what the first rows make of null; the caller stores the state that comes back. Errors: as `finetune`. */
 export async function finetuneSource<R extends { readonly batch: Batch }>(
   learner: Learner<R>,
   before: ModelState | null,
   source: Source,
   { signal, earlyStoppingRounds, ...asked }: SourceFinetune<R>,
-): Promise<{ state: ModelState; history: readonly Progress[]; evaluation: Batch | undefined }> {
+): Promise<SourceFinetuned> {
   const { call } = learner;
   checkSource(source, call);
   const opened = await open(source, startRows, call, signal);
@@ -54,12 +63,12 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const count = asked.waiting ? waitingCount(context, state, first.batch.x.rows, run.epochs) : 0;
   // Rows wait only where none evaluates.
   const out = asked.waiting && count > 0 ? Held.counted(first.batch, count, asked.waiting) : held;
-  const judges = {
+  const stoppers = {
     evaluation: held.evaluation && (await scaled(held.evaluation)),
     rounds: earlyStoppingRounds,
   };
   const waiting = out === held ? undefined : out.evaluation;
-  const stopping = await stoppingBy(context, state, run.epochs, judges, waiting && (await scaled(waiting)));
+  const stopping = await stoppingBy(context, state, run.epochs, stoppers, waiting && (await scaled(waiting)));
   const all = source.rowCount ?? (await countRows(source, call, signal));
   const rows = (waits: boolean): number => all - (waits ? out : held).count;
   const batchSize = Math.max(1, Math.min(run.batchSize, rows(true)));
@@ -87,8 +96,9 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
     perEpoch: (waits: boolean) => Math.floor(rows(waits) / batchSize),
     batches: (random: Random, waits: boolean) => minibatches(training(waits), batchSize, random, signal),
   };
-  const { state: learned, history } = await finetuneEpochs(context, state, steps, run, stopping);
-  return { state: learned, history, evaluation: held.evaluation };
+  const { state: learned, history, untold } = await finetuneEpochs(context, state, steps, run, stopping);
+  const judges = waiting && untold && { state: untold, rows: waiting };
+  return { state: learned, history, evaluation: held.evaluation, judges };
 }
 
 async function countRows(source: Source, call: string, signal: AbortSignal | undefined): Promise<number> {
