@@ -2,6 +2,7 @@
 // `npx tsx --tsconfig tsconfig.base.json scripts/answers.ts` compares with answers.json; `--record` writes it anew, which a
 // change of numbers does in the commit that makes it.
 
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -78,7 +79,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const found: Record<string, readonly [Answer, Answer]> = {};
   for (const name of Object.keys(backends)) Object.assign(found, await answersOf(name));
   if (process.argv.includes('--record')) {
-    writeFileSync(file, `${JSON.stringify({ processor: processor(), answers: found }, null, 1)}\n`);
+    writeFileSync(file, JSON.stringify({ processor: processor(), answers: found }));
+    execFileSync('npx', ['biome', 'format', '--write', file]);
   } else {
     const { answers } = recorded();
     for (const key of new Set([...Object.keys(answers), ...Object.keys(found)])) {
