@@ -1,11 +1,11 @@
 // Models on a GPU: one gradient step of a large grid, and a whole training, beside the CPU of the same machine.
 
-import { FastKMeansClassifier, FastKMeansRegressor } from '@fkm/core';
+import { FastKMeansClassifier } from '@fkm/core';
 import { counted, openGpuBackend } from './gpu-backends.ts';
-import { seeded, uniformArray } from './random.ts';
 import { type Result, rounded } from './report.ts';
 import type { Rows } from './rows.ts';
 import { loadParts } from './sets.ts';
+import { stepModel } from './step-model.ts';
 
 /** Divides the sizes: to try the script where there is no GPU. */
 const shrink = Number(process.env.FKM_SHRINK ?? 1);
@@ -17,23 +17,7 @@ export async function gradientStep(name: string, report: (result: Result) => voi
   const opened = await openGpuBackend(name);
   const { backend, transfers } = counted(opened);
   const { batch, columns, prototypes, batches } = step;
-  const uniform = seeded(7);
-  const drawn = (rows: number, width: number): Rows => ({
-    data: uniformArray(rows * width, uniform),
-    shape: [rows, width],
-  });
-  const model = new FastKMeansRegressor({
-    backend,
-    initMode: { prototypes: drawn(prototypes, columns), targets: drawn(prototypes, 1) },
-    batchSize: batch,
-    learningRate: 1e-3,
-  });
-  const [X, y] = [drawn(batches * batch, columns), drawn(batches * batch, 1)];
-  const epochs = async (count: number): Promise<number> => {
-    const start = performance.now();
-    await model.finetune(X, y, { epochs: count, evalFraction: 0 });
-    return performance.now() - start;
-  };
+  const epochs = stepModel(backend, step, batches);
   await epochs(1);
   const one = { ...transfers, milliseconds: await epochs(1) };
   const before = { ...transfers };

@@ -1,23 +1,16 @@
 // `bench speed --case train-step`: whole gradient steps of finetune, optimiser included, against PyTorch eager with Adam.
 
-import { type Backend, FastKMeansRegressor } from '@fkm/core';
+import type { Backend } from '@fkm/core';
 import type { BackendName } from './backends.ts';
 import { Clock, openTimed } from './clock.ts';
 import type { Side } from './interleave.ts';
 import { Python } from './python.ts';
-import { seeded, uniformArray } from './random.ts';
 import { formatTable, printResults, type Result, rounded } from './report.ts';
-import type { Rows } from './rows.ts';
+import { prototypeDropout, type StepShape, stepModel } from './step-model.ts';
 import { compare, measure } from './versus.ts';
 
-interface Shape {
-  readonly batch: number;
-  readonly columns: number;
-  readonly prototypes: number;
-}
-
 /** One head, one target, 'gaussian' routing, diagonal metric. */
-const shapes: readonly Shape[] = [
+const shapes: readonly StepShape[] = [
   { batch: 512, columns: 8, prototypes: 400 },
   { batch: 512, columns: 54, prototypes: 400 },
   { batch: 512, columns: 64, prototypes: 1024 },
@@ -27,33 +20,10 @@ const shapes: readonly Shape[] = [
 const roundMilliseconds = 200;
 /** Batches of rows that the epochs of a round go through. */
 const mostBatches = 20;
-const prototypeDropout = 0.05;
-
-/** Rows, and a model on them that does nothing but steps. */
-function setUp(backend: Backend, { batch, columns, prototypes }: Shape, batches: number) {
-  const uniform = seeded(7);
-  const drawn = (rows: number, width: number): Rows => ({
-    data: uniformArray(rows * width, uniform),
-    shape: [rows, width],
-  });
-  const model = new FastKMeansRegressor({
-    backend,
-    initMode: { prototypes: drawn(prototypes, columns), targets: drawn(prototypes, 1) },
-    batchSize: batch,
-    learningRate: 1e-3,
-    prototypeDropout,
-  });
-  const [X, y] = [drawn(batches * batch, columns), drawn(batches * batch, 1)];
-  return async (epochs: number): Promise<number> => {
-    const start = performance.now();
-    await model.finetune(X, y, { epochs, evalFraction: 0 });
-    return performance.now() - start;
-  };
-}
 
 /** How a round is made up, so that slow backends do not take minutes. */
-async function plan(backend: Backend, shape: Shape): Promise<{ batches: number; epochs: number }> {
-  const trial = setUp(backend, shape, 2);
+async function plan(backend: Backend, shape: StepShape): Promise<{ batches: number; epochs: number }> {
+  const trial = stepModel(backend, shape, 2);
   await trial(1);
   const perStep = (await trial(1)) / 2;
   const steps = Math.max(2, Math.ceil(roundMilliseconds / perStep));
@@ -71,7 +41,7 @@ export async function benchTrainStep(backendName: BackendName, rounds: number): 
     for (const shape of shapes) {
       const { batches, epochs } = await plan(backend, shape);
       const steps = batches * epochs;
-      const run = setUp(backend, shape, batches);
+      const run = stepModel(backend, shape, batches);
       const outside: number[] = [];
       const ours: Side = async () => {
         clock.milliseconds = 0;

@@ -45,19 +45,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
   }
 }`;
 
-/** Running sums within chunks, and the total of each chunk. */
-export const scanShader = (): string => `
-@group(0) @binding(0) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(1) var<storage, read_write> totals: array<u32>;${params(2)}
-var<workgroup> sums: array<u32, ${threads}>;
-@compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lid: u32) {
-  let own = ${chunk / threads}u;
-  let first = group.x * ${chunk}u + lid * own;
-  var sum = 0u;
-  for (var i = first; i < min(first + own, params.counts); i++) {
-    let count = counts[i];
-    counts[i] = sum;
+/** An array's entries `first` … `first + own` before `end`, replaced by the sums of all before them that the workgroup holds (Hillis & Steele 1986). */
+const runningSums = (array: string, end: string): string => `  var sum = 0u;
+  for (var i = first; i < min(first + own, ${end}); i++) {
+    let count = ${array}[i];
+    ${array}[i] = sum;
     sum += count;
   }
   sums[lid] = sum;
@@ -68,7 +60,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
     workgroupBarrier();
     sums[lid] += before;
   }
-  for (var i = first; i < min(first + own, params.counts); i++) { counts[i] += sums[lid] - sum; }
+  for (var i = first; i < min(first + own, ${end}); i++) { ${array}[i] += sums[lid] - sum; }`;
+
+/** Running sums within chunks, and the total of each chunk. */
+export const scanShader = (): string => `
+@group(0) @binding(0) var<storage, read_write> counts: array<u32>;
+@group(0) @binding(1) var<storage, read_write> totals: array<u32>;${params(2)}
+var<workgroup> sums: array<u32, ${threads}>;
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let own = ${chunk / threads}u;
+  let first = group.x * ${chunk}u + lid * own;
+${runningSums('counts', 'params.counts')}
   if (lid == ${threads - 1}u) { totals[group.x] = sums[lid]; }
 }`;
 
@@ -81,21 +84,7 @@ fn main(@builtin(local_invocation_index) lid: u32) {
   let size = (params.counts + ${chunk - 1}u) / ${chunk}u;
   let own = (size + ${threads - 1}u) / ${threads}u;
   let first = lid * own;
-  var sum = 0u;
-  for (var i = first; i < min(first + own, size); i++) {
-    let total = totals[i];
-    totals[i] = sum;
-    sum += total;
-  }
-  sums[lid] = sum;
-  for (var step = 1u; step < ${threads}u; step *= 2u) {
-    workgroupBarrier();
-    var before = 0u;
-    if (lid >= step) { before = sums[lid - step]; }
-    workgroupBarrier();
-    sums[lid] += before;
-  }
-  for (var i = first; i < min(first + own, size); i++) { totals[i] += sums[lid] - sum; }
+${runningSums('totals', 'size')}
 }`;
 
 const place = (at: string): string => `counts[${at}] + totals[(${at}) / ${chunk}u]`;

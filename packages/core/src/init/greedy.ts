@@ -17,8 +17,8 @@ import { f32 } from '../training/spec.js';
 import { candidatesPerRound, greedyKMeansPlusPlus } from './kmeanspp.js';
 import { presentRow } from './present-row.js';
 
-export interface GreedyProblem {
-  /** Made dense where they are not: a pass over them for every center would do that again and again. */
+/** Rows, and how many of them are to be centers. */
+export interface StartProblem {
   readonly rows: Features;
   /** One row, or one a row of `rows`. */
   readonly mask?: Rows | undefined;
@@ -35,7 +35,7 @@ const far = 3e38;
 /** k rows that make good centers; the uploads live as long as the search. */
 export async function greedyRows(
   programs: Programs,
-  problem: GreedyProblem,
+  problem: StartProblem,
   random: Random,
 ): Promise<number[]> {
   const { mask, distance, featureWeights, sampleWeight, k } = problem;

@@ -1,9 +1,8 @@
 // A plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes through the graphs of phase 1.
 
 import { type Rows, takeRows } from '../data/matrix.js';
-import { blockRowsOf, type Features, isSparse, takeFeatures, visitRow } from '../data/sparse.js';
+import { blockRowsOf, isSparse, takeFeatures, visitRow } from '../data/sparse.js';
 import { ndarray } from '../dtype.js';
-import type { Distance } from '../formulas/distances.js';
 import { emaUpdate } from '../formulas/ema.js';
 import { compare } from '../formulas/similarity.js';
 import type { Value } from '../graph/backend.js';
@@ -15,19 +14,11 @@ import { drawIndices, leastFounder } from '../state/row-counts.js';
 import { type Assignment, assignRows, disposeAll } from '../training/phase1.js';
 import { type Programs, readAndFree, runOnce, uploadMask, uploadRows } from '../training/program.js';
 import { f32, type GridSpec } from '../training/spec.js';
-import { greedyRows } from './greedy.js';
+import { greedyRows, type StartProblem } from './greedy.js';
 import { candidatesPerRound, kMeansPlusPlus } from './kmeanspp.js';
 import { maskOf, presentRow } from './present-row.js';
 
-export interface MeansProblem {
-  readonly rows: Features;
-  /** One row, or one a row of `rows`. */
-  readonly mask?: Rows | undefined;
-  readonly sampleWeight: Float32Array;
-  readonly distance: Distance;
-  /** Diagonal metric [D]. */
-  readonly featureWeights?: Float32Array | undefined;
-  readonly k: number;
+export interface MeansProblem extends StartProblem {
   readonly passes: number;
   /** Draw the start by k-means++; by its greedy form, which is better, takes longer and holds all rows dense; or by weight alone. */
   readonly start: 'greedy' | 'kmeans++' | 'random';
