@@ -3,46 +3,25 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { beforeAll, expect, it } from 'vitest';
+import { bundled } from './testing/bundle.js';
 import { duckdb, temporaryFolder } from './testing.js';
 
 const folder = temporaryFolder();
+let script: string;
 const at = (name: string): string => join(folder, name);
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 beforeAll(async () => {
   await duckdb(`COPY (SELECT sin(i * 0.7)::FLOAT AS a, cos(i * 0.3)::FLOAT AS b, (hash(i) % 100 / 50.0)::FLOAT AS c,
     CASE WHEN sin(i * 0.7) > 0.2 THEN 'high' ELSE 'low' END AS label FROM range(1000) t(i)) TO '${at('rows.parquet')}'`);
-  // One file that starts at once: the moments of the kills are to lie within training.
-  await build({
-    entryPoints: [here('./kill.fixture.ts')],
-    outfile: here('../node_modules/.kill-fixture.mjs'),
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    external: ['@duckdb/node-api', 'pg', 'pg-copy-streams', 'apache-arrow', 'hyparquet'],
-    alias: {
-      '@fkm/core/graph': here('../../core/src/graph/index.ts'),
-      '@fkm/core': here('../../core/src/index.ts'),
-    },
-    logLevel: 'silent',
-  });
+  // It starts at once: the moments of the kills are to lie within training.
+  script = await bundled('kill.fixture.ts');
 });
 
 const start = (checkpoint: string, model: string, gradients: boolean): ChildProcess =>
-  spawn(
-    process.execPath,
-    [
-      here('../node_modules/.kill-fixture.mjs'),
-      at('rows.parquet'),
-      at(checkpoint),
-      at(model),
-      String(gradients),
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  spawn(process.execPath, [script, at('rows.parquet'), at(checkpoint), at(model), String(gradients)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 
 const ended = (child: ChildProcess): Promise<NodeJS.Signals | null> =>
   new Promise((resolve) => {

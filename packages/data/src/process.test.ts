@@ -1,31 +1,17 @@
 // Plain scripts: a process lives while a query runs, and ends by itself when none does.
 
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hasPostgres, startPostgres, type TestServer } from './postgres-server.js';
+import { bundled } from './testing/bundle.js';
 import { temporaryFolder } from './testing.js';
 
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const script = here('../node_modules/.process-fixture.mjs');
+let script: string;
 const installed = hasPostgres();
 let server: TestServer;
 
 beforeAll(async () => {
-  await build({
-    entryPoints: [here('./process.fixture.ts')],
-    outfile: script,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    external: ['@duckdb/node-api', 'pg', 'pg-copy-streams', 'apache-arrow', 'hyparquet'],
-    alias: {
-      '@fkm/core/graph': here('../../core/src/graph/index.ts'),
-      '@fkm/core': here('../../core/src/index.ts'),
-    },
-    logLevel: 'silent',
-  });
+  script = await bundled('process.fixture.ts');
   if (!installed) return;
   server = await startPostgres();
   await server.query(
