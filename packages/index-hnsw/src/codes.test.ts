@@ -1,6 +1,7 @@
-import type { Distance, Points } from '@fkm/core';
+import type { Points } from '@fkm/core';
 import { describe, expect, it } from 'vitest';
 import { Codes } from './codes.js';
+import type { HnswDistance } from './distances.js';
 import { drawLevels, emptyGraph, type Graph, live } from './graph.js';
 import { hnswIndex } from './index.js';
 import { type CodedRows, openKernel } from './kernel.js';
@@ -8,13 +9,13 @@ import { Linker } from './linker.js';
 import { distanceOf, exact, moved, recall, rowOf, rowsNear, sameBytes, somePoints } from './testing.js';
 import { Walker } from './walk.js';
 
-const distances: readonly Distance[] = ['euclidean', 'cosine', 'l1'];
+const distances: readonly HnswDistance[] = ['euclidean', 'cosine', 'l1'];
 const count = 3000;
 const columns = 19;
 const rowCount = 60;
 
 /** Rows as an index holds them: of length 1 for cosine, where zeros stay zeros. */
-function held({ data, shape }: Points, distance: Distance): Points {
+function held({ data, shape }: Points, distance: HnswDistance): Points {
   if (distance !== 'cosine') return { data, shape };
   const out = data.slice();
   for (let row = 0; row < shape[0]; row++) {
@@ -29,7 +30,7 @@ function put(graph: Graph, place: number, row: Float32Array): void {
 }
 
 /** A graph with codes over points that a cache would hold. */
-function coded(points: Points, distance: Distance): { graph: Graph; codes: Codes; coded: CodedRows } {
+function coded(points: Points, distance: HnswDistance): { graph: Graph; codes: Codes; coded: CodedRows } {
   const [count, columns] = points.shape;
   const kernel = openKernel('wasm-simd', distance, count, columns, 0);
   const graph = emptyGraph(kernel, columns, 16, drawLevels(count, 16, 0));

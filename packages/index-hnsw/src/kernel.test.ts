@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import type { Distance } from '@fkm/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { kernelModule } from '../kernel/build.ts';
+import type { HnswDistance } from './distances.js';
 import { hnswIndex } from './index.js';
 import { batch, chooseKernel, type KernelName, openKernel } from './kernel.js';
 import { distanceOf, seeded } from './testing.js';
 
 const names: readonly KernelName[] = ['wasm-simd', 'js'];
-const distances: readonly Distance[] = ['euclidean', 'cosine', 'l1'];
+const distances: readonly HnswDistance[] = ['euclidean', 'cosine', 'l1'];
 
 it('is what its source compiles to', async () => {
   expect(readFileSync(new URL('kernel-bytes.ts', import.meta.url), 'utf8')).toBe(await kernelModule());

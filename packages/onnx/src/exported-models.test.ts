@@ -1,6 +1,7 @@
 // Every kind of model there is, exported and run: it answers as `predict` does, on any number of rows.
 
 import {
+  type Distance,
   FastKMeansClassifier,
   FastKMeansRegressor,
   type FastMultiLabelKMeansClassifier,
@@ -35,9 +36,12 @@ describe('scores of a clusterer', () => {
         const p = prototypes.data.subarray(k * columns, (k + 1) * columns);
         const total = (term: (a: number, b: number) => number): number =>
           x.reduce((sum, a, j) => sum + term(a, p[j] as number), 0);
-        if (distance === 'l1') return total((a, b) => Math.abs(a - b));
-        if (distance === 'euclidean') return Math.sqrt(total((a, b) => (a - b) ** 2));
-        return 1 - total((a, b) => a * b) / Math.hypot(...x) / Math.hypot(...p);
+        const measured = {
+          l1: () => total((a, b) => Math.abs(a - b)),
+          euclidean: () => Math.sqrt(total((a, b) => (a - b) ** 2)),
+          cosine: () => 1 - total((a, b) => a * b) / Math.hypot(...x) / Math.hypot(...p),
+        } satisfies { [D in Distance]: () => number };
+        return measured[distance]();
       }),
     );
     expectClose((await exported(model, X)).scores, expected, [X.length, count]);

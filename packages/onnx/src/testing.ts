@@ -240,9 +240,12 @@ export async function expectAnswers(
     const similarities = await model.transform(X, given);
     const { distance } = (model as unknown as { options: { distance: Distance } }).options;
     const { scores, label } = answers;
-    const similar = (d: number): number =>
-      distance === 'cosine' ? 1 - d : 1 / (1 + (distance === 'euclidean' ? d * d : d));
-    const back = scores && { ...scores, data: scores.data.map((d) => similar(d as number)) };
+    const similar: Readonly<Record<Distance, (d: number) => number>> = {
+      cosine: (d) => 1 - d,
+      euclidean: (d) => 1 / (1 + d * d),
+      l1: (d) => 1 / (1 + d),
+    };
+    const back = scores && { ...scores, data: scores.data.map((d) => similar[distance](d as number)) };
     expectClose(back, similarities.data, similarities.shape);
     expect(label?.type).toBe('int64');
     expectLabels(label, (await model.predict(X, given)).data, similarities.data, Number);

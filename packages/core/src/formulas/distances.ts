@@ -70,6 +70,8 @@ export interface DistanceRow {
   readonly similarity: (measure: Tensor) => Tensor;
   /** Measure to the δ of gaussian routing, smaller is nearer. */
   readonly delta: (measure: Tensor) => Tensor;
+  /** δ to similarity on the host. */
+  readonly similarityOf: (delta: number) => number;
   /** δ to the distance that users read. */
   readonly length: (delta: Tensor) => Tensor;
   /** Similarity to a share in [0, 1]. */
@@ -128,6 +130,7 @@ export const distances: Readonly<Record<Distance, DistanceRow>> = {
     rescales: false,
     similarity: same,
     delta: (cosine) => mul(sub(1, cosine), 2),
+    similarityOf: (delta) => 1 - delta / 2,
     length: (delta) => mul(delta, 0.5),
     share: (cosine) => div(add(cosine, 1), 2),
     nearestCost: (cosine) => sub(1, reduceMax(cosine, -1)),
@@ -150,6 +153,7 @@ export const distances: Readonly<Record<Distance, DistanceRow>> = {
     rescales: true,
     similarity: (d) => div(1, add(relu(d), 1)),
     delta: same,
+    similarityOf: (delta) => 1 / (1 + delta),
     length: sqrt,
     share: relu,
     nearestCost: nearestDelta,
@@ -175,6 +179,7 @@ export const distances: Readonly<Record<Distance, DistanceRow>> = {
     rescales: true,
     similarity: (d) => div(1, add(d, 1)),
     delta: same,
+    similarityOf: (delta) => 1 / (1 + delta),
     length: same,
     share: relu,
     nearestCost: nearestDelta,

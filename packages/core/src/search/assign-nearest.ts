@@ -4,7 +4,7 @@
 import type { Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
-import { type Distance, distances } from '../formulas/distances.js';
+import { distances } from '../formulas/distances.js';
 import type { Batch } from '../state/batch.js';
 import type { Resolved } from '../state/options.js';
 import type { Context } from '../training/context.js';
@@ -81,13 +81,6 @@ async function assignNearest(
   };
 }
 
-/** δ to similarity. */
-const similarities: Readonly<Record<Distance, (delta: number) => number>> = {
-  cosine: (delta) => 1 - delta / 2,
-  euclidean: (delta) => 1 / (1 + delta),
-  l1: (delta) => 1 / (1 + delta),
-};
-
 /** What the rows of each prototype say [K, outputs], weighed as the graph of phase 1 weighs them; NaN where none says anything. */
 function targetMeans(
   spec: GridSpec,
@@ -98,7 +91,7 @@ function targetMeans(
 ): Float64Array {
   const { head, heads, prototypes, outputs } = spec;
   if (head.code === null) return new Float64Array(0);
-  const similarity = delta.map(similarities[spec.distance]);
+  const similarity = delta.map((d) => distances[spec.distance].similarityOf(d));
   if (targetAssignment === 'hard') return nearestTargets(spec, batch, index, similarity);
   const factor = (s: number): number =>
     targetAssignment === 'mean'
