@@ -198,7 +198,7 @@ describe('a fit from the start', () => {
     expect(labels.classes).toEqual(['a', 'c']);
   });
 
-  it('covers classes of rows behind those that it starts from', async () => {
+  it('gives prototypes to classes that the rows of its start have none of', async () => {
     const { X, c } = clouds([0, 1, 2, 3]);
     for (const options of [
       { softType: 'scaled' },
