@@ -52,6 +52,8 @@ export function reports(): ReadonlyMap<string, string> {
         compiler: { overrideTsconfig: { compilerOptions, files: [declarations] } },
         apiReport: {
           enabled: true,
+          // Bases of the estimators are not exported, and hold most of their calls.
+          includeForgottenExports: true,
           reportFileName: `${i}.api.md`,
           reportFolder: folder,
           reportTempFolder: join(folder, 'temp'),

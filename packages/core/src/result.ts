@@ -63,3 +63,10 @@ export class ResultLabels<L extends string | number, D = ArrayLike<L>> {
 export function withJson<A extends TypedArray>(array: A): A {
   return Object.defineProperty(array, 'toJSON', { value: () => Array.from(array) });
 }
+
+const inspected = Symbol.for('nodejs.util.inspect.custom');
+
+/** Makes `console.log` of Node, Bun and Deno print what `toString` says, in place of private state. */
+export function printsItsName(value: object): void {
+  Object.defineProperty(value, inspected, { value: () => value.toString() });
+}

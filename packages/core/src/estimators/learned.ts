@@ -22,7 +22,7 @@ import { withoutMoments } from '../fitting/finetune.js';
 import type { HeadFamily } from '../heads/head.js';
 import { initialFromGrid } from '../init/given.js';
 import { Random } from '../random.js';
-import { ResultArray } from '../result.js';
+import { printsItsName, ResultArray } from '../result.js';
 import { checkReach } from '../scaling/unit.js';
 import { IndexKeeper } from '../search/keeper.js';
 import { readNearest } from '../search/read-nearest.js';
@@ -39,8 +39,6 @@ import { Programs } from '../training/program.js';
 import { checkCall, type PredictOptions, type RowOptions, type SaveOptions } from './calls.js';
 import { type Grid, gridOf } from './grid.js';
 import { checkEstimator, checkedBackend, resolveOptions, searchOf } from './options.js';
-
-const inspected = Symbol.for('nodejs.util.inspect.custom');
 
 /** A matrix that its caller may overwrite while it is read; nested arrays are flattened before anybody can. */
 const asTheyAre = <M>(matrix: M): M =>
@@ -86,8 +84,7 @@ export abstract class LearnedModel extends DisposingBase {
     super();
     this.options = resolveOptions(options, owner, family.task);
     this.family = family;
-    // What console.log prints in Node, Bun and Deno.
-    Object.defineProperty(this, inspected, { value: () => this.toString() });
+    printsItsName(this);
     this.programs = new Programs(this.options.backend);
     const { index, useIndex, distance } = this.options;
     this.search = index && useIndex !== false ? new IndexKeeper(index, distance) : undefined;

@@ -16,6 +16,7 @@ import { evaluateGraph } from '../graph/evaluate.js';
 import { BATCH } from '../graph/ir.js';
 import { lt, select } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
+import { printsItsName, ResultArray } from '../result.js';
 import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
 import { mapped, sampleOf, takeColumns } from '../state/sample.js';
 import { type FlatMatrix, isSource, type Source } from '../state/source.js';
@@ -31,6 +32,9 @@ export interface ScalerFitOptions extends ScalerCallOptions {
   readonly sampleWeight?: Vector | undefined;
 }
 
+/** [N, kept columns] */
+type ScaledRows = ResultArray<Float32Array, number[][]>;
+
 const keptNames = (names: readonly string[], kept: Int32Array): string[] =>
   Array.from(kept, (column) => names[column] as string);
 
@@ -43,6 +47,13 @@ abstract class Scaler {
   protected constructor(scaling: Scaling, name: string) {
     this.scaling = scaling;
     this.name = name;
+    printsItsName(this);
+  }
+
+  /** One line: class and columns. */
+  toString(): string {
+    if (!this.arrays) return `${this.name}(not fitted)`;
+    return `${this.name}(${this.keptColumns.length} of ${this.columns} columns vary)`;
   }
 
   /** Columns of X that vary, in order: the others drop out. Errors: StateError before `fit`. */
@@ -70,8 +81,8 @@ abstract class Scaler {
 
   /** Scaled rows [N, kept columns]; of a source a source of such rows, with all else as it was. Errors: StateError before `fit`, OptionError, ShapeError, DataError. */
   transform(source: Source): Source;
-  transform(X: DenseMatrix, options?: ScalerCallOptions): NdArray<Float32Array>;
-  transform(X: DenseMatrix | Source, options: ScalerCallOptions = {}): NdArray<Float32Array> | Source {
+  transform(X: DenseMatrix, options?: ScalerCallOptions): ScaledRows;
+  transform(X: DenseMatrix | Source, options: ScalerCallOptions = {}): ScaledRows | Source {
     const kept = this.fitted('transform')['scaler.columns'] as NdArray<Int32Array>;
     checkCall('scaler', options, `${this.name}.transform`, isSource(X) ? [] : ['featureMask']);
     if (!isSource(X)) return this.scaled(X, options);
@@ -86,7 +97,7 @@ abstract class Scaler {
     });
   }
 
-  private scaled(X: DenseMatrix, options: ScalerCallOptions): NdArray<Float32Array> {
+  private scaled(X: DenseMatrix, options: ScalerCallOptions): ScaledRows {
     const arrays = this.fitted('transform');
     const { x, mask } = this.check('transform', X, options, this.columns);
     const inputs = {
@@ -104,11 +115,11 @@ abstract class Scaler {
       const present = t.mask ? select(lt(0, t.mask), t.x as Tensor, 0) : (t.x as Tensor);
       return { scaled: applyScaler(this.scaling, present, t) };
     });
-    return evaluateGraph(graph, Object.values(inputs))[0] as NdArray<Float32Array>;
+    return new ResultArray(evaluateGraph(graph, Object.values(inputs))[0] as NdArray<Float32Array>);
   }
 
   /** `fit`, then `transform` of the same rows. Errors: as both. */
-  fitTransform(X: DenseMatrix, options: ScalerFitOptions = {}): NdArray<Float32Array> {
+  fitTransform(X: DenseMatrix, options: ScalerFitOptions = {}): ScaledRows {
     const { sampleWeight: _, ...shown } = options;
     return this.fit(X, options).transform(X, shown);
   }
