@@ -65,10 +65,10 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
    * Default: a tenth of the rows, 2,000 at most, waits, and joins the others once it shows that the run learns. At 40, 60 and 80 %
    * of the epochs a moving average of the model is compared with its best epoch by the losses of these rows, row by row. Where it
    * is more than 2 standard errors of the mean difference behind, the run fits noise, and ends. Where it is at most .5 behind, and
-   * more than 1 ahead of a constant answer, the rows join, and the last epoch is kept. Else they wait on; classes may lose 5 % of
-   * the lead over a constant answer first. A run that they have not joined keeps the average of its best epoch. None waits of
-   * fewer than 500 rows, in fewer than 13 epochs,
-   * of labels, and of prototypes without targets or with another softType than 'gaussian'.
+   * more than 1 ahead of a constant answer, the rows join, and the last epoch is kept. Else they wait on. Classes may lose 5 % of
+   * the lead over a constant answer first; of 20,000 rows of classes or more, those that wait never join. A run that they have
+   * not joined keeps the average of its best epoch. No row waits where there are fewer than 500, in fewer than 13 epochs, with
+   * labels, and with prototypes that have no targets or another softType than 'gaussian'.
    */
   readonly evalFraction?: number | undefined;
 }
