@@ -160,14 +160,17 @@ describe('saveFile and loadFile', () => {
   });
 });
 
-/** Saves two models by turns, until it is killed. */
+/** Saves two models by turns, until it is killed; writes a byte when it begins, and one after every save. */
 const saver = `
   import { FastKMeansRegressor, jsBackend } from './core.mjs';
   const [path, ...sources] = process.argv.slice(2);
   const models = [];
   for (const source of sources) models.push(await FastKMeansRegressor.loadFile(source, { backend: jsBackend() }));
-  process.stdout.write('ready');
-  for (let i = 0; ; i++) await models[i % models.length].saveFile(path);
+  process.stdout.write('.');
+  for (let i = 0; ; i++) {
+    await models[i % models.length].saveFile(path);
+    process.stdout.write('.');
+  }
 `;
 
 /** Loaded first: the process dies at a stage of a write, or once b bytes of it are in the file. */
@@ -230,7 +233,7 @@ describe('a process that is killed', () => {
   /** Which of the two models is in the file: whole, or this fails. */
   const inFile = async (): Promise<number> => whole.indexOf(digest(await (await load()).save()));
 
-  /** Runs the saver until it is killed, by itself or `after` milliseconds of saving. */
+  /** Runs the saver until it is killed, by itself or `after` so many saves, of the last of which it does a part. */
   async function killed(
     models: readonly string[],
     { after, at }: { after?: number; at?: string },
@@ -242,9 +245,16 @@ describe('a process that is killed', () => {
     });
     // A saver that does not die where it should is ended in another way than it would have died.
     const late = setTimeout(() => child.kill('SIGTERM'), 90_000);
-    if (after !== undefined) {
-      child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), after));
-    }
+    let [told, since, waits] = [-1, 0, after !== undefined];
+    child.stdout.on('data', (bytes: Uint8Array) => {
+      told += bytes.length;
+      const now = performance.now();
+      const took = (now - since) / bytes.length;
+      since = now;
+      if (!waits || told < Math.floor(after as number)) return;
+      waits = false;
+      setTimeout(() => child.kill('SIGKILL'), ((after as number) % 1) * took);
+    });
     const [, signal] = await once(child, 'exit');
     clearTimeout(late);
     expect(signal, at).toBe('SIGKILL');
@@ -274,7 +284,7 @@ describe('a process that is killed', () => {
     await copyFile(sources[0] as string, path);
     const found = [0, 0];
     for (let i = 0; i < 50; i++) {
-      await killed(sources, { after: 20 * random.uniform() });
+      await killed(sources, { after: 1 + 3 * random.uniform() });
       const which = await inFile();
       expect(which).toBeGreaterThanOrEqual(0);
       found[which] = (found[which] as number) + 1;
