@@ -39,7 +39,7 @@ export interface FitBatchOptions extends RowOptions {
 export interface FitOptions<Y> extends RowOptions, RunControl {
   /** Passes at most. Default 10. */
   readonly maxIters?: number | undefined;
-  /** Largest movement of a prototype at which to stop. Default 1e-4. */
+  /** Largest movement of a prototype at which to stop, in the units of the rows as they are compared. Default 1e-4. */
   readonly tol?: number | undefined;
   /** Another order of the rows in every pass. Default true. */
   readonly shuffle?: boolean | undefined;

@@ -3,7 +3,7 @@
 import { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import type { ModelState } from '../state/state.js';
-import type { Context } from '../training/context.js';
+import { type Context, lossInOwnUnits } from '../training/context.js';
 import { readAndFree } from '../training/program.js';
 import { breathe, type RunControl } from '../training/progress.js';
 import { trainerFor } from './trainer.js';
@@ -32,6 +32,7 @@ export async function findLearningRate(
   const n = rows.x.rows;
   const size = Math.min(batchSize, n);
   const curve: { learningRate: number; loss: number }[] = [];
+  const told = (loss: number): number => lossInOwnUnits(context, state, loss);
   let order = random.permutation(n);
   let [at, best, running, weight] = [0, Number.POSITIVE_INFINITY, 0, 0];
   try {
@@ -48,8 +49,9 @@ export async function findLearningRate(
       const loss = running / weight;
       if (!Number.isFinite(loss) || loss > blowUp * best) break;
       best = Math.min(best, loss);
-      curve.push({ learningRate, loss });
-      control.onProgress?.({ phase: 'findLearningRate', done: i + 1, of: steps, loss, learningRate });
+      const point = { learningRate, loss: told(loss) };
+      curve.push(point);
+      control.onProgress?.({ phase: 'findLearningRate', done: i + 1, of: steps, ...point });
     }
   } finally {
     trainer.dispose();

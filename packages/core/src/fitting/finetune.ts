@@ -6,7 +6,7 @@ import type { Batch, Picked } from '../state/batch.js';
 import { defaultLearningRate } from '../state/options.js';
 import { unitWeight } from '../state/row-counts.js';
 import type { ModelState } from '../state/state.js';
-import type { Context } from '../training/context.js';
+import { type Context, lossInOwnUnits } from '../training/context.js';
 import { LossSum } from '../training/losses.js';
 import { readAndFree } from '../training/program.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
@@ -100,6 +100,7 @@ export async function finetuneEpochs(
   const trainer = await trainerFor(context, fresh, rows.masked, 0, { mine: true });
   const random = Random.from(start.random);
   const { epochs } = run;
+  const told = (loss: number): number => lossInOwnUnits(context, fresh, loss);
   const history: Progress[] = [];
   let judge = stopping;
   let untold: ModelState | undefined;
@@ -130,10 +131,10 @@ export async function finetuneEpochs(
         phase: 'finetune',
         done: epoch + 1,
         of: epochs,
-        loss: total / perEpoch,
+        loss: told(total / perEpoch),
         learningRate: rate,
         peakLearningRate: run.learningRate,
-        ...(verdict && { evalLoss: verdict.evalLoss, best: verdict.best }),
+        ...(verdict && { evalLoss: told(verdict.evalLoss), best: verdict.best }),
       };
       history.push(progress);
       run.onProgress?.(progress);
@@ -186,7 +187,10 @@ export async function gradientStep(
     const loss = (await readAndFree(value)).data[0] as number;
     checkLoss(context.call, loss, rate);
     const state = trainedState(before, await trainer.read(context.call), trainer.steps);
-    return { state: { ...state, random: random.save(), batches: before.batches + 1 }, loss };
+    return {
+      state: { ...state, random: random.save(), batches: before.batches + 1 },
+      loss: lossInOwnUnits(context, before, loss),
+    };
   } finally {
     trainer.dispose();
   }

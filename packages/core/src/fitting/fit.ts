@@ -5,7 +5,7 @@ import { growClasses } from '../init/grow-classes.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { draw, type ModelState } from '../state/state.js';
-import { arraysOf, type Context, specOf } from '../training/context.js';
+import { arraysOf, type Context, lossInOwnUnits, specOf } from '../training/context.js';
 import { type EmaStep, prune } from '../training/ema-step.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';
 import { rowLosses } from '../training/phase2.js';
@@ -126,7 +126,7 @@ export function addWeights(weights: Float64Array, { assignment }: EmaStep): void
 
 /** Weighted mean loss of a state on rows. */
 export const lossOf = async (context: Context, state: ModelState, rows: Batch): Promise<number> =>
-  weightedMean(await rowLossesOf(context, state, rows), rows.sampleWeight);
+  lossInOwnUnits(context, state, weightedMean(await rowLossesOf(context, state, rows), rows.sampleWeight));
 
 /** The loss of a state on each row, unweighted. */
 export async function rowLossesOf(context: Context, state: ModelState, rows: Batch): Promise<Float64Array> {

@@ -8,7 +8,7 @@ import { type Batch, takeBatch } from '../state/batch.js';
 import { leastFounder } from '../state/row-counts.js';
 import type { ModelState } from '../state/state.js';
 import { CenteredRows, canCenter } from '../training/centered-rows.js';
-import { type Context, specOf } from '../training/context.js';
+import { type Context, lossInOwnUnits, specOf } from '../training/context.js';
 import { type Assign, assigner, emaStep, prune } from '../training/ema-step.js';
 import { addRows } from '../training/host-sums.js';
 import { inertiaOf, squaredDistances } from '../training/inertia.js';
@@ -56,7 +56,7 @@ export async function lloydPasses(
     converged = settled || moved <= enough;
     index = own;
     const [cost = 0, weight = 0] = step.assignment.spread;
-    await passes.ended(state, { shift: step.shift, loss: cost / weight });
+    await passes.ended(state, { shift: step.shift, loss: lossInOwnUnits(context, state, cost / weight) });
   }
   const { state: last, result } = passes.result(converged);
   state = settledState(last, minWeight);

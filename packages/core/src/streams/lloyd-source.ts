@@ -12,7 +12,7 @@ import { type Batch, takeBatch } from '../state/batch.js';
 import { leastFounder } from '../state/row-counts.js';
 import type { Source } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
-import { arraysOf, type Context, scaleBatch, specOf } from '../training/context.js';
+import { arraysOf, type Context, lossInOwnUnits, scaleBatch, specOf } from '../training/context.js';
 import { emaStep } from '../training/ema-step.js';
 import { addRows } from '../training/host-sums.js';
 import type { Assignment } from '../training/phase1.js';
@@ -61,7 +61,8 @@ export async function lloydSource<R extends { readonly batch: Batch }>(
       state = step.state;
       converged = moved <= enough;
       const [cost = 0, weight = 0] = step.assignment.spread;
-      await passes.ended(state, { shift: step.shift, loss: cost / weight });
+      const loss = lossInOwnUnits(context, state, cost / weight);
+      await passes.ended(state, { shift: step.shift, loss });
     }
     const { state: last, result } = passes.result(converged);
     return {

@@ -12,7 +12,7 @@ import { membersOf, mostMembers, readsMembers } from '../heads/members.js';
 import { ofUnitLength } from '../scaling/lengths.js';
 import { scaledColumns } from '../scaling/scaler.js';
 import { scaleStored } from '../scaling/sparse-scaler.js';
-import { checkReach, inverseUnit, unitOf } from '../scaling/unit.js';
+import { checkReach, inOwnUnits, inverseUnit, unitOf } from '../scaling/unit.js';
 import type { Batch } from '../state/batch.js';
 import type { Resolved } from '../state/options.js';
 import type { PrototypeSearch } from '../state/prototype-index.js';
@@ -115,6 +115,13 @@ const ofMembers = <R>(
   readsMembers(head, joint) && arrays.owners
     ? make(arrays.owners.data, outputs, arrays.featureWeights?.shape[0] ?? 1)
     : null;
+
+/** A loss as callers read it: that of clusters is a δ of their rows, and so in the units of those. */
+export const lossInOwnUnits = (
+  { family, options }: Context,
+  { arrays }: Pick<ModelState, 'arrays'>,
+  loss: number,
+): number => (family.task === 'clusterer' ? inOwnUnits(arrays, options.distance, loss) : loss);
 
 /** The arrays of a state with what graphs read besides. */
 export const arraysOf = (context: Context, state: ModelState): Readonly<Record<string, NdArray>> => ({

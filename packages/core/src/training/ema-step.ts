@@ -4,6 +4,7 @@ import { type NdArray, ndarray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { decay, emaUpdate } from '../formulas/ema.js';
 import { voicesOf } from '../formulas/voices.js';
+import { unitOf } from '../scaling/unit.js';
 import type { Batch } from '../state/batch.js';
 import type { Resolved } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
@@ -18,6 +19,7 @@ import { blendVariances, importance } from './variances.js';
 export interface EmaStep {
   readonly state: ModelState;
   /** Largest ‖p′ − p‖ of the batch. */
+  /** Of the prototype that moved farthest, in the units of the rows. */
   readonly shift: number;
   readonly assignment: Assignment;
 }
@@ -142,7 +144,7 @@ export async function emaStep(
   };
   if (options.pruneEvery > 0 && state.batches % options.pruneEvery === 0)
     state = prune(state, options.minWeight);
-  return { state, shift, assignment };
+  return { state, shift: shift / unitOf(arrays), assignment };
 }
 
 /** What rows taught each prototype with: its age, less the row that one of our own starts with, which fades where the past does. */

@@ -12,7 +12,7 @@ export interface Progress {
   readonly evalLoss?: number;
   /** The evaluation loss is the lowest so far: the state that is kept, unless rows that waited join. */
   readonly best?: boolean;
-  /** Largest movement of a prototype in a fit pass. */
+  /** Largest movement of a prototype in a fit pass, in the units of the rows as they are compared. */
   readonly shift?: number;
   /** Of the last step. */
   readonly learningRate?: number;
