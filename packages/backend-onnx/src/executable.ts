@@ -5,6 +5,7 @@ import {
   BackendError,
   bindRows,
   type Compiled,
+  cut,
   evaluateGraph,
   type Graph,
   type Value,
@@ -42,7 +43,7 @@ export class OnnxExecutable implements Compiled {
       const results = await this.runtime.run(session, feeds);
       return session.outputNames.map((name) => this.made(results[name] as OrtTensor));
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = cut(cause instanceof Error ? cause.message : String(cause));
       throw new BackendError(
         `${graph.name}: onnxruntime failed to run: ${reason}`,
         { cause },

@@ -1,6 +1,6 @@
 // GPUs through onnxruntime: WebGPU in browsers and in Node, CUDA in Node.
 
-import { BackendError, type DType } from '@fkm/core/graph';
+import { BackendError, cut, type DType } from '@fkm/core/graph';
 import type { Driver, DriverOptions, SessionOptions } from './driver.js';
 import { withDtypes } from './dtypes.js';
 import { inNode, loadNode, loadWebGpu } from './load.js';
@@ -37,7 +37,7 @@ export const webgpu: Driver = {
   unsupported: withDtypes(dtypes),
   explain: (cause) =>
     new BackendError(
-      `onnxBackend: device 'webgpu' found no GPU (${cause.message.trim()}). In Node it needs a Vulkan loader (Debian: libvulkan1) ` +
+      `onnxBackend: device 'webgpu' found no GPU (${cut(cause.message.trim())}). In Node it needs a Vulkan loader (Debian: libvulkan1) ` +
         "and a driver that VK_DRIVER_FILES or the system names, or Metal or Direct3D 12; in a browser, one with WebGPU. Use device: 'cpu' or 'wasm' instead.",
       { device: 'webgpu', cause },
       'backend-onnx',
@@ -60,7 +60,7 @@ export const cuda: Driver = {
   explain: (cause) =>
     new BackendError(
       `onnxBackend: device 'cuda' needs libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so of ` +
-        `onnxruntime 1.30.0 beside onnxruntime_binding.node, CUDA and cuDNN (${cause.message.trim()}). Installing onnxruntime-node@1.30.0 with its ` +
+        `onnxruntime 1.30.0 beside onnxruntime_binding.node, CUDA and cuDNN (${cut(cause.message.trim())}). Installing onnxruntime-node@1.30.0 with its ` +
         "postinstall script downloads the two; without network they are in Python's wheel onnxruntime-gpu of that version. Use device: 'webgpu' or 'cpu' instead.",
       { device: 'cuda', cause },
       'backend-onnx',

@@ -6,6 +6,7 @@ import {
   BackendError,
   type Compiled,
   CompiledGraphs,
+  cut,
   disposing,
   type Equation,
   type Graph,
@@ -89,12 +90,12 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
     const reason = firstUnsupported(driver, graph);
     if (reason !== null) throw new BackendError(`${graph.name}: ${reason}`, {}, 'backend-onnx');
     try {
-      const cut = gpu && (await CutExecutable.of(runtime, gpu, graph));
-      return cut ?? new OnnxExecutable(runtime, graph, await runtime.session(graph));
+      const pieces = gpu && (await CutExecutable.of(runtime, gpu, graph));
+      return pieces ?? new OnnxExecutable(runtime, graph, await runtime.session(graph));
     } catch (cause) {
       if (!(cause instanceof Error) || 'kind' in cause) throw cause;
       throw new BackendError(
-        `${graph.name}: onnxruntime refuses the graph: ${cause.message}`,
+        `${graph.name}: onnxruntime refuses the graph: ${cut(cause.message)}`,
         { cause },
         'backend-onnx',
       );

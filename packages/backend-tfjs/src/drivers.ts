@@ -1,6 +1,6 @@
 // One driver a device: how its packages are loaded and started, and what its kernels get wrong.
 
-import { BackendError } from '@fkm/core/graph';
+import { BackendError, cut } from '@fkm/core/graph';
 import { Device, type Quirks } from './device.js';
 import type { GpuKernels } from './kernel-types.js';
 import { packagesOf, versionsOf } from './packages.js';
@@ -36,7 +36,7 @@ async function load<M>(name: string, device: DeviceName, importer: () => Promise
   try {
     return await importer();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = cut(error instanceof Error ? error.message : String(error));
     throw new BackendError(
       `device '${device}' needs ${name}, which did not load (${reason}). Install it: ` +
         `npm install @tensorflow/tfjs-core@4.22.0 ${versionsOf(device)}`,
@@ -147,7 +147,7 @@ async function loadTfjsNode(): Promise<TfjsCore> {
     try {
       return (await import(/* @vite-ignore */ name)) as TfjsCore;
     } catch (error) {
-      reasons.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      reasons.push(`${name}: ${cut(error instanceof Error ? error.message : String(error))}`);
     }
   }
   throw new BackendError(

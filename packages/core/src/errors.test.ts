@@ -26,6 +26,47 @@ it('names every class after its kind', () => {
   expect(kinds.sort()).toEqual(['backend', 'data', 'format', 'graph', 'option', 'shape', 'state']);
 });
 
+const { FkmError: _base, ...kinds } = errors;
+const classes = Object.entries(kinds).filter(([name]) => name.endsWith('Error') && name !== 'isFkmError');
+
+describe.each(classes)('%s', (_name, Kind) => {
+  const messageWith = (value: string): string =>
+    new (Kind as typeof ShapeError)(`fit: the model's X is ${value} in row 3; the user's remedy.`).message;
+
+  it.each([
+    ['a word', 'x', (text: string) => text],
+    ['a text in quotes', 'two words ', (text: string) => `'${text}'`],
+    ['a sentence', 'two words ', (text: string) => text],
+  ])('quotes at most 200 characters of %s of 5 MB, with both ends of the sentence', (_, part, written) => {
+    const message = messageWith(written(part.repeat(Math.ceil(5e6 / part.length))));
+    expect(message.length).toBeLessThan(300);
+    expect(message).toContain('fit: the model');
+    expect(message.endsWith("the user's remedy.")).toBe(true);
+  });
+
+  // Shorter than the net under whole messages.
+  it.each([
+    ['a word', 'x', (text: string) => text],
+    ['a text in quotes', 'two words ', (text: string) => `'${text}'`],
+  ])('quotes at most 200 characters of %s of 800', (_, part, written) => {
+    const message = messageWith(written(part.repeat(800 / part.length)));
+    const start = part.repeat(200 / part.length);
+    expect(message).toBe(
+      `[fkm/core] fit: the model's X is ${written(`${start}…`)} in row 3; the user's remedy.`,
+    );
+  });
+
+  it('leaves a word alone that was cut, with what follows it', () => {
+    const word = errors.cut('x'.repeat(800));
+    expect(messageWith(`${word}; and`)).toContain(`${'x'.repeat(200)}…; and in row 3`);
+  });
+
+  it('leaves long sentences with apostrophes alone', () => {
+    const long = 'words of ours, '.repeat(20);
+    expect(messageWith(`'a', the prototypes' ${long} 'b'`)).toContain(`'a', the prototypes' ${long} 'b'`);
+  });
+});
+
 it('isFkmError knows errors of another copy of the package, and nothing else', () => {
   const foreign = Object.defineProperty(new Error('[fkm/core] from elsewhere'), Symbol.for('fkm.error'), {
     value: true,

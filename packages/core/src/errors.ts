@@ -32,9 +32,15 @@ export function shown(value: unknown): string {
 /** Longer than any message whose parts were cut one by one. */
 const longest = 1000;
 
+/** What no sentence of ours holds, and so comes from outside: a long text in quotes, which are no apostrophes, and a word that does not end. */
+const quoted: RegExp = /(?<=[\s([])'([^']{201,})'(?=[\s,.;:)\]])/g;
+const unbroken: RegExp = /[^\s'…]{201,}/g;
+
 /** Whatever went into a sentence, 200 characters of it are repeated at most: its beginning, and its end with the remedy. */
 const bounded = (message: string): string =>
-  message.length <= longest ? message : `${message.slice(0, 120)} … ${message.slice(-77)}`;
+  message.length <= longest
+    ? message.replace(quoted, (_, text: string) => `'${cut(text)}'`).replace(unbroken, cut)
+    : `${message.slice(0, 120)} … ${message.slice(-77)}`;
 
 /** Base of all errors thrown by `@fkm/*`. */
 export class FkmError extends Error {

@@ -9,6 +9,7 @@ import {
   ShapeError,
   StateError,
 } from '@fkm/core';
+import { cut } from '@fkm/core/graph';
 
 /** How errors name this package. */
 export const scope = 'data';
@@ -28,7 +29,7 @@ export const backendError = (message: string, details: ErrorDetails = {}): Backe
 
 /** What was thrown, as text. */
 export const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, '');
+  cut((error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, ''));
 
 /**
  * A module that Node alone can load. Its name is no literal where it is imported: bundlers for browsers would follow one into

@@ -1,6 +1,7 @@
 // The options that all sources share, and the plan that they make of a table's fields.
 
 import type { Encoding, FeatureEncoding } from '@fkm/core';
+import { cut } from '@fkm/core/graph';
 import {
   abortSignal,
   anything,
@@ -124,7 +125,7 @@ export async function planOf(table: Table, options: SourceOptions): Promise<Plan
     const field = byName.get(name);
     if (!field) {
       throw optionError(
-        `${call}: ${option} names '${name}'; the columns are ${[...byName.keys()].join(', ')}.`,
+        `${call}: ${option} names '${name}'; the columns are ${cut([...byName.keys()].join(', '))}.`,
         {
           option,
           value: name,

@@ -92,7 +92,7 @@ function damaged(error: unknown): unknown {
   const reason = error.message
     .replace(/^\[fkm\/\w+\] load: /, '')
     .replace(/; pass the bytes of save\(\)\.$/, '');
-  return failure(`the model in this file is damaged: ${reason}`);
+  return failure(`the model in this file is damaged: ${cut(reason)}`);
 }
 
 /** Errors: FormatError where the file has another graph than its weights would be exported with. */

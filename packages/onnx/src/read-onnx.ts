@@ -1,7 +1,7 @@
 // Bytes → decoded model, for tests, tools and readers of metadata.
 
 import { fromBinary } from '@bufbuild/protobuf';
-import { FormatError } from '@fkm/core/graph';
+import { cut, FormatError } from '@fkm/core/graph';
 import { type ModelProto, ModelProtoSchema } from './generated/onnx_pb.js';
 
 /** The decoded ModelProto. Errors: FormatError where the bytes are no ONNX model. */
@@ -10,7 +10,7 @@ export function readOnnx(bytes: Uint8Array): ModelProto {
   try {
     model = fromBinary(ModelProtoSchema, bytes);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = cut(cause instanceof Error ? cause.message : String(cause));
     throw new FormatError(
       `readOnnx: these ${bytes.length} bytes are no ONNX model (${reason}); pass the whole file.`,
       { bytes: bytes.length },

@@ -1,7 +1,7 @@
 // Models as files, where the runtime has any: Node, Deno, Bun. Core imports no built-in, it asks the process for them.
 // A file is there whole or not at all: written under another name, synced, then renamed.
 
-import { BackendError, FormatError, isFkmError, OptionError } from '../errors.js';
+import { BackendError, cut, FormatError, isFkmError, OptionError } from '../errors.js';
 
 /** What is used of `node:fs/promises`. */
 interface FileHandle {
@@ -53,11 +53,14 @@ function checkPath(path: string, call: string): void {
 /** What the file system said, as a sentence about the path. */
 function refused(call: string, path: string, cannot: string, remedy: string, error: unknown): OptionError {
   const { code, message } = error as { readonly code?: string; readonly message?: string };
-  return new OptionError(`${call}: path is '${path}', which cannot be ${cannot}: ${message}; ${remedy}.`, {
-    option: 'path',
-    value: path,
-    code,
-  });
+  return new OptionError(
+    `${call}: path is '${path}', which cannot be ${cannot}: ${cut(String(message))}; ${remedy}.`,
+    {
+      option: 'path',
+      value: path,
+      code,
+    },
+  );
 }
 
 /**

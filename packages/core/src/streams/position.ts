@@ -3,7 +3,7 @@
 
 import { decodeModel, encodeModel, optionsText } from '../checkpoint/checkpoint.js';
 import { readWhole, writeWhole } from '../checkpoint/files.js';
-import { FormatError, isFkmError, OptionError } from '../errors.js';
+import { cut, FormatError, isFkmError, OptionError } from '../errors.js';
 import type { HeadFamily } from '../heads/head.js';
 import type { Resolved } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
@@ -88,7 +88,10 @@ function parse(bytes: Uint8Array, it: Checkpointed): Resumed {
   if (saved.gradientStep !== run.gradientStep)
     refuse(`holds a run with gradientStep ${saved.gradientStep}`, `go on with the same, ${another}`);
   if (String(saved.columns) !== String(run.columns))
-    refuse(`holds a run over the columns ${saved.columns}`, `the source has ${run.columns}: ${another}`);
+    refuse(
+      `holds a run over the columns ${cut(String(saved.columns))}`,
+      `the source has ${cut(String(run.columns))}: ${another}`,
+    );
   const trail = saved.trail === undefined ? undefined : Trail.of(saved.trail, trailName(it));
   return { state: state?.(options) ?? null, position: saved, trail };
 }
