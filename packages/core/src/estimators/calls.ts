@@ -39,7 +39,10 @@ export interface FitBatchOptions extends RowOptions {
 export interface FitOptions<Y> extends RowOptions, RunControl {
   /** Passes at most. Default 10. */
   readonly maxIters?: number | undefined;
-  /** Largest movement of a prototype at which to stop, in the units of the rows as they are compared. Default 1e-4. */
+  /**
+   * Largest movement of a prototype at which to stop, in the units of the rows as they are scaled. Default 1e-4. Where no value
+   * of unscaled rows reaches 2^-10, or one exceeds 2^40, the default is 1e-4 of the power of two above the largest value.
+   */
   readonly tol?: number | undefined;
   /** Another order of the rows in every pass. Default true. */
   readonly shuffle?: boolean | undefined;

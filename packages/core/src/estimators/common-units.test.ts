@@ -114,10 +114,13 @@ describe.each([
       const unit = algorithm === 'ema' ? factor : 1;
       return (await modelOf(factor).fit(times(rows, factor), { tol: unit * tol, maxIters: 3 })).nIter;
     };
+    const atDefault = async (factor: number): Promise<number> =>
+      (await modelOf(factor).fit(times(rows, factor), { maxIters: 3 })).nIter;
     // The first pass moves some prototype by about 1, none by 10.
     for (const factor of [1, 1e-20, 1e15]) {
       expect(await passes(factor, 10)).toBe(1);
       expect(await passes(factor, 0.01)).toBeGreaterThan(1);
+      expect(await atDefault(factor)).toBeGreaterThan(1);
     }
   });
 });

@@ -184,7 +184,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   ): Promise<FitResult> {
     return this.inTurn('fit', async () => {
       checkCall('fit', options);
-      const { maxIters = 10, tol = 1e-4, shuffle = true, onProgress, signal } = options;
+      const { maxIters = 10, tol, shuffle = true, onProgress, signal } = options;
       signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
       const before = frozen ? this.state : this.given('fit');

@@ -123,7 +123,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   ): Promise<FitResult> {
     return this.inTurn('fit', async () => {
       checkCall('fitSource', options, 'fit of a source', more);
-      const { maxIters = 10, tol = 1e-4, onProgress, signal } = options;
+      const { maxIters = 10, tol, onProgress, signal } = options;
       signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
       const before = frozen ? this.state : this.given('fit');

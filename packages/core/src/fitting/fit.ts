@@ -10,12 +10,11 @@ import { type EmaStep, prune } from '../training/ema-step.js';
 import { disposeAll, uploadParameters } from '../training/phase1.js';
 import { rowLosses } from '../training/phase2.js';
 import { breathe, type RunControl } from '../training/progress.js';
-import { type FitResult, Passes, type PassRun } from './passes.js';
+import { type FitResult, Passes, type PassRun, standsStill } from './passes.js';
 import { phase1Step } from './phase1-step.js';
 import { collectWorst, reseed, type Worst } from './reseed.js';
 
 export interface FitRun extends RunControl, PassRun {
-  readonly tol: number;
   readonly shuffle: boolean;
   readonly batchSize: number;
   /** The rows are all that the caller gave, in their order. */
@@ -110,7 +109,7 @@ export async function fitPasses(
     if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
     // A new place needs a pass to learn from its rows.
     const settled = passes.last ? state : reseed(spec, state, rows, weights, worst);
-    converged = shift <= run.tol && settled === state;
+    converged = standsStill(shift, run.tol, state) && settled === state;
     state = settled;
     await passes.ended(state, { shift });
   }

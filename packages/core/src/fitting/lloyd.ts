@@ -16,7 +16,7 @@ import type { Assignment } from '../training/phase1.js';
 import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
 import { type FitRun, lossOf } from './fit.js';
-import { type FitResult, Passes } from './passes.js';
+import { defaultTol, type FitResult, Passes } from './passes.js';
 
 /** Passes unless said otherwise; as scikit-learn. */
 export const lloydPassesAtMost = 300;
@@ -36,7 +36,8 @@ export async function lloydPasses(
   const masked = rows.mask !== undefined;
   // Rows of unit length vary by 1 in all.
   const variance = () => (comparesDirections(distance) ? 1 / rows.x.columns : meanVariance(rows));
-  const enough = run.tol > 0 ? run.tol * variance() : 0;
+  const { tol = defaultTol } = run;
+  const enough = tol > 0 ? tol * variance() : 0;
   const search = exactSearch(context, start, rows);
   let state = start;
   const passes = new Passes(run, start, evaluation && ((state) => lossOf(context, state, evaluation)));

@@ -1,5 +1,6 @@
 // What the passes of a fit come to, whoever gives their rows: the history, the best state by rows that evaluate, the result.
 
+import { unitOf } from '../scaling/unit.js';
 import type { ModelState } from '../state/state.js';
 import type { Progress, RunControl } from '../training/progress.js';
 
@@ -13,8 +14,19 @@ export interface FitResult {
   readonly warnings: readonly string[];
 }
 
+/** The tolerance of passes unless the caller gives one. */
+export const defaultTol = 1e-4;
+
+/**
+ * No prototype moved by more than `tol`, in the units of the rows. The default counts in their common unit: rows of 1e-20 would
+ * else stand still from the first pass on.
+ */
+export const standsStill = (shift: number, tol: number | undefined, { arrays }: ModelState): boolean =>
+  shift <= (tol ?? defaultTol / unitOf(arrays));
+
 export interface PassRun extends Pick<RunControl, 'onProgress'> {
   readonly maxIters: number;
+  readonly tol?: number | undefined;
   /** What the start has to say. */
   readonly warnings: (start: ModelState) => readonly string[];
 }

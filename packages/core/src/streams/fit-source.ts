@@ -2,7 +2,7 @@
 // highest loss, in whose places idle prototypes start again.
 
 import { addWeights, faded, lossOf } from '../fitting/fit.js';
-import { type FitResult, Passes } from '../fitting/passes.js';
+import { type FitResult, Passes, standsStill } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { collectWorst, reseed, type Worst } from '../fitting/reseed.js';
 import { type Batch, takeBatch } from '../state/batch.js';
@@ -90,7 +90,7 @@ export async function fitSource<R extends { readonly batch: Batch }>(
       }
       if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
       const settled = passes.last ? state : candidates.reseed(context, state, weights, masked);
-      converged = shift <= run.tol && settled === state;
+      converged = standsStill(shift, run.tol, state) && settled === state;
       state = settled;
       await passes.ended(state, { shift });
     }

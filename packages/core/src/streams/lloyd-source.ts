@@ -6,7 +6,7 @@ import type { NdArray } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import { lossOf } from '../fitting/fit.js';
 import { centerOf, exactSearch, settledState, squaredShift, withoutPast } from '../fitting/lloyd.js';
-import { type FitResult, Passes } from '../fitting/passes.js';
+import { defaultTol, type FitResult, Passes } from '../fitting/passes.js';
 import { comparesDirections } from '../formulas/distances.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { leastFounder } from '../state/row-counts.js';
@@ -39,6 +39,7 @@ export async function lloydSource<R extends { readonly batch: Batch }>(
   }
   const rowsOf = await SourcePasses.open(learner, before, source, run);
   const { context, held, evaluation } = rowsOf.begun;
+  const { tol = defaultTol } = run;
   let { state } = rowsOf.begun;
   try {
     const passes = new Passes(run, state, evaluation && ((state) => lossOf(context, state, evaluation)));
@@ -46,7 +47,7 @@ export async function lloydSource<R extends { readonly batch: Batch }>(
     let center: ArrayLike<number> | undefined;
     while (passes.done < run.maxIters && !converged) {
       const gathered = new Gathered(context, state);
-      const variance = passes.done === 0 && run.tol > 0 ? new Variance() : undefined;
+      const variance = passes.done === 0 && tol > 0 ? new Variance() : undefined;
       for await (const { rows } of rowsOf.pass(() => state)) {
         const batch = await scaleBatch(context, state, rows.batch);
         center ??= centerOf(batch);
@@ -55,7 +56,7 @@ export async function lloydSource<R extends { readonly batch: Batch }>(
       }
       // Rows of unit length vary by 1 in all.
       if (variance)
-        enough = run.tol * (comparesDirections(options.distance) ? 1 / gathered.columns : variance.mean);
+        enough = tol * (comparesDirections(options.distance) ? 1 / gathered.columns : variance.mean);
       const step = await gathered.step();
       const moved = squaredShift(state, step.state);
       state = step.state;

@@ -11,7 +11,6 @@ import type { Held } from './held.js';
 import { type Closable, type Learner, open, startRows } from './learner.js';
 
 export interface SourceFit<R> extends RunControl, PassRun {
-  readonly tol: number;
   readonly batchSize: number;
   /** What evaluates, given the first rows. Errors: OptionError, ShapeError, DataError. */
   readonly held: (first: R) => Held;

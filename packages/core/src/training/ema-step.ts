@@ -18,8 +18,7 @@ import { blendVariances, importance } from './variances.js';
 
 export interface EmaStep {
   readonly state: ModelState;
-  /** Largest ‖p′ − p‖ of the batch. */
-  /** Of the prototype that moved farthest, in the units of the rows. */
+  /** Largest ‖p′ − p‖ of the batch, in the units of the rows as they are scaled. */
   readonly shift: number;
   readonly assignment: Assignment;
 }
