@@ -1,10 +1,10 @@
-// The one check of options: what each allows is a row of a table, and all packages of fkm refuse the others in the same words.
+// The one check of options: each option is a row of a table, and all @fkm packages report violations in the same words.
 
 import { cut, OptionError, shown } from './errors.js';
 
 /** What an option allows. */
 export interface Rule {
-  /** In words, after 'allowed is'. */
+  /** The allowed values in words, as an error prints them after 'allowed is'. */
   readonly allowed: string;
   readonly accepts: (value: unknown) => boolean;
 }
@@ -18,13 +18,13 @@ export const oneOf = (...values: readonly unknown[]): Rule => ({
   accepts: (value) => values.includes(value),
 });
 
-/** A number of which a predicate is true. */
+/** A number for which the predicate is true. */
 export const number = (allowed: string, accepts: (value: number) => boolean): Rule => ({
   allowed,
   accepts: (value) => typeof value === 'number' && accepts(value),
 });
 
-/** What one of two rules accepts. */
+/** A value that either of the two rules accepts. */
 export const either = (a: Rule, b: Rule): Rule => ({
   allowed: `${a.allowed} or ${b.allowed}`,
   accepts: (value) => a.accepts(value) || b.accepts(value),
@@ -46,13 +46,13 @@ export const boolean: Rule = { allowed: 'true or false', accepts: (value) => typ
 
 export const text: Rule = { allowed: 'a text', accepts: (value) => typeof value === 'string' };
 
-/** An object, of which a predicate may ask more. */
+/** An object for which the predicate is true. */
 export const objectOf = (allowed: string, accepts: (value: object) => boolean = () => true): Rule => ({
   allowed,
   accepts: (value) => typeof value === 'object' && value !== null && accepts(value),
 });
 
-/** What other code checks: arrays whose shapes depend on rows, and options that a call hands on. */
+/** For values that other code checks: arrays whose shapes depend on rows, and options that are passed on to another call. */
 export const anything: Rule = { allowed: 'anything', accepts: () => true };
 
 export const abortSignal: Rule = /* @__PURE__ */ objectOf(
@@ -62,21 +62,21 @@ export const abortSignal: Rule = /* @__PURE__ */ objectOf(
 
 /** How a call's options are checked. */
 export interface OptionsCheck {
-  /** Opens the sentence of an error. */
+  /** Start of the error message: the name of the call. */
   readonly call: string;
-  /** The package that errors name. Default 'core'. */
+  /** The package named in errors. Default 'core'. */
   readonly scope?: string;
-  /** The options that there are. Default: those of the rules. */
+  /** The options that exist. Default: the keys of the rules. */
   readonly names?: readonly string[];
-  /** Old spellings, and the names that they stand for. */
+  /** Old spellings, each with its current name. */
   readonly renamed?: Readonly<Record<string, string>>;
-  /** True of an unknown option that is let pass. */
+  /** True for an unknown option that is ignored. */
   readonly ignores?: (name: string, value: unknown) => boolean;
 }
 
 /**
- * The options, with old spellings replaced; what is undefined is absent. Errors: OptionError for what is no object, an unknown option
- * (with the nearest name), a value that a rule does not accept, and an option beside its old spelling.
+ * The options with old spellings replaced by current names; undefined counts as absent. Errors: OptionError if `options` is not an object,
+ * an option is unknown (the message suggests the nearest name), a rule rejects a value, or an option comes together with its old spelling.
  */
 export function checkOptions<O extends object>(options: O, rules: Rules, check: OptionsCheck): O {
   const { call, scope = 'core', names = Object.keys(rules), renamed = {}, ignores } = check;
@@ -123,7 +123,7 @@ export function checkOptions<O extends object>(options: O, rules: Rules, check: 
 /** Letters and digits alone, so that `max_iters` is near `maxIters`. */
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
-/** The name with the fewest edits, at most a third of its letters. */
+/** The name with the fewest edits; undefined if that takes more than a third of the name's letters. */
 function nearest(name: string, names: readonly string[]): string | undefined {
   const wanted = plain(name);
   let [best, least]: [string | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
@@ -136,7 +136,7 @@ function nearest(name: string, names: readonly string[]): string | undefined {
 
 /** Letters to insert, remove or replace from one text to another (Levenshtein 1966). */
 function edits(a: string, b: string): number {
-  // Of a text that is much longer, all names are far.
+  // A much longer text is far from every name: the table of edits is not worth computing.
   if (a.length > 2 * b.length) return a.length;
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 0; i < a.length; i++) {

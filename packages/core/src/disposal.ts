@@ -1,6 +1,6 @@
-// The symbols by which `using` and `await using` dispose of models and backends, also where the runtime has none yet.
+// The symbols that `using` and `await using` call on models and backends, also on runtimes that lack them.
 
-// TypeScript knows the symbols by lib 'esnext.disposable' or @types/node; declarations of ours need neither. The three agree.
+// TypeScript gets these symbols from lib 'esnext.disposable' or @types/node. Our declarations need neither and agree with both.
 declare global {
   interface SymbolConstructor {
     readonly dispose: unique symbol;
@@ -8,14 +8,14 @@ declare global {
   }
 }
 
-// What compilers of `using` look for where the runtime has no such symbol.
+// The description under which compilers of `using` look for the symbol where the runtime has none.
 const known = <N extends 'dispose' | 'asyncDispose'>(name: N): SymbolConstructor[N] =>
   Symbol[name] ?? (Symbol.for(`Symbol.${name}`) as SymbolConstructor[N]);
 
 export const asyncDisposeSymbol: typeof Symbol.asyncDispose = /* @__PURE__ */ known('asyncDispose');
 export const disposeSymbol: typeof Symbol.dispose = /* @__PURE__ */ known('dispose');
 
-/** What can be disposed of: by name, by `await using`, and by `using`, which does not wait. */
+/** Objects that are disposed of by `dispose()`, by `await using`, or by `using`, which does not wait. */
 export interface Disposing {
   dispose(): Promise<void>;
   [asyncDisposeSymbol](): Promise<void>;
@@ -38,7 +38,7 @@ export const DisposingBase: abstract new () => Disposing = /* @__PURE__ */ (() =
   return Base;
 })();
 
-/** The same object, which `using` and `await using` can dispose of. */
+/** Adds the methods that `using` and `await using` call to the object itself. */
 export const disposing = <T extends Disposing>(object: Omit<T, keyof Disposing> & Pick<T, 'dispose'>): T =>
   ({
     ...object,

@@ -1,5 +1,5 @@
-// Typed errors: every failure a user can cause is one sentence with the argument, the place, the value and the remedy.
-// Recognised by a registered symbol, so that two copies of the package understand each other's errors.
+// Typed errors: each failure that a user can cause is one sentence with the argument, the place, the value and the remedy. Errors are
+// recognised by a registered symbol, so that two copies of the package recognise each other's.
 
 const brand = Symbol.for('fkm.error');
 
@@ -9,14 +9,14 @@ export type ErrorKind = 'shape' | 'option' | 'data' | 'state' | 'graph' | 'backe
 /** The numbers behind the sentence, for programs: argument, row, column, value, expected … */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
-/** Characters of a text that an error quotes: a message is read, not searched for a file. */
+/** Characters of a text that an error quotes. */
 const quotedLength = 200;
 
 /** A text as an error quotes it: at most 200 characters. */
 export const cut = (text: string): string =>
   text.length > quotedLength ? `${text.slice(0, quotedLength)}…` : text;
 
-/** A value as an error names it: numbers as they are, texts in quotes and cut, other things by their kind. */
+/** A value as errors print it: numbers as they are, strings quoted and cut, other values by their type. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${cut(value)}'`;
   if (typeof value === 'function') return 'a function';
@@ -29,14 +29,17 @@ export function shown(value: unknown): string {
     : 'an object';
 }
 
-/** Longer than any message whose parts were cut one by one. */
+/** Characters of the longest message whose parts were each cut. */
 const longest = 1000;
 
-/** What no sentence of ours holds, and so comes from outside: a long text in quotes, which are no apostrophes, and a word that does not end. */
+/**
+ * What our own sentences never contain and must come from outside: a quoted text of more than 200 characters. The second pattern is a word
+ * as long as that.
+ */
 const quoted: RegExp = /(?<=[\s([])'([^']{201,})'(?=[\s,.;:)\]])/g;
 const unbroken: RegExp = /[^\s'…]{201,}/g;
 
-/** Whatever went into a sentence, 200 characters of it are repeated at most: its beginning, and its end with the remedy. */
+/** Bounds a message: long quoted texts and long words are cut, and a message that is still too long keeps its beginning and its end. */
 const bounded = (message: string): string =>
   message.length <= longest
     ? message.replace(quoted, (_, text: string) => `'${cut(text)}'`).replace(unbroken, cut)
@@ -77,7 +80,7 @@ export class DataError extends FkmError {
   }
 }
 
-/** A call came at the wrong time: predict before fit, a disposed backend. */
+/** A call came at the wrong time: `predict` before `fit`, or a call to a disposed backend. */
 export class StateError extends FkmError {
   constructor(message: string, details: ErrorDetails = {}, scope = 'core') {
     super('state', message, details, scope);

@@ -9,7 +9,7 @@ export class Random {
     for (let i = 0; i < 16; i++) this.uint32();
   }
 
-  /** The whole state: `Random.from(r.save())` continues where r is. */
+  /** The whole state: `Random.from(r.save())` continues where r stopped. */
   save(): number[] {
     return Array.from(this.state);
   }
@@ -58,7 +58,10 @@ export class Random {
     return order;
   }
 
-  /** Index drawn with probability proportional to its weight; the last positive one guards against rounding. */
+  /**
+   * An index drawn with probability proportional to its weight. If rounding leaves the draw past the last one, the last index with a
+   * positive weight is taken.
+   */
   weighted(weights: ArrayLike<number>, total: number): number {
     let left = this.uniform() * total;
     let last = 0;

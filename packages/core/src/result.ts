@@ -1,4 +1,4 @@
-// What calls answer: arrays with a shape that also turn into plain arrays and JSON.
+// The results of calls: arrays with a shape that convert to plain arrays and to JSON.
 
 import { type DType, decodeHalf, isHalf, type NdArray, type Shape, type TypedArray } from './dtype.js';
 
@@ -14,7 +14,7 @@ function nested<T>(items: ArrayLike<T>, shape: Shape, axis = 0, begin = 0): Nest
   );
 }
 
-/** Row-major numbers that a call answers. `P` is what they are as plain arrays. */
+/** Row-major numbers of a result. `P` is the type of `toArray()`. */
 export class ResultArray<A extends TypedArray = TypedArray, P = Nested<number>> implements NdArray<A> {
   readonly data: A;
   readonly shape: Shape;
@@ -38,7 +38,7 @@ export class ResultArray<A extends TypedArray = TypedArray, P = Nested<number>> 
   }
 }
 
-/** Labels of rows [N], as the caller names them. `D` is what holds them. */
+/** Labels of rows [N] under the caller's names. `D` is the type that holds them. */
 export class ResultLabels<L extends string | number, D = ArrayLike<L>> {
   readonly data: D;
   readonly shape: readonly [number];
@@ -59,14 +59,14 @@ export class ResultLabels<L extends string | number, D = ArrayLike<L>> {
   }
 }
 
-/** A typed array that `JSON.stringify` writes as an array; without this it writes an object of indices. */
+/** The array with a `toJSON` that gives a plain array; `JSON.stringify` writes a bare typed array as an object of indices. */
 export function withJson<A extends TypedArray>(array: A): A {
   return Object.defineProperty(array, 'toJSON', { value: () => Array.from(array) });
 }
 
 const inspected = Symbol.for('nodejs.util.inspect.custom');
 
-/** Makes `console.log` of Node, Bun and Deno print what `toString` says, in place of private state. */
+/** Makes `console.log` print what `toString` returns in Node, Bun and Deno, in place of private fields. */
 export function printsItsName(value: object): void {
   Object.defineProperty(value, inspected, { value: () => value.toString() });
 }

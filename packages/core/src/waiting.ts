@@ -1,8 +1,8 @@
-// Waits that end with a signal, for whoever reads what may be slow to come or never come.
+// Waiting for promises and iterations until an AbortSignal ends the wait.
 
 /**
- * Waits for promises, all of which the signal ends with its reason. One listener serves all waits: a race with one long promise
- * would keep a reaction for every wait that ever was.
+ * Promises to wait for, until the signal rejects every wait with its reason. One listener serves all waits: racing each promise against one
+ * long-lived promise would leave a reaction on it for every wait.
  */
 class Waiting {
   private readonly signal: AbortSignal | undefined;
@@ -15,7 +15,7 @@ class Waiting {
     signal?.addEventListener('abort', this.abort);
   }
 
-  /** What the promise gives, or the signal's reason as soon as it is aborted: nobody hears the promise then. */
+  /** Settles as the promise does, or rejects with the signal's reason on abort; the promise's later result is dropped. */
   for<T>(promise: PromiseLike<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.stops.add(reject);
@@ -45,7 +45,7 @@ class Waiting {
   }
 }
 
-/** What the promise gives, or the signal's reason as soon as it is aborted: nobody hears the promise then. */
+/** Settles as the promise does, or rejects with the signal's reason on abort; the promise's later result is dropped. */
 export async function unlessAborted<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
   const waiting = new Waiting(signal);
   try {
@@ -58,8 +58,8 @@ export async function unlessAborted<T>(promise: PromiseLike<T>, signal: AbortSig
 const over = { done: true, value: undefined } as const;
 
 /**
- * The items of an iteration until the signal is aborted, whose reason then comes at once, or until `return()`, which ends a wait
- * too. An iteration that is silent by then is told to close and not waited for; one that is not closes first.
+ * The items of an iteration until the signal is aborted, which throws its reason at once, or until `return()`, which also ends a pending
+ * wait. Closing does not wait for an iteration that has an item pending; otherwise it waits for `return()` of the iteration.
  */
 export const interruptible = <T>(
   items: AsyncIterable<T>,
@@ -70,9 +70,9 @@ class Interruptible<T> implements AsyncGenerator<T, void, void> {
   private readonly iterator: AsyncIterator<T>;
   private readonly signal: AbortSignal | undefined;
   private waiting: Waiting | undefined;
-  /** Items that were asked for and have not come. */
+  /** Items requested and still pending. */
   private asked = 0;
-  /** The iteration has failed, which closes it. */
+  /** The iteration threw, which closed it. */
   private failed = false;
   private over = false;
   private closing: Promise<unknown> = Promise.resolve();

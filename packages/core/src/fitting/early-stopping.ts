@@ -1,5 +1,5 @@
-// Early stopping of finetune: rows that do not train say which epoch is kept, and whether the run goes on.
-// Evaluation rows never train. Waiting rows stay out of a run's first epochs, and join unless it turns out to learn noise by heart.
+// Early stopping of finetune by held-out rows: they decide which epoch is kept and whether the run goes on. Evaluation rows never
+// train. Waiting rows are held out of the first epochs, and join the training rows unless the run turns out to overfit.
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
@@ -11,27 +11,27 @@ import { type Context, headOf } from '../training/context.js';
 import type { GradientTrainer } from '../training/phase2.js';
 import { rowLossesOf } from './fit.js';
 
-/** What rows that do not train make of an epoch. */
+/** The decision of held-out rows after an epoch. */
 export interface Verdict {
   readonly evalLoss: number;
-  /** The loss is the lowest so far, and this epoch the one that is kept. */
+  /** The loss is the lowest so far, so this epoch's state is kept. */
   readonly best: boolean;
   readonly next: 'continue' | 'join' | 'stop';
 }
 
-/** Rows that do not train while a run goes on. */
+/** Early stopping of one run by its held-out rows. */
 export interface Stopping {
-  /** The best state so far; undefined before the first. */
+  /** The best state so far; undefined before the first evaluation. */
   readonly kept: ModelState | undefined;
-  /** Whether the rows may join those that train. */
+  /** Whether the held-out rows may join the training rows later. */
   readonly waits: boolean;
   /** Called once, before the first epoch. */
   begin(start: ModelState, trainer: GradientTrainer): Promise<void>;
-  /** Called when so many epochs are done. */
+  /** Called after each epoch, with the number of epochs done. */
   after(epochs: number, trainer: GradientTrainer): Promise<Verdict>;
 }
 
-/** A state after training: moved parameters, with moments. */
+/** A state after training: the moved parameters with their moments. */
 export function trainedState(
   start: ModelState,
   read: Readonly<Record<string, NdArray>>,
@@ -39,12 +39,12 @@ export function trainedState(
 ): ModelState {
   const trained = start.trained || steps > 0;
   const { sharpness, ...arrays } = start.arrays;
-  // That of phase 1 says nothing of what gradients make of it.
+  // The sharpness that phase 1 found does not hold for a grid that gradients have moved.
   const kept = sharpness && trained === start.trained ? { sharpness } : {};
   return { ...start, arrays: { ...arrays, ...kept, ...read }, step: steps, trained };
 }
 
-/** Rows of the caller's choice: the state of their lowest loss is kept, the start included. */
+/** Evaluation rows: the state of their lowest loss is kept, which may be the start. */
 class EvaluationRows implements Stopping {
   kept: ModelState | undefined;
   readonly waits = false;
@@ -54,7 +54,7 @@ class EvaluationRows implements Stopping {
   private bestLoss = Number.POSITIVE_INFINITY;
   private bestEpoch = 0;
 
-  /** Scaled rows. */
+  /** `rows` are scaled. */
   constructor(rows: Batch, rounds: number = Number.POSITIVE_INFINITY) {
     this.rows = rows;
     this.rounds = rounds;
@@ -76,25 +76,30 @@ class EvaluationRows implements Stopping {
   }
 }
 
-/** A tenth of the rows waits: fewer than 50 could not tell learning from chance, and 2,000 suffice. */
+/** Waiting rows: a tenth of the rows. Fewer than 50 cannot tell learning from chance; 2,000 suffice. */
 const [share, fewest, most] = [0.1, 50, 2000];
-/** Parts of the epochs at whose ends the waiting rows are asked, and the epochs that the first part has at least. */
+/** The waiting rows decide at the ends of these parts of the epochs; the first part has to have at least 5 epochs. */
 const [looks, leastEpochs] = [[0.4, 0.6, 0.8] as const, 5];
-/** Part of a run over which the average of its states fades. */
+/** Time constant of the average of the states, as a part of the run. */
 const window = 1 / 12;
 /**
- * Part of the lead over a constant answer that a run may lose before its `waiting` rows join: none of numbers, whose loss is what
- * the score counts; of classes a little, since their accuracy still rises when their loss begins to. Where less than a tenth of
- * the rows of classes waits, they never join (null): they are missed less than the loss that they guard to the end.
+ * Part of its lead over a constant answer that a run may lose while its `waiting` rows still join. A regressor may lose nothing,
+ * since its loss is what the score measures. A classifier may lose a little, since its accuracy still rises when its loss begins
+ * to. If 2,000 are less than a tenth of a classifier's rows, they never join (null): training gains less from them than from early
+ * stopping to the end.
  */
 export const losablePart = (candidates: Head['candidates'], waiting: number): number | null =>
   candidates !== 'class' ? 0 : waiting < most ? 0.05 : null;
-/** Standard errors behind what may be lost that count as none, and that are more than chance. */
+/**
+ * Limits in standard errors: a loss beyond what may be lost counts as none up to the first, and as overfitting above the second.
+ */
 const [equal, behind] = [0.5, 2];
-/** Standard errors by which a run has to be ahead of a constant answer. */
+/** Standard errors by which a run has to beat a constant answer before rows join. */
 const ahead = 1;
 
-/** How many of so many rows wait; 0 of labels, whose loss rises while their F1 does too, and of prototypes without targets or bandwidths. */
+/**
+ * Number of waiting rows. 0 for labels, whose loss can rise while their F1 rises, and for prototypes without targets or bandwidths.
+ */
 export function waitingCount(context: Context, state: ModelState, rows: number, epochs: number): number {
   const { targets, logBandwidth } = state.arrays;
   const learns = targets && logBandwidth && headOf(context, state).candidates !== 'labels';
@@ -103,12 +108,17 @@ export function waitingCount(context: Context, state: ModelState, rows: number, 
 }
 
 /**
- * Rows that judge a moving average of the states, w̄ ← w + d·(w̄ − w) at the end of every epoch: at a high learning rate a single
- * state is off by where the last batches pulled it, an average over a twelfth of the run is not. At 40, 60 and 80 % of the epochs
- * its losses l are compared, row by row, with those of its best epoch, l*, and of a constant answer, l₀: by how many standard
- * errors is the mean of l − l* − c·(l₀ − l*) above 0, c the part of the lead that may be lost? More than 2: the run has begun
- * to learn noise, and ends. At most .5, and l below l₀ by more than 1: the rows join, and the last state counts. In between
- * nothing is decided and they wait on, which costs a tenth of the rows. A run that they have not joined keeps its best average.
+ * Waiting rows evaluate a moving average of the states, w̄ ← w + d·(w̄ − w) after every epoch. At a high learning rate, the last
+ * batches pull a single state off; an average over a twelfth of the run cancels that.
+ *
+ * At 40, 60 and 80 % of the epochs the rows decide. Their losses l are compared, row by row, with the losses l* of the best epoch
+ * and l₀ of a constant answer. Let z be the mean of l − l* − c·(l₀ − l*) in standard errors, where c is the part of the lead that
+ * may be lost.
+ * - z > 2: the run overfits, and stops.
+ * - z <= 0.5, and l below l₀ by more than 1 standard error: the rows join the training rows, and the last state is kept.
+ * - Otherwise the rows go on waiting, which leaves a tenth of the rows untrained.
+ *
+ * If the rows never join, the best average is kept.
  */
 class WaitingRows implements Stopping {
   kept: ModelState | undefined;
@@ -116,9 +126,9 @@ class WaitingRows implements Stopping {
   private readonly context: Context;
   private readonly rows: Batch;
   private readonly epochs: number;
-  /** What a constant answer costs each row. */
+  /** Loss of each row for a constant answer. */
   private readonly constant: Float64Array;
-  /** Part of the lead over it that may be lost. */
+  /** Part of the lead over the constant answer that may be lost; null: the rows never join. */
   private readonly losable: number | null;
   private start: ModelState | undefined;
   private average: Readonly<Record<string, NdArray>> | undefined;
@@ -139,7 +149,7 @@ class WaitingRows implements Stopping {
     this.losable = losable;
   }
 
-  /** Scaled rows, as many as `waitingCount` says. */
+  /** `rows` are scaled; `waitingCount` gives their number. */
   static async create(
     context: Context,
     state: ModelState,
@@ -170,14 +180,14 @@ class WaitingRows implements Stopping {
   }
 }
 
-/** Losses of the same rows: of the average now, of the average of the best epoch, and of a constant answer. */
+/** Losses of the same rows: of the average now, of the average after the best epoch, and of a constant answer. */
 export interface Compared {
   readonly now: Float64Array;
   readonly best: Float64Array;
   readonly constant: Float64Array;
 }
 
-/** What the losses of waiting rows, which have weights, mean for a run that may lose a part of its lead; with null they never join. */
+/** The decision from the weighted losses of waiting rows; `part` of the lead may be lost, and with null they never join. */
 export function decide(
   { now, best, constant }: Compared,
   weights: ArrayLike<number>,
@@ -190,7 +200,7 @@ export function decide(
   return lost <= equal && pairedDifference(constant, now, weights) > ahead ? 'join' : 'continue';
 }
 
-/** Scaled rows that do not train in a run of so many epochs: those that evaluate, or else those that wait. */
+/** Early stopping by evaluation rows, else by waiting rows, all scaled; undefined without either. */
 export async function stoppingBy(
   context: Context,
   state: ModelState,
@@ -202,7 +212,7 @@ export async function stoppingBy(
   return waiting && WaitingRows.create(context, state, waiting, epochs);
 }
 
-/** The average after one more epoch, of which the one before keeps so much; equal values stay what they are to the bit. */
+/** The moving average after one more epoch: `kept` is the share of the previous average. Equal values stay equal to the bit. */
 function averaged(
   before: Readonly<Record<string, NdArray>> | undefined,
   read: Readonly<Record<string, NdArray>>,
@@ -218,7 +228,7 @@ function averaged(
   );
 }
 
-/** The state whose prototypes all answer the weighted mean of the rows. */
+/** The state with all prototypes answering the weighted mean of the rows. */
 function answeringMeanOf(context: Context, state: ModelState, rows: Batch): ModelState {
   const { code, coordinatesOf } = headOf(context, state);
   const { targets, slopes, featureWeights } = state.arrays;
@@ -238,17 +248,17 @@ function answeringMeanOf(context: Context, state: ModelState, rows: Batch): Mode
   return { ...state, arrays: { ...state.arrays, targets: ndarray(answers, shape), ...flat } };
 }
 
-/** What the options of a finetune say of the rows that evaluate it. */
+/** The options of `finetune` about evaluation rows. */
 interface EvaluationOptions {
   readonly evalFraction?: number | undefined;
   readonly earlyStoppingRounds?: number | undefined;
 }
 
-/** Share of the rows that evaluates where a run is to stop by rows that nobody named. */
+/** Share of the rows held out for evaluation: by default a tenth if the run should stop early. */
 export const stoppingShare = ({ earlyStoppingRounds }: EvaluationOptions): number =>
   earlyStoppingRounds === undefined ? 0 : 0.1;
 
-/** Nobody said which rows evaluate, or that none does: some may wait. */
+/** Neither evaluation rows nor their absence were asked for, so some rows may wait. */
 export const freeToWait = ({
   evalSet,
   evalFraction,
@@ -256,7 +266,7 @@ export const freeToWait = ({
 }: EvaluationOptions & { readonly evalSet?: unknown }): boolean =>
   !evalSet && evalFraction === undefined && earlyStoppingRounds === undefined;
 
-/** Errors: OptionError where a run should stop by rows that there are none of. */
+/** Errors: OptionError if early stopping is asked for without evaluation rows. */
 export function checkStopping(rounds: number | undefined, evaluation: Batch | undefined): void {
   if (rounds === undefined || evaluation) return;
   throw new OptionError(

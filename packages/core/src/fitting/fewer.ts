@@ -1,10 +1,10 @@
-// What a caller has to know of a start: that the first rows gave fewer prototypes than the options ask for.
+// The warning of `fit` that the first rows gave fewer prototypes than the options ask for.
 
 import type { NdArray } from '../dtype.js';
 import type { OptionName, Resolved, Task } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
 
-/** Sentences for `warnings`; none where the options leave the number open, or a grid was given. */
+/** Sentences for `warnings`; none if the options leave the number open or give a grid. */
 export function fewerThanAsked(options: Resolved, task: Task, start: ModelState): readonly string[] {
   const { nPrototypes, kInit, kTargets, kFeatures, initMode } = options;
   if (typeof initMode === 'object') return [];
@@ -20,6 +20,6 @@ export function fewerThanAsked(options: Resolved, task: Task, start: ModelState)
         : ['kInit', perClass];
   if (asked === undefined || count >= asked) return [];
   return [
-    `${option} asks for ${asked} prototypes, and the model has ${count}: as many as the first rows have distinct ones, in heads of one size.`,
+    `${option} asks for ${asked} prototypes, and the model has ${count}: the first rows have too few distinct ones, or heads need equal sizes.`,
   ];
 }

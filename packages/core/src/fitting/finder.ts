@@ -1,4 +1,4 @@
-// The learning-rate finder (Smith 2017): an exponential sweep on copies, so that nothing of the model moves.
+// The learning-rate finder (Smith 2017): an exponential sweep on copies, which leaves the model as it was.
 
 import { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
@@ -9,14 +9,14 @@ import { breathe, type RunControl } from '../training/progress.js';
 import { trainerFor } from './trainer.js';
 
 export interface LearningRateCurve {
-  /** Where the loss falls fastest. */
+  /** The rate at which the loss falls fastest. */
   readonly learningRate: number;
-  /** Smoothed over batches. */
+  /** Losses, smoothed over batches. */
   readonly curve: readonly { readonly learningRate: number; readonly loss: number }[];
 }
 
 const [lowest, highest, steps] = [1e-7, 10, 100];
-/** Exponential smoothing of the losses, and the multiple of the best one that ends the sweep. */
+/** Weight of the past in the smoothed loss, and the multiple of the best loss at which the sweep ends. */
 const [smoothing, blowUp] = [0.8, 4];
 
 /** Sweeps 1e-7 … 10 in 100 steps; stops at 4 times the best loss or at NaN. */
@@ -43,7 +43,7 @@ export async function findLearningRate(
       const batch = takeBatch(rows, order, at, at + size);
       const raw = (await readAndFree(await trainer.step(batch, learningRate, random, 0))).data[0] as number;
       at += size;
-      // Batches differ more than steps at a low rate change anything: the curve is the average over the last few.
+      // Losses differ more between batches than between steps at low rates, so the curve is smoothed.
       running = smoothing * running + (1 - smoothing) * raw;
       weight = smoothing * weight + (1 - smoothing);
       const loss = running / weight;
@@ -59,10 +59,10 @@ export async function findLearningRate(
   return { learningRate: steepestFall(curve), curve };
 }
 
-/** Points of the curve before which its average is still of a few batches, and over which a slope is taken. */
+/** Points before the smoothed loss is trusted, and points over which a slope is taken. */
 const [settling, span] = [10, 6];
 
-/** The rate at which the smoothed loss, over the logarithm of the rate, falls fastest. */
+/** The rate at which the smoothed loss falls fastest, as a function of the rate's logarithm. */
 function steepestFall(curve: LearningRateCurve['curve']): number {
   let [steepest, at] = [0, Math.min(settling, curve.length - 1)];
   for (let i = settling; i + span < curve.length; i++) {

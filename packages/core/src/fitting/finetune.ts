@@ -1,4 +1,4 @@
-// finetune: epochs of phase 2 with a schedule; which state is kept, and when a run ends early, is in early-stopping.ts.
+// finetune: epochs of phase 2 with a learning-rate schedule. Early stopping is in early-stopping.ts.
 
 import { DataError } from '../errors.js';
 import { Random } from '../random.js';
@@ -23,19 +23,19 @@ export interface FinetuneRun extends RunControl {
   readonly batchSize: number;
 }
 
-/** The scaled rows of a run, as its steps take them; `waits` leaves out those that wait. */
+/** The scaled rows of a run in batches; with `waits`, without the waiting rows. */
 export interface Steps {
   readonly masked: boolean;
-  /** Steps of an epoch at most. */
+  /** Most steps in an epoch. */
   perEpoch(waits: boolean): number;
   /** The batches of one epoch. */
   batches(random: Random, waits: boolean): Iterable<Batch | Picked> | AsyncIterable<Batch>;
 }
 
 /**
- * Steps over rows that are all there, in another order every epoch; `others` are the indices of those that do not wait. A row that
- * is lighter than one row comes as often as it weighs, and counts as one where it comes: a batch of light rows would be a step of
- * its own.
+ * Steps over rows in memory, in a new order every epoch. `others` are the indices of the rows that do not wait. A row lighter than
+ * one row is drawn with its weight as probability, and then counts as one row: otherwise a batch of light rows would be a full
+ * step.
  */
 export function stepsOver(given: Batch, most: number, others?: Uint32Array): Steps {
   const n = given.x.rows;
@@ -57,7 +57,7 @@ export function stepsOver(given: Batch, most: number, others?: Uint32Array): Ste
     return Math.floor(sum);
   };
   const batchSize = Math.max(1, Math.min(most, countOf(others)));
-  // The last, partial batch is dropped: its rows come in another batch of the next epoch.
+  // The last, partial batch is dropped; its rows come in other batches of the next epoch.
   const perEpoch = (waits: boolean): number => Math.floor(countOf(waits ? others : undefined) / batchSize);
   return {
     masked: rows.mask !== undefined,
@@ -74,7 +74,7 @@ export function stepsOver(given: Batch, most: number, others?: Uint32Array): Ste
   };
 }
 
-/** Rows of an order that come by their chances: as many as those add up to, but for a part of one (systematic sampling). */
+/** Rows of an order, each drawn with its own probability; their number differs from the sum by less than one (systematic sampling). */
 function drawnByChance(order: Uint32Array, chances: ArrayLike<number>, random: Random): Uint32Array {
   let passed = random.uniform();
   return order.filter((row) => {
@@ -85,8 +85,8 @@ function drawnByChance(order: Uint32Array, chances: ArrayLike<number>, random: R
 }
 
 /**
- * Trains; the last state is kept, or the one that rows which do not train choose. `untold` is the last state that waiting rows did
- * not train: that of the end of their wait, or the one that is kept.
+ * Runs the epochs. `state` is the last state, or the one that early stopping chose. `untold` is the last state that waiting rows
+ * did not train: from the epoch when they joined, or the kept one.
  */
 export async function finetuneEpochs(
   context: Context,
@@ -116,7 +116,7 @@ export async function finetuneEpochs(
         for await (const batch of rows.batches(random, waits)) {
           if (b === perEpoch) break;
           await breathe(run.signal);
-          // Rows that join make epochs longer: the schedule follows the epochs.
+          // The schedule follows the epochs, since epochs get longer when waiting rows join.
           rate = run.learningRate * scheduleAt(run.schedule, epoch * perEpoch + b++, epochs * perEpoch);
           await losses.add(await trainer.step(batch, rate, random, options.prototypeDropout));
         }
@@ -124,7 +124,7 @@ export async function finetuneEpochs(
       } finally {
         losses.dispose();
       }
-      // With evaluation rows the best state is kept, however the run went on.
+      // With evaluation rows the best state is kept, even if the run diverged later.
       if (!judge || waits) checkLoss('finetune', total, run.learningRate);
       const verdict = await judge?.after(epoch + 1, trainer);
       const progress: Progress = {
@@ -152,7 +152,7 @@ export async function finetuneEpochs(
   }
 }
 
-/** Errors: DataError where the loss left the numbers. */
+/** Errors: DataError if the loss is not finite. */
 function checkLoss(call: string, loss: number, learningRate: number): void {
   if (Number.isFinite(loss)) return;
   throw new DataError(
@@ -161,7 +161,7 @@ function checkLoss(call: string, loss: number, learningRate: number): void {
   );
 }
 
-/** A run of its own schedule starts with moments of zero. */
+/** Without moments: a run with a schedule of its own starts Adam from zero. */
 export function withoutMoments(state: ModelState): ModelState {
   const arrays = Object.fromEntries(
     Object.entries(state.arrays).filter(([name]) => !name.startsWith('adam.')),
@@ -169,7 +169,7 @@ export function withoutMoments(state: ModelState): ModelState {
   return { ...state, arrays, step: 0 };
 }
 
-/** One gradient step on a scaled batch, going on from the state's moments; gives the loss before the step. */
+/** One gradient step on a scaled batch, continuing from the state's moments; returns the loss before the step. */
 export async function gradientStep(
   context: Context,
   before: ModelState,
@@ -177,7 +177,7 @@ export async function gradientStep(
 ): Promise<{ state: ModelState; loss: number }> {
   const { options } = context;
   const rate = options.learningRate === 'auto' ? defaultLearningRate : options.learningRate;
-  // Halves are rounded anew after every step, which can fail: their masters are not written to.
+  // Halves are rounded anew after each step, which can fail, so their masters are never written in place.
   const ownership = options.dtype === 'float32' ? context.ownership : undefined;
   const trainer = await trainerFor(context, before, batch.mask !== undefined, before.step, { ownership });
   try {

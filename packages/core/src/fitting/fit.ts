@@ -1,4 +1,4 @@
-// fit: passes of phase 1 over the rows, with what a single batch cannot know: convergence, idle prototypes, evaluation.
+// fit: passes of phase 1 over the rows, with what a single batch cannot do: convergence, reseeding of idle prototypes, evaluation.
 
 import { weightedMean } from '../formulas/paired-difference.js';
 import { growClasses } from '../init/grow-classes.js';
@@ -17,15 +17,15 @@ import { collectWorst, reseed, type Worst } from './reseed.js';
 export interface FitRun extends RunControl, PassRun {
   readonly shuffle: boolean;
   readonly batchSize: number;
-  /** The rows are all that the caller gave, in their order. */
+  /** The batch holds all rows of the caller, in their order. */
   readonly whole: boolean;
-  /** Rows that follow one another in every drawn order. */
+  /** Length of the runs of rows that a drawn order keeps together. */
   readonly together: number;
 }
 
 /**
- * Share of a cluster's age that counts in the next pass. The rows are the same, and its prototype lies better now: what they
- * said of it before would only hold it back. A stream, whose rows are new, is one pass and forgets nothing.
+ * Share of a cluster's age that carries over to the next pass. A pass sees the same rows again, with prototypes that lie better, so
+ * older assignments count less. A stream is a single pass over new rows and forgets nothing here.
  */
 const kept = 0.1;
 
@@ -40,14 +40,14 @@ export const faded = (state: ModelState): ModelState => {
   };
 };
 
-/** Rows of a run, and runs of a batch at least. */
+/** Most rows in a run, and least runs in a batch. */
 const [mostTogether, leastRuns] = [16, 64];
 
-/** How many rows may follow one another in batches of so many: what a batch learns comes from dozens of places even so. */
+/** Rows that a drawn order may keep together in batches of this size, so that a batch still comes from at least 64 places. */
 export const runLength = (batchSize: number): number =>
   Math.max(1, Math.min(mostTogether, Math.floor(batchSize / leastRuns)));
 
-/** A drawn order of 0 … n − 1 in runs of `size`, which lie together in memory: single rows take several times as long to gather. */
+/** A random order of 0 … n − 1 in runs of `size` neighbours: gathering single rows takes several times as long. */
 export function drawnOrder(random: Random, n: number, size: number): Uint32Array {
   const starts = random.permutation(Math.ceil(n / size));
   if (size === 1) return starts;
@@ -60,7 +60,7 @@ export function drawnOrder(random: Random, n: number, size: number): Uint32Array
   return order;
 }
 
-/** The first rows whose weight is not 0, at most so many. */
+/** The first rows of positive weight, at most `most`. */
 export function firstCounting(rows: Batch, most: number): Batch {
   const indices: number[] = [];
   for (let i = 0; i < rows.x.rows && indices.length < most; i++) {
@@ -69,7 +69,7 @@ export function firstCounting(rows: Batch, most: number): Batch {
   return takeBatch(rows, indices, 0, indices.length);
 }
 
-/** Passes over scaled rows until nothing moves by more than tol. `order` fixes the first pass. */
+/** Passes over scaled rows until no prototype moves by more than tol. `order` fixes the order of the first pass. */
 export async function fitPasses(
   context: Context,
   start: ModelState,
@@ -96,10 +96,10 @@ export async function fitPasses(
     for (let begin = 0; begin < n; begin += run.batchSize) {
       await breathe(run.signal);
       const end = Math.min(n, begin + run.batchSize);
-      // Batches of one size share their memory: new pages cost as much as the rows in them.
+      // Batches of one size reuse their memory: fresh pages cost as much as copying the rows.
       const used: Batch | undefined = batch?.x.rows === end - begin ? batch : undefined;
       batch = takeBatch(rows, turn, begin, end, used);
-      // Classes can come that the rows of the start had none of.
+      // Later rows may have classes that the first rows lacked.
       const step = await phase1Step(context, await growClasses(context, state, batch), batch);
       state = step.state;
       shift = Math.max(shift, step.shift);
@@ -107,7 +107,7 @@ export async function fitPasses(
       collectWorst(worst, spec, batch, step.assignment, state.unit ?? 1, (i) => turn[begin + i] as number);
     }
     if (context.options.minWeight > 0) state = prune(state, context.options.minWeight);
-    // A new place needs a pass to learn from its rows.
+    // A reseeded prototype needs another pass to learn from its rows, so the last pass reseeds none.
     const settled = passes.last ? state : reseed(spec, state, rows, weights, worst);
     converged = standsStill(shift, run.tol, state) && settled === state;
     state = settled;
@@ -116,7 +116,7 @@ export async function fitPasses(
   return passes.result(converged);
 }
 
-/** Adds what the prototypes gained by a step, unless there are others by now. */
+/** Adds the weight that each prototype gained in a step, unless the number of prototypes has changed. */
 export function addWeights(weights: Float64Array, { assignment }: EmaStep): void {
   const { weights: gained } = assignment.sums;
   if (gained.length !== weights.length) return;

@@ -1,5 +1,5 @@
-// Lloyd's algorithm (1982): passes over all rows that put every prototype at the mean of its rows, exactly, until the rows
-// stay where they are. A pass is a step of phase 1 over one batch of all rows with no past: ages of 0 make η = 1.
+// Lloyd's algorithm (1982): exact passes that put every prototype at the mean of its rows, until no row changes its prototype. A
+// pass is a step of phase 1 over one batch of all rows, without a past: ages of 0 make η = 1.
 
 import { isSparse } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -18,12 +18,12 @@ import type { GridSpec } from '../training/spec.js';
 import { type FitRun, lossOf } from './fit.js';
 import { defaultTol, type FitResult, Passes } from './passes.js';
 
-/** Passes unless said otherwise; as scikit-learn. */
+/** Default limit of passes, as in scikit-learn. */
 export const lloydPassesAtMost = 300;
 
 /**
- * Passes until no row changes its prototype, or Σ ‖p′ − p‖² <= tol · mean variance of the columns, as scikit-learn has it.
- * Prototypes without rows go to the rows farthest from theirs; frozen ones stay. `shuffle` and `batchSize` say nothing here.
+ * Passes until no row changes its prototype, or Σ ‖p′ − p‖² <= tol · mean variance of the columns, as in scikit-learn. Prototypes
+ * without rows move to the rows farthest from their prototypes; frozen ones stay. `shuffle` and `batchSize` have no effect.
  */
 export async function lloydPasses(
   context: Context,
@@ -34,7 +34,7 @@ export async function lloydPasses(
 ): Promise<{ state: ModelState; result: FitResult; located: Located | undefined }> {
   const { minWeight, distance } = context.options;
   const masked = rows.mask !== undefined;
-  // Rows of unit length vary by 1 in all.
+  // Rows of unit length have a total variance of at most 1.
   const variance = () => (comparesDirections(distance) ? 1 / rows.x.columns : meanVariance(rows));
   const { tol = defaultTol } = run;
   const enough = tol > 0 ? tol * variance() : 0;
@@ -61,7 +61,7 @@ export async function lloydPasses(
   }
   const { state: last, result } = passes.result(converged);
   state = settledState(last, minWeight);
-  // Rows that stayed where they are know their prototypes, unless those were changed since.
+  // If no row moved and the prototypes were not changed since, the last assignment still holds.
   const same = settled && !evaluation && minWeight === 0;
   return {
     state,
@@ -76,20 +76,23 @@ function equal(a: Int32Array, b: Int32Array): boolean {
   return true;
 }
 
-/** Finds the nearest prototypes of the same rows, pass after pass. */
+/** Finds the nearest prototypes of the same rows in every pass. */
 export interface ExactSearch {
   readonly assign: Assign;
-  /** The index alone, where that takes less. */
+  /** The index of each row alone, where that is cheaper. */
   readonly locate?: (prototypes: NdArray) => Promise<Located>;
 }
 
-/** The prototype of each row [N], and Σ w·δ to them where it is known. */
+/** The prototype of each row [N], and Σ w·δ to them if known. */
 export interface Located {
   readonly index: Int32Array;
   readonly inertia?: number | undefined;
 }
 
-/** Dense rows are searched around a center, and only those that moved are searched in full and added up anew. */
+/**
+ * The search for these rows. Dense rows are searched around a center: only rows that moved are searched in full and added to the
+ * sums anew.
+ */
 export function exactSearch(
   context: Context,
   state: ModelState,
@@ -110,7 +113,7 @@ export function exactSearch(
     assign: async (_, arrays) => {
       const prototypes = arrays.prototypes as NdArray;
       const { index, sums } = await centered.assign(prototypes, signal);
-      // Only repairs ask what a row alone costs.
+      // Only repairs need the cost of each row.
       const empty = sums.weights.includes(0);
       return {
         index,
@@ -125,7 +128,7 @@ export function exactSearch(
   };
 }
 
-/** The state as if no row had been seen. */
+/** The state with ages and sums reset, as if no row had been seen. */
 export function withoutPast(state: ModelState, masked: boolean): ModelState {
   const { ages, arrays, spread } = state;
   const coordinates = (arrays.prototypes as NdArray).data.length;
@@ -137,7 +140,10 @@ export function withoutPast(state: ModelState, masked: boolean): ModelState {
   };
 }
 
-/** After the last pass: prototypes that no row chose are as old as new ones, so that a stream can go on from here, or go. */
+/**
+ * After the last pass: prototypes that no row chose get the age of new ones, so that a stream can continue from here, or are
+ * pruned.
+ */
 export function settledState(state: ModelState, minWeight: number): ModelState {
   const since = (ages: Float64Array): Float64Array => ages.map((age) => (age > 0 ? age : (state.unit ?? 1)));
   const aged = {
@@ -148,7 +154,7 @@ export function settledState(state: ModelState, minWeight: number): ModelState {
   return minWeight > 0 ? prune(aged, minWeight) : aged;
 }
 
-/** Σ ‖p′ − p‖² over all prototypes; pruning moves them beyond measure. */
+/** Σ ‖p′ − p‖² over all prototypes; Infinity if pruning changed their number. */
 export function squaredShift(before: ModelState, after: ModelState): number {
   const [p, q] = [before.arrays.prototypes as NdArray, after.arrays.prototypes as NdArray];
   let sum = p.data.length === q.data.length ? 0 : Number.POSITIVE_INFINITY;
@@ -156,7 +162,7 @@ export function squaredShift(before: ModelState, after: ModelState): number {
   return sum;
 }
 
-/** Weighted mean of the rows, a column at a time over those that report it. */
+/** Weighted mean of each column over the rows that have it. */
 function meanOf(rows: Batch): Float64Array {
   const { columns } = rows.x;
   const index = new Int32Array(rows.x.rows);
@@ -168,10 +174,10 @@ function meanOf(rows: Batch): Float64Array {
   });
 }
 
-/** Rows that tell where all of them lie. */
+/** Rows that suffice to place a center. */
 const fewRows = 1024;
 
-/** A place among the rows [D]: the mean of some of them, spread over all. */
+/** A center [D] among the rows: the mean of some of them, evenly spaced. */
 export function centerOf(rows: Batch): Float64Array {
   const { rows: n } = rows.x;
   const step = Math.max(1, Math.ceil(n / fewRows));
@@ -179,7 +185,7 @@ export function centerOf(rows: Batch): Float64Array {
   return meanOf(takeBatch(rows, some, 0, some.length));
 }
 
-/** Mean over the columns of their weighted variance: what one cluster of all rows would cost, a row and column. */
+/** Weighted variance, averaged over the columns: the cost per row and column of a single cluster. */
 function meanVariance(rows: Batch): number {
   const { columns } = rows.x;
   const prototypes = ndarray(meanOf(rows), [1, columns]);
@@ -188,8 +194,8 @@ function meanVariance(rows: Batch): number {
 }
 
 /**
- * The assignment with every prototype that has no row at the row farthest from its own of those that weigh half the `unit` or more, which
- * leaves that one; the next farthest for the next. Rows that lie on their prototypes stay, and so does the last row of a prototype.
+ * The assignment with empty prototypes filled: each takes the row farthest from its own prototype, then the next farthest, among
+ * rows that weigh at least half the `unit`. Rows that coincide with their prototypes stay, and so does the last row of a prototype.
  */
 export function repaired(
   found: Assignment,

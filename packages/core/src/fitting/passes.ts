@@ -1,25 +1,25 @@
-// What the passes of a fit come to, whoever gives their rows: the history, the best state by rows that evaluate, the result.
+// The result of the passes of a fit, from memory or a source: the history, and the best state by evaluation rows.
 
 import { unitOf } from '../scaling/unit.js';
 import type { ModelState } from '../state/state.js';
 import type { Progress, RunControl } from '../training/progress.js';
 
 export interface FitResult {
-  /** Passes made. */
+  /** Number of passes. */
   readonly nIter: number;
   /** The last pass moved no prototype by more than tol. */
   readonly converged: boolean;
   readonly history: readonly Progress[];
-  /** What is otherwise than the options ask for, a sentence each: fewer prototypes, for the rows have no more distinct ones. */
+  /** Differences from what the options ask for, a sentence each: fewer prototypes, since the rows have too few distinct ones. */
   readonly warnings: readonly string[];
 }
 
-/** The tolerance of passes unless the caller gives one. */
+/** Default tolerance of passes. */
 export const defaultTol = 1e-4;
 
 /**
- * No prototype moved by more than `tol`, in the units of the rows. The default counts in their common unit: rows of 1e-20 would
- * else stand still from the first pass on.
+ * Whether no prototype moved by more than `tol`, in the units of the rows. The default is relative to their common unit: otherwise
+ * a fit on rows of 1e-20 would end after the first pass.
  */
 export const standsStill = (shift: number, tol: number | undefined, { arrays }: ModelState): boolean =>
   shift <= (tol ?? defaultTol / unitOf(arrays));
@@ -27,13 +27,13 @@ export const standsStill = (shift: number, tol: number | undefined, { arrays }: 
 export interface PassRun extends Pick<RunControl, 'onProgress'> {
   readonly maxIters: number;
   readonly tol?: number | undefined;
-  /** What the start has to say. */
+  /** Warnings about the start. */
   readonly warnings: (start: ModelState) => readonly string[];
 }
 
 export class Passes {
   private readonly run: PassRun;
-  /** Loss on the rows that evaluate; without them the last state counts. */
+  /** Loss on the evaluation rows; without it the last state is kept. */
   private readonly evaluate: ((state: ModelState) => Promise<number>) | undefined;
   private readonly history: Progress[] = [];
   private best: ModelState;
@@ -51,17 +51,17 @@ export class Passes {
     this.evaluate = evaluate;
   }
 
-  /** Passes made. */
+  /** Number of passes done. */
   get done(): number {
     return this.history.length;
   }
 
-  /** No pass follows the one that runs. */
+  /** Whether this pass is the last one allowed. */
   get last(): boolean {
     return this.done + 1 >= this.run.maxIters;
   }
 
-  /** A pass has come to this state. */
+  /** Records a pass that ended in this state. */
   async ended(state: ModelState, told: Pick<Progress, 'shift' | 'loss'>): Promise<void> {
     const evalLoss = await this.evaluate?.(state);
     if (evalLoss === undefined) this.best = state;

@@ -1,4 +1,4 @@
-// Prototypes that no row chose in a whole pass of fit, and the rows in whose places they start again.
+// Reseeding: prototypes that no row chose in a whole pass of fit start again at the rows of the highest loss.
 
 import { denseRows, takeFeatures, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray, type TypedArray } from '../dtype.js';
@@ -8,25 +8,25 @@ import type { ModelState } from '../state/state.js';
 import type { Assignment } from '../training/phase1.js';
 import type { GridSpec } from '../training/spec.js';
 
-/** A row that its prototype serves badly. */
+/** A row that is far from its prototype. */
 interface Candidate {
   readonly score: number;
   readonly row: number;
 }
 
-/** Rows kept as places for idle prototypes, a head, and an owner of a head. */
+/** Rows kept as new places for idle prototypes: for a head, and for an owner in a head. */
 const [candidatesKept, candidatesOfOwner] = [64, 8];
 
-/** What float32 leaves of a difference of equal numbers. */
+/** Relative rounding of a float32 difference between equal numbers. */
 const rounding = 1e-6;
 
-/** The worst rows first, by head and owner. */
+/** The rows of highest loss first, by head and owner. */
 export type Worst = Map<string, Candidate[]>;
 
-/** Candidates for a head, and for a class of it where prototypes have owners. */
+/** Key of the candidates of a head, or of a class in it if prototypes have owners. */
 const listKey = (head: number, owner: number | undefined): string => `${head} ${owner}`;
 
-/** Of which owners a row may become a prototype; undefined where prototypes have none of their own. */
+/** The owners that a row can found a prototype of; a single undefined if prototypes have no owners. */
 function ownersOf(spec: GridSpec, batch: Batch, row: number): (number | undefined)[] {
   if (spec.joint || spec.candidates === 'all') return [undefined];
   const owners: number[] = [];
@@ -37,7 +37,7 @@ function ownersOf(spec: GridSpec, batch: Batch, row: number): (number | undefine
   return owners;
 }
 
-/** Keeps the rows of half the `unit` and more of the highest phase-1 loss, w·δ in the space of the assignment, a head and owner. */
+/** Keeps, for each head and owner, the rows of the highest phase-1 loss w·δ that weigh at least half the `unit`. */
 export function collectWorst(
   worst: Worst,
   spec: GridSpec,
@@ -47,7 +47,7 @@ export function collectWorst(
   rowOf: (i: number) => number,
 ): void {
   const { heads } = spec;
-  // What a row has to exceed where one list serves all owners: most do not, and are done with.
+  // The loss that a row has to exceed where one list serves all owners; most rows fall below it and need no further work.
   const least = Array.from({ length: heads }, (_, head) => {
     const list = worst.get(listKey(head, undefined));
     return list?.length === candidatesKept ? (list[candidatesKept - 1] as Candidate).score : -1;
@@ -73,8 +73,8 @@ export function collectWorst(
 }
 
 /**
- * Puts prototypes that not half a row chose in the whole pass where the loss is highest; the state itself where there is none, or no such
- * place that has no prototype yet.
+ * Moves prototypes that less than half a row chose in the whole pass to the rows of highest loss. Returns the same state if there
+ * is no such prototype, or no such row without a prototype at its place.
  */
 export function reseed(
   spec: GridSpec,
@@ -109,7 +109,7 @@ export function reseed(
       candidate = list.shift();
       if (!candidate || candidate.score <= 0) break;
       point = pointOf(rows, candidate.row, p, k * columns);
-      // What rounding leaves of δ is no loss.
+      // A δ that is only rounding is no loss.
     } while (holds(p, head * perHead, (head + 1) * perHead, point));
     if (!candidate || candidate.score <= 0 || !point) continue;
     moved = true;
@@ -136,7 +136,7 @@ export function reseed(
   return { ...state, arrays, ages, coordinateAges, moments };
 }
 
-/** A row as a prototype: where it is masked, what the prototype at `at` has. */
+/** A row as a prototype; masked values are taken from the prototype at `at`. */
 function pointOf({ x, mask }: Batch, row: number, prototypes: TypedArray, at: number): Float32Array {
   const { data } = denseRows(x, row, row + 1);
   if (!mask) return data;
@@ -145,7 +145,7 @@ function pointOf({ x, mask }: Batch, row: number, prototypes: TypedArray, at: nu
   return data.map((value, j) => ((shown[j] as number) > 0 ? value : (prototypes[at + j] as number)));
 }
 
-/** Whether one of some prototypes lies at the place, up to rounding. */
+/** Whether one of the prototypes lies at this point, up to rounding. */
 function holds(prototypes: TypedArray, begin: number, end: number, point: Float32Array): boolean {
   const columns = point.length;
   for (let k = begin; k < end; k++) {

@@ -1,4 +1,4 @@
-// Learning rate over a run: one row a schedule, from progress in [0, 1] to a share of the peak.
+// Learning-rate schedules: each maps progress in [0, 1] to a share of the peak.
 
 export type Schedule = 'oneCycle' | 'cosine' | 'constant';
 
@@ -6,7 +6,7 @@ const cosineFall = (progress: number): number => 0.5 * (1 + Math.cos(Math.PI * p
 const warmUp = 0.1;
 
 const schedules: Readonly<Record<Schedule, (progress: number) => number>> = {
-  // 10 % warm-up from 1/25 of the peak, then a cosine fall to nearly nothing (Smith & Topin 2018).
+  // 10 % warm-up from 1/25 of the peak, then a cosine decay to nearly 0 (Smith & Topin 2018).
   oneCycle: (p) =>
     p < warmUp
       ? 0.04 + 0.96 * (1 - cosineFall(p / warmUp))

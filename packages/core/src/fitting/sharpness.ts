@@ -1,4 +1,5 @@
-// One factor for the logits of a classifier, chosen on rows that did not train: what the loss leaves too flat, or overfits.
+// Temperature scaling: one factor for the logits of a classifier, chosen on rows that did not train. It corrects logits that the
+// loss leaves too flat or overfits.
 
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -12,25 +13,25 @@ import { type Context, headOf, originOf } from '../training/context.js';
 import { readGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';
 
-/** Rows with the logits of their classes [N, C], row-major, and the index of the true one [N]. */
+/** Rows by the logits of their classes [N, C], row-major, and the index of the true class [N]. */
 export interface JudgedClasses {
   readonly logits: NdArray;
   readonly truth: ArrayLike<number>;
   readonly sampleWeight: ArrayLike<number>;
-  /** Share of a class that the loss spread over all. */
+  /** Label smoothing: the share that the loss spread over all classes. */
   readonly smoothing: number;
 }
 
-/** Rows that are asked at most: their error in the sharpness is about 2 %. */
+/** Most rows used; their standard error of the sharpness is about 2 %. */
 const mostRows = 4096;
-/** Deviation of the logarithm among sets, around a factor of 1: what few rows say counts less than that. */
+/** Standard deviation of the prior of log s around 0, measured over data sets. */
 const spread = 0.15;
-/** The largest factor, and the inverse of the least. */
+/** Largest factor; the smallest is its inverse. */
 const most = 10;
-/** Of the logarithm, where the search ends. */
+/** Precision of log s at which the search ends. */
 const exact = 1e-3;
 
-/** The place of the lowest value of a function with one minimum, by golden sections (Kiefer 1953). */
+/** The argument of the lowest value of a function with one minimum, by golden-section search (Kiefer 1953). */
 function lowest(of: (at: number) => number, from: number, to: number): number {
   const ratio = (Math.sqrt(5) - 1) / 2;
   let [low, high] = [from, to];
@@ -51,8 +52,8 @@ function lowest(of: (at: number) => number, from: number, to: number): number {
 }
 
 /**
- * The factor s of the logits, in [0.1, 10], of the highest likelihood (Guo et al. 2017): the minimum of
- * −Σ w/w̄·log p_true(s) + (log s)² / (2·0.15²), p as `classProbabilities` has it.
+ * The factor s of the logits, in [0.1, 10], of highest posterior likelihood (Guo et al. 2017): it minimises −Σ w/w̄·log p_true(s) +
+ * (log s)² / (2·0.15²), where p is `classProbabilities`.
  */
 export function sharpnessOf({ logits, truth, sampleWeight, smoothing }: JudgedClasses): number {
   const [rows, classes] = logits.shape as [number, number];
@@ -81,7 +82,7 @@ export function sharpnessOf({ logits, truth, sampleWeight, smoothing }: JudgedCl
   return Math.exp(lowest(cost, -Math.log(most), Math.log(most)));
 }
 
-/** The rows, or every so many-th of many. */
+/** All rows, or evenly spaced ones if there are many. */
 function few(rows: Batch): Batch {
   const n = rows.x.rows;
   if (n <= mostRows) return rows;
@@ -89,17 +90,18 @@ function few(rows: Batch): Batch {
   return takeBatch(rows, order, 0, mostRows);
 }
 
-/** Rows, in the caller's units, and the state that they say something new of. */
+/** Rows in the caller's units, and a state that they can judge without having trained it. */
 export interface Judges {
   readonly state: ModelState;
   readonly rows: Batch;
 }
 
-/** Rows for each prototype of a head from which what phase 1 made of them is hardly about a single one. */
+/** Rows for each prototype of a head above which a prototype's mean hardly depends on any single row. */
 const rowsOfMeans = 16;
 
 /**
- * The rows of a phase 1 where they may tell its sharpness: means over many of them are for other rows what they are for these.
+ * The training rows of phase 1 as judges of their own state, if there are enough for each prototype: then the state answers them
+ * like unseen rows.
  */
 export function judgesOfMeans(state: ModelState, rows: Batch): Judges | undefined {
   const { trained, given, arrays } = state;
@@ -110,8 +112,8 @@ export function judgesOfMeans(state: ModelState, rows: Batch): Judges | undefine
 }
 
 /**
- * The state with the sharpness that rows in the caller's units tell of `asked`, a state that they did not train; heads without
- * logits, and no rows, leave it as it is.
+ * The state with the sharpness that `rows`, in the caller's units, choose for `asked`, a state that they did not train. Unchanged
+ * without rows, or if the head has no logits.
  */
 export async function withSharpness(
   context: Context,

@@ -1,4 +1,4 @@
-// Rows to train on and rows to evaluate on.
+// Splits rows into training and evaluation rows.
 
 import { everywhere } from '../data/matrix.js';
 import { OptionError, ShapeError } from '../errors.js';
@@ -11,13 +11,13 @@ export interface Split {
   readonly evaluation: Batch | undefined;
 }
 
-/** Indices of rows that are drawn, and of all others. */
+/** Indices of the drawn rows, and of all others. */
 export interface Drawn {
   readonly indices: Uint32Array;
   readonly others: Uint32Array;
 }
 
-/** Draws `count` rows; none where one side would have no weight, which has no mean, neither of the loss nor of the target. */
+/** Draws `count` rows; undefined if either part would have no weight, since its mean would be undefined. */
 export function drawRows({ sampleWeight }: Batch, count: number, random: Random): Drawn | undefined {
   if (count <= 0) return undefined;
   const order = random.permutation(sampleWeight.length);
@@ -27,7 +27,7 @@ export function drawRows({ sampleWeight }: Batch, count: number, random: Random)
   return { indices, others };
 }
 
-/** Draws a share of the rows, `least` at least. */
+/** Draws a share of the rows, at least `least`. */
 export function drawShare(
   rows: Batch,
   fraction: number,
@@ -42,8 +42,8 @@ export function drawShare(
 }
 
 /**
- * The caller's own evaluation rows, which have to resemble the training rows; `shown` says that those came with a mask, whatever it
- * hides. Errors: ShapeError, OptionError.
+ * The caller's own evaluation rows, checked against the training rows. `shown`: the training rows came with a mask. Errors:
+ * ShapeError, OptionError.
  */
 export function givenSplit(training: Batch, evaluation: Batch, shown: boolean, call: string): Split {
   for (const name of ['x', 'y'] as const) {
@@ -65,7 +65,7 @@ export function givenSplit(training: Batch, evaluation: Batch, shown: boolean, c
   return { training: masked(training), evaluation: masked(evaluation) };
 }
 
-/** The batch with a mask, which hides nothing where there was none. */
+/** The batch with a mask; one of ones if it had none. */
 export const masked = (batch: Batch): Batch =>
   batch.mask ? batch : { ...batch, mask: everywhere(batch.x.columns) };
 
@@ -75,11 +75,14 @@ export function meanWeight({ sampleWeight }: Batch): number {
   return total / sampleWeight.length;
 }
 
-/** The batch with weights that make a mean over rows one over their weight, Σ w·loss / Σ w; the original divides by rows. */
+/**
+ * The batch with weights scaled so that a mean over rows becomes Σ w·loss / Σ w; unchanged with arithmetic 'original', which
+ * divides by rows.
+ */
 export const perWeight = ({ arithmetic }: Pick<Resolved, 'arithmetic'>, batch: Batch): Batch =>
   arithmetic === 'original' ? batch : withMeanWeight(batch);
 
-/** Weights over their mean, or over that of other rows: Adam's ε would swallow the gradients of tiny ones. */
+/** Weights divided by their mean, or by a given mean: Adam's ε would swallow the gradients of tiny weights. */
 export function withMeanWeight(batch: Batch, mean: number = meanWeight(batch)): Batch {
   return mean === 1 ? batch : { ...batch, sampleWeight: batch.sampleWeight.map((w) => w / mean) };
 }

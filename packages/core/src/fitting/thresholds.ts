@@ -1,4 +1,4 @@
-// One threshold a label, for strategy 'tuned': chosen on rows that did not train, for the metric that the user names.
+// One threshold for each label, for strategy 'tuned': chosen on rows that did not train, to maximise the user's metric.
 
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -12,7 +12,7 @@ import { overRows } from '../training/over-rows.js';
 
 export type ThresholdMetric = Resolved['thresholdMetric'];
 
-/** Rows with what a model says of them and what is true; row-major [N, C]. */
+/** Rows with their predicted probabilities and true labels, row-major [N, C]. */
 export interface Judged {
   readonly probabilities: ArrayLike<number>;
   readonly truth: ArrayLike<number>;
@@ -22,35 +22,35 @@ export interface Judged {
 }
 
 /**
- * Positive rows that the prior of a threshold counts as, where finetune and fit choose on the few rows that they held out.
- * On held-out rows of 20 splits of scene, yeast and emotions macro-F1 moves from that of 0.5 by +.004, +.015, +.003 on average;
- * without a prior the label of few positives costs emotions −.010.
+ * Strength of the prior on a threshold, in positive rows, when finetune and fit choose thresholds on the few rows that they held
+ * out. On held-out rows of 20 splits of scene, yeast and emotions, macro-F1 changes from that of 0.5 by +.004, +.015 and +.003 on
+ * average; without a prior, labels with few positives cost emotions −.010.
  */
 export const heldOutSmoothing = 20;
 
-/** What a threshold in [low, next higher probability) does to a label. */
+/** The effect of a threshold in [low, next higher probability) on a label. */
 interface Cut {
   readonly low: number;
   readonly threshold: number;
-  /** Σ w of the rows above it that have the label, and of all rows above it. */
+  /** Σ w of the rows above the threshold that have the label, and of all rows above it. */
   readonly met: number;
   readonly predicted: number;
 }
 
 interface Label {
-  /** From nothing said to all said. */
+  /** From no row above the threshold to all rows above it. */
   readonly cuts: readonly Cut[];
   /** Σ w of the rows that have the label. */
   readonly positives: number;
 }
 
-/** Between two neighbours, the lower one on the side of "no". */
+/** A threshold between two neighbouring probabilities; the lower one falls below it. */
 function between(low: number, high: number): number {
   const middle = Math.fround((low + high) / 2);
   return middle < high ? Math.max(low, middle) : low;
 }
 
-/** Equal probabilities fall on one side together; one of 0 gets no label at any threshold. */
+/** The cuts of a label. Equal probabilities fall on the same side; a probability of 0 never gets the label. */
 function labelOf({ probabilities, truth, sampleWeight, labels }: Judged, label: number): Label {
   const p = (i: number): number => probabilities[i * labels + label] as number;
   const rows = Array.from({ length: sampleWeight.length }, (_, i) => i).filter(
@@ -73,11 +73,11 @@ function labelOf({ probabilities, truth, sampleWeight, labels }: Judged, label: 
 const share = (met: number, predicted: number): number => (predicted > 0 ? (2 * met) / predicted : 0);
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-/** What one label's cut adds to a metric, and the metric of a cut a label; both up to constants of the rows. */
+/** How a label's cut adds to a metric, and the metric of one cut for each label; both up to constants of the rows. */
 interface MetricRow {
   readonly gain: (cut: Cut, positives: number, rate: number) => number;
   readonly total: (cuts: readonly Cut[], positives: readonly number[]) => number;
-  /** The gain depends on the metric that is reached. */
+  /** The gain depends on the metric's own value. */
   readonly fractional: boolean;
 }
 
@@ -89,14 +89,14 @@ const metrics: Readonly<Record<ThresholdMetric, MetricRow>> = {
       sum(cuts.map(({ met, predicted }, c) => share(met, predicted + (positives[c] as number)))),
     fractional: false,
   },
-  // 2·ΣTP / Σ(2·TP + FP + FN) > λ wherever Σ(2·TP − λ·said) > λ·Σ positives, which falls apart into labels (Dinkelbach 1967)
+  // Microaveraged F1: 2·ΣTP / Σ(2·TP + FP + FN) > λ wherever Σ(2·TP − λ·predicted) > λ·Σ positives, a sum over labels (Dinkelbach 1967).
   microF1: {
     gain: ({ met, predicted }, _, rate) => 2 * met - rate * predicted,
     total: (cuts, positives) =>
       share(sum(cuts.map(({ met }) => met)), sum(cuts.map(({ predicted }) => predicted)) + sum(positives)),
     fractional: true,
   },
-  // right decisions: TP + TN = 2·TP − said + negatives
+  // right decisions: TP + TN = 2·TP − predicted + negatives
   accuracy: {
     gain: ({ met, predicted }) => 2 * met - predicted,
     total: (cuts) => sum(cuts.map(({ met, predicted }) => 2 * met - predicted)),
@@ -104,10 +104,10 @@ const metrics: Readonly<Record<ThresholdMetric, MetricRow>> = {
   },
 };
 
-/** Whether a lies nearer to `middle`. */
+/** Whether a is nearer to `middle` than b. */
 const nearer = (a: number, b: number, middle: number): boolean => Math.abs(a - middle) < Math.abs(b - middle);
 
-/** The cut of the largest gain, of equals the nearest to `middle`; null where all are equal. */
+/** The cut of the largest gain; of equals the one nearest to `middle`; null if all are equal. */
 function bestCut({ cuts, positives }: Label, { gain }: MetricRow, rate: number, middle: number): Cut | null {
   let best = cuts[0] as Cut;
   let [most, least] = [gain(best, positives, rate), gain(best, positives, rate)];
@@ -120,7 +120,7 @@ function bestCut({ cuts, positives }: Label, { gain }: MetricRow, rate: number, 
   return most > least ? best : null;
 }
 
-/** The best threshold of each label; `middle` where none changes the metric. */
+/** The best threshold of each label; `middle` where no threshold changes the metric. */
 function ownThresholds(labels: readonly Label[], row: MetricRow, middle: number): number[] {
   const positives = labels.map((label) => label.positives);
   let rate = 0;
@@ -135,10 +135,10 @@ function ownThresholds(labels: readonly Label[], row: MetricRow, middle: number)
   }
 }
 
-/** Thresholds that are tried for all labels together. */
+/** Number of thresholds tried for all labels together. */
 const steps = 100;
 
-/** The one threshold that serves all labels best, in hundredths; of equals the nearest to `middle`. */
+/** The best common threshold of all labels, in hundredths; of equals the one nearest to `middle`. */
 function commonThreshold(labels: readonly Label[], row: MetricRow, middle: number): number {
   const positives = labels.map((label) => label.positives);
   const at = labels.map(() => 0);
@@ -157,10 +157,10 @@ function commonThreshold(labels: readonly Label[], row: MetricRow, middle: numbe
 }
 
 /**
- * The threshold of each label [C] that maximises the metric on these rows, exactly: midways between two neighbouring
- * probabilities, of equals the nearest to `middle`, and `middle` for a label whose threshold changes nothing, as for macro-F1 one
- * without positives. With `smoothing` s a label of n positive rows (weights in rows) gets
- * g + n/(n + s)·(own − g), where g is the best common threshold, drawn to `middle` in the same way by the positives of all labels.
+ * The threshold of each label [C] that maximises the metric on these rows. A threshold lies midway between two neighbouring
+ * probabilities; of equals the one nearest to `middle` is taken. A label whose threshold changes nothing gets `middle`, as one
+ * without positives for macro-F1. With `smoothing` s, a label of n positive rows (weights in rows) gets g + n/(n + s)·(own − g),
+ * where g is the best common threshold, itself shrunk to `middle` in the same way by the positives of all labels.
  */
 export function thresholdsOf(
   judged: Judged,
@@ -181,10 +181,10 @@ export function thresholdsOf(
   return Float32Array.from(own, (value, c) => drawn(value, common, (labels[c] as Label).positives));
 }
 
-/** Where thresholds go that nothing else says: of right decisions the half, of F1 what 'adaptive' cuts at. */
+/** The default threshold: one half for accuracy; for F1 the cut of strategy 'adaptive'. */
 const middleOf = (metric: ThresholdMetric, cut: number): number => (metric === 'accuracy' ? 0.5 : cut);
 
-/** The state with thresholds chosen on rows in the caller's units; other tasks and no rows leave it as it is. */
+/** The state with thresholds chosen on rows in the caller's units. Unchanged without rows, and for other tasks. */
 export async function withThresholds(
   context: Context,
   state: ModelState,

@@ -1,5 +1,5 @@
-// What other packages of fkm need of core besides its public names: `@fkm/core/internal`. For them alone: these names change without
-// notice, and from one version of core to the next.
+// `@fkm/core/internal`: what other @fkm packages need of core besides its public names. Not for other users: these names may change in any
+// version.
 
 export {
   abortSignal,

@@ -1,4 +1,4 @@
-// The reference backend, which tells what graphs it holds; for the tests of this package, nothing else imports it.
+// The reference backend with a count of the graphs that it holds, for this package's tests only.
 
 import { disposing } from '../disposal.js';
 import type { Backend } from '../graph/backend.js';
@@ -7,7 +7,7 @@ import { jsBackend } from './js-backend.js';
 
 export interface Counted {
   readonly backend: Backend;
-  /** Names of the graphs that are held. */
+  /** Names of the graphs that it holds. */
   readonly live: readonly string[];
   /** How often a graph was compiled. */
   readonly compiled: number;

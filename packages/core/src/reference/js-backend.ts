@@ -35,9 +35,9 @@ class HostValue implements Value {
 }
 
 export interface JsBackendOptions {
-  /** 'float64' holds and computes 'float32' tensors in float64, for checking others against it. Default 'float32'. */
+  /** 'float64' stores and computes 'float32' tensors in float64, as an oracle for other backends. Default 'float32'. */
   readonly precision?: Precision | undefined;
-  /** Graphs that are held at a time; one more frees the one that ran longest ago, which its next run makes ready again. Default 64. */
+  /** Compiled graphs held at a time; one more frees the least recently run, which compiles again at its next run. Default 64. */
   readonly maxGraphs?: number | undefined;
 }
 

@@ -1,21 +1,21 @@
-// Rows on their way through training: in the caller's units, or scaled.
+// A batch of rows during training, in the caller's units or scaled.
 
 import { type Rows, takeRows } from '../data/matrix.js';
 import { type Features, takeFeatures } from '../data/sparse.js';
 
 export interface Batch {
   readonly x: Features;
-  /** As the head takes it: numbers [N, T], labels as 0 or 1 [N, C], an index of a class [N, 1], or no column at all. */
+  /** y as the head reads it: numbers [N, T], labels as 0 or 1 [N, C], the index of a class [N, 1], or [N, 0]. */
   readonly y: Features;
   readonly sampleWeight: Float32Array;
-  /** One row, or one a row of x. */
+  /** [N, D], or [1, D] for all rows: 1 present, 0 missing. */
   readonly mask?: Rows | undefined;
 }
 
 /** A batch of dense rows. */
 export type DenseBatch = Batch & { readonly x: Rows; readonly y: Rows };
 
-/** Rows of a batch that are still to be taken. */
+/** Rows of a batch by their indices, not copied yet. */
 export interface Picked {
   readonly rows: Batch;
   readonly order: Uint32Array;
@@ -23,7 +23,7 @@ export interface Picked {
 
 export const isPicked = (batch: Batch | Picked): batch is Picked => 'order' in batch;
 
-/** Rows of a batch in the given order; written over `into`, a batch of as many rows that is no longer used, where given. */
+/** The rows of a batch in the given order. `into`, a batch of the same size that is no longer used, lends its memory. */
 export function takeBatch(
   batch: Batch,
   order: ArrayLike<number>,
@@ -45,6 +45,6 @@ export function takeBatch(
   };
 }
 
-/** The rows that are picked; as `takeBatch`. */
+/** Copies the picked rows; `into` as in `takeBatch`. */
 export const takePicked = ({ rows, order }: Picked, into?: Batch): Batch =>
   takeBatch(rows, order, 0, order.length, into);

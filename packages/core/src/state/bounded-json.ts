@@ -1,9 +1,11 @@
-// JSON of files that nobody vouches for: what it would become is counted before it does.
+// JSON from untrusted files: the number of objects it would create is bounded before it is parsed.
 
-/** Far beyond what ours holds: each one is an object or a key, of up to a hundred bytes a byte of text. */
+/**
+ * Objects, lists and keys that JSON may hold, far more than our files have. Each takes up to a hundred bytes of memory per byte of text.
+ */
 export const mostMarks = 4096;
 
-/** Brackets and colons outside of strings, counted until they exceed `most`: how many objects, lists and keys JSON holds. */
+/** Counts brackets and colons outside of strings, up to just above `most`: an upper bound on the objects, lists and keys. */
 export function marksOf(json: string, most: number): number {
   let [marks, quoted] = [0, false];
   for (let i = 0; i < json.length && marks <= most; i++) {
@@ -15,7 +17,7 @@ export function marksOf(json: string, most: number): number {
   return marks;
 }
 
-/** The value of a text; undefined where it is no JSON, or holds more than `mostMarks`. */
+/** The parsed value; undefined if the text is not JSON or holds more than `mostMarks`. */
 export function boundedJson(text: string | undefined): unknown {
   if (text === undefined || marksOf(text, mostMarks) > mostMarks) return undefined;
   try {

@@ -1,21 +1,21 @@
-// A digest that finds damage: MurmurHash3_x86_128 (Appleby 2011), which is the quickest of the well-tested ones in 32-bit
-// arithmetic, the only one that JavaScript has without BigInt. It is no signature: whoever can write a file can write its digest.
+// A digest that detects damage: MurmurHash3_x86_128 (Appleby 2011), the fastest well-tested one in 32-bit arithmetic, which JavaScript has
+// without BigInt. It is no signature: whoever can write a file can also write its digest.
 //
-// Each block of 16 bytes moves the state by a bijection, and the state is 128 bits: two contents that differ within one block,
-// as by a flipped bit, never share a digest. Any others do with a chance of 2⁻¹²⁸.
+// Each block of 16 bytes moves the 128-bit state by a bijection. So two contents that differ within one block, as by a flipped bit, never
+// share a digest. Other differences go undetected with a chance of 2⁻¹²⁸.
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 const rotated = (x: number, by: number): number => (x << by) | (x >>> (32 - by));
 
-/** The final mix of a word: every bit of it moves every other. */
+/** The final mix of a word: every input bit affects every output bit. */
 function avalanche(word: number): number {
   let h = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
 }
 
-/** The words of whole blocks, in place where the machine and the alignment allow. */
+/** The words of whole blocks: a view where endianness and alignment allow, else a copy. */
 function wordsOf(bytes: Uint8Array, count: number): Uint32Array {
   if (littleEndian && bytes.byteOffset % 4 === 0)
     return new Uint32Array(bytes.buffer, bytes.byteOffset, count);
@@ -28,7 +28,7 @@ function wordsOf(bytes: Uint8Array, count: number): Uint32Array {
   return words;
 }
 
-/** Bytes that are copied at a time where they do not lie at a multiple of 4. */
+/** Bytes copied at a time where the data is not aligned to 4. */
 const stretch = 1 << 16;
 
 const mix1 = (k: number): number => Math.imul(rotated(Math.imul(k, 0x239b961b), 15), 0xab0e9789);
@@ -36,7 +36,7 @@ const mix2 = (k: number): number => Math.imul(rotated(Math.imul(k, 0xab0e9789), 
 const mix3 = (k: number): number => Math.imul(rotated(Math.imul(k, 0x38b34ae5), 17), 0xa1e38b93);
 const mix4 = (k: number): number => Math.imul(rotated(Math.imul(k, 0xa1e38b93), 18), 0x239b961b);
 
-/** The four words of a digest. `start` are four words as well: those of what stands before, or a seed four times. */
+/** The four words of a digest. `start` holds four words: the digest of the preceding bytes, or a seed repeated four times. */
 export function digestWords(bytes: Uint8Array, start: ArrayLike<number> = [0, 0, 0, 0]): Uint32Array {
   let [h1, h2, h3, h4] = Array.from(start) as [number, number, number, number];
   const whole = bytes.length & ~15;
@@ -50,7 +50,7 @@ export function digestWords(bytes: Uint8Array, start: ArrayLike<number> = [0, 0,
       h4 = (Math.imul(rotated(h4 ^ mix4(words[i + 3] as number), 13) + h1, 5) + 0x32ac3b17) | 0;
     }
   }
-  // The rest as a block whose missing bytes are 0, which moves nothing.
+  // The last partial block is padded with zeros, which leave the state as it is.
   const rest = new Uint8Array(16);
   rest.set(bytes.subarray(whole));
   const [k1, k2, k3, k4] = wordsOf(rest, 4) as unknown as [number, number, number, number];
@@ -71,7 +71,7 @@ export function digestWords(bytes: Uint8Array, start: ArrayLike<number> = [0, 0,
   return Uint32Array.of(h1, h2 + h1, h3 + h1, h4 + h1);
 }
 
-/** A digest in 32 hexadecimal digits. What has a context, as a type and a shape, has another digest in another one. */
+/** A digest as 32 hexadecimal digits. `context`, such as a type and a shape, is part of what is hashed. */
 export function digestOf(bytes: Uint8Array, context = ''): string {
   const start = context === '' ? undefined : digestWords(new TextEncoder().encode(context));
   return Array.from(digestWords(bytes, start), (word) => word.toString(16).padStart(8, '0')).join('');

@@ -1,5 +1,5 @@
-// The digests of a file's parts, as one text among its metadata: which part was changed is then what an error can say.
-// The text vouches for itself: another digit in it is another digest, another name a part that is not there.
+// The digests of a file's parts, as one JSON text in its metadata, so that an error can name the damaged part. Damage to the text itself
+// shows too: a changed digit is a wrong digest, a changed name a missing part.
 
 import { cut } from '../errors.js';
 import { digestOf } from './digest.js';
@@ -15,7 +15,7 @@ export interface Digested {
   }[];
 }
 
-/** Under this name the text stands among the metadata of a checkpoint. */
+/** The key of this text in a checkpoint's metadata. */
 export const digestName = 'digest';
 
 type Digests = Readonly<Record<'metadata' | 'tensors', Readonly<Record<string, string>>>>;
@@ -34,15 +34,15 @@ function digestsOf({ metadata, tensors }: Digested): Digests {
   };
 }
 
-/** The text for parts that are to be written. */
+/** The text to store beside these parts. */
 export const digestText = (parts: Digested): string => JSON.stringify(digestsOf(parts));
 
 const isTable = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * What differs between parts that were read and the digests written with them, as half a sentence; null where nothing does.
- * `digests` is the parsed text. Texts that no digest names are damage too, but for those whose names are `free` for tools to add.
+ * The first part that does not match the digests written with it, as half a sentence; null if all match. `digests` is the parsed text. A
+ * text without a digest counts as damage unless tools may add it (`free`).
  */
 export function damageOf(
   digests: unknown,

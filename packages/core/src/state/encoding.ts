@@ -1,5 +1,5 @@
-// How columns of a table became the columns of X: made by sources, kept with what was learned from them, so that later
-// rows become the same X. Plain data; the encoding itself is left to sources.
+// How the columns of a table became the columns of X: made by sources and kept with the model, so that later rows are encoded alike. This
+// is plain data; sources do the encoding.
 
 import { shown } from '../errors.js';
 
@@ -9,7 +9,7 @@ export type FeatureEncoding =
   /** A column of X for each category, 1 where the row has it; or one column with the category's place, from 0. */
   | { readonly column: string; readonly kind: 'oneHot' | 'ordinal'; readonly categories: readonly string[] };
 
-/** JSON: what makes the same X of other rows. Columns of X are in the order of the features and their categories. */
+/** JSON that reproduces the encoding. The columns of X follow the order of the features and of their categories. */
 export interface Encoding {
   readonly version: 1;
   readonly features: readonly FeatureEncoding[];
@@ -28,17 +28,17 @@ const isFeature = (value: unknown): value is FeatureEncoding => {
   );
 };
 
-/** True for what `source.encoding` and `model.encoding` are. */
+/** True for `source.encoding` and `model.encoding`. */
 export function isEncoding(value: unknown): value is Encoding {
   const { version, features } = (value ?? {}) as Partial<Encoding>;
   return version === 1 && Array.isArray(features) && features.length > 0 && features.every(isFeature);
 }
 
-/** Columns of X that a column becomes. */
+/** Number of columns of X that a feature takes. */
 export const encodedWidth = (feature: FeatureEncoding): number =>
   feature.kind === 'oneHot' ? feature.categories.length : 1;
 
-/** As JSON: equal encodings give equal texts. */
+/** Canonical JSON: equal encodings have equal texts. */
 export const encodingText = ({ version, features }: Encoding): string =>
   JSON.stringify({
     version,
@@ -49,7 +49,7 @@ export const encodingText = ({ version, features }: Encoding): string =>
     })),
   });
 
-/** Where two encodings part, as half a sentence about the second; null where they make the same X. */
+/** The first difference of two encodings, as half a sentence about the second; null if they give the same X. */
 export function encodingDifference(own: Encoding, other: Encoding): string | null {
   if (own === other || encodingText(own) === encodingText(other)) return null;
   const [a, b] = [own.features, other.features];

@@ -1,4 +1,4 @@
-// The grid that a caller starts from: checked once, and copied, so that later writes to the caller's arrays change nothing.
+// The grid that a caller starts from: checked once and copied, so that later writes to the caller's arrays have no effect.
 
 import {
   checkFinite,
@@ -25,7 +25,7 @@ const copied = ({ data, rows, columns }: WideRows): DenseMatrix => ({
   shape: [rows, columns],
 });
 
-/** A copy whose matrices are flat. Errors: OptionError, ShapeError, DataError. */
+/** A copy with flat matrices. Errors: OptionError, ShapeError, DataError. */
 export function checkedGrid(grid: InitialGrid, call: string, task: Task): InitialGrid {
   for (const name of Object.keys(grid)) {
     if (!names[task].includes(name)) {
@@ -87,7 +87,7 @@ function ownersOf(owners: ArrayLike<unknown>, count: number, call: string): read
   });
 }
 
-/** Float64, for ages beyond 2^24 are counted. */
+/** Ages in float64: float32 stops counting at 2^24. */
 function agesOf(ages: Vector, count: number, call: string): Float64Array {
   const argument = 'initMode.ages';
   toVector(ages, ages?.length, { call, argument });

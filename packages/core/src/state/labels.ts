@@ -1,9 +1,9 @@
-// What callers name classes and labels, and the indices that graphs know them by.
+// Maps between the caller's names of classes and labels and the indices that graphs use.
 
 import { DataError, ShapeError } from '../errors.js';
 import type { Label } from './state.js';
 
-/** Distinct labels, numbers ascending, strings by code unit. Errors: DataError where both kinds are mixed. */
+/** The distinct labels, sorted: numbers ascending, strings by code unit. Errors: DataError if numbers and strings are mixed. */
 export function sortedLabels(labels: Iterable<Label>, call: string, argument = 'y'): Label[] {
   const distinct = [...new Set(labels)];
   const strings = distinct.filter((label) => typeof label === 'string').length;
@@ -15,7 +15,7 @@ export function sortedLabels(labels: Iterable<Label>, call: string, argument = '
   return strings > 0 ? distinct.sort() : (distinct as number[]).sort((a, b) => a - b);
 }
 
-/** Lists of classes are replaced, never written to: a stream of batches looks its labels up in one map. */
+/** Lists of classes are never mutated, so a list's map is built once for all batches of a stream. */
 const known: WeakMap<readonly Label[], ReadonlyMap<Label, number>> = /* @__PURE__ */ new WeakMap();
 
 /** The index of each class. */
@@ -29,7 +29,7 @@ export function indexOfClasses(classes: readonly Label[]): ReadonlyMap<Label, nu
 
 const whole: WeakMap<readonly Label[], boolean> = /* @__PURE__ */ new WeakMap();
 
-/** Whether all classes are integers of 32 bits. */
+/** Whether all classes are 32-bit integers. */
 export function areWhole(classes: readonly Label[]): boolean {
   const before = whole.get(classes);
   if (before !== undefined) return before;
@@ -38,13 +38,13 @@ export function areWhole(classes: readonly Label[]): boolean {
   return all;
 }
 
-/** The index of each label among the classes; −1 for one that is not there. */
+/** The index of each label among the classes; −1 if it is none of them. */
 export function indexOfLabels(labels: ArrayLike<Label>, classes: readonly Label[]): Int32Array {
   const index = indexOfClasses(classes);
   return Int32Array.from({ length: labels.length }, (_, i) => index.get(labels[i] as Label) ?? -1);
 }
 
-/** y as a list of labels. Errors: ShapeError for another kind of thing or length, DataError for a value that is no label. */
+/** y as a list of labels. Errors: ShapeError for a value that is no array or has another length, DataError for a value that is no label. */
 export function toLabels(y: unknown, rows: number, call: string): ArrayLike<Label> {
   if (!Array.isArray(y) && !(ArrayBuffer.isView(y) && !(y instanceof DataView))) {
     throw new ShapeError(
@@ -62,7 +62,7 @@ export function toLabels(y: unknown, rows: number, call: string): ArrayLike<Labe
       expected: rows,
     });
   }
-  // From here on, some integers are rounded to their neighbours.
+  // From here on, neighbouring integers round to the same float.
   const most = y instanceof Float32Array ? 2 ** 24 : 2 ** 53;
   for (let row = 0; row < rows; row++) {
     const label = labels[row];

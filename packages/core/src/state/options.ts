@@ -12,50 +12,51 @@ import type { StoredDType } from './storage.js';
 /** What an estimator is for. */
 export type Task = 'clusterer' | 'classifier' | 'multiLabel' | 'regressor';
 
-/** How much a row counts in its prototype's target; for 'hard' the row of highest similarity is taken. */
+/** How rows are weighted in the mean that becomes a prototype's target; with 'hard', the row of highest similarity alone. */
 export type TargetAssignment = 'mean' | 'scaled' | 'softmax_scaled' | 'hard';
 
-/** Prototypes to start from, in place of an initialisation; the model takes them as they are, unscaled. */
+/** Prototypes to start from in place of an initialisation, in the space in which they are compared: they are not scaled. */
 export interface InitialGrid {
   /** [K, D] */
   readonly prototypes: DenseMatrix;
-  /** [K] the class or label that each prototype stands for, as y names it; a column of y where labels have no names. */
+  /** [K] the class or label of each prototype, as y names it; the index of a column of y where labels have no names. */
   readonly owners?: readonly Label[] | Vector;
-  /** [K, T], or [K] for one column; what each prototype answers: numbers, or logits of the classes. */
+  /** [K, T], or [K] for one column: the answer of each prototype, as numbers or as logits of the classes. */
   readonly targets?: DenseMatrix | Vector;
-  /** [K] accumulated sample weight, 1 unless given. */
+  /** [K] accumulated sample weight. Default 1. */
   readonly ages?: Vector;
 }
 
 /** What the estimators share. Every option is optional but the backend. */
 export interface EstimatorOptions {
-  /** Where graphs run: `jsBackend()`, `await onnxBackend()`, `await tfjsBackend()`. */
+  /** The backend that runs graphs: `jsBackend()`, `await onnxBackend()`, `await tfjsBackend()`. */
   readonly backend: Backend;
   /** How rows and prototypes are compared. Default 'euclidean'. */
   readonly distance?: Distance;
   /**
-   * Where prototypes start: 'joint' clusters features and targets together; 'kmeans++' and 'random' draw rows of each class,
-   * label or stratum of the target; or a given grid. Default 'joint' with 'gaussian' and up to 256 classes, else 'kmeans++'.
+   * How prototypes are initialised. 'joint' clusters features and targets together. 'kmeans++' and 'random' draw rows of each class, label
+   * or stratum of the target. A grid is taken as given. Default 'joint' with 'gaussian' and up to 256 classes, else 'kmeans++'.
    */
   readonly initMode?: 'joint' | 'kmeans++' | 'random' | InitialGrid;
   /** How the nearest prototypes share the answer. Default 'gaussian'. */
   readonly softType?: SoftType;
   /**
-   * Divides the similarities of 'softmax_scaled' routing and target assignment; labels of a multi-label classifier take the highest
-   * one, undivided. Default 1.
+   * Divides the similarities of 'softmax_scaled', in routing and in target assignment. A multi-label classifier with owners does not use
+   * it. Default 1.
    */
   readonly temperature?: number;
-  /** How many prototypes share the answer; −1 all. Default −1 with 'gaussian', else 5. */
+  /** How many of the nearest prototypes share the answer; −1 means all. Default −1 with 'gaussian', else 5. */
   readonly topK?: number;
   /**
-   * Scaling of the features, part of the model. Default 'dual' with euclidean and l1 ('standard' beside featureWeights, 'none' in
-   * a clusterer), 'none' with cosine or a given grid. Sparse rows are scaled by one factor where dense ones would be by default,
-   * so that stored values have a mean square of 1, and not at all with 'none'; they refuse the others, which would fill them.
+   * Scaling of the features, part of the model. Default: 'dual' with euclidean and l1 ('standard' with featureWeights, 'none' in a
+   * clusterer); 'none' with cosine or a given grid. Sparse rows allow 'none' and their own default: one factor for all columns, so that
+   * stored values have a mean square of 1, wherever dense rows would be scaled by default. The other scalings would fill sparse rows and
+   * are refused.
    */
   readonly scaling?: Scaling;
   /**
-   * Weights of the features [D] in [0, 1]; with 'gaussian' the start of what phase 2 trains, but of a clusterer. Needs scaling 'none'
-   * or 'standard'.
+   * Weights of the features [D] in [0, 1]. With 'gaussian', phase 2 trains them from there, except in a clusterer. Needs scaling 'none' or
+   * 'standard'.
    */
   readonly featureWeights?: Vector;
   /** Learns featureWeights from variances in phase 1, and trains them in phase 2. Default false. */
@@ -64,72 +65,79 @@ export interface EstimatorOptions {
   readonly l2Reg?: number;
   /** Weight of Σ_{i≠j} s(p_i, p_j)² in the loss. Default 0. */
   readonly diversityReg?: number;
-  /** Ages below which prototypes are pruned, in rows; 0 never. One head only. Default 0. */
+  /** Prototypes whose age falls below so many rows are pruned; 0 prunes none. One head only. Default 0. */
   readonly minWeight?: number;
-  /** Also prune every so many batches. Default 0: after passes of `fit` alone. */
+  /** Batches between prunings. Default 0: prune only after passes of `fit`. */
   readonly pruneEvery?: number;
-  /** Rows after which old rows count half, a row of weight w as w rows. Default Infinity. */
+  /** Number of rows after which older rows count half; a row of weight w counts as w rows. Default Infinity. */
   readonly halfLife?: number;
-  /** Rows of a batch of fit and of finetune. Default 10240 and 256. */
+  /** Rows in a batch. Default 10240 in `fit`, 256 in `finetune`. */
   readonly batchSize?: number;
   /**
-   * Peak learning rate of phase 2; prototypes of owners move by it times √mean δ to the own prototype, at most 1. With 'auto',
-   * `finetune` runs `findLearningRate` on its rows first, and single gradient steps, which have no rows to try rates on, take 0.02.
-   * Default 0.02.
+   * Peak learning rate of phase 2. Prototypes with owners move by this rate times √mean δ to the own prototype, at most 1. With 'auto',
+   * `finetune` runs `findLearningRate` on its rows first; single gradient steps have no rows to try rates on and use 0.02. Default 0.02.
    */
   readonly learningRate?: number | 'auto';
-  /** @deprecated Write `learningRate`. */
+  /** @deprecated Use `learningRate`. */
   readonly lr?: number | 'auto';
   /** Seed. Default 0. */
   readonly randomState?: number;
-  /** Graphs are always compiled. Default true. */
+  /** No effect: graphs are always compiled. Default true. */
   readonly useCompile?: true;
   /**
-   * Search by `index` in place of comparing rows with all prototypes: true wherever it can be, 'auto' where it begins to pay, which
-   * the prototypes of a head and the rows of the call decide alone: up to 16 rows from 4,096 on, with 'gaussian' from 16,384;
-   * more rows from 10,000 on, of clusters and with 'gaussian' from 40,000; phase 1 from 40,000; hard negatives from 4,096. With an
-   * index that lacks the distance, 'auto' stays exact. The index proposes candidates, and their exact similarity decides, so an
-   * answer is the exact one whenever the neighbours were found. 'gaussian' weighs all prototypes: where a sample tells that others
-   * than the nearest have more than 1e-4 of the weight (for a label by owners: enough to change it), a row is compared with all;
-   * measured, probabilities were within 2e-4. `predict`, `score` and probabilities use it,
-   * phase 1 of a clusterer, or of a regressor that does not start 'joint', and with `negativeSampling` the choice of hard
-   * negatives in `finetune`. Exact in any case, for lack of an order that an index could follow: rows with a feature mask, sparse
-   * rows, `transform`, probabilities of clusters, evaluation, 'lloyd'. Default 'auto' with an `index`, else false.
+   * Whether to search the nearest prototypes by `index` in place of comparing rows with all of them.
+   *
+   * true searches wherever an index can serve. 'auto' searches from these numbers of prototypes a head on: calls of up to 16 rows from
+   * 4,096 (16,384 with 'gaussian'); larger calls from 10,000 (40,000 for clusters and with 'gaussian'); phase 1 from 40,000; hard negatives
+   * from 4,096. If the index lacks the distance, 'auto' stays exact.
+   *
+   * The index only proposes candidates; their exact similarities decide. So an answer equals the exact one whenever the index finds the
+   * true neighbours. 'gaussian' weighs all prototypes: a row is compared with all of them if a sample shows that those not proposed hold
+   * more than 1e-4 of the weight (for labels by owners: enough to change the label). Measured probabilities differ by at most 2e-4.
+   *
+   * Served: `predict`, `score`, probabilities; phase 1 of a clusterer, and of a regressor that does not start 'joint'; hard negatives of
+   * `finetune` with `negativeSampling`. Always exact: rows with a feature mask, sparse rows, `transform`, probabilities of clusters,
+   * evaluation, 'lloyd'. Default 'auto' with an `index`, else false.
    */
   readonly useIndex?: boolean | 'auto';
-  /** What makes an index of prototypes: `hnswIndex` of '@fkm/index-hnsw', or a function that calls it with options. */
+  /** Creates an index of prototypes: `hnswIndex` of '@fkm/index-hnsw', or a function that calls it with options. */
   readonly index?: PrototypeIndexFactory;
   /**
-   * What prototypes and targets are stored in between training calls, and rounded to where an answer multiplies by them;
-   * sums, losses and training itself are float32. 'float16' has 11 significant bits and ends at 65504, 'bfloat16' has 8 and
-   * the range of float32: features that lie far from 0 for their spread want scaling. Default 'float32'.
+   * Stored type of prototypes and targets between training calls, to which they are rounded; sums, losses and training are float32.
+   * 'float16' has 11 significant bits and ends at 65504. 'bfloat16' has 8 bits and the range of float32; scale features whose mean is far
+   * from 0 compared with their spread. Default 'float32'.
    */
   readonly dtype?: StoredDType;
   /**
-   * 'original' computes as the original implementation does where this one departs from it: with 'cosine' phase 1 averages rows as
-   * they are, and not their directions; ages start at 1 in whatever unit weights are; the first batch with a feature mask counts twice;
-   * losses are divided by rows in place of their weight, and `halfLife` counts rows of any weight. Default 'standard': a row of weight
-   * w counts as w rows.
+   * 'original' reproduces the original implementation where this one differs. Phase 1 with 'cosine' averages rows, not their directions.
+   * Ages start at 1 in any unit of weights. The first batch with a feature mask counts twice. Losses are divided by the number of rows, not
+   * by their weight. `halfLife` counts rows of any weight. Default 'standard': a row of weight w counts as w rows.
    */
   readonly arithmetic?: 'standard' | 'original';
 }
 
-/** What a checkpoint does not hold, or holds for the machine that it was written on. */
+/** Options of `load`: what a checkpoint does not hold, or what depends on the machine. */
 export type LoadOptions = Pick<EstimatorOptions, 'backend' | 'index' | 'useIndex'>;
 
-/** What the estimators that learn from targets share. */
+/** Options that all estimators with targets share. */
 export interface SupervisedOptions extends EstimatorOptions {
-  /** Groups of prototypes with a metric of their own whose answers add up; 'gaussian' only. Default 8, fewer on few prototypes. */
+  /**
+   * Groups of prototypes, each with its own metric, whose answers add up; 'gaussian' only. Default 8, fewer if there are few prototypes.
+   */
   readonly heads?: number;
   /**
-   * Prototypes in all; as many as the first rows have distinct ones at most, of which `fit` warns. Default: a fourth of those, 400 at most and, of few rows,
-   * up to 16 as far as there are rows, but a prototype for every class; unless the options below say how many a class or a stratum
-   * gets.
+   * Total number of prototypes. If the first rows have fewer distinct ones, there are only as many, and `fit` warns. Default: a quarter of
+   * the distinct rows, at most 400, at least one for every class, and at least 16 if there are as many rows; kInit, or kTargets ·
+   * kFeatures, replace this default.
    */
   readonly nPrototypes?: number;
-  /** 'slopes' weighs features by how fast the target changes along them; 'auto' keeps that where held-out rows say so; fewer than 100 rows have none. Default 'auto' with 'joint', else 'none'; 'none' of a multi-label classifier. */
+  /**
+   * 'slopes' weighs features by how fast the target changes along them. 'auto' keeps these weights if they lower the error on
+   * held-out rows. Fewer than 100 rows get no weights. Default 'auto' with 'joint', else 'none'; 'none' in a multi-label
+   * classifier.
+   */
   readonly metric?: 'none' | 'slopes' | 'auto';
-  /** Share of prototypes that each gradient step leaves out. Default 0.05 with 'gaussian' over all classes, else 0. */
+  /** Share of the prototypes that each gradient step leaves out. Default 0.05 with 'gaussian' and without `negativeSampling`, else 0. */
   readonly prototypeDropout?: number;
 }
 
@@ -139,14 +147,14 @@ export interface RegressorOptions extends SupervisedOptions {
   readonly kTargets?: number | 'auto';
   /** Prototypes in each stratum. Default 10. */
   readonly kFeatures?: number | 'auto';
-  /** Distance between targets, for the strata. Default 'euclidean'. */
+  /** Distance between targets when strata are formed. Default 'euclidean'. */
   readonly targetDistance?: Distance;
-  /** How much each row counts in its prototype's target in phase 1. Default 'mean'. */
+  /** How rows are weighted in their prototype's target in phase 1. Default 'mean'. */
   readonly targetAssignment?: TargetAssignment;
   /**
-   * What a prototype answers: its target, or the line t_k + S_k·(x − p_k) in scaled features, S_k the ridge slope of the rows
-   * nearest to it, masked features left out, and answers clipped to the range of the targets. Up to 256 scaled columns, not with 'cosine'.
-   * Default 'constant'.
+   * 'constant': a prototype answers its target t_k. 'linear': it answers t_k + S_k·(x − p_k) in scaled features, where S_k is the ridge
+   * slope of the rows nearest to it; masked features add nothing, and answers are clipped to the range of the targets. 'linear' takes up to
+   * 256 scaled columns, and not 'cosine'. Default 'constant'.
    */
   readonly prototypeModel?: 'constant' | 'linear';
 }
@@ -155,57 +163,66 @@ export interface RegressorOptions extends SupervisedOptions {
 export interface ClassifyingOptions extends SupervisedOptions {
   /** Prototypes of each class or label. Default 3 without 'joint'. */
   readonly kInit?: number | 'auto';
-  /** How far phase 1 pushes the nearest prototype of a wrong class away, as a share of the pull. Default 0. */
+  /** How far phase 1 pushes the nearest prototype of a wrong class away, relative to its pull on own rows. Default 0. */
   readonly repulsionFactor?: number;
   /**
-   * Classes beside those of the batch that a gradient step looks at, whose prototypes alone are computed: drawn at random, and
-   * standing for absent/n classes each; in finetune up to 7/8 of them are those that rows of the batch's classes were last taken
-   * for, each standing for itself, and the others are drawn. So do l2Reg, diversityReg and topK see them alone, and moments of the others rest. Evaluation
-   * looks at all. Default: all classes.
+   * Number n of further classes that a gradient step computes besides those of its batch. In `finetune`, up to 7/8 of them are hard
+   * negatives: classes that rows of the batch's classes were recently taken for. The others are drawn at random, and each stands for
+   * absent/n classes. l2Reg, diversityReg and topK see only the sampled classes, and Adam's moments of the others do not change. Evaluation
+   * uses all classes. Default: all classes.
    */
   readonly negativeSampling?: number;
 }
 
 /** Options of `FastKMeansClassifier`. */
 export interface ClassifierOptions extends ClassifyingOptions {
-  /** A prototype says a logit for every class, or stands for its own class alone. Default 'vectors' with 'gaussian' and up to 256 classes. */
+  /**
+   * 'vectors': a prototype has a logit for every class. 'owners': it stands for its own class only. Default 'vectors' with 'gaussian' and
+   * up to 256 classes.
+   */
   readonly prototypeTargets?: 'vectors' | 'owners';
-  /** Share of the true class that the loss of 'vectors' spreads over all classes, which `predictProba` undoes; 0 is the plain cross-entropy. Default 0.1. */
+  /**
+   * Share of the true class that the loss of 'vectors' spreads over all classes; `predictProba` undoes it. 0 is the plain cross-entropy.
+   * Default 0.1.
+   */
   readonly labelSmoothing?: number;
 }
 
 /** Options of `FastMultiLabelKMeansClassifier`. */
 export interface MultiLabelOptions extends ClassifyingOptions {
-  /** Focusing on hard negatives: the power of their probability; `predictProba` undoes what the loss does to probabilities. Default 2. */
+  /**
+   * γ−: power of the probability of a negative, which focuses the loss on hard negatives; `predictProba` undoes its effect on
+   * probabilities. Default 2.
+   */
   readonly aslGammaNeg?: number;
-  /** Focusing on hard positives. Default 0. */
+  /** γ+: the same for positives. Default 0. */
   readonly aslGammaPos?: number;
-  /** Probability below which negatives count as right. Default 0.05. */
+  /** Probability below which a negative costs nothing. Default 0.05. */
   readonly aslClip?: number;
-  /** The asymmetric loss as Ridnik et al. have it, or as the original implementation does. Default 'standard'. */
+  /** The asymmetric loss as published by Ridnik et al., or as in the original implementation. Default 'standard'. */
   readonly aslVariant?: 'standard' | 'original';
-  /** What strategy 'tuned' maximises on held-out rows. Default 'macroF1'. */
+  /** The metric that the thresholds of strategy 'tuned' maximise on held-out rows. Default 'macroF1'. */
   readonly thresholdMetric?: 'macroF1' | 'microF1' | 'accuracy';
 }
 
 /** Options of `FastKMeansClusterer`. */
 export interface ClustererOptions extends EstimatorOptions {
-  /** Clusters; as many as the first rows have distinct ones at most, of which `fit` warns. Default 8. */
+  /** Number of clusters. If the first rows have fewer distinct ones, there are only as many, and `fit` warns. Default 8. */
   readonly kInit?: number | 'auto';
-  /** How `fit` learns: streaming averages, or exact passes over all rows. Default 'ema'. */
+  /** How `fit` learns: 'ema' by moving averages over batches, 'lloyd' by exact passes over all rows. Default 'ema'. */
   readonly algorithm?: 'ema' | 'lloyd';
 }
 
-/** Strata of the target and prototypes in each, where neither is said. */
+/** Default number of strata of the target, and of prototypes in each. */
 export const defaultStrata = { kTargets: 20, kFeatures: 10 } as const;
 
 /** Every option of every estimator. */
 export type AnyOptions = RegressorOptions & ClassifierOptions & MultiLabelOptions & ClustererOptions;
 export type OptionName = Exclude<keyof AnyOptions, OldName>;
-/** Old spellings, which resolved options do not have. */
+/** Old spellings, absent from resolved options. */
 type OldName = 'lr';
 
-/** Options whose default waits for the first rows; undefined until then. */
+/** Options whose default depends on the first rows; undefined until then. */
 type Settled =
   | 'featureWeights'
   | 'index'
@@ -221,10 +238,10 @@ type Settled =
   | 'negativeSampling'
   | 'prototypeTargets';
 
-/** Options with every default filled in that does not wait for rows. */
+/** Options with all defaults filled in, except those that depend on the first rows. */
 export type Resolved = Required<Omit<AnyOptions, Settled | OldName>> & {
   readonly [N in Settled]: AnyOptions[N] | undefined;
 };
 
-/** Where no learning rate is said. */
+/** The learning rate where none is given. */
 export const defaultLearningRate = 0.02;

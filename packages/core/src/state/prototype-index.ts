@@ -1,6 +1,6 @@
 import type { Distance } from '../formulas/distances.js';
-// The contract between core and an index: who proposes which prototypes are near. Core computes the exact similarities of
-// what is proposed and decides, so that an index costs recall at most, never a wrong number.
+// The contract between core and an index of prototypes. The index proposes near prototypes; core computes their exact similarities and
+// decides. So an index can miss a neighbour, but never changes a number.
 
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
@@ -11,53 +11,52 @@ export interface Points {
   readonly shape: readonly [number, number];
 }
 
-/** The nearest of each of N rows: indices [N, count], ascending by distance; −1 and Infinity where there are fewer points. */
+/** The nearest points of each of N rows: indices [N, count], ascending by distance; −1 and Infinity where there are fewer points. */
 export interface Neighbours {
   readonly indices: Int32Array;
-  /** Squared euclidean, l1, or 1 − cosine, as the index measures [N, count]. */
+  /** [N, count], as the index measures: squared euclidean, l1, or 1 − cosine. */
   readonly distances: Float32Array;
   readonly shape: readonly [number, number];
 }
 
 /**
- * Finds points near to rows. Points have indices 0 … K − 1, the rows of what was built; an index keeps its meaning when others
- * are removed. Errors of every call: `ShapeError`, `DataError`, `StateError` before `build` or `load`; `OptionError` where the
- * index lacks the distance.
+ * Finds the points nearest to rows. Points have indices 0 … K − 1, their rows at `build`; removing a point changes no other index. Errors
+ * of every call: `ShapeError`, `DataError`, `StateError` before `build` or `load`; `OptionError` where the index lacks the distance.
  */
 export interface PrototypeIndex {
   readonly distance: Distance;
   /** Points that can be found. */
   readonly size: number;
-  /** Takes points [K, D] in place of what there was. */
+  /** Replaces all points by these [K, D]. */
   build(points: Points): Promise<void>;
   /** The `count` nearest of rows [N, D]. */
   search(rows: Points, count: number): Promise<Neighbours>;
-  /** Points at these indices have moved to the rows of `points` [n, D]; a removed one comes back. */
+  /** Moves the points at these indices to the rows of `points` [n, D]; a removed one comes back. */
   update(indices: ArrayLike<number>, points: Points): Promise<void>;
-  /** Points at these indices are found no more. */
+  /** Removes the points at these indices from all searches. */
   remove(indices: ArrayLike<number>): Promise<void>;
-  /** Renews what moves have worn out; searches find as much as right after `build`. */
+  /** Restores the recall that moves have worn down, to that of a new `build`. */
   refresh(): Promise<void>;
   /** The whole index as bytes. */
   save(): Promise<Uint8Array>;
-  /** Takes what `save` wrote, without building anything. Errors: `FormatError`. */
+  /** Restores what `save` wrote, without building. Errors: `FormatError`. */
   load(bytes: Uint8Array): Promise<void>;
   dispose(): void;
 }
 
-/** What of a model's arrays is indexed. */
+/** The arrays of a model that are indexed. */
 export interface Indexed {
   readonly prototypes: NdArray;
   readonly featureWeights: NdArray | undefined;
 }
 
-/** The indices of a model, one a head, which follow its prototypes. */
+/** The indices of a model, one a head, kept up to date with its prototypes. */
 export interface PrototypeSearch {
-  /** The index lacks the distance of the model. */
+  /** Set once the index has refused the model's distance. */
   refused: boolean;
-  /** The `count` prototypes of each head nearest to scaled rows [N, D], counted from the head's first one. Errors: those of the index. */
+  /** The `count` nearest prototypes of each head for scaled rows [N, D], as indices within the head. Errors: those of the index. */
   nearest(of: Indexed, rows: Rows, count: number): Promise<readonly Neighbours[]>;
 }
 
-/** Makes an empty index: `hnswIndex` of '@fkm/index-hnsw', or a function that calls it with options. */
+/** Creates an empty index: `hnswIndex` of '@fkm/index-hnsw', or a function that calls it with options. */
 export type PrototypeIndexFactory = (options: { readonly distance: Distance }) => PrototypeIndex;

@@ -1,35 +1,38 @@
-// How many rows a weighted row is. A start must not see whether rows were repeated or weighted, in which order they came, in
-// which unit their weights are, nor rows whose weight comes to nothing: so it looks at distinct rows, with weights in rows.
+// How many rows a weighted row counts as. Initialisation must give the same grid whether rows are repeated or weighted, in any order and in
+// any unit of weights, and must ignore rows of negligible weight. So it works on distinct rows, weighted in rows.
 
 import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse } from '../data/sparse.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from './batch.js';
 
-/** Share of the weight that rows lighter than the unit may have together. */
+/** Share of the total weight that rows lighter than the unit have together, at most. */
 const lightShare = 1e-2;
-/** A row of less than this, in rows, is absent from a start: it would tell scalers of values that nobody has. */
+/** Rows lighter than this, in rows, are dropped: otherwise scalers would take in values of negligible weight. */
 export const leastWeight = 1e-6;
-/** Rows and clusters of less than this, in rows, found no prototype. */
+/** Rows and clusters lighter than this, in rows, start no prototype. */
 export const leastFounder = 0.5;
-/** Rows that are compared with each other, and numbers in them, at most: beyond them few are equal, and drawn ones stand for all. */
+/** Limits on rows, and on numbers in them, for merging equal rows. Larger sets have few equal rows, and a drawn sample stands for all. */
 const [mostRows, mostNumbers] = [2 ** 16, 2 ** 24];
 
-/** Rows as a start looks at them. */
+/** Rows as initialisation sees them. */
 export interface CountedRows {
-  /** Distinct rows in an order that their values give; weights count rows. */
+  /** Distinct rows, ordered by their values; weights count rows. */
   readonly batch: Batch;
   /** The weight that counts as one row. */
   readonly unit: number;
 }
 
-/** Some weight is above 0; `unit` is that of rows which were put together since, else that of these. */
+/**
+ * `unit`: the weight of one row. Its default is computed from `rows`; callers pass it if they merged rows since it was computed. Some
+ * weight has to be above 0.
+ */
 export const countedRows = (rows: Batch, unit: number = unitWeight(rows.sampleWeight)): CountedRows => ({
   batch: countingRows(inRows(distinctRows(rows), unit), leastWeight),
   unit,
 });
 
-/** The rows of some weight, or of so much at least. */
+/** The rows of at least this weight; by default those of any positive weight. */
 export function countingRows(batch: Batch, least: number = Number.MIN_VALUE): Batch {
   const { sampleWeight } = batch;
   if (sampleWeight.every((w) => w >= least)) return batch;
@@ -37,24 +40,24 @@ export function countingRows(batch: Batch, least: number = Number.MIN_VALUE): Ba
   return takeBatch(batch, kept, 0, kept.length);
 }
 
-/** The same rows, weights divided by that of one row. */
+/** The same rows with weights divided by `unit`. */
 export const inRows = (batch: Batch, unit: number): Batch =>
   unit === 1 ? batch : { ...batch, sampleWeight: batch.sampleWeight.map((w) => w / unit) };
 
-/** How many rows weights in rows come to: a repeated row is one, and a lighter one the part that it is. */
+/** The effective number of rows, Σ min(1, w), of weights in rows. */
 function effectiveRows(weights: Float32Array): number {
   let count = 0;
   for (const w of weights) count += Math.min(1, w);
   return count;
 }
 
-/** As many whole rows, one at least; what sums of rounded weights lack to the last one is rounding. */
+/** The effective number rounded down, at least 1; the factor covers rounding in sums of weights. */
 export const wholeRows = (weights: Float32Array): number =>
   Math.max(1, Math.floor(effectiveRows(weights) * (1 + 1e-6)));
 
 /**
- * The weight of one row: the largest of which all lighter rows together have less than a hundredth of the weight. That of equal
- * weights, whatever it is, and 1 of whole numbers of rows; light rows do not lower it, however many they are.
+ * The weight of one row: the largest weight such that all lighter rows together have less than a hundredth of the total. This is the common
+ * weight if all are equal, and 1 for whole counts. Any number of light rows leaves it unchanged.
  */
 export function unitWeight(weights: Float32Array): number {
   const [first = 1] = weights;
@@ -71,8 +74,8 @@ export function unitWeight(weights: Float32Array): number {
 }
 
 /**
- * Rows that differ in x, y or mask, equal ones as one with the sum of their weights, without those of weight 0; ordered by their
- * values, column by column, which no unit of a column changes. Of very many rows only those of weight 0 go.
+ * Merges rows that are equal in x, y and mask, adding up their weights; drops rows of weight 0. The order follows the values,
+ * column by column, so that no unit of a column changes it. Very large sets only lose their rows of weight 0.
  */
 export function distinctRows(given: Batch): Batch {
   const rows = countingRows(given);
@@ -97,7 +100,7 @@ export function distinctRows(given: Batch): Batch {
   return { ...takeBatch(rows, first, 0, first.length), sampleWeight: Float32Array.from(weights) };
 }
 
-/** The sign of the first difference of two rows; what the mask hides counts as 0. */
+/** The sign of the first difference between two rows; masked values count as 0. */
 function compareRows(x: Features, i: number, j: number, mask?: Rows): number {
   const shown = (row: number, column: number, value: number): number =>
     mask && (mask.data[(mask.rows === 1 ? 0 : row * mask.columns) + column] as number) <= 0 ? 0 : value;
@@ -122,9 +125,9 @@ function compareRows(x: Features, i: number, j: number, mask?: Rows): number {
 }
 
 /**
- * `limit` rows at most, drawn without replacement and by weight, that stand for all: Σ w·f over them estimates Σ w·f over all rows,
- * but for a factor, so that the weights of the drawn rows keep their sum. Equal weights stay equal. (Priority sampling: Duffield,
- * Lund & Thorup 2007.)
+ * At most `limit` rows, drawn by weight without replacement, that represent all rows: Σ w·f over them estimates Σ w·f over all, up
+ * to a common factor, since the drawn weights keep their own sum. Equal weights stay equal. Source: priority sampling (Duffield,
+ * Lund & Thorup 2007).
  */
 export function drawByWeight(rows: Batch, limit: number, random: Random): Batch {
   const { sampleWeight } = rows;
@@ -146,7 +149,7 @@ export function drawByWeight(rows: Batch, limit: number, random: Random): Batch 
   return { ...drawn, sampleWeight: raised.map((w) => w * factor) };
 }
 
-/** k rows without replacement, heavier ones sooner: as the first k of an urn that holds each of them as often as it weighs. */
+/** k rows drawn without replacement, with probability proportional to their weight at each draw. */
 export function drawIndices(weights: Float32Array, k: number, random: Random): number[] {
   const waits = Float64Array.from(weights, (w) => -Math.log(1 - random.uniform()) / w);
   return Array.from(waits.keys())

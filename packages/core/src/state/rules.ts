@@ -1,4 +1,4 @@
-// What every option allows: one row an option, and which estimators have it.
+// The allowed values of each option, and the options of each estimator.
 
 import {
   boolean,
@@ -92,7 +92,7 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   algorithm: oneOf('ema', 'lloyd'),
 };
 
-/** Keys of a type, every one of them: a missing one fails the type check. */
+/** All keys of a type: a missing one fails the type check. */
 const keysOf =
   <T>() =>
   <K extends keyof T & OptionName>(

@@ -1,16 +1,16 @@
-// A bounded sample of a source's rows, and sources whose batches are changed on their way: what scalers need of sources.
+// Fitting scalers to a source: a bounded sample of its rows, and sources whose batches are transformed.
 
 import { toWeights, type Vector } from '../data/matrix.js';
 import { DataError } from '../errors.js';
 import { Random } from '../random.js';
 import { batchesFrom, type FlatMatrix, type Source, type SourceBatch } from './source.js';
 
-/** Rows of a sample: means are right to a 256th of a deviation. */
+/** Rows of a sample: the standard error of a mean is then 1/256 of a standard deviation. */
 const sampleRows = 65_536;
 
 /**
- * All rows of a source up to `most`, else so many of them, drawn by weight, whose weights then stand for all (priority sampling:
- * Duffield, Lund & Thorup 2007). Held are up to twice as many. Errors: DataError.
+ * All rows of a source if there are at most `most`, else that many drawn by weight, reweighted to represent all. Holds up to twice as many.
+ * Errors: DataError. Source: priority sampling (Duffield, Lund & Thorup 2007).
  */
 export async function sampleOf(
   source: Source,
@@ -53,7 +53,7 @@ export async function sampleOf(
   };
 }
 
-/** A row of a sample. */
+/** A sampled row. */
 interface Kept {
   readonly x: Float32Array;
   readonly mask: Vector | undefined;
@@ -61,7 +61,7 @@ interface Kept {
   readonly priority: number;
 }
 
-/** The rows of highest priority, in the order that they came in, and the highest priority of the others. */
+/** The `most` rows of highest priority, in their original order, and the highest priority among the others. */
 function heaviest(rows: readonly Kept[], most: number): [Kept[], number] {
   const priorities = Float64Array.from(rows, ({ priority }) => priority).sort();
   const threshold = priorities[rows.length - most - 1] as number;
@@ -83,7 +83,7 @@ export function takeColumns(mask: FlatMatrix | Vector, kept: Int32Array): FlatMa
   return { data, shape: [rows, kept.length] };
 }
 
-/** A source whose batches are changed, with as many rows, in the same order. */
+/** A source whose batches are transformed, each to as many rows in the same order. */
 export function mapped(
   source: Source,
   columns: readonly string[],

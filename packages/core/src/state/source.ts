@@ -1,5 +1,5 @@
-// Rows that come in batches, from where they live: what the calls ask of a source, and the checks of what it gives.
-// How batches are made is left to sources: `@fkm/data` has some, an async generator is one as well.
+// Sources of rows in batches: what estimators need of a source, and the checks of what it yields. `@fkm/data` has sources; an async
+// generator can be one too.
 
 import type { Vector } from '../data/matrix.js';
 import { OptionError, ShapeError, shown } from '../errors.js';
@@ -12,7 +12,7 @@ export interface FlatMatrix {
   readonly shape: readonly [number, number];
 }
 
-/** Targets of a batch: numbers or labels of the rows [B], several columns of numbers [B, T], or lists of label names. */
+/** Targets of a batch: numbers or labels of the rows [B], several columns of numbers [B, T], or a list of label names for each row. */
 export type SourceTargets = Vector | readonly string[] | FlatTargets | readonly (readonly string[])[];
 
 /** Row-major [rows, T]. */
@@ -21,7 +21,7 @@ export interface FlatTargets {
   readonly shape: readonly [number, number];
 }
 
-/** Rows as a source gives them. The memory is the consumer's: a source does not write to a batch that it has given. */
+/** A batch of a source. The consumer owns the memory: a source does not write to a batch that it has yielded. */
 export interface SourceBatch {
   /** [B, D]. */
   readonly X: FlatMatrix;
@@ -33,30 +33,30 @@ export interface SourceBatch {
 }
 
 /**
- * Batches of rows. Every iteration begins at the first batch and gives the same batches in the same order: passes and the
- * resumption of a run count on it. Whoever stops early calls `return()`, as `for await` does, and the source closes what it opened.
+ * Batches of rows. Every iteration starts at the first batch and yields the same batches in the same order, on which repeated passes and
+ * resumed runs rely. A consumer that stops early calls `return()`, as `for await` does, and the source closes what it opened.
  */
 export interface Source extends AsyncIterable<SourceBatch> {
   /** Names of the D features. */
   readonly columns: readonly string[];
-  /** What made the features out of columns of a table, where something did. Models keep it. */
+  /** How columns of a table were encoded as features, if they were. Models keep it. */
   readonly encoding?: Encoding | undefined;
-  /** Rows of one iteration, where that is known; of an endless source it is not. */
+  /** Rows of one iteration; undefined if unknown or endless. */
   readonly rowCount?: number | undefined;
-  /** An iteration without its first batches; without this method they are read and dropped. */
+  /** An iteration that skips the first batches. Without this method they are read and dropped. */
   from?(batch: number): AsyncIterable<SourceBatch>;
-  /** Disjoint sources that together give the rows of this one, for several workers. */
+  /** Disjoint sources that together yield the rows of this one, for several workers. */
   shards?(count: number): readonly Source[] | Promise<readonly Source[]>;
 }
 
-/** True for what can be iterated asynchronously and names its columns; arrays of rows do not. */
+/** True for async iterables that name their columns; arrays of rows do not. */
 export const isSource = (value: unknown): value is Source =>
   typeof value === 'object' &&
   value !== null &&
   Symbol.asyncIterator in value &&
   Array.isArray((value as Partial<Source>).columns);
 
-/** What a model would keep of a source has to be what a file can hold. Errors: OptionError. */
+/** Checks the parts of a source that a model keeps, and so must fit into a file. Errors: OptionError. */
 export function checkWords({ columns, encoding }: Source, call: string): void {
   const refuse = (what: string, remedy: string): never => {
     throw new OptionError(`${call}: ${what}; ${remedy}.`, { option: 'source' });
@@ -85,7 +85,7 @@ export function checkSource(source: unknown, call: string): asserts source is So
   );
 }
 
-/** Rows that were encoded in another way would mean something else. Errors: OptionError. */
+/** Checks that a source encodes rows as the model's first source did. Errors: OptionError. */
 export function checkSameEncoding(own: Encoding | undefined, source: Source, call: string): void {
   checkWords(source, call);
   const difference = own && source.encoding && encodingDifference(own, source.encoding);
@@ -102,7 +102,7 @@ const isFlat = (m: unknown): m is FlatMatrix =>
   (m as Partial<FlatMatrix>).data instanceof Float32Array &&
   Array.isArray((m as Partial<FlatMatrix>).shape);
 
-/** The batch, which has to be as wide as the source says. Errors: ShapeError. */
+/** The batch, checked to be as wide as the source says. Errors: ShapeError. */
 export function checkedBatch(source: Source, batch: SourceBatch, call: string): SourceBatch {
   const X: unknown = batch?.X;
   if (!isFlat(X)) {
@@ -119,15 +119,15 @@ export function checkedBatch(source: Source, batch: SourceBatch, call: string): 
   });
 }
 
-/** A batch with its number in the iteration, from 0. */
+/** A batch and its number in the iteration, from 0. */
 export interface Numbered {
   readonly number: number;
   readonly rows: SourceBatch;
 }
 
 /**
- * The batches from number `first` on, checked; those without rows are left out.
- * Errors: ShapeError, the source's own; the signal's reason, for which the source is not waited.
+ * The checked batches from number `first` on, without those that have no rows. Errors: ShapeError, errors of the source, and the signal's
+ * reason, which does not wait for the source.
  */
 export async function* batchesFrom(
   source: Source,
@@ -147,10 +147,10 @@ export async function* batchesFrom(
   }
 }
 
-/** What a call answers about rows, or about every batch of a source. */
+/** The answer about rows, or one answer for each batch of a source. */
 export type Answers<R> = Promise<R> | AsyncGenerator<R, void, void>;
 
-/** What `answer` says to every batch of a source, one after the other. */
+/** Applies `answer` to the batches of a source, one after the other. */
 export async function* overSource<R>(
   source: Source,
   call: string,

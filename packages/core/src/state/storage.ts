@@ -1,28 +1,30 @@
-// What a model is kept in between its calls. Halves are rounded copies: training moves float32 masters beside them, for a
-// step of a stream is often smaller than what a half can add.
+// Storage of a model between calls. Arrays in float16 or bfloat16 are rounded copies; training moves float32 masters beside them, since the
+// steps of a stream are often smaller than a half can resolve.
 
 import { type DType, decodeHalf, isHalf, type NdArray, ndarray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import type { ModelState } from './state.js';
 
-/** What prototypes and targets can be stored in. */
+/** Types that can store prototypes and targets. */
 export type StoredDType = 'float32' | 'float16' | 'bfloat16';
 
 type Arrays = ModelState['arrays'];
 
-/** The arrays that grow with the grid; all others are small beside them. */
+/** The arrays that are stored in halves; all others are small. */
 export const halvedNames: readonly string[] = ['prototypes', 'targets'];
 
 const prefix = 'master.';
 export const masterName = (name: string): string => `${prefix}${name}`;
 
-/** Bits of infinity without a sign, and the largest number, of each half. */
+/** For each half: the bits of infinity without a sign, and the largest finite number. */
 const limits = {
   float16: { infinity: 0x7c00, largest: 65504 },
   bfloat16: { infinity: 0x7f80, largest: 3.39e38 },
 } as const;
 
-/** The state with prototypes and targets in `dtype`, their float32 masters beside them. Errors: DataError for numbers beyond a half. */
+/**
+ * The state with prototypes and targets in `dtype`, and their float32 masters. Errors: DataError for numbers beyond the range of a half.
+ */
 export function stored(state: ModelState, dtype: StoredDType, call: string): ModelState {
   if (dtype === 'float32') return state;
   const arrays: Record<string, NdArray> = { ...state.arrays };
@@ -45,7 +47,7 @@ export function stored(state: ModelState, dtype: StoredDType, call: string): Mod
   return { ...state, arrays };
 }
 
-/** The state as training takes it: masters in their places, or widened halves where masters were dropped. */
+/** The state for training: masters in place of halves, or widened halves if there are no masters. */
 export function trainable(state: ModelState): ModelState {
   return {
     ...state,
@@ -56,7 +58,7 @@ export function trainable(state: ModelState): ModelState {
   };
 }
 
-/** What is stored alone, which is all that prediction reads. */
+/** The state without masters, which prediction does not read. */
 export function withoutMasters(state: ModelState): ModelState {
   const arrays = Object.fromEntries(
     Object.entries(state.arrays).filter(([name]) => !name.startsWith(prefix)),
@@ -64,7 +66,7 @@ export function withoutMasters(state: ModelState): ModelState {
   return { ...state, arrays };
 }
 
-/** Arrays that a backend has the types of: halves that it lacks are widened, to the same numbers. */
+/** Arrays in types that the backend has: other halves are widened to float32, exactly. */
 export const widenedFor = (arrays: Arrays, dtypes: readonly DType[]): Arrays =>
   mapped(arrays, (array) => (dtypes.includes(array.dtype) ? array : widened(array)));
 

@@ -1,14 +1,14 @@
-// Where targets lie, as far as float32 cannot tell: y = sin x + 1e8 is a column of 1e8 once it is rounded. What is taken off in
-// float64 before it is, and added again in float64 to what is answered.
+// An offset of the targets that float32 cannot resolve: y = sin x + 1e8 rounds to a constant column. The offset is subtracted in float64
+// before rounding, and added to answers in float64.
 
 import { checkFinite, type Place, type Rows, type WideRows } from '../data/matrix.js';
 
-/** Deviations that a mean may lie from 0: rounding there is less than 2^−14 of a deviation. */
+/** Deviations that a mean may lie from 0 without an offset: float32 rounding there is less than 2^−14 of a deviation. */
 const farthest = 2 ** 10;
 
 /**
- * What to take off targets [T]: the weighted mean of a column where it lies more than 2^10 deviations from 0, or where float32
- * has no such constant; 0 elsewhere, and null where nothing is to be taken off.
+ * The offset of targets [T]: the weighted mean of a column if it lies more than 2^10 deviations from 0, or if the column is a constant that
+ * float32 cannot represent; else 0. Null if all are 0.
  */
 export function targetCenter(
   { data, rows, columns }: WideRows,
@@ -22,7 +22,7 @@ export function targetCenter(
     for (let row = 0; row < rows; row++) {
       const w = weight(row);
       if (w === 0) continue;
-      // From the first value on, so that the mean of equal values is that value to the bit.
+      // Relative to the first value, so that the mean of equal values is exactly that value.
       first ??= data[row * columns + t] as number;
       const apart = (data[row * columns + t] as number) - first;
       total += w;
@@ -37,7 +37,7 @@ export function targetCenter(
   return center.some((value) => value !== 0) ? center : null;
 }
 
-/** Targets less the center, in float32. Errors: DataError for what float32 has no number for. */
+/** Targets minus the offset, in float32. Errors: DataError for values outside the range of float32. */
 export function centeredTargets(y: WideRows, center: Float64Array | null, place: Place): Rows {
   const { rows, columns } = y;
   const data =
@@ -50,6 +50,6 @@ export function centeredTargets(y: WideRows, center: Float64Array | null, place:
   return { data, rows, columns };
 }
 
-/** What is answered in float32, with the center in float64; as it is where there is none. */
+/** Answers plus the offset in float64; unchanged if there is none. */
 export const withCenter = (data: Float32Array, center: Float64Array | null): Float32Array | Float64Array =>
   center ? Float64Array.from(data, (value, i) => value + (center[i % center.length] as number)) : data;

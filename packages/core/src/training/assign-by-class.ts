@@ -1,5 +1,6 @@
-// Phase 1 with very many classes: rows sorted by class, each block of them beside the prototypes of its own classes alone.
-// The same choices as beside the whole grid, for no row may choose among other classes; the cost follows the block, not C.
+// Phase 1 with very many classes: rows are sorted by class, and each block of rows is compared only with the prototypes of its own
+// classes. The choices are the same as with the whole grid, since no row may choose another class; the cost depends on the block,
+// not on C.
 
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
@@ -10,12 +11,12 @@ import type { Programs } from './program.js';
 import { bucketOf, gatherRows, indexClasses, prototypesOf } from './sampling.js';
 import type { GridSpec } from './spec.js';
 
-/** Rows of a block: few enough classes, and enough rows for a run to be worth it. */
+/** Rows in a block: few enough for few classes, enough to be worth a run. */
 const blockRows = 256;
-/** Prototypes up to which the whole grid is as quick. */
+/** Number of prototypes up to which the whole grid is as fast. */
 const fewPrototypes = 1024;
 
-/** Rows may choose among their own class's prototypes alone, and nothing is asked of the others. */
+/** Whether rows may choose only prototypes of their own class, and nothing else is asked of the other prototypes. */
 export const assignsByClass = ({ candidates, head, joint, repels, heads, prototypes }: GridSpec): boolean =>
   candidates === 'class' &&
   head.code === null &&
@@ -24,7 +25,7 @@ export const assignsByClass = ({ candidates, head, joint, repels, heads, prototy
   heads === 1 &&
   prototypes > fewPrototypes;
 
-/** As `assignRows`. */
+/** Assigns rows as `assignRows` does. */
 export async function assignByClass(
   programs: Programs,
   spec: GridSpec,
@@ -35,7 +36,7 @@ export async function assignByClass(
 ): Promise<Assignment> {
   const { prototypes: k, columns } = spec;
   const n = batch.x.rows;
-  // One class a row comes dense, whatever form the features have.
+  // y is one class index a row, which is dense even if the features are sparse.
   const classOf = (row: number): number => (batch.y as Rows).data[row] as number;
   const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => classOf(a) - classOf(b) || a - b);
   const classes = indexClasses(arrays.owners as NdArray, spec.outputs);
@@ -53,7 +54,7 @@ export async function assignByClass(
     const count = bucketOf(own.length, k);
     const small: Record<string, NdArray> = {
       prototypes: gatherRows(arrays.prototypes as NdArray, own, count),
-      // Nobody's prototypes fill the block up.
+      // Padding belongs to no class.
       owners: gatherRows(arrays.owners as NdArray, own, count, -1),
       ...(arrays.featureWeights ? { featureWeights: arrays.featureWeights } : {}),
     };
@@ -67,7 +68,7 @@ export async function assignByClass(
     );
     for (let i = begin; i < end; i++) {
       const row = order[i] as number;
-      // A row of a class without prototypes has no choice, and no weight.
+      // A row of a class without prototypes has weight 0, so any index will do.
       index[row] = own[part.index[i - begin] as number] ?? 0;
       cost[row] = part.cost[i - begin] as number;
     }
@@ -84,7 +85,7 @@ export async function assignByClass(
   return assignment;
 }
 
-/** Adds rows of `width` at their indices. */
+/** Adds rows of `width` numbers to the rows of `total` at these indices. */
 function addAt(total: Float64Array, rows: Float64Array, indices: Int32Array, width: number): void {
   indices.forEach((index, i) => {
     for (let j = 0; j < width; j++) {

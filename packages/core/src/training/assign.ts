@@ -1,4 +1,5 @@
-// The graph of phase 1: every row to the nearest prototype that it may choose, one a head, and the sums that the update needs.
+// The graph of phase 1: assigns every row to the nearest prototype that it may choose in each head, and adds up the sums that the
+// update needs.
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { nearest } from '../formulas/composites.js';
@@ -36,11 +37,11 @@ const targetWeights: Readonly<
   mean: () => null,
   hard: () => null,
   scaled: (s) => relu(s),
-  // exp(s / temperature) over its value at s = 1, which no similarity exceeds: only the ratios count.
+  // exp(s / temperature) relative to its value at s = 1, the highest similarity: only ratios matter.
   softmax_scaled: (s, temperature) => exp(mul(sub(s, 1), 1 / temperature)),
 };
 
-/** The comparison with the targets as further columns: near in features and in what is to be said. */
+/** The comparison with the targets as additional columns, so that near means near in features and in targets. */
 function joint(spec: GridSpec, features: Comparison, coordinates: Tensor, means: Tensor): Comparison {
   const scale = jointScaleOf(spec, spec.columns, spec.outputs);
   const { mask, weights } = features;
@@ -57,18 +58,21 @@ function joint(spec: GridSpec, features: Comparison, coordinates: Tensor, means:
 const filled = (value: number, shape: readonly [number, number]): NdArray =>
   ndarray(new Float32Array(shape[0] * shape[1]).fill(value), shape);
 
-/** What a head finds for each row [B]: the prototype, δ to it, and where it is searched by more than features, δ there. */
+/** The prototype that each row [B] found in a head, δ to it, and `cost`: δ in the joint space. */
 interface FoundByHead {
   readonly index: Tensor;
   readonly delta: Tensor;
   readonly cost: Tensor;
 }
 
-/** Rows may choose any prototype of a head by what the host adds up: then each head is a search, and no [B, K] is looked at twice. */
+/**
+ * Whether rows may choose any prototype of a head and the host adds up the sums: then each head is one search, and no [B, K] is
+ * read twice.
+ */
 const searchesByHead = (spec: GridSpec, targetAssignment: TargetAssignment): boolean =>
   distances[spec.distance].expands && summedByIndex(spec) && !spec.masked && targetAssignment === 'mean';
 
-/** The nearest prototype of head h. δ by features is what the coordinates of the target leave of it. */
+/** The nearest prototype in head h. In the joint space, δ by features is δ minus the part of the target coordinates. */
 function searchHead(
   spec: GridSpec,
   searched: Comparison,
@@ -88,7 +92,7 @@ function searchHead(
   return { index, delta: features ? mul(rest, scaleOf(features)) : rest, cost };
 }
 
-/** Arrays that the assignment reads; `means` [K, outputs] is what the rows of each prototype say, for the joint space. */
+/** Arrays that the assignment reads; `means` [K, outputs] are the mean targets of each prototype, for the joint space. */
 export const assignNames: readonly string[] = [
   'prototypes',
   'featureWeights',
@@ -100,13 +104,12 @@ export const assignNames: readonly string[] = [
 ];
 
 /**
- * Scaled batch to, a column a head, the nearest prototype's `index` in its head, the `delta` to it and in the joint space the
- * `cost`, which is δ there, and for lines the `nearest` by features alone (for 'hard' also its `similarity`);
- * a row a head `spread` Σ w·δ, Σ w;
- * and a row a prototype `weights` Σ w, `sums` Σ w·x, and where it carries targets `targetWeights` Σ v, `targetSums` Σ v·y,
- * v being w weighed by the target assignment. Masked: `sums` Σ w·m·x and `coordinateWeights` Σ w·m. With repulsion the same
- * of the rows that it wrongly attracts: `pushWeights`, `pushSums`, `pushCoordinateWeights`. What the host adds up by the
- * index, `spread`, `weights` and `sums`, is left to it.
+ * Assigns a scaled batch. Outputs by row, with one column a head: `index` of the nearest prototype in its head; `delta` to it; in
+ * the joint space `cost`, δ there; for local linear models `nearest` by features alone; for 'hard' also its `similarity`. Outputs
+ * by head: `spread`, Σ w·δ and Σ w. Outputs by prototype: `weights` Σ w and `sums` Σ w·x; with targets `targetWeights` Σ v and
+ * `targetSums` Σ v·y, where v is w weighted by the target assignment. With a mask: `sums` Σ w·m·x and `coordinateWeights` Σ w·m.
+ * With repulsion: `pushWeights`, `pushSums` and `pushCoordinateWeights`, the same sums over the rows of wrong classes. `spread`,
+ * `weights` and `sums` are left out where the host adds them up by the index.
  */
 export function assignGraph(
   spec: GridSpec,
@@ -153,7 +156,7 @@ export function assignGraph(
         collect(name('sums'), choice.total(rows));
         if (mask) collect(name('coordinateWeights'), choice.total(mask));
       };
-      // One head without targets is the plain search, for which backends may have a kernel.
+      // One head without targets is a plain search, for which backends may have a kernel.
       const plain =
         spec.joint || layout.heads > 1 || spec.candidates !== 'all' ? undefined : nearest(comparison);
       const choiceOf = (index: Tensor): Choice => ({ ...totals(index, w, layout.perHead), weight: w, index });
@@ -166,7 +169,7 @@ export function assignGraph(
           : choose(spec, t, head, layout.perHead, own(searched), w);
         const at = oneHot(choice.index, layout.perHead);
         const similarity = sum(mul(own(features.similarity), at), 1);
-        // Rounding takes a row that lies on its prototype below 0.
+        // Rounding can make δ negative for a row that coincides with its prototype.
         const delta = found ? relu(found.delta) : sum(mul(own(features.delta), at), 1);
         collect('index', expandDims(choice.index, 1));
         collect('delta', expandDims(delta, 1));

@@ -1,5 +1,5 @@
-// Rows that are searched again and again, around a center: one that was found before is asked first whether any prototype lies
-// nearer than its own, which takes a maximum where a search takes an index as well.
+// Repeated searches of the same rows, around a center. A row that was found before is first asked whether any prototype is nearer
+// than its own: that takes a maximum, where a search also takes an index.
 
 import type { Rows } from '../data/matrix.js';
 import { isSparse } from '../data/sparse.js';
@@ -19,16 +19,16 @@ import { type Program, type Programs, readAndFree, runOnce, uploadRows } from '.
 import { breathe } from './progress.js';
 import { f32, type GridSpec } from './spec.js';
 
-/** The largest ‖x − p‖² of float32, of four times the largest ‖x − c‖² at most. */
+/** Largest ‖x − p‖² in float32, which is at most four times the largest ‖x − c‖². */
 const mostSquared = 3.4e38;
-/** Rows of a search at most: their products with some hundred prototypes stay in the caches. */
+/** Most rows in a search: their products with some hundred prototypes stay in the caches. */
 const mostRows = 8192;
-/** Share of rows that move up to which asking first takes less time than a search. */
+/** Share of moving rows up to which asking first is faster than searching. */
 const fewMove = 0.2;
 
 /**
- * Whether rows are searched around a center: all their columns count, alike, by squares, and the backend has no kernel that
- * searches them as they are.
+ * Whether rows can be searched around a center: the distance is euclidean over all columns with equal weights, and the backend has
+ * no kernel for the plain search.
  */
 export const canCenter = (
   { flags }: Pick<Backend, 'flags'>,
@@ -43,16 +43,16 @@ export const canCenter = (
   !isSparse(x) &&
   !flags.fused.includes(`nearest.${distance}`);
 
-/** Share of the scatter above which a cost, of which float64 has fifteen digits less what cancels, is good for nine. */
+/** Least cost, as a share of the scatter, that is reported: cancellation then leaves nine of float64's fifteen digits. */
 const leftover = 1e-4;
 
-/** ‖c‖² in mean ‖x − c‖² up to which c in the rows takes one of the 24 bits of a product, not more. */
+/** Largest ‖c‖², relative to the mean ‖x − c‖², at which uncentered rows cost a product at most one of its 24 bits. */
 const nearby = 4;
 
-/** The graphs: `index` [B] of the nearest prototype, or by how much it leads the `own` one [B]. */
+/** The graphs: 'index' [B] of the nearest prototype, or 'lead' [B], by how much it is nearer than the row's `own` one. */
 type Question = 'index' | 'lead';
 
-/** Where rows are: the nearest prototype of each [N], and what they add up to there. */
+/** The nearest prototype of each row [N], and the sums over the rows of each. */
 export interface Assigned {
   readonly index: Int32Array;
   readonly sums: IndexSums;
@@ -61,33 +61,33 @@ export interface Assigned {
 interface Known {
   readonly count: number;
   readonly sums: MovingSums;
-  /** Rows that wait for a search. */
+  /** Rows that await a search. */
   readonly movers: Movers;
-  /** As many as a block has rows. */
+  /** A column of ones, as long as a block. */
   readonly ones: Float32Array;
   /** Share of the rows of the last block that moved. */
   share: number;
 }
 
 /**
- * Rows as [x − c, 1] around a center c: with prototypes as [2(p − c), −‖p − c‖²] one product is what `nearest` computes,
- * ‖x − c‖² − δ. Where c is near to 0, rows stay as they are, and the last column of the prototypes makes up for it.
+ * Rows as [x − c, 1] around a center c. With prototypes as [2(p − c), −‖p − c‖²], one product gives ‖x − c‖² − δ, whose maximum is
+ * the nearest. If c is near 0, rows are left as they are, and the last column of the prototypes corrects for it.
  */
 export class CenteredRows {
   private readonly programs: Programs;
   private readonly x: Rows;
   private readonly sampleWeight: Float32Array;
   private readonly center: Float32Array;
-  /** Whether rows are used as they are. */
+  /** Whether rows are left uncentered. */
   private readonly plain: boolean;
-  /** Σ w·‖x − c‖²; Infinity where a search would overflow float32 */
+  /** Σ w·‖x − c‖²; Infinity if a search would overflow float32. */
   private readonly scatter: number;
-  /** The prototype of each row [N], −1 before the first search. */
+  /** The prototype of each row [N]; −1 before the first search. */
   private readonly index: Int32Array;
-  /** Where rows were among so many prototypes. */
+  /** The result of the last search, for this number of prototypes. */
   private known: Known | undefined;
 
-  /** `center` [D] lies among the rows, so that what they share takes none of the digits. */
+  /** `center` [D] has to lie among the rows, so that a common offset costs no digits. */
   constructor(programs: Programs, x: Rows, sampleWeight: Float32Array, center: ArrayLike<number>) {
     this.programs = programs;
     this.x = x;
@@ -100,8 +100,8 @@ export class CenteredRows {
   }
 
   /**
-   * Every row at its nearest of prototypes [K, D]: the first of equals, or the one where it was before among as many, if that is
-   * one of them.
+   * Assigns every row to its nearest of prototypes [K, D]. Ties go to the row's previous prototype if K is the same as before, else
+   * to the first.
    */
   async assign(prototypes: NdArray, signal?: AbortSignal): Promise<Assigned> {
     const { x, programs, center, index, plain } = this;
@@ -109,7 +109,7 @@ export class CenteredRows {
     const size = rowsThatFit(x, count, Math.min(mostRows, searchedRows(count)));
     const known = this.knownAmong(count, size);
     const { sums, movers } = known;
-    // Where a backend takes one number a row by a pass over all of them, a search is no slower.
+    // If the backend takes along by a full pass (no fused kernel), a search is as fast as asking first.
     const asks = programs.backend.flags.fused.includes('takeAlong');
     const grid = {
       ...(plain ? {} : { center: programs.upload(ndarray(center, [1, center.length])) }),
@@ -148,7 +148,7 @@ export class CenteredRows {
     return { index: index.slice(), sums: sums.read() };
   }
 
-  /** Rows from `begin` on, `size` at most, without a copy. */
+  /** At most `size` rows from `begin` on, not copied. */
   private block(begin: number, size: number): OwnedRows {
     const { data, rows, columns } = this.x;
     const end = Math.min(rows, begin + size);
@@ -180,7 +180,7 @@ export class CenteredRows {
     return this.programs.get(`${question} ${count} ${columns} ${this.plain}`, () => {
       const specs = {
         x: f32(BATCH, columns),
-        // Fed, for a column that a graph makes as long as the batch takes a tenth of the search.
+        // Fed as an input, since a graph that creates a column of the batch's length takes a tenth of the search's time.
         ones: f32(BATCH, 1),
         ...(this.plain ? {} : { center: f32(1, columns) }),
         prototypes: f32(count, columns + 1),
@@ -197,7 +197,7 @@ export class CenteredRows {
     });
   }
 
-  /** What a graph says of rows. */
+  /** Runs a graph on rows. */
   private async ask(
     question: Question,
     grid: Readonly<{ prototypes: Value; center?: Value }>,
@@ -215,7 +215,10 @@ export class CenteredRows {
     return (await readAndFree(answer as Value)).data;
   }
 
-  /** Prototypes as [2(p − c), −‖p − c‖²] [K, D + 1], less 2c·(p − c) beside plain rows; once a search: blocks of rows are many. */
+  /**
+   * Prototypes as [2(p − c), −‖p − c‖²] [K, D + 1], corrected by −2c·(p − c) for uncentered rows. Computed once a search, which has
+   * many blocks of rows.
+   */
   private beside({ data, shape }: NdArray): NdArray {
     const { center, plain } = this;
     const columns = center.length;
@@ -236,8 +239,7 @@ export class CenteredRows {
   }
 
   /**
-   * Σ w·‖x − p‖² of rows that were added up by their prototypes, without a look at any of them:
-   * Σ w·‖x − c‖² + Σ_k (p_k − c)·(W_k (p_k − c) − 2 Σ w (x − c)).
+   * Σ w·‖x − p‖² from the sums by prototype, without reading any row: Σ w·‖x − c‖² + Σ_k (p_k − c)·(W_k (p_k − c) − 2 Σ w (x − c)).
    */
   cost({ data }: NdArray, { weights, sums }: IndexSums): number {
     const { center } = this;
@@ -252,7 +254,7 @@ export class CenteredRows {
     return Math.max(0, cost);
   }
 
-  /** The cost, where what cancels in it leaves nine digits. */
+  /** The cost if cancellation leaves nine digits of it, else undefined. */
   inertia(prototypes: NdArray, sums: IndexSums): number | undefined {
     const cost = this.cost(prototypes, sums);
     return cost > leftover * this.scatter ? cost : undefined;

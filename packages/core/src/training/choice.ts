@@ -1,4 +1,4 @@
-// Whom each row of a batch chooses among the prototypes of a head, traced: one row of the table for each rule of docs/method.md §4.
+// The prototype that each row of a batch chooses in a head, traced: one entry of the table for each rule of docs/method.md §4.
 
 import { sumsByIndex } from '../formulas/composites.js';
 import { expandDims } from '../graph/functions.js';
@@ -23,19 +23,19 @@ import {
 import type { Tensor } from '../graph/trace.js';
 import type { GridSpec } from './spec.js';
 
-/** Rows with a weight at prototypes [k] of a head. */
+/** The prototype of each row in a head, with the row's weight there. */
 export interface Choice {
-  /** The nearest prototype that each row chose [B]. */
+  /** The prototype that each row chose [B]. */
   readonly index: Tensor;
-  /** The weight of each row there [B]; 0 where it had no choice. */
+  /** The weight of each row [B]; 0 if it had no choice. */
   readonly weight: Tensor;
-  /** Σ w·v over the rows of each prototype [k, ·]; of null Σ w [k, 1]. */
+  /** Σ w·v over the rows of each prototype [k, ·]; Σ w [k, 1] if `values` is null. */
   total(values: Tensor | null): Tensor;
 }
 
 type Tensors = Readonly<Record<string, Tensor>>;
 
-/** Farther than any row: prototypes that it may not choose. */
+/** A δ larger than any real one: marks prototypes that a row may not choose. */
 const far = 3e38;
 
 /** Sums over the rows that chose each of k prototypes. */
@@ -43,7 +43,7 @@ export function totals(index: Tensor, weight: Tensor, k: number): Pick<Choice, '
   return { total: (values) => sumsByIndex({ index, weight, values: values ?? undefined }, k) };
 }
 
-/** The part of a row vector [K] that belongs to the head, [1, k]. */
+/** The columns of a vector [K] that belong to the head, [1, k]. */
 const part = (all: Tensor, head: number, k: number): Tensor =>
   expandDims(slice(all, 0, head * k, (head + 1) * k), 0);
 
@@ -62,7 +62,7 @@ const rules: Readonly<
     const weight = mul(w, reduceMax(bool(own), -1));
     return { index, weight, ...totals(index, weight, k) };
   },
-  // A row counts at the nearest prototype of each of its labels.
+  // A row chooses the nearest prototype of each of its labels.
   labels: (t, head, k, delta, w) => {
     const members = t.members as Tensor;
     const [, labels, most] = members.shape as [number, number, number];
@@ -94,7 +94,7 @@ export const choose = (
   w: Tensor,
 ): Choice => rules[spec.joint ? 'all' : spec.candidates](t, head, k, delta, w);
 
-/** The rows whose nearest prototype of all stands for a class that they are not of, at that prototype. */
+/** The rows whose nearest prototype belongs to another class, at that prototype. */
 export function wrongNearest(
   spec: GridSpec,
   t: Tensors,

@@ -1,4 +1,4 @@
-// What every step of training shares: the compiled programs, the options, the head; and the spec that they and a state make.
+// What all steps of training share: compiled programs, options, head, and the spec made from them and a state.
 
 import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features, isSparse } from '../data/sparse.js';
@@ -28,30 +28,30 @@ export interface Context {
   readonly programs: Programs;
   readonly options: Resolved;
   readonly family: HeadFamily;
-  /** Arrays of the model's state that nothing else refers to. */
+  /** Arrays of the state that nothing else refers to. */
   readonly ownership?: Ownership | undefined;
-  /** Finds prototypes near to rows, where the options have an index. */
+  /** Searches near prototypes, if the options have an index. */
   readonly search?: PrototypeSearch | undefined;
-  /** The public call that runs: opens the sentence of an error. */
+  /** The public call that runs, which starts error messages. */
   readonly call: string;
   /** Stops long work between its parts. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Rows per run where no gradient is taken. */
+/** Rows in a run without gradients. */
 export const blockRows = 4096;
 
 const shapeOf = (state: ModelState, name: string): readonly number[] => (state.arrays[name] as NdArray).shape;
 
-/** The head that serves a state. */
+/** The head for a state. */
 export const headOf = ({ family, options }: Context, { arrays }: ModelState): Head =>
   family.head(options, arrays.targets !== undefined);
 
-/** Where the targets of a state come from. */
+/** The origin of the targets of a state. */
 export const originOf = ({ trained, given }: Pick<ModelState, 'trained' | 'given'>): Origin =>
   trained ? 'gradients' : given ? 'given' : 'rows';
 
-/** The spec of a model's graphs for rows with or without a mask. */
+/** The spec of a model's graphs, for rows with or without a mask. */
 export function specOf(context: Context, state: ModelState, masked: boolean): GridSpec {
   const { options } = context;
   const head = headOf(context, state);
@@ -90,11 +90,17 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
   };
 }
 
-/** Owners want prototypes for every class: many, close together, and a step of a fixed length would throw them about. */
+/**
+ * Whether steps are scaled by the pace: heads with owners have prototypes for every class, close together, and steps of a fixed
+ * length would scatter them.
+ */
 const isPaced = ({ options }: Context, head: Head): boolean =>
   hasBandwidths(options.softType) && head.routes && head.code === null;
 
-/** The length of a row's way to its own prototype, at most 1: √mean δ, or mean δ where that is no square; 1 before any row was assigned. */
+/**
+ * The pace: typical length from a row to its own prototype, at most 1. It is √mean δ, or mean δ for distances that are not squared;
+ * 1 before any row was assigned.
+ */
 function paceOf({ options }: Context, { spread }: ModelState): NdArray {
   const sum = (offset: number): number =>
     spread.reduce((a, value, i) => (i % 2 === offset ? a + value : a), 0);
@@ -103,10 +109,10 @@ function paceOf({ options }: Context, { spread }: ModelState): NdArray {
   return ndarray([Math.min(1, Math.max(length, leastPace))], []);
 }
 
-/** Rows that coincide with their prototypes still move them. */
+/** Least pace, so that prototypes still move when rows coincide with them. */
 const leastPace = 1e-3;
 
-/** What `make` says of the owners and labels of a state, or null where nothing reads them by label. */
+/** `make` applied to the owners and labels of a state; null if nothing reads prototypes by label. */
 const ofMembers = <R>(
   head: Head,
   { arrays, outputs, joint }: ModelState,
@@ -116,14 +122,14 @@ const ofMembers = <R>(
     ? make(arrays.owners.data, outputs, arrays.featureWeights?.shape[0] ?? 1)
     : null;
 
-/** A loss as callers read it: that of clusters is a δ of their rows, and so in the units of those. */
+/** A loss in the caller's units: a clusterer's loss is a δ, which scales with its rows. */
 export const lossInOwnUnits = (
   { family, options }: Context,
   { arrays }: Pick<ModelState, 'arrays'>,
   loss: number,
 ): number => (family.task === 'clusterer' ? inOwnUnits(arrays, options.distance, loss) : loss);
 
-/** The arrays of a state with what graphs read besides. */
+/** The arrays of a state, with those that graphs derive from it. */
 export const arraysOf = (context: Context, state: ModelState): Readonly<Record<string, NdArray>> => ({
   ...state.arrays,
   ...inverseUnit(state.arrays),
@@ -132,8 +138,8 @@ export const arraysOf = (context: Context, state: ModelState): Readonly<Record<s
 });
 
 /**
- * Raw features into the space of the prototypes, in blocks of rows; those of cosine to unit length, or the longest row would be
- * the mean of its cluster. Errors: OptionError where that would fill sparse rows.
+ * Raw features in the space of the prototypes, scaled in blocks of rows. With cosine, rows get unit length: otherwise the longest
+ * row would dominate the mean of its cluster. Errors: OptionError if scaling would fill sparse rows.
  */
 export async function scaleFeatures(
   context: Context,
@@ -200,13 +206,15 @@ async function scaleColumns(
   return { x: scaled.x as Rows, mask: scaled.mask };
 }
 
-/** Raw rows as a start orders and merges them: of cosine without scaling by their directions, since it knows no length. */
+/**
+ * Raw rows as initialisation orders and merges them. With cosine and no scaling these are directions, since lengths do not count.
+ */
 export const asCompared = ({ distance, arithmetic, scaling = 'none' }: Resolved, rows: Batch): Batch =>
   comparesDirections(distance) && arithmetic !== 'original' && scaling === 'none'
     ? { ...rows, x: ofUnitLength(rows.x, rows.mask) }
     : rows;
 
-/** Targets in the units of the grid: standardised where the model standardises. */
+/** Targets in the units of the grid: standardised if the model standardises them. */
 export function scaleTargets(state: Pick<ModelState, 'arrays'>, y: Features): Features {
   const [mean, deviation] = [state.arrays['target.mean']?.data, state.arrays['target.deviation']?.data];
   if (!mean || !deviation) return y;

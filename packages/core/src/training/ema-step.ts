@@ -18,15 +18,15 @@ import { blendVariances, importance } from './variances.js';
 
 export interface EmaStep {
   readonly state: ModelState;
-  /** Largest ‖p′ − p‖ of the batch, in the units of the rows as they are scaled. */
+  /** Largest ‖p′ − p‖ in the batch, in the units of the scaled rows without their common unit. */
   readonly shift: number;
   readonly assignment: Assignment;
 }
 
-/** Below this mean δ a bandwidth would overflow: rows that coincide with their prototypes. */
+/** Least mean δ of a bandwidth, which overflows if rows coincide with their prototypes. */
 const leastSpread = 1e-12;
 
-/** Where a bandwidth starts, as its logarithm: at 1 / mean δ, of Σ w·δ and Σ w. */
+/** Initial log bandwidth, log(1 / mean δ), from Σ w·δ and Σ w. */
 export const startOfBandwidth = (spread: number, weight: number): number =>
   -Math.log(Math.max(spread / weight, leastSpread));
 
@@ -35,7 +35,7 @@ const host = (array: NdArray): Float64Array => new Float64Array(array.data);
 /** Assigns every row of a batch to a prototype. */
 export type Assign = (spec: GridSpec, arrays: Readonly<Record<string, NdArray>>) => Promise<Assignment>;
 
-/** Moves the grid by one batch, whose rows `assign` assigns; the state that came in is left alone. */
+/** Moves the grid by one batch, assigned by `assign`; the given state is not changed. */
 export async function emaStep(
   context: Context,
   before: ModelState,
@@ -57,7 +57,7 @@ export async function emaStep(
     ...arraysOf(context, state),
     ...(spec.joint ? { means: ndarray(means, [state.ages.length, state.outputs]) } : {}),
   });
-  // What gradients have taught is no mean of rows any more: from then on rows move it where it is stored.
+  // After gradient steps, targets are no longer means over rows: rows then move the stored values themselves.
   const stored = state.trained && code !== null;
   const moving = {
     distance: options.distance,
@@ -114,8 +114,8 @@ export async function emaStep(
   if (options.autoFeatureWeights) {
     variances = await blendVariances(context, spec, state, batch, assignment);
     const weights = importance(variances);
-    // What gradients have tuned stays. Prototypes that lie among no rows yet explain no feature, and without any all rows would be
-    // alike: what was said before stays then, too.
+    // Weights that gradients have trained stay. Prototypes without rows explain no feature; if no prototype has any, all weights
+    // would be equal, so the previous ones stay too.
     if (!state.trained && weights.some((weight) => weight > 0)) {
       next.featureWeights = ndarray(Array.from({ length: spec.heads }, () => [...weights]).flat(), [
         spec.heads,
@@ -146,13 +146,16 @@ export async function emaStep(
   return { state, shift: shift / unitOf(arrays), assignment };
 }
 
-/** What rows taught each prototype with: its age, less the row that one of our own starts with, which fades where the past does. */
+/**
+ * The weight that rows taught each prototype: its age without the unit that a prototype of our own start begins with, which decays
+ * by the half-life.
+ */
 function taught({ initMode, halfLife }: Resolved, ages: Float64Array, unit: number): Float64Array {
   const claims = typeof initMode === 'object' || halfLife < Number.POSITIVE_INFINITY;
   return claims ? ages : ages.map((age) => Math.max(0, age - unit));
 }
 
-/** Rows go where the graphs of phase 1 find the nearest prototypes that they may choose. */
+/** Assigns rows by the graphs of phase 1. */
 export const assigner =
   ({ programs, options, signal }: Context, batch: Batch): Assign =>
   (spec, arrays) =>
@@ -165,7 +168,7 @@ export const assigner =
       signal,
     );
 
-/** Targets of the prototypes whose means moved; what did not move keeps its bits. */
+/** Targets with the prototypes whose means moved replaced; the others keep their bits. */
 function restored(old: NdArray, before: Float64Array, after: Float64Array, stored: Float64Array): NdArray {
   const width = old.shape[1] as number;
   const values = Array.from(stored, (value, i) => {
@@ -176,7 +179,7 @@ function restored(old: NdArray, before: Float64Array, after: Float64Array, store
   return ndarray(values, old.shape);
 }
 
-/** The column of the largest mean of each prototype; frozen or not, it stands for what its rows mostly are. */
+/** The owner of each prototype: the column of its largest mean; frozen ones change too. */
 export function majority(means: Float64Array, outputs: number, owners: NdArray): NdArray {
   return ndarray(
     Array.from(owners.data, (_, k) => {
@@ -188,7 +191,7 @@ export function majority(means: Float64Array, outputs: number, owners: NdArray):
   );
 }
 
-/** Where ages a coordinate start in the original, but not those of labels: at ages that count the batch already. */
+/** In the original, ages by coordinate start from ages that already count the batch; those of labels do not. */
 const counted = (ages: Float64Array, { sums }: Assignment) =>
   ages.map((age, k) => age + (sums.weights[k] as number));
 
@@ -196,7 +199,7 @@ const counted = (ages: Float64Array, { sums }: Assignment) =>
 const coordinateAges = (ages: Float64Array, { data, shape }: NdArray) =>
   Float64Array.from(data, (_, i) => ages[Math.floor(i / (shape[1] as number))] as number);
 
-/** Σ w·δ and Σ w of each head so far; both forget as the ages do. */
+/** Σ w·δ and Σ w of each head so far, decayed like the ages. */
 function addSpread(
   state: ModelState,
   assignment: Assignment,
@@ -209,7 +212,7 @@ function addSpread(
   return spread.map((value, i) => value + (assignment.spread[i] as number));
 }
 
-/** Start of gaussian routing: bandwidth 1 / mean δ to the own prototype, a head. */
+/** Initial bandwidths of gaussian routing: 1 / mean δ to the own prototype, a head. */
 function bandwidths(spread: Float64Array, { shape, data }: NdArray, frozen: ArrayLike<number>): NdArray {
   const heads = spread.length / 2;
   const perHead = data.length / heads;
@@ -222,7 +225,7 @@ function bandwidths(spread: Float64Array, { shape, data }: NdArray, frozen: Arra
   return ndarray(logs, shape);
 }
 
-/** Drops prototypes whose age fell below `minWeight` rows; frozen ones stay, and the last one of all and of each class. */
+/** Drops prototypes whose age is below `minWeight` rows, except frozen ones, the last one, and the last one of each class. */
 export function prune(state: ModelState, minWeight: number): ModelState {
   const frozen = (state.arrays.frozen as NdArray).data;
   const owners = state.arrays.owners?.data ?? new Int32Array(state.ages.length);

@@ -1,5 +1,5 @@
-// The graphs of a model, one a job: scale, predict, loss with gradients, and the step of phase 2.
-// All are traced from the formulas in method/; the graph of phase 1 is in assign.ts.
+// The graphs of a model: scaling, reads, loss with gradients, and the step of phase 2. All are traced from formulas/; the graph of
+// phase 1 is in assign.ts.
 
 import { isHalf, type NdArray } from '../dtype.js';
 import { adamUpdate } from '../formulas/adam.js';
@@ -31,7 +31,7 @@ export const parameterNames: readonly string[] = [
   'labelWeights',
   'inverseUnit',
 ];
-/** Arrays that turn raw rows into the space of the prototypes. */
+/** Arrays that scale raw rows. */
 export const scalerNames: readonly string[] = [
   'scaler.columns',
   'scaler.mean',
@@ -41,7 +41,7 @@ export const scalerNames: readonly string[] = [
   'scaler.metric',
   'scaler.unit',
 ];
-/** What reads an answer: units and range of the targets, thresholds of the labels, sharpness of the classes. */
+/** Arrays that turn an answer into what users read: units and range of targets, thresholds of labels, sharpness of classes. */
 export const readingNames: readonly string[] = [
   'target.mean',
   'target.deviation',
@@ -51,7 +51,7 @@ export const readingNames: readonly string[] = [
   'sharpness',
 ];
 
-/** Traces over arrays as they are stored: halves are widened at the door, so that all arithmetic behind it is float32. */
+/** Traces over arrays as stored: halves are widened to float32 on entry, and all arithmetic is float32. */
 const traceStored = (
   name: string,
   inputs: Readonly<Record<string, TensorSpec>>,
@@ -65,14 +65,14 @@ const traceStored = (
     ),
   );
 
-/** The offset of padding; what dropout leaves out, at half of it, is a prototype still. */
+/** Offset of padding. Dropout uses half of it, so a dropped prototype still differs from padding. */
 export const absentPrototype = -2e9;
 const present = (offsets: Tensor): Tensor => lt(0.75 * absentPrototype, offsets);
 
-/** Parameters and batches of a spec, as graph inputs. */
+/** Parameters of a spec as graph inputs. */
 export const parameterSpecs = (arrays: Arrays): Record<string, TensorSpec> => specsOf(arrays, parameterNames);
 
-/** Compares scaled rows with the grid and routes them. */
+/** Compares scaled rows with the grid and computes routing weights. */
 export function routeRows(
   spec: GridSpec,
   p: Tensors,
@@ -105,7 +105,7 @@ export function routeRows(
   const there = spec.sampled && present(offsets as Tensor);
   return {
     weights: layout.join(weights),
-    // Padding is near to nobody.
+    // Padding has the lowest similarity.
     similarity: there ? select(there, joined, -2) : joined,
     comparison,
     present: there,
@@ -116,7 +116,7 @@ export function routeRows(
   };
 }
 
-/** Σ rows sampleWeight·loss / rows + l2Reg·Σp² + diversityReg·Σ_{i≠j} s(p_i, p_j)² */
+/** Σ w·loss / rows + l2Reg·Σp² + diversityReg·Σ_{i≠j} s(p_i, p_j)². */
 function lossOf(spec: GridSpec, t: Tensors): { loss: Tensor; routed: Routed } {
   const routed = routeRows(spec, t, { x: t.x as Tensor, mask: t.mask }, t.offsets);
   const rows = spec.head.loss(routed, t.y as Tensor);
@@ -134,7 +134,7 @@ function lossOf(spec: GridSpec, t: Tensors): { loss: Tensor; routed: Routed } {
   return { loss, routed };
 }
 
-/** Raw rows, their mask, and the scaler that takes them to the grid. */
+/** Inputs of a graph that scales: raw rows, their mask, and the scaler's arrays. */
 const rawInputs = (
   { rawColumns, masked }: Pick<GridSpec, 'rawColumns' | 'masked'>,
   arrays: Arrays,
@@ -143,7 +143,7 @@ const rawInputs = (
   ...specsOf(arrays, scalerNames),
 });
 
-/** Raw rows to scaled rows; masked values may be anything. */
+/** Scales raw rows; masked values may be anything. */
 export function scaleGraph(spec: Pick<GridSpec, 'scaling' | 'rawColumns' | 'masked'>, arrays: Arrays): Graph {
   return trace('scale', { ...rawInputs(spec, arrays) }, (t: Tensors) => scaleRows(spec, t));
 }
@@ -154,7 +154,7 @@ function scaleRows(spec: Pick<GridSpec, 'scaling'>, t: Tensors): { x: Tensor; ma
   return t.mask ? { x: scaled, mask: applyScalerToMask(spec.scaling, t.mask, t) } : { x: scaled };
 }
 
-/** Raw rows to what the head reads off them: outputs by their names, each of what it is the name of. */
+/** Raw rows to several outputs of the head; `outputs` maps their names to reads. */
 export const readsGraph =
   (name: string, reads: Readonly<Record<string, string>>, k = 0) =>
   (spec: GridSpec, arrays: Arrays): Graph => {
@@ -172,7 +172,7 @@ export const readsGraph =
     });
   };
 
-/** Raw rows to what the head reads off them under this name: answers in the caller's units, labels, probabilities. */
+/** Raw rows to one output of the head: answers in the caller's units, labels or probabilities. */
 export const readGraph = (name: string, k = 0): ReturnType<typeof readsGraph> =>
   readsGraph(name, { answer: name }, k);
 
@@ -194,7 +194,7 @@ export function transformGraph(spec: GridSpec, arrays: Arrays): Graph {
   });
 }
 
-/** Scaled rows to each row's loss, for validation. */
+/** Scaled rows to the loss of each row, for validation. */
 export function rowLossGraph(spec: GridSpec, arrays: Arrays): Graph {
   return trace('rowLoss', { ...batchSpecs(spec), ...parameterSpecs(arrays) }, (t: Tensors) => ({
     loss: spec.head.loss(routeRows(spec, t, { x: t.x as Tensor, mask: t.mask }), t.y as Tensor),
@@ -208,7 +208,7 @@ const trainedGradients = (spec: GridSpec, t: Tensors, loss: Tensor): Tensor[] =>
     spec.trainable.map((name) => t[name] as Tensor),
   );
 
-/** Scaled batch to the loss and its derivative by every trainable parameter, as `d.<name>`. */
+/** Scaled batch to the loss, and its derivative by each trainable parameter as `d.<name>`. */
 export function lossGraph(spec: GridSpec, arrays: Arrays): Graph {
   const inputs = { ...batchSpecs(spec), inverseRows: scalar, ...parameterSpecs(arrays) };
   return trace('lossAndGradients', inputs, (t: Tensors) => {
@@ -218,7 +218,7 @@ export function lossGraph(spec: GridSpec, arrays: Arrays): Graph {
   });
 }
 
-/** Moments of Adam for a trainable parameter. */
+/** Names of Adam's moments of a trainable parameter. */
 export const momentNames = (name: string): [string, string] => [`adam.m.${name}`, `adam.v.${name}`];
 
 /** One training step: (parameters, moments, batch, scalars) → (parameters', moments', loss). */
@@ -260,13 +260,13 @@ export function stepGraph(spec: GridSpec, arrays: Arrays): Graph {
   });
 }
 
-/** The mask of unfrozen prototypes in the shape of a parameter that has one row a prototype. */
+/** The mask of unfrozen prototypes, in the shape of a parameter with one row a prototype. */
 function activity(name: string, parameter: Tensor, active: Tensor | undefined): Tensor | undefined {
   if (!active || name === 'featureWeights') return undefined;
   return parameter.shape.length === 1 ? active : reshape(active, [parameter.dim(0), 1]);
 }
 
-/** featureWeights stay in [0, 1], those of 'gaussian' routing at or above 0: there they are a metric. */
+/** featureWeights stay in [0, 1]; in 'gaussian' routing they form a metric and only have to be >= 0. */
 function constrain(spec: GridSpec, name: string, parameter: Tensor): Tensor {
   if (name !== 'featureWeights') return parameter;
   return hasBandwidths(spec.routing.softType) ? relu(parameter) : clamp(parameter, 0, 1);

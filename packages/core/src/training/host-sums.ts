@@ -1,5 +1,5 @@
-// Σ over the rows of each prototype, on the host in float64. On a CPU a scatter in the graph, or a product with one-hot rows,
-// takes three to six times as long as this loop; float32 sums stop growing at 2^24 rows; and X lies on the host anyway.
+// Sums over the rows of each prototype, on the host in float64. On a CPU, a scatter in the graph or a product with one-hot rows
+// takes three to six times as long; float32 sums stop growing at 2^24 rows; and X is on the host anyway.
 
 import type { Rows } from '../data/matrix.js';
 import { addRow, isSparse, visitRow } from '../data/sparse.js';
@@ -15,14 +15,14 @@ export interface HostSums {
   readonly coordinateWeights: Float64Array | undefined;
 }
 
-/** What sums of rows without masks are. */
+/** The sums of rows without a mask. */
 export type IndexSums = Pick<HostSums, 'weights' | 'sums'>;
 
-/** Every row counts at its nearest prototype of each head, with its own weight: the index says it all. */
+/** Whether every row counts at its nearest prototype of each head with its own weight: then the index determines all sums. */
 export const summedByIndex = ({ candidates, joint, repels }: GridSpec): boolean =>
   (joint || candidates === 'all') && !repels;
 
-/** The sums of all rows; `index` [N, H] is the nearest prototype in each head. */
+/** Adds all rows to the sums; `index` [N, H] is the nearest prototype in each head. */
 export function addRows(
   { heads, prototypes, columns }: Pick<GridSpec, 'heads' | 'prototypes' | 'columns'>,
   batch: Batch,
@@ -46,7 +46,7 @@ export function addRows(
   return { weights, sums, coordinateWeights };
 }
 
-/** Σ w·δ and Σ w, a pair a head, of δ [N, H]. */
+/** Σ w·δ and Σ w, a pair a head, from δ [N, H]. */
 export function spreadOf(
   heads: number,
   sampleWeight: ArrayLike<number>,
@@ -66,8 +66,8 @@ export function spreadOf(
 }
 
 /**
- * Adds w·x of a row to the sums from `at` on. The weight is read where it is needed: a number that is handed through
- * calls is an object each time.
+ * Adds w·x of a row to the sums from `at` on. The weight is read inside: passing a number through calls allocates an object each
+ * time.
  */
 type Add = (row: number, at: number) => void;
 
@@ -79,7 +79,7 @@ const plain = ({ x, sampleWeight }: Batch, sums: Float64Array): Add => {
   return (row, at) => addScaled(data, row * columns, sampleWeight[row] as number, sums, at, columns);
 };
 
-/** sums[at …] += w·x of `size` numbers from `from` on; four at a time, which takes half as long. */
+/** sums[at …] += w·x for `size` numbers from `from` on; unrolled by four, which halves the time. */
 export function addScaled(
   x: Float32Array,
   from: number,
@@ -88,7 +88,7 @@ export function addScaled(
   at: number,
   size: number,
 ): void {
-  // Running positions: pairs taken apart by destructuring cost more than the sums.
+  // Running positions: destructuring pairs costs more than the sums.
   let i = from;
   let to = at;
   for (const end = from + size; i + 3 < end; i += 4, to += 4) {

@@ -1,4 +1,4 @@
-// Σ w·δ of rows to given prototypes, exactly: differences in float64, where a graph expands them in float32.
+// Σ w·δ of rows to given prototypes, exactly: differences in float64, where graphs expand them in float32.
 
 import type { Rows } from '../data/matrix.js';
 import { denseRows, isSparse } from '../data/sparse.js';
@@ -6,7 +6,7 @@ import type { NdArray } from '../dtype.js';
 import { type Distance, distances, overPair, type Pair } from '../formulas/distances.js';
 import type { Batch } from '../state/batch.js';
 
-/** δ of a pair; one that masks and weights rescale is times D / ΣM, so that what is missing is no bonus. */
+/** δ of a pair. Where masks and weights rescale δ, it is multiplied by D / ΣM, so that missing values do not lower it. */
 function deltaOf(distance: Distance, pair: Pair): number {
   const { pairDelta, rescales } = distances[distance];
   const delta = pairDelta(pair);
@@ -56,7 +56,7 @@ export function squaredDistances(
 const maskRow = (mask: Rows, i: number): Float32Array =>
   mask.data.subarray(...(mask.rows === 1 ? [0, mask.columns] : [i * mask.columns, (i + 1) * mask.columns]));
 
-/** ‖x − p‖² of `size` numbers from `i` and from `k` on; two sums side by side, for neither waits for the other. */
+/** ‖x − p‖² of `size` numbers from `i` and from `k` on; two independent sums, which the CPU overlaps. */
 export function squared(x: Float32Array, i: number, p: ArrayLike<number>, k: number, size: number): number {
   let even = 0;
   let odd = 0;

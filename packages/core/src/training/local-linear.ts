@@ -1,5 +1,5 @@
-// prototypeModel 'linear': every prototype answers by a local linear model, t_k + S_k·(x − p_k), whose slope S_k is a ridge
-// regression over the rows nearest to it in each head. No gradient moves slopes; phase 1 keeps what they are solved from.
+// prototypeModel 'linear': each prototype answers by a local linear model, t_k + S_k·(x − p_k). The slope S_k is a ridge regression
+// over the rows nearest to it in each head. Gradients do not move slopes; phase 1 keeps the moments that they are solved from.
 
 import type { Rows } from '../data/matrix.js';
 import { addRow } from '../data/sparse.js';
@@ -12,13 +12,13 @@ import type { ModelState } from '../state/state.js';
 import type { Context } from './context.js';
 import type { GridSpec } from './spec.js';
 
-/** Second moments of more columns, K·D²/2 numbers, would outgrow everything else. */
+/** Most columns: the second moments take K·D²/2 numbers. */
 const mostColumns = 256;
-/** Share of the mean variance within prototypes that each of them has at least, as its ridge sees it. */
+/** Least variance within a prototype in its ridge regression, as a share of the mean over prototypes. */
 const leastVariance = 0.1;
 
 /**
- * The state with the range of the targets that answers stay in, widened by rows in the caller's units; unchanged unless
+ * The state with the range of the targets, to which answers are clipped, widened by rows in the caller's units; unchanged unless
  * `prototypeModel` is 'linear'. Errors: OptionError for more columns than local linear models take.
  */
 export function withTargetRange(
@@ -40,7 +40,7 @@ export function withTargetRange(
   const low = before('target.low', Number.POSITIVE_INFINITY);
   const high = before('target.high', Number.NEGATIVE_INFINITY);
   const least = leastWeight * (state.unit ?? 1);
-  // Numbers come dense, whatever form the features have.
+  // y is dense here, even if the features are sparse.
   const { data } = y as Rows;
   for (let row = 0, i = 0; row < y.rows; row++) {
     const counts = (sampleWeight[row] as number) > least;
@@ -56,8 +56,8 @@ export function withTargetRange(
 }
 
 /**
- * Moments and slopes after a scaled batch, whose rows are nearest to the prototypes of `index` [N, H]; what was before counts the
- * share `past`.
+ * Moments and slopes after a scaled batch; `index` [N, H] is each row's nearest prototype. The previous moments are multiplied by
+ * `past`.
  */
 export function learnSlopes(
   spec: GridSpec,
@@ -84,7 +84,7 @@ export function learnSlopes(
     const masked = batch.mask?.rows === 1 ? 0 : i * columns;
     for (let head = 0; head < heads; head++) {
       const k = (head * count) / heads + (index[i * heads + head] as number);
-      // What a row does not show lies at the prototype: a line says nothing along it.
+      // A masked value counts as the prototype's own, so that it contributes no slope.
       for (let j = 0; mask && j < columns; j++) {
         const m = Math.min(1, Math.max(0, mask[masked + j] as number));
         const at = p[k * columns + j] as number;
@@ -96,7 +96,7 @@ export function learnSlopes(
   return { moments, slopes: solved(spec, state, moments) };
 }
 
-/** Slopes [K, T, D], of each head its share; a prototype that is held keeps its own. */
+/** Slopes [K, T, D], divided among the heads; a frozen prototype keeps its own. */
 function solved(spec: GridSpec, { arrays, unit }: ModelState, moments: Float64Array): NdArray {
   const { heads, prototypes: count, columns, outputs } = spec;
   const size = moments.length / count;

@@ -1,17 +1,17 @@
-// Losses of steps, summed on the host in float64. A read waits for every step before it, and a device idles until the next one is
-// asked for: so some are read together.
+// Losses of steps, summed on the host in float64. Reading a loss waits for all steps before it and leaves the device idle, so
+// several are read together.
 
 import type { Value } from '../graph/backend.js';
 import { readAndFree } from './program.js';
 
-/** Steps that a device may be behind its host. */
+/** Most steps that the device may lag behind the host. */
 const mostWaiting = 16;
 
 export class LossSum {
   private readonly waiting: Value[] = [];
   private sum = 0;
 
-  /** Takes the loss of one more step, which it frees. */
+  /** Takes the loss of a step, which is freed. */
   async add(loss: Value): Promise<void> {
     this.waiting.push(loss);
     if (this.waiting.length >= mostWaiting) await this.total();
@@ -25,7 +25,7 @@ export class LossSum {
     return this.sum;
   }
 
-  /** Frees what was not read. */
+  /** Frees the losses that were not read. */
   dispose(): void {
     for (const loss of this.waiting.splice(0)) loss.dispose();
   }

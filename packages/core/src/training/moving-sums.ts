@@ -1,14 +1,14 @@
-// Σ over the rows of each prototype, kept while rows move from one to another: late passes, in which few do, add little.
+// Sums over the rows of each prototype, updated as rows move between prototypes: late passes move few rows and cost little.
 
 import type { Rows } from '../data/matrix.js';
 import { addScaled, type IndexSums } from './host-sums.js';
 
-/** Rows and the prototypes that they belong to so far. */
+/** Rows and the prototypes that they belong to. */
 export interface OwnedRows {
   readonly rows: Rows;
   /** w [N] */
   readonly weights: Float32Array;
-  /** The prototype of each row [N]; −1 where it has none yet. */
+  /** The prototype of each row [N]; −1 if it has none yet. */
   readonly own: Int32Array;
 }
 
@@ -16,7 +16,7 @@ export class MovingSums {
   private readonly columns: number;
   private readonly weights: Float64Array;
   private readonly sums: Float64Array;
-  /** Rows that count, a prototype [K]. */
+  /** Number of rows with weight, by prototype [K]. */
   private readonly members: Uint32Array;
 
   constructor(prototypes: number, columns: number) {
@@ -26,7 +26,10 @@ export class MovingSums {
     this.members = new Uint32Array(prototypes);
   }
 
-  /** Takes every row off the sums of its own prototype and adds it to those of prototype to[i]. Returns how many moved. */
+  /**
+   * Subtracts every row from the sums of its own prototype and adds it to those of prototype to[i]. Returns the number of rows that
+   * moved.
+   */
   move({ rows, weights, own }: OwnedRows, to: ArrayLike<number>): number {
     const { columns, sums, members, weights: totals } = this;
     const { data } = rows;
@@ -52,7 +55,7 @@ export class MovingSums {
     return moved;
   }
 
-  /** The sums as they are. What is left of those that all rows have left is rounding, and gone. */
+  /** The sums. A prototype that all rows have left gets exact zeros in place of rounding errors. */
   read(): IndexSums {
     const { columns, members, weights, sums } = this;
     members.forEach((count, k) => {
@@ -64,11 +67,11 @@ export class MovingSums {
   }
 }
 
-/** Rows that another prototype leads, copied while they are near at hand; as many as one search takes. */
+/** Rows for which another prototype is nearer, copied while they are in cache; as many as a search takes. */
 export class Movers implements OwnedRows {
   readonly weights: Float32Array;
   readonly own: Int32Array;
-  /** Where they come from. */
+  /** Their indices among all rows. */
   readonly indices: Uint32Array;
   count = 0;
   private readonly columns: number;
@@ -88,8 +91,8 @@ export class Movers implements OwnedRows {
   }
 
   /**
-   * Takes the rows of a block, which begins at row `begin` of all, whose lead is positive, from its row `i` on, until it is full.
-   * Returns where to go on.
+   * Takes the rows with a positive lead from a block, from its row `i` on, until full; the block starts at row `begin` of all.
+   * Returns the row to continue from.
    */
   add({ rows, weights, own }: OwnedRows, leads: ArrayLike<number>, begin: number, i: number): number {
     const { columns, indices } = this;
@@ -110,14 +113,14 @@ export class Movers implements OwnedRows {
     return at;
   }
 
-  /** Notes where they went in an index of all rows; empty again. */
+  /** Writes where the rows went into an index of all rows, and empties the buffer. */
   leave(to: ArrayLike<number>, index: Int32Array): void {
     for (let k = 0; k < this.count; k++) index[this.indices[k] as number] = to[k] as number;
     this.count = 0;
   }
 }
 
-/** Copies rows indices − begin of `from` to `into`, from row `first` on; four numbers at a time. */
+/** Copies rows indices − begin of `from` into `into`, from row `first` on; unrolled by four. */
 function copyRows(
   from: Float32Array,
   columns: number,
@@ -140,7 +143,7 @@ function copyRows(
   }
 }
 
-/** sums[b …] += w·x and sums[a …] −= w·x of `size` numbers from `i` on: read once. */
+/** sums[b …] += w·x and sums[a …] −= w·x for `size` numbers from `i` on, in one read. */
 function carry(
   x: Float32Array,
   i: number,

@@ -1,4 +1,4 @@
-// Answers for any number of raw rows: a graph run in blocks, parameters uploaded once.
+// Runs a graph on any number of raw rows, in blocks; parameters are uploaded once.
 
 import type { Rows } from '../data/matrix.js';
 import type { Features } from '../data/sparse.js';
@@ -18,11 +18,11 @@ import { type GridSpec, readKey } from './spec.js';
 
 const names = [...scalerNames, ...parameterNames, ...readingNames];
 
-/** Types of the arrays of a state: graphs of other types are other graphs. */
+/** Types of the arrays of a state, which are part of a graph's key. */
 export const typesOf = (arrays: ModelState['arrays']): string =>
   names.map((name) => (arrays[name] ? `${name} ${formatType(arrays[name])}` : '')).join(' ');
 
-/** The one output of the graph for x [N, D] and its mask [N, D] or [1, D], row by row [N, ..]. */
+/** The single output of the graph for x [N, D] and its mask [N, D] or [1, D], by row [N, ..]. */
 export async function overRows(
   context: Context,
   state: ModelState,
@@ -41,9 +41,9 @@ export async function overRows(
   const size = rowsThatFit(x, spec.prototypes);
   let out: NdArray | undefined;
   try {
-    // No rows are one empty block, which tells the width.
+    // Without rows, one empty block gives the width of the answer.
     for (let begin = 0; begin < Math.max(1, x.rows); begin += size) {
-      // A block alone does not wait: answers for single rows are asked for by the thousand.
+      // A single block does not yield to the event loop, so that answers for single rows stay fast.
       if (begin > 0) await breathe(context.signal);
       const end = Math.min(x.rows, begin + size);
       const uploads = {

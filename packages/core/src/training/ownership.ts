@@ -1,8 +1,11 @@
-// Who else may see an array: states are replaced and never written to, but for the rows that a stream of sampled steps moves.
+// Arrays with a single holder. States are replaced and never written to, except for the rows that a stream of sampled steps moves.
 
 import type { NdArray } from '../dtype.js';
 
-/** Arrays that one holder alone refers to, who may therefore write to them; whoever else takes hold of them has to share them first. */
+/**
+ * Tracks arrays that only one holder refers to and may therefore write to. Before anyone else takes a reference, they must be
+ * shared.
+ */
 export class Ownership {
   private own = new WeakSet<object>();
 
@@ -14,7 +17,7 @@ export class Ownership {
     this.own.add(data);
   }
 
-  /** From here on no array is the holder's alone. */
+  /** From here on, no array belongs to the holder alone. */
   share(): void {
     this.own = new WeakSet();
   }

@@ -1,4 +1,4 @@
-// Phase 1: hard assignment of a batch through the assign graph, in blocks of rows, and the update of the grid.
+// Phase 1: assigns a batch by the assign graph, in blocks of rows, and updates the grid.
 
 import { blockRowsOf, denseRows, type Features } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
@@ -14,38 +14,41 @@ import { type Programs, readAndFree, runOnce, uploadMask, uploadRows } from './p
 import { breathe } from './progress.js';
 import { type GridSpec, specKey } from './spec.js';
 
-/** Where the rows went. */
+/** The prototype of each row, with the sums over the rows of each prototype. */
 export interface Assignment {
   readonly sums: BatchSums;
-  /** Σ w·δ and Σ w of each head, a pair a head. */
+  /** Σ w·δ and Σ w, a pair a head. */
   readonly spread: Float64Array;
-  /** Nearest prototype of each row in each head [N, H]. */
+  /** Prototype of each row in each head [N, H]. */
   readonly index: Int32Array;
-  /** The same by features alone, where lines need it: rows that were chosen by what they say have lost their slope [N, H]. */
+  /**
+   * The nearest prototype by features alone [N, H], for local linear models: a slope cannot be fitted to rows that were chosen by
+   * their target.
+   */
   readonly nearest?: Int32Array;
-  /** δ to it, in the joint space where rows are assigned there [N, H]. */
+  /** δ to the chosen prototype, in the joint space if rows are assigned there [N, H]. */
   readonly cost: Float32Array;
 }
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
-/** Rows a run: B·K floats of it stay in the caches, and float32 sums within it stay exact enough. */
+/** Rows in a run: B·K floats of them stay in the caches, and float32 sums within a run stay exact enough. */
 const mostRows = 4096;
-/** Entries of B×K that a run holds at a time. */
+/** Most entries of B×K that a run holds at a time. */
 const mostPairs = 2 ** 23;
 
-/** Rows in a block of x beside so many prototypes, `limit` at most. */
+/** Rows in a block of x beside this number of prototypes, at most `limit`. */
 export const rowsThatFit = (x: Features, prototypes: number, limit: number = mostRows): number =>
   Math.max(1, Math.min(blockRowsOf(x, limit), Math.floor(mostPairs / prototypes)));
 
 /**
- * Rows of a search that leaves the sums to the host: few prototypes can meet more of them at a time. Threads meet at every
- * node, and fewer blocks wait less.
+ * Rows in a search that leaves the sums to the host: larger blocks beside few prototypes. Threads synchronise at every node, so
+ * fewer blocks wait less.
  */
 export const searchedRows = (prototypes: number): number =>
   Math.max(mostRows, Math.min(4 * mostRows, Math.floor(2 ** 22 / prototypes)));
 
-/** Uploads a block of rows of a batch under the names of the graphs. */
+/** Uploads a block of rows of a batch under the input names of the graphs. */
 export function uploadBlock(
   programs: Programs,
   batch: Batch,
@@ -64,7 +67,7 @@ export function uploadBlock(
   };
 }
 
-/** Parameters that are present, uploaded. */
+/** Uploads the parameters that are present. */
 export function uploadParameters(
   programs: Programs,
   arrays: Arrays,
@@ -82,7 +85,7 @@ export function disposeAll(values: Readonly<Record<string, Value>>): void {
   for (const value of Object.values(values)) value.dispose();
 }
 
-/** What graphs add up and blocks are summed over, as they name it, with the width of a row; less what the host adds up. */
+/** Buffers for the sums over blocks, under the graph's names, without those that the host adds up. */
 function totalsOf(spec: GridSpec, onHost: boolean): Record<string, Float64Array> {
   const { prototypes: k, columns, outputs, heads } = spec;
   const sums = (prefix: string): [string, number][] => {
@@ -107,7 +110,7 @@ function totalsOf(spec: GridSpec, onHost: boolean): Record<string, Float64Array>
   return Object.fromEntries(sizes.map(([name, size]) => [name, new Float64Array(size)]));
 }
 
-/** Assigns every row; sums are gathered over the blocks in float64. */
+/** Assigns every row; sums over blocks are in float64. */
 export async function assignRows(
   programs: Programs,
   spec: GridSpec,
@@ -117,7 +120,7 @@ export async function assignRows(
   signal?: AbortSignal,
 ): Promise<Assignment> {
   const byIndex = summedByIndex(spec);
-  // Where the backend has a kernel for them, rows need not be looked at here.
+  // With a kernel for the sums in the backend, the host need not read the rows.
   const onHost = byIndex && !programs.backend.flags.fused.includes('sumsByIndex');
   const program = await programs.get(
     `assign ${targetAssignment} ${specKey(spec)} ${Object.keys(arrays)}`,
@@ -132,7 +135,7 @@ export async function assignRows(
   const delta = new Float32Array(n * heads);
   const cost = spec.joint ? new Float32Array(n * heads) : delta;
   const parameters = uploadParameters(programs, arrays, assignNames);
-  // Slabs are as large beside few prototypes as beside many, and heads search one after the other.
+  // Blocks of such a search depend little on the number of prototypes; with several heads, one head is searched after the other.
   const searches = byIndex && distances[spec.distance].memory === 'products' && heads === 1;
   const size = rowsThatFit(batch.x, spec.prototypes, searches ? searchedRows(spec.prototypes) : mostRows);
   try {
@@ -188,7 +191,7 @@ export async function assignRows(
   };
 }
 
-/** The target of the row nearest to each prototype among its own rows that count; the first of equals. */
+/** The target of each prototype's most similar row; of equals the first. Rows of weight 0 do not count. */
 export function nearestTargets(
   spec: GridSpec,
   { y, sampleWeight }: Batch,

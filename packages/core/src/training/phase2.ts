@@ -1,4 +1,4 @@
-// Phase 2: gradient steps. Parameters and moments stay where the backend computes; a run reads them once, at its end.
+// Phase 2: gradient steps. Parameters and moments stay on the backend; a run reads them once, at its end.
 
 import { allFinite } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -17,7 +17,7 @@ import { type GridSpec, specKey } from './spec.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
-/** Added to the logit of a prototype that a step leaves out. */
+/** Added to the logit of a prototype that dropout leaves out. */
 export const droppedOffset = -1e9;
 
 const leftNumbers = (call: string, name: string): DataError =>
@@ -30,16 +30,16 @@ const leftNumbers = (call: string, name: string): DataError =>
 export interface GradientTrainer {
   /** Gradient steps taken: Adam's t. */
   readonly steps: number;
-  /** One Adam step on the batch; the loss before it stays on the device. `random` draws what is left out. */
+  /** One Adam step on the batch; returns the loss before it, still on the device. `random` draws dropout and sampled classes. */
   step(batch: Batch | Picked, learningRate: number, random: Random, dropout: number): Promise<Value>;
   /** Weighted mean loss of rows that do not train, in float64. */
   evaluate(batch: Batch): Promise<number>;
-  /** Parameters and moments on the host, for `call`; the trainer goes on. Errors: DataError where a step left the numbers. */
+  /** Parameters and moments on the host; the trainer can go on. Errors: DataError if a value is not finite. */
   read(call: string): Promise<Record<string, NdArray>>;
   dispose(): void;
 }
 
-/** The numbers of the t-th step, as the step graph names them. */
+/** The scalars of step t, under the step graph's names. */
 export function uploadScalars(
   programs: Programs,
   t: number,
@@ -52,7 +52,7 @@ export function uploadScalars(
   );
 }
 
-/** Trainable state on the device. */
+/** Trains with parameters and moments on the backend. */
 export class Trainer implements GradientTrainer {
   steps: number;
   private readonly programs: Programs;
@@ -63,7 +63,7 @@ export class Trainer implements GradientTrainer {
   private readonly offsets: Float32Array;
   private readonly trained: ResidentRows;
   private readonly evaluated: ResidentRows;
-  /** Memory that serves every batch that is taken here: a fresh one each would keep the garbage collector busy. */
+  /** Memory reused by all batches: new memory for each would burden the garbage collector. */
   private taken: Batch | undefined;
 
   private constructor(programs: Programs, spec: GridSpec, arrays: Arrays, steps: number, program: Program) {
@@ -100,7 +100,7 @@ export class Trainer implements GradientTrainer {
     }
   }
 
-  /** `steps`: gradient steps already taken, with their moments in `arrays`. */
+  /** `steps`: gradient steps taken so far, whose moments are in `arrays`. */
   static async create(programs: Programs, spec: GridSpec, arrays: Arrays, steps: number): Promise<Trainer> {
     const key = `step ${specKey(spec)} ${Object.keys(arrays)}`;
     return new Trainer(programs, spec, arrays, steps, await programs.get(key, () => stepGraph(spec, arrays)));
@@ -142,7 +142,7 @@ export class Trainer implements GradientTrainer {
     const entries = names.map(async (name) => {
       const value = this.values[name] as Value;
       const data = await value.read();
-      // A loss of finite numbers can have derivatives, or squares of them, that are none.
+      // A finite loss can have derivatives, or squares of them, that are not finite.
       if (!allFinite(data)) throw leftNumbers(call, name);
       return [name, { data, shape: value.shape, dtype: value.dtype }] as const;
     });
@@ -157,7 +157,7 @@ export class Trainer implements GradientTrainer {
   }
 }
 
-/** The loss of each row, unweighted; rows stay on the device from one call to the next where they may. */
+/** The loss of each row, unweighted. Rows stay on the device between calls if they fit. */
 export async function rowLosses(
   programs: Programs,
   spec: GridSpec,
@@ -183,11 +183,11 @@ export async function rowLosses(
   return losses;
 }
 
-/** Σ w·loss / Σ w over the rows; as `rowLosses`. */
+/** Σ w·loss / Σ w over the rows, as in `rowLosses`. */
 export const evaluateLoss = async (...call: Parameters<typeof rowLosses>): Promise<number> =>
   weightedMean(await rowLosses(...call), call[4].sampleWeight);
 
-/** Loss and derivatives of a batch, nothing moved. */
+/** Loss and derivatives of a batch; nothing moves. */
 export async function lossAndGradients(
   programs: Programs,
   spec: GridSpec,

@@ -1,4 +1,4 @@
-// Graphs by name: traces once, compiles once, and runs with named values.
+// Graphs by name: traced once, compiled once, run with named values.
 
 import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features } from '../data/sparse.js';
@@ -10,7 +10,7 @@ import { simplify } from '../graph/simplify.js';
 
 export type Feeds = Readonly<Record<string, Value>>;
 
-/** A compiled graph that is called by the names of its inputs. */
+/** A compiled graph, called with named inputs. */
 export class Program {
   readonly executable: Executable;
   private readonly inputs: Graph['inputs'];
@@ -22,7 +22,7 @@ export class Program {
     this.outputs = graph.outputs.map((port) => port.name);
   }
 
-  /** Runs with the feeds it needs; others are left alone. */
+  /** Runs with the feeds that the graph needs; others are ignored. */
   async run(feeds: Feeds): Promise<Record<string, Value>> {
     const values = this.inputs.map(({ name }) => {
       const value = feeds[name];
@@ -37,7 +37,7 @@ export class Program {
     return named;
   }
 
-  /** Whether it reads one of these arrays in another shape. */
+  /** Whether the graph reads one of these arrays in another shape. */
   readsOther(arrays: Arrays): boolean {
     return this.inputs.some(({ name, variable: { shape } }) => {
       const array = arrays[name];
@@ -51,7 +51,7 @@ type Arrays = Readonly<Record<string, NdArray>>;
 const sameShape = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((size, i) => size === b[i]);
 
-/** How many programs hold an executable, which several models on one backend may share. */
+/** Number of programs that hold an executable: several models on a backend may share it. */
 const holders: WeakMap<Executable, number> = /* @__PURE__ */ new WeakMap();
 
 const hold = (executable: Executable, by: 1 | -1): number => {
@@ -60,23 +60,23 @@ const hold = (executable: Executable, by: 1 | -1): number => {
   return count;
 };
 
-/** Programs that a model knows at a time: a fit or a finetune takes about ten. */
+/** Most programs of a model at a time; a fit or a finetune takes about ten. */
 const mostPrograms = 64;
 
 /**
- * Programs of one model on its backend, each built at its first use. One that goes gives its memory back where no other model holds
- * the graph; whoever is still at work with it can go on, for what was released compiles again.
+ * The programs of one model on its backend, each built at its first use. A dropped program releases its executable if no other
+ * model holds it; a call still using it can continue, since a released executable compiles again.
  */
 export class Programs {
   readonly backend: Backend;
-  /** The least recently used first. */
+  /** In order of last use, the oldest first. */
   private readonly built = new Map<string, Promise<Program>>();
 
   constructor(backend: Backend) {
     this.backend = backend;
   }
 
-  /** `key` names everything that `build` depends on. */
+  /** `key` has to name everything that `build` depends on. */
   get(key: string, build: () => Graph): Promise<Program> {
     const known = this.built.get(key);
     const program = known ?? this.build(build);
@@ -91,7 +91,7 @@ export class Programs {
     return program;
   }
 
-  /** Drops the programs that a grid of another shape has left behind. */
+  /** Drops the programs of grids of another shape. */
   async leave(before: Arrays, now: Arrays): Promise<void> {
     const names = Object.keys(now).filter((name) => before[name]);
     if (names.every((name) => sameShape(before[name]?.shape ?? [], now[name]?.shape ?? []))) return;
@@ -129,7 +129,7 @@ export class Programs {
   }
 }
 
-/** Rows begin … end − 1, uploaded; dense ones without a copy. */
+/** Uploads rows begin … end − 1; dense ones without a copy. */
 export const uploadRows = (programs: Programs, rows: Features, begin = 0, end: number = rows.rows): Value =>
   programs.upload({
     data: denseRows(rows, begin, end).data,
@@ -137,13 +137,13 @@ export const uploadRows = (programs: Programs, rows: Features, begin = 0, end: n
     dtype: 'float32',
   });
 
-/** What a mask says of rows begin … end − 1, where one row of it serves all. */
+/** The mask of rows begin … end − 1; one row serves all rows. */
 export const uploadMask = (programs: Programs, mask: Rows, begin: number, end: number): Value =>
   mask.rows === 1
     ? uploadRows(programs, repeatMask(mask, end - begin))
     : uploadRows(programs, mask, begin, end);
 
-/** Uploads, runs, and frees the uploads again. */
+/** Uploads, runs, and frees the uploads. */
 export async function runOnce(
   program: Program,
   feeds: Feeds,

@@ -1,22 +1,22 @@
-// What long calls tell while they run, and how they stop.
+// Progress reports of long calls, and how they stop.
 
 /** One pass or epoch. */
 export interface Progress {
   readonly phase: 'fit' | 'finetune' | 'findLearningRate';
-  /** Passes or epochs done, and how many there will be at most. */
+  /** Number of passes or epochs done, and the largest number that can be reached. */
   readonly done: number;
   readonly of: number;
   /** Mean training loss of a finetune epoch. */
   readonly loss?: number;
-  /** Loss on the rows that evaluate; on rows that wait to join, that of the average of the states. */
+  /** Loss on the evaluation rows; with waiting rows, their loss for the average of the states. */
   readonly evalLoss?: number;
-  /** The evaluation loss is the lowest so far: the state that is kept, unless rows that waited join. */
+  /** Whether `evalLoss` is the lowest so far. That state is kept, unless waiting rows join. */
   readonly best?: boolean;
-  /** Largest movement of a prototype in a fit pass, in the units of the rows as they are compared. */
+  /** Largest movement of a prototype in a fit pass, in the units in which rows are compared. */
   readonly shift?: number;
-  /** Of the last step. */
+  /** Learning rate of the last step. */
   readonly learningRate?: number;
-  /** The peak of a finetune's schedule: `lr`, or what 'auto' found. */
+  /** Peak learning rate of a finetune; with 'auto', the rate that was found. */
   readonly peakLearningRate?: number;
 }
 
@@ -28,17 +28,17 @@ export interface RunControl {
 }
 
 /**
- * Milliseconds of work between two turns of the event loop: backends on the CPU compute synchronously, and a timer, a server's
- * request or a button's abort wait for them.
+ * Milliseconds of work between turns of the event loop. Backends on the CPU compute synchronously, so timers, a server's requests
+ * and an abort button wait for such a turn.
  */
 const breath = 8;
 let last = 0;
 
-/** A timer waits for a millisecond and more; where there is setImmediate, the loop goes round at once. */
+/** setImmediate takes one turn of the loop; a timer, the fallback, takes a millisecond or more. */
 const turn: (resume: (value?: unknown) => void) => unknown =
   typeof setImmediate === 'function' ? setImmediate : setTimeout;
 
-/** Lets the event loop run now and then, and throws the signal's reason where it is aborted. */
+/** Lets the event loop run now and then; throws the signal's reason once it is aborted. */
 export async function breathe(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   const now = performance.now();

@@ -1,5 +1,4 @@
-// Rows that stay where the backend computes: those of a set, of which steps take some by their indices, and blocks that are asked
-// for again and again.
+// Rows that stay on the device: a set from which steps pick rows by index, and blocks that are read again and again.
 
 import { isSparse } from '../data/sparse.js';
 import type { Value } from '../graph/backend.js';
@@ -12,13 +11,13 @@ import { type Programs, runOnce } from './program.js';
 
 type Values = Record<string, Value>;
 
-/** Numbers that stay on a device: a binding of 128 MB, which every GPU has. */
+/** Most numbers kept on a device: a binding of 128 MB, which every GPU has. */
 const mostNumbers = 2 ** 25;
 
-/** Numbers of a batch below which an upload takes less than the kernels that gather it. */
+/** Numbers in a batch below which an upload is faster than the kernels that gather it. */
 const leastPicked = 2 ** 17;
 
-/** Whether the rows may stay on the device; where its memory is the host's, they are there already. */
+/** Whether rows may stay on the device. Backends with host memory need no copy. */
 const mayStay = ({ backend }: Programs, { x, y, mask }: Batch): boolean =>
   backend.flags.memory === 'device' &&
   !isSparse(x) &&
@@ -26,7 +25,7 @@ const mayStay = ({ backend }: Programs, { x, y, mask }: Batch): boolean =>
   x.rows * Math.max(x.columns, y.columns) <= mostNumbers &&
   mask?.rows !== 1;
 
-/** The same values, computed: some backends keep what was uploaded on the host until it is used, and after. */
+/** The same values as results of a graph: some backends keep uploads on the host until they are used, and afterwards too. */
 async function placed(programs: Programs, values: Values): Promise<Values> {
   const entries: [string, Value][] = [];
   try {
@@ -44,7 +43,7 @@ async function placed(programs: Programs, values: Values): Promise<Values> {
   return Object.fromEntries(entries);
 }
 
-/** One set of rows on the device. */
+/** A set of rows on the device. */
 export class ResidentRows {
   private readonly programs: Programs;
   private rows: Batch | undefined;
@@ -54,7 +53,7 @@ export class ResidentRows {
     this.programs = programs;
   }
 
-  /** The rows `begin` … `end` − 1 under the names of the graphs, kept here; null where they cannot stay. */
+  /** Rows `begin` … `end` − 1 under the input names of the graphs, kept here; null if they cannot stay. */
   async block(rows: Batch, begin: number, end: number): Promise<Values | null> {
     if (!mayStay(this.programs, rows)) return null;
     if (this.rows !== rows) this.dispose();
@@ -67,7 +66,7 @@ export class ResidentRows {
     return values;
   }
 
-  /** The rows at these indices, the caller's to free; null where the set cannot stay, or they are few. */
+  /** The rows at these indices, which the caller frees; null if the set cannot stay, or the batch is small. */
   async pick(rows: Batch, order: Uint32Array): Promise<Values | null> {
     const { programs } = this;
     const few = order.length * rows.x.columns < leastPicked;

@@ -1,5 +1,5 @@
-// Gradient steps on a sample of the classes: the grid stays on the host, and a step takes the rows of the sampled classes'
-// prototypes through the ordinary step graph of a smaller grid. Nothing of the size of the whole grid is read or copied in a step.
+// Gradient steps on a sample of the classes. The grid stays on the host; a step gathers the prototypes of the sampled classes and
+// runs the ordinary step graph on this smaller grid. No step reads or copies anything of the size of the whole grid.
 
 import { allFinite, type Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
@@ -24,31 +24,32 @@ import {
 } from './sampling.js';
 import { type GridSpec, specKey } from './spec.js';
 
-/** Finds classes that rows could be taken for, in a grid that steps move. */
+/** Searches hard negatives in a grid that steps move. */
 export interface HardNegativeSearch {
-  /** Notes the classes near to each row. */
+  /** Notes the classes near each row. */
   note(batch: Batch, rivals: Rivals): Promise<void>;
-  /** A step has moved the prototypes at these indices to the first rows of `moved`. */
+  /** Follows a step that moved the prototypes at these indices to the first rows of `moved`. */
   follow(indices: Int32Array, moved: Float32Array): Promise<void>;
   dispose(): void;
 }
 
-/** Of the n others, how many can be rivals of the batch's classes; the rest are drawn, and stand for all that are not there. */
+/** Largest share of the n further classes that can be hard negatives. The others are drawn, and represent all absent classes. */
 const rivalShare = 7 / 8;
 
-/** A grid of sampled prototypes, filled up to the size of a graph. */
+/** A grid of sampled prototypes, padded to the size of a graph. */
 interface Sample {
   readonly spec: GridSpec;
-  /** Prototypes of the sample, ascending; the rows of the arrays behind them are padding. */
+  /** Prototypes of the sample, ascending; further rows of the arrays are padding. */
   readonly prototypes: Int32Array;
-  /** Their arrays and moments, offsets, and whom they stand for. */
+  /** Arrays and moments of the sample, offsets, and how many classes each sampled class stands for. */
   readonly arrays: Readonly<Record<string, NdArray>>;
   readonly y: Rows;
 }
 
 /**
- * Adam is lazy: moments of prototypes outside of the sample rest, neither decaying nor moving anything; bias corrections count
- * all steps. l2Reg and diversityReg act on the sampled prototypes. Rivals are remembered for the life of the trainer: in finetune.
+ * Trains on sampled classes. Adam is lazy: moments of prototypes outside the sample neither decay nor move anything, while bias
+ * corrections count all steps. l2Reg and diversityReg act on the sampled prototypes. Hard negatives are remembered for the life of
+ * the trainer, as in finetune.
  */
 export class SampledTrainer implements GradientTrainer {
   steps: number;
@@ -56,18 +57,18 @@ export class SampledTrainer implements GradientTrainer {
   private readonly spec: GridSpec;
   private readonly n: number;
   private readonly index: ClassIndex;
-  /** Names of what has one row a prototype, and of what gradients move. */
+  /** Names of arrays with one row a prototype, and of arrays that gradients move. */
   private readonly rowNames: readonly string[];
   private readonly moved: readonly string[];
   private readonly arrays: Record<string, NdArray>;
-  /** Arrays that nobody else holds: others are copied before the first write. */
+  /** Arrays that only this trainer holds; others are copied before the first write. */
   private readonly ownership: Ownership;
   private readonly lent: boolean;
-  /** Memory of the batch that is taken, for the next one. */
+  /** Memory of the last batch, reused for the next. */
   private taken: Batch | undefined;
   private readonly rivals = new Rivals();
   private readonly near: HardNegativeSearch | null;
-  /** Where a prototype stands in the sample. */
+  /** The position of each prototype in the sample. */
   private readonly indices: Int32Array;
 
   constructor(
@@ -125,7 +126,7 @@ export class SampledTrainer implements GradientTrainer {
     const rows: [string, TypedArray][] = [];
     for (const [name, value] of Object.entries(moved)) rows.push([name, (await readAndFree(value)).data]);
     const total = (await readAndFree(loss as Value)).data[0] as number;
-    // All at once or nothing: no other call sees half a step, and one that leaves the numbers moves nothing and costs NaN.
+    // All or nothing: no other call sees half a step, and a step with values that are not finite moves nothing and returns NaN.
     const whole = Number.isFinite(total) && rows.every(([, data]) => allFinite(data));
     if (whole) {
       for (const [name, data] of rows) this.write(name, data, prototypes);
@@ -144,7 +145,7 @@ export class SampledTrainer implements GradientTrainer {
     }
   }
 
-  /** The arrays themselves: from here on they are not this trainer's alone. */
+  /** Returns the arrays themselves, which from here on this trainer no longer holds alone. */
   async read(): Promise<Record<string, NdArray>> {
     if (!this.lent) this.ownership.share();
     return Object.fromEntries(this.moved.map((name) => [name, this.arrays[name] as NdArray]));
@@ -181,12 +182,15 @@ export class SampledTrainer implements GradientTrainer {
     const owners = (this.arrays.owners as NdArray).data;
     found.forEach((index: number, row: number) => {
       const k = prototypes[index];
-      // Padding is nobody's rival.
+      // Padding is no hard negative.
       if (k !== undefined) this.rivals.note(classes[row] as number, owners[k] as number);
     });
   }
 
-  /** 0 for classes that are there for sure, log(absent/n) for drawn ones, out of the routing for what is dropped or padding. */
+  /**
+   * 0 for the classes of the batch and their hard negatives, log(absent/n) for drawn ones; dropped prototypes and padding are taken
+   * out of the routing.
+   */
   private offsets(
     prototypes: Int32Array,
     count: number,
@@ -214,7 +218,7 @@ export class SampledTrainer implements GradientTrainer {
     return { data, shape: [count], dtype: 'float32' };
   }
 
-  /** The table of the sampled labels' prototypes, and how many labels each one stands for: 0 for padding. */
+  /** The member table of the sampled labels, and how many labels each stands for: 0 for padding. */
   private labels(
     prototypes: Int32Array,
     count: number,
@@ -242,7 +246,7 @@ export class SampledTrainer implements GradientTrainer {
     };
   }
 
-  /** Puts the rows of the sample back. */
+  /** Writes the rows of the sample back. */
   private write(name: string, rows: TypedArray, prototypes: Int32Array): void {
     const array = this.arrays[name] as NdArray;
     if (!this.rowNames.includes(name)) {
@@ -260,7 +264,7 @@ export class SampledTrainer implements GradientTrainer {
   }
 }
 
-/** Classes of the rows, or labels that some row has. */
+/** The classes of the rows, or the labels of any row. */
 function ownClasses({ data, rows, columns }: Rows, { candidates }: GridSpec): Set<number> {
   if (candidates !== 'labels') return new Set(data.subarray(0, rows));
   const own = new Set<number>();
@@ -268,7 +272,7 @@ function ownClasses({ data, rows, columns }: Rows, { candidates }: GridSpec): Se
   return own;
 }
 
-/** Columns of y, with columns of zeros behind them. */
+/** Columns of y, followed by columns of zeros. */
 function columnsOf(y: Rows, classes: Int32Array, count: number): Rows {
   const data = new Float32Array(y.rows * count);
   for (let i = 0; i < y.rows; i++) {

@@ -1,4 +1,4 @@
-// Negative sampling (docs/method.md §5): which classes a gradient step looks at, and where their prototypes are.
+// Negative sampling (docs/method.md §5): which classes a gradient step computes, and where their prototypes are.
 
 import { allocate, type NdArray } from '../dtype.js';
 import type { Random } from '../random.js';
@@ -9,10 +9,10 @@ export interface ClassIndex {
   readonly prototypes: Int32Array;
 }
 
-/** Owners are replaced, never written to: what was counted once stays right. */
+/** Owners are replaced, never mutated, so a count stays valid. */
 const known: WeakMap<object, ClassIndex> = /* @__PURE__ */ new WeakMap();
 
-/** The prototypes by class; the same owners are counted once. */
+/** The prototypes by class, counted once for the same owners. */
 export function indexClasses({ data: owners }: NdArray, classes: number): ClassIndex {
   const before = known.get(owners);
   if (before?.starts.length === classes + 1) return before;
@@ -31,10 +31,13 @@ export function indexClasses({ data: owners }: NdArray, classes: number): ClassI
   return index;
 }
 
-/** Rivals that a class keeps. */
+/** Most hard negatives kept for a class. */
 export const mostRivals = 4;
 
-/** The classes that rows of each class were last taken for, the latest first: most random classes are far from a row and teach nothing. */
+/**
+ * The hard negatives of each class: the classes that its rows were last taken for, the latest first. Random classes are mostly far
+ * from a row and teach nothing.
+ */
 export class Rivals {
   private readonly lists = new Map<number, readonly number[]>();
 
@@ -44,7 +47,7 @@ export class Rivals {
     this.lists.set(of, [rival, ...before.filter((c) => c !== rival)].slice(0, mostRivals));
   }
 
-  /** The classes and up to `limit` rivals of theirs, the latest of all before any other. */
+  /** The classes and at most `limit` of their hard negatives: first the latest of every class, then older ones. */
   beside(own: ReadonlySet<number>, limit: number): Set<number> {
     const all = new Set(own);
     for (let index = 0; index < mostRivals; index++) {
@@ -60,13 +63,13 @@ export class Rivals {
 
 /** The classes of one step. */
 export interface ClassSample {
-  /** Its own and the drawn ones, ascending. */
+  /** The batch's own classes and the drawn ones, ascending. */
   readonly classes: Int32Array;
-  /** How many absent classes each drawn one stands for: absent / drawn; 1 where all are there. */
+  /** Number of absent classes that each drawn one stands for: absent / drawn; 1 if all are present. */
   readonly standsFor: number;
 }
 
-/** `own` classes and n of the others, drawn without replacement in O(own + n); all of them, and no draw, where n suffices. */
+/** The `own` classes and n of the others, drawn without replacement in O(own + n). If n covers all others, nothing is drawn. */
 export function sampleClasses(
   own: ReadonlySet<number>,
   classes: number,
@@ -85,7 +88,7 @@ export function sampleClasses(
     const ranks = distinct(drawn, absent, random);
     let skipped = 0;
     ranks.forEach((rank, i) => {
-      // The rank-th absent class comes behind all present ones up to it.
+      // The rank-th absent class comes after all present classes up to it.
       while (skipped < present.length && (present[skipped] as number) <= rank + skipped) skipped++;
       all[own.size + i] = rank + skipped;
     });
@@ -93,7 +96,7 @@ export function sampleClasses(
   return { classes: all.sort(), standsFor: drawn > 0 ? absent / drawn : 1 };
 }
 
-/** n distinct integers below `limit`, ascending, each set of them equally likely (Floyd's draw: Bentley 1987). */
+/** n distinct integers below `limit`, ascending, uniformly distributed (Floyd's algorithm: Bentley 1987). */
 function distinct(n: number, limit: number, random: Random): Int32Array {
   const chosen = new Set<number>();
   for (let last = limit - n; last < limit; last++) {
@@ -103,7 +106,7 @@ function distinct(n: number, limit: number, random: Random): Int32Array {
   return Int32Array.from(chosen).sort();
 }
 
-/** The prototypes of some classes, ascending. */
+/** The prototypes of these classes, ascending. */
 export function prototypesOf({ starts, prototypes }: ClassIndex, classes: Int32Array): Int32Array {
   let count = 0;
   for (const c of classes) count += (starts[c + 1] as number) - (starts[c] as number);
@@ -117,10 +120,10 @@ export function prototypesOf({ starts, prototypes }: ClassIndex, classes: Int32A
   return all.sort();
 }
 
-/** Numbers from which one copy of a row is quicker than one a number. */
+/** Row width from which copying whole rows is faster than number by number. */
 const wide = 16;
 
-/** Rows of an array, with rows of `fill` behind them. */
+/** Rows of an array at these indices, padded to `count` with rows of `fill`. */
 export function gatherRows(
   { data, shape, dtype }: NdArray,
   index: Int32Array,
@@ -137,7 +140,7 @@ export function gatherRows(
   return { data: rows, shape: [count, ...shape.slice(1)], dtype };
 }
 
-/** The next multiple of an eighth of a power of two, at most `limit`: samples of about a size share a graph. */
+/** The next multiple of an eighth of a power of two, at most `limit`, so that samples of similar size share a graph. */
 export function bucketOf(count: number, limit: number): number {
   const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, count))) - 3);
   return Math.min(limit, Math.ceil(Math.max(1, count) / step) * step);

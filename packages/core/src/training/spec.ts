@@ -1,4 +1,4 @@
-// Everything that the graphs of one model depend on besides numbers: equal specs share compiled programs.
+// Everything besides numbers that the graphs of a model depend on: equal specs share compiled programs.
 
 import type { NdArray } from '../dtype.js';
 import type { Distance } from '../formulas/distances.js';
@@ -11,7 +11,7 @@ import type { Scaling } from '../scaling/scaler.js';
 
 export interface GridSpec {
   readonly head: Head;
-  /** Where the targets come from: what answers read, and no training. */
+  /** The origin of the targets; only reads depend on it, training does not. */
   readonly origin: Origin;
   readonly distance: Distance;
   readonly routing: RoutingOptions;
@@ -21,39 +21,39 @@ export interface GridSpec {
   readonly rawColumns: number;
   readonly columns: number;
   readonly prototypes: number;
-  /** Columns of an answer, and of y as the graphs take it. */
+  /** Columns of an answer, and of y as graphs take it. */
   readonly outputs: number;
   readonly yColumns: number;
-  /** A feature mask comes with the rows. */
+  /** Rows come with a feature mask. */
   readonly masked: boolean;
-  /** Whom a row may choose in phase 1; with 'joint' any prototype, by features and targets together. */
+  /** The prototypes that a row may choose in phase 1; with 'joint' any, by features and targets together. */
   readonly candidates: Head['candidates'];
   readonly joint: boolean;
-  /** Prototypes answer lines. */
+  /** Prototypes are local linear models. */
   readonly linear: boolean;
   /** Phase 1 pushes the nearest prototypes of wrong classes away. */
   readonly repels: boolean;
-  /** Prototypes of a label at most, where a table of them is needed. */
+  /** Most prototypes of a label in a head; 0 if no member table is needed. */
   readonly members: number;
   readonly l2Reg: number;
   readonly diversityReg: number;
-  /** Parameters that gradients move, by name. */
+  /** Names of the parameters that gradients move. */
   readonly trainable: readonly string[];
-  /** Some prototypes are held in place. */
+  /** Some prototypes are frozen. */
   readonly frozen: boolean;
-  /** Numbers are added to the routing of a step: prototypes left out, sampled classes made up for. */
+  /** Offsets are added to the routing of a step, for dropout and for sampled classes. */
   readonly offsets: boolean;
-  /** Prototypes step in units of how far rows are from their own: `pace` comes with the arrays. */
+  /** Steps of prototypes are scaled by the typical distance of rows to them, `pace` among the arrays. */
   readonly paced?: true;
-  /** The grid is a sample with padding behind it, which the offsets tell. */
+  /** The grid is a padded sample; the offsets mark the padding. */
   readonly sampled?: true;
 }
 
-/** Cache key of a graph that trains: the spec as text, the head by its key. */
+/** Cache key of a training graph: the spec as text, with the head by its key. */
 export const specKey = ({ origin: _, ...spec }: GridSpec): string =>
   JSON.stringify({ ...spec, head: spec.head.key });
 
-/** Cache key of a graph that answers. */
+/** Cache key of a graph that reads answers. */
 export const readKey = (spec: GridSpec): string => `${spec.origin} ${specKey(spec)}`;
 
 const f32 = (...shape: number[]): TensorSpec => ({ shape, dtype: 'float32' });
@@ -70,7 +70,7 @@ export const specsOf = (
     }),
   );
 
-/** Inputs that hold scaled rows. */
+/** Graph inputs of scaled rows. */
 export const rowSpecs = ({
   columns,
   masked,

@@ -1,4 +1,4 @@
-// autoFeatureWeights: features that vary less within prototypes than over all rows weigh more (docs/method.md §6).
+// autoFeatureWeights: features that vary less within prototypes than over all rows get higher weights (docs/method.md §6).
 
 import { blockRowsOf } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -14,12 +14,12 @@ import { type Assignment, disposeAll, uploadBlock } from './phase1.js';
 import { readAndFree, runOnce } from './program.js';
 import { f32, type GridSpec, rowSpecs, specKey } from './spec.js';
 
-/** Share of the past in each blend. */
+/** Weight of the past in each moving average. */
 const memory = 0.9;
 
 /**
- * Σ w·m·(x − p)² to the own prototypes, Σ w·m·(x − c)² and Σ w·m·(x − c) around a center, and Σ w·m, a feature. With 'cosine', which
- * compares directions, x and p have unit length over what the mask shows.
+ * For each feature: Σ w·m·(x − p)² to the own prototypes; Σ w·m·(x − c)² and Σ w·m·(x − c) around a center; Σ w·m. With 'cosine',
+ * which compares directions, x and p have unit length over the unmasked columns.
  */
 const varianceGraph = (spec: GridSpec): Graph =>
   trace(
@@ -50,7 +50,9 @@ const varianceGraph = (spec: GridSpec): Graph =>
     },
   );
 
-/** Running [within, total] of each feature after this batch; with heads, within is their mean. */
+/**
+ * Moving averages [within, total] of the variances of each feature after this batch; with several heads, `within` is their mean.
+ */
 export async function blendVariances(
   { programs }: Context,
   spec: GridSpec,
@@ -102,14 +104,14 @@ export async function blendVariances(
     const j = i % columns;
     const w = weight[j] as number;
     const off = offset[j] as number;
-    // The center need not be the mean: what it is off by comes off.
+    // The center need not be the mean, so its offset is subtracted.
     const sum = i < columns ? (within[j] as number) : (total[j] as number) - (off * off) / w;
     const now = w > 0 ? sum / w : 0;
     return past ? memory * (past[i] as number) + (1 - memory) * now : now;
   });
 }
 
-/** Near the mean of the rows that were added up: of the directions of their prototypes with 'cosine', whose sums have lengths. */
+/** A center near the mean of the rows. With 'cosine', it is the mean direction of their prototypes, since the sums have lengths. */
 function centerOf(
   { columns, heads, prototypes, distance }: GridSpec,
   { data }: NdArray,
