@@ -1,5 +1,5 @@
-// Whether arrays read from a file make a state: names, types and shapes that fit each other, indices that point somewhere, and
-// numbers that a model can have, so that damage is found at the door and no graph is ever built on it.
+// Checks that arrays read from a file form a state: names, types and shapes that fit each other, indices within bounds, and numbers
+// that a model can have. Damage is found here, before any graph is built on it.
 
 import type { DType, NdArray } from '../dtype.js';
 import { cut } from '../errors.js';
@@ -27,7 +27,7 @@ const wideNames = ['ages', 'coordinateAges', 'moments', 'spread', 'variances', '
 const whole = (value: unknown, least: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= least;
 
-/** More classes than a file can mean: sizes are multiplied with it. */
+/** More classes than any file has; sizes are multiplied by the number of classes. */
 const mostOutputs = 2 ** 31;
 
 const isScaling = (value: unknown): value is Scaling =>
@@ -38,11 +38,11 @@ const isLabels = (value: unknown): value is readonly Label[] =>
   new Set(value).size === value.length &&
   (value.every((label) => typeof label === 'string') || value.every((label) => Number.isFinite(label)));
 
-/** The state, or what is wrong with it. */
+/** The state, or half a sentence that says what is wrong with it. */
 export function checkState({ arrays, wide, scalars, options, family }: ReadState): ModelState | string {
   const { random, step, trained, given, batches, rawColumns, outputs, classes, scaling, joint, encoding } =
     scalars;
-  // Before there was a unit, a row had the weight 1.
+  // Files older than the unit have none; a row had weight 1.
   const { unit = 1 } = scalars;
   if (!whole(step, 0) || !whole(batches, 0) || !whole(rawColumns, 1)) return 'a counter is no integer';
   const isWord = (word: unknown): boolean => whole(word, 0) && word < 2 ** 32;
@@ -54,11 +54,11 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (typeof joint !== 'boolean') return 'joint is neither true nor false';
   if (unit !== null && !(typeof unit === 'number' && unit > 0 && unit < Number.POSITIVE_INFINITY))
     return 'the unit is no weight';
-  if (!isScaling(scaling)) return 'the scaling is none that there is';
-  if (!whole(outputs, 0) || outputs > mostOutputs) return 'outputs is no count';
+  if (!isScaling(scaling)) return 'the scaling is unknown';
+  if (!whole(outputs, 0) || outputs > mostOutputs) return 'outputs is not a count';
   if (!isLabels(classes)) return 'the classes are no list of labels';
   if (encoding !== undefined) {
-    if (!isEncoding(encoding)) return 'the encoding is none that sources have';
+    if (!isEncoding(encoding)) return 'the encoding is not valid';
     const encoded = encoding.features.reduce((sum, feature) => sum + encodedWidth(feature), 0);
     if (encoded !== rawColumns) return `the encoding gives ${encoded} columns, the rows have ${rawColumns}`;
   }
@@ -93,7 +93,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
 
   const { dtype: storedAs = 'float32' } = options;
   const linear = task === 'regressor' && options.prototypeModel === 'linear';
-  // Every array that a state can have: its type, its shape, and whether it has to be there.
+  // Every array that a state can have: its type, its shape, and whether it is required.
   const rows: Readonly<Record<string, readonly [DType, readonly number[], boolean]>> = {
     prototypes: [storedAs, [prototypes, columns], true],
     targets: [storedAs, [prototypes, targets], task === 'regressor' && targets > 0],
@@ -124,7 +124,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   const shapeOf = (name: string): (typeof rows)[string] | undefined =>
     Object.hasOwn(rows, name) ? rows[name] : undefined;
   for (const [name, { dtype, shape }] of Object.entries(arrays)) {
-    // Moments and masters are float32 in the shape of the parameter whose name they carry.
+    // Moments and masters are float32, in the shape of the parameter that they are named after.
     const own = name.replace(/^(adam\.[mv]|master)\./, '');
     const row = shapeOf(own);
     const isMaster = name === masterName(own);
@@ -145,7 +145,8 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   const points = arrays['scaler.columns']?.data;
   if (points?.some((j) => j < 0 || j >= rawColumns)) return 'scaler.columns points outside of the rows';
 
-  if (arrays.owners?.data.some((owner) => owner < 0 || owner >= outputs)) return 'an owner is no class';
+  if (arrays.owners?.data.some((owner) => owner < 0 || owner >= outputs))
+    return 'an owner is not among the classes';
   const excess =
     arrays.owners && readsMembers(head, joint) ? excessOf(arrays.owners.data, outputs, heads) : null;
   if (excess !== null) return excess;

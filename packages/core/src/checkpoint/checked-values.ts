@@ -1,9 +1,9 @@
-// Whether the numbers of a state that was read from a file are ones that a model can have: finite, and in the range of what
-// they mean, so that no file makes a model that answers NaN. Names, types and shapes were checked before.
+// Checks that the numbers of a state read from a file are ones that a model can have: finite, and within the range of their
+// meaning, so that no file makes a model that answers NaN. Names, types and shapes were checked before.
 
 import { decodeHalf, isHalf, type NdArray } from '../dtype.js';
 
-/** What an array may hold. */
+/** The allowed values of an array. */
 interface Rule {
   readonly says: string;
   readonly accepts: (value: number) => boolean;
@@ -19,13 +19,13 @@ const within = (low: number, high: number): Rule => ({
   accepts: (value) => value >= low && value <= high,
 });
 
-/** Beyond it e^x is infinite in float32. */
+/** Largest x for which e^x is finite in float32. */
 const mostLogarithm = 88.72;
 
-/** What is more than a finite number, or less. */
+/** Arrays whose values have to be more than finite, or may be less. */
 const rules: Readonly<Record<string, Rule>> = {
   logBandwidth: {
-    says: 'is no finite number whose power of e is finite',
+    says: 'is not a logarithm of a finite float32',
     accepts: (value) => value <= mostLogarithm && value > Number.NEGATIVE_INFINITY,
   },
   frozen: within(0, 1),
@@ -33,9 +33,9 @@ const rules: Readonly<Record<string, Rule>> = {
   sharpness: within(0.1, 10),
   'scaler.inverse': least(0),
   'scaler.unit': within(2 ** -126, 2 ** 127),
-  // The search for a quantile ends at an infinite knot.
+  // Each column of knots is padded with Infinity, where the search for a quantile ends.
   'scaler.knots': {
-    says: 'is no number, or an infinite one below all others',
+    says: 'is neither a number nor a final Infinity',
     accepts: (value) => value > Number.NEGATIVE_INFINITY,
   },
   'target.deviation': least(0),
@@ -44,7 +44,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'state.spread': least(0),
 };
 
-/** Second moments of Adam, under which square roots are taken. */
+/** Second moments of Adam have to be >= 0, since square roots are taken of them. */
 const ruleOf = (name: string): Rule =>
   name.startsWith('adam.v.') ? least(0) : Object.hasOwn(rules, name) ? (rules[name] as Rule) : finite;
 
@@ -59,7 +59,7 @@ function wrongIn(name: string, values: ArrayLike<number>): string | null {
   return null;
 }
 
-/** Knots [D', size] rise within a column, as a binary search wants. */
+/** Knots [D', size] have to rise within a column, for the binary search. */
 function fallIn(knots: NdArray | undefined, columns: number): string | null {
   const { data } = knots ?? { data: [] };
   const size = data.length / columns;
@@ -70,7 +70,7 @@ function fallIn(knots: NdArray | undefined, columns: number): string | null {
   return null;
 }
 
-/** What is wrong with the numbers of a state, as half a sentence; null where nothing is. `wide` are its float64 arrays by name. */
+/** What is wrong with the numbers of a state, as half a sentence; null if nothing is. `wide` holds its float64 arrays by name. */
 export function wrongNumber(
   arrays: Readonly<Record<string, NdArray>>,
   wide: Readonly<Record<string, Float64Array>>,

@@ -1,4 +1,4 @@
-// Models as checkpoints, and back: options and counters are JSON among the metadata, everything else tensors.
+// Encodes models as checkpoints and decodes them: options and counters are JSON in the metadata, arrays are tensors.
 
 import { allocate, type DType, type NdArray, sizeOf, type TypedArray } from '../dtype.js';
 import { cut, FormatError } from '../errors.js';
@@ -25,25 +25,25 @@ import {
 
 const formatName = 'fkm';
 /**
- * A newer major version is refused; a newer minor one is read where it holds nothing that is new. 1.0 had no digests, and they
- * may be missing there alone: one that was lost is damage.
+ * Version of the format. A newer major version is refused; a newer minor one is read as long as the file holds nothing unknown.
+ * Files of version 1.0 have no digests; in later files a missing digest is damage.
  */
 const version = { major: 1, minor: 1 } as const;
 const firstWithDigests = 1;
-/** From then on thresholds cut the probabilities that users read; in 1.0 they cut those that the loss sees. */
+/** The first minor version whose thresholds apply to the probabilities that users read; in 1.0 they apply to those in the loss. */
 const firstCalibrated = 1;
 
 interface Saved {
   readonly kind: Task;
   readonly options: Resolved;
   readonly state: ModelState | null;
-  /** Where a run over a source stands, as JSON. */
+  /** The position of a run over a source, as JSON. */
   readonly stream?: string | undefined;
 }
 
 const float64State = ['ages', 'coordinateAges', 'moments', 'spread', 'variances', 'targetCenter'] as const;
 
-/** The options that the estimator has, without the backend. */
+/** The options of this estimator, without the backend. */
 export const ownOptions = (task: Task, options: Resolved): Partial<AnyOptions> =>
   Object.fromEntries(
     Object.entries(options).filter(
@@ -51,7 +51,7 @@ export const ownOptions = (task: Task, options: Resolved): Partial<AnyOptions> =
     ),
   );
 
-/** The options as JSON: equal ones give equal texts. */
+/** The options as JSON: equal options have equal texts. */
 export const optionsText = (task: Task, options: Resolved): string =>
   JSON.stringify(
     { ...ownOptions(task, options), initMode: nameOfGrid(options), ...ownersOfGrid(options) },
@@ -63,7 +63,7 @@ export const optionsText = (task: Task, options: Resolved): string =>
           : value,
   );
 
-/** Equal models give equal bytes. */
+/** The bytes of a checkpoint; equal models give equal bytes. */
 export const encodeModel = (saved: Saved): Uint8Array => writeSafetensors(partsOf(saved));
 
 const stored = (
@@ -73,7 +73,7 @@ const stored = (
   { buffer, byteOffset, byteLength }: TypedArray,
 ): StoredTensor => ({ name, dtype, shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) });
 
-/** What of a state is no array, in the order in which checkpoints have it. */
+/** Everything in a state that is not an array, in the order of checkpoints. */
 export const scalarsOf = (
   state: ModelState,
 ): Pick<
@@ -103,7 +103,7 @@ export const scalarsOf = (
   unit: state.unit,
 });
 
-/** What a checkpoint holds, in place. */
+/** The parts of a checkpoint; arrays are not copied. */
 export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
   const tensors: StoredTensor[] = [];
   if (state) {
@@ -117,7 +117,7 @@ export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
       if (data) tensors.push(stored(`state.${name}`, float64, [data.length], data));
     }
   }
-  // A given grid can be large: its arrays travel as tensors, and the options name it.
+  // A given grid can be large, so its arrays are tensors; the options only name it.
   for (const [name, { data, shape }] of Object.entries(givenGrid(options))) {
     const dtype = data instanceof Float64Array ? float64 : codes.float32;
     tensors.push(stored(`${gridPrefix}${name}`, dtype, shape, data));
@@ -136,15 +136,15 @@ export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
 
 const gridPrefix = 'initMode.';
 
-/** What the options say in place of a given grid. */
+/** The placeholder for a given grid in the options. */
 const nameOfGrid = ({ initMode }: Resolved): string | undefined =>
   typeof initMode === 'object' ? 'given' : initMode;
 
-/** Owners can be strings, which are no tensor: they travel with the options. */
+/** Owners of a given grid can be strings, which are not tensors: they are stored with the options. */
 const ownersOfGrid = ({ initMode }: Resolved): object =>
   typeof initMode === 'object' && initMode.owners ? { initModeOwners: initMode.owners } : {};
 
-/** Takes the owners out of the options again. */
+/** Removes the owners from the options and returns them. */
 function givenOwners(options: Record<string, unknown>): object {
   const { initModeOwners: owners } = options;
   delete options.initModeOwners;
@@ -152,7 +152,7 @@ function givenOwners(options: Record<string, unknown>): object {
   return Array.isArray(owners) ? { owners } : fail('the owners of the given grid are no list');
 }
 
-/** Arrays of a given grid; checked when the options were, so its matrices are flat. */
+/** Arrays of a given grid. They were checked with the options, so matrices are flat. */
 function givenGrid({
   initMode,
 }: Resolved): Record<string, { data: Float32Array | Float64Array; shape: readonly number[] }> {
@@ -162,24 +162,24 @@ function givenGrid({
   return { ...flat, ...(ages ? { ages: { data: Float64Array.from(ages), shape: [ages.length] } } : {}) };
 }
 
-/** What a file says, its options not yet checked. */
+/** The content of a file; its options are not checked yet. */
 interface Decoded {
   readonly options: Omit<AnyOptions, 'backend'>;
-  /** The state of a model with these options, which have to be whole by then; null before the first. Errors: FormatError. */
+  /** The state of a model with these checked options; null if the model had no state. Errors: FormatError. */
   readonly state: ((options: Resolved) => ModelState) | null;
   /** The metadata: `options`, `encoding`, `stream` … */
   readonly texts: Readonly<Record<string, string>>;
-  /** What to throw where the options turn out to be none. */
+  /** The error for options that turn out to be damaged. */
   damaged(what: string): FormatError;
 }
 
-/** Reads what `encodeModel` wrote, in memory of a few times the file. Errors: FormatError. */
+/** Decodes what `encodeModel` wrote. Memory is a small multiple of the file. Errors: FormatError. */
 export function decodeModel(bytes: FileBytes, family: HeadFamily): Decoded {
   const { metadata, tensors } = readSafetensors(bytes, (texts) => {
     checkKind(texts, family);
     return { digests: hasDigests(texts.version as string) };
   });
-  // Numbers that JSON lacks are options themselves, never labels within them.
+  // JSON has no infinite numbers; these are always whole options, never parts of a label.
   const options = Object.fromEntries(
     Object.entries(parse(metadata.options, 'options')).map(([name, value]) => [
       name,
@@ -202,7 +202,10 @@ export function decodeModel(bytes: FileBytes, family: HeadFamily): Decoded {
   return { options, state: scalars && read, texts: metadata, damaged };
 }
 
-/** The state of a file whose thresholds cut what the loss sees, with the same decisions. */
+/**
+ * Converts the thresholds of an old file, which apply to probabilities in the loss, to those that users read; decisions stay the
+ * same.
+ */
 function withReadThresholds(state: ModelState, family: HeadFamily, options: Resolved): ModelState {
   const { thresholds, targets } = state.arrays;
   const { labels } = family.head(options, targets !== undefined);
@@ -213,7 +216,7 @@ function withReadThresholds(state: ModelState, family: HeadFamily, options: Reso
 
 const minorOf = (written: string): number => Number(written.split('.')[1]);
 
-/** What is unknown here may be what a newer minor version knows. */
+/** The error for content that this version does not know. A newer minor version may know it. */
 const damage = (what: string, written: string): FormatError =>
   minorOf(written) > version.minor
     ? new FormatError(
@@ -222,10 +225,10 @@ const damage = (what: string, written: string): FormatError =>
       )
     : new FormatError(`load: ${what}; pass the bytes of save().`);
 
-/** Whether files of a version have to have digests. */
+/** Whether files of this version must have digests. */
 export const hasDigests = (written: string): boolean => minorOf(written) >= firstWithDigests;
 
-/** Errors: FormatError where a file is of another version, or holds another model. */
+/** Errors: FormatError if the file has another major version or holds another kind of model. */
 function checkKind({ format, version: written, kind }: Checkpoint['metadata'], { task }: HeadFamily): void {
   if (format !== formatName) fail('this safetensors file was not written by fkm');
   if (!/^\d+\.\d+$/.test(`${written}`) || Number.parseInt(`${written}`, 10) !== version.major) {
@@ -237,14 +240,17 @@ function checkKind({ format, version: written, kind }: Checkpoint['metadata'], {
   if (kind !== task) fail(`the checkpoint holds a ${cut(`${kind}`)}, not a ${task}`);
 }
 
-/** Of an encoding, with an object for each column: the shortest has 7.5 characters a mark, and what is denser is none. */
+/**
+ * Limit of brackets and colons in an encoding, which has an object for each column. The densest valid text has 7.5 characters a
+ * mark.
+ */
 const mostMarksOfColumns = ({ length }: string): number => Math.max(mostMarks, length / 6);
 
 const dtypes: ReadonlyMap<string, DType> = new Map(
   Object.entries(codes).map(([dtype, code]) => [code, dtype as DType]),
 );
 
-/** Copies, which lie as their elements want. Errors: FormatError. */
+/** Copies the tensors into aligned arrays. Errors: FormatError. */
 function arraysOf(tensors: readonly StoredTensor[]): {
   arrays: Record<string, NdArray>;
   wide: Record<string, Float64Array>;

@@ -110,7 +110,7 @@ describe('saveFile and loadFile', () => {
     await writeFile(path, 'PK\u0003\u0004 something else');
     await expectError(() => load(), {
       kind: 'format',
-      says: [`loadFile: '${path}' is no model that can be loaded: the header claims`],
+      says: [`loadFile: '${path}' cannot be loaded as a model: the header claims`],
     });
     await smallOf('clusterer').saveFile(path);
     await expectError(() => load(), { kind: 'format', says: ['holds a clusterer, not a regressor.'] });

@@ -1,9 +1,9 @@
-// Models as files, where the runtime has any: Node, Deno, Bun. Core imports no built-in, it asks the process for them.
-// A file is there whole or not at all: written under another name, synced, then renamed.
+// Models as files, on runtimes that have files: Node, Deno, Bun. Core imports no built-in module; it asks the process for them.
+// Writing is atomic: to another name, synced, then renamed.
 
 import { BackendError, cut, FormatError, isFkmError, OptionError } from '../errors.js';
 
-/** What is used of `node:fs/promises`. */
+/** The part of `node:fs/promises` that is used. */
 interface FileHandle {
   writeFile(bytes: Uint8Array): Promise<void>;
   chmod(mode: number): Promise<void>;
@@ -19,17 +19,17 @@ interface Files {
   stat(path: string): Promise<{ readonly mode: number; readonly mtimeMs: number }>;
   unlink(path: string): Promise<void>;
 }
-/** What is used of `node:path`. */
+/** The part of `node:path` that is used. */
 interface Paths {
   dirname(path: string): string;
   join(...parts: string[]): string;
 }
 
-/** Nobody writes on one file for so long, in milliseconds: what a killed process left behind. */
+/** Age in milliseconds after which a temporary file is taken as left by a killed process. */
 const abandoned = 3_600_000;
 const temporary = /^\.fkm-[0-9a-f-]{36}\.tmp$/;
 
-/** Errors: BackendError where there are no files. */
+/** A built-in module. Errors: BackendError if the runtime has no files. */
 function builtin<T>(name: string, call: string, instead: string): T {
   const { process } = globalThis as {
     readonly process?: { readonly getBuiltinModule?: (name: string) => unknown };
@@ -50,7 +50,7 @@ function checkPath(path: string, call: string): void {
   );
 }
 
-/** What the file system said, as a sentence about the path. */
+/** The error of the file system as a sentence about the path. */
 function refused(call: string, path: string, cannot: string, remedy: string, error: unknown): OptionError {
   const { code, message } = error as { readonly code?: string; readonly message?: string };
   return new OptionError(
@@ -64,9 +64,9 @@ function refused(call: string, path: string, cannot: string, remedy: string, err
 }
 
 /**
- * Replaces the file at `path`, or the one that it links to, whose permissions stay. A process that dies on the way leaves the
- * old file, and one named `.fkm-….tmp` beside it, which later writes into that folder remove an hour after the last byte.
- * Errors: BackendError, OptionError with the code of the system.
+ * Replaces the file at `path`, or the file that it links to; permissions are kept. A process that dies meanwhile leaves the old
+ * file intact, with a `.fkm-….tmp` beside it; later writes into that folder remove it after an hour. Errors: BackendError,
+ * OptionError with the system's code.
  */
 export async function writeWhole(path: string, bytes: Uint8Array, call: string): Promise<void> {
   checkPath(path, call);
@@ -94,7 +94,7 @@ export async function writeWhole(path: string, bytes: Uint8Array, call: string):
       await files.unlink(draft).catch(() => undefined);
       throw error;
     }
-    // The file is in place: what follows cannot undo that, and not every system allows it.
+    // The file is in place. Syncing the folder cannot undo that, and some systems do not allow it.
     await syncFolder(files, folder).catch(() => undefined);
     await sweep(files, paths, folder).catch(() => undefined);
   } catch (error) {
@@ -108,7 +108,7 @@ export async function writeWhole(path: string, bytes: Uint8Array, call: string):
   }
 }
 
-/** A rename is on the disk once its folder is; Windows opens no folders. */
+/** Syncs a folder, which makes a rename durable. Windows cannot open folders. */
 async function syncFolder(files: Files, folder: string): Promise<void> {
   const handle = await files.open(folder, 'r');
   await handle.sync().finally(() => handle.close());
@@ -118,7 +118,7 @@ async function sweep(files: Files, { join }: Paths, folder: string): Promise<voi
   for (const name of await files.readdir(folder)) {
     if (!temporary.test(name)) continue;
     const path = join(folder, name);
-    // Another process may have renamed or removed it meanwhile.
+    // Another process may have renamed or removed it.
     const touched = await files.stat(path).then(
       ({ mtimeMs }) => mtimeMs,
       () => Date.now(),
@@ -127,7 +127,10 @@ async function sweep(files: Files, { join }: Paths, folder: string): Promise<voi
   }
 }
 
-/** What `parse` makes of the bytes of a file. Errors: those of `parse`, FormatErrors naming the path; BackendError, OptionError. */
+/**
+ * The result of `parse` on the bytes of a file. Errors: those of `parse`, with the path added to FormatErrors; BackendError,
+ * OptionError.
+ */
 export async function readWhole<T>(
   path: string,
   call: string,
@@ -144,7 +147,7 @@ export async function readWhole<T>(
     if (!isFkmError(error) || error.kind !== 'format') throw error;
     const [, why = error.message] =
       /\bload: (.*?)(?:; pass the bytes of save\(\))?\.$/s.exec(error.message) ?? [];
-    throw new FormatError(`${call}: '${path}' is no model that can be loaded: ${why}.`, {
+    throw new FormatError(`${call}: '${path}' cannot be loaded as a model: ${why}.`, {
       ...error.details,
       path,
     });

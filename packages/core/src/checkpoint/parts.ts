@@ -1,5 +1,5 @@
-// Bytes for `load` from the parts of a checkpoint some of whose tensors were kept elsewhere. What comes back from a file goes
-// through `load`, which checks it: here nothing is trusted, and nothing judged.
+// Builds the bytes for `load` from the parts of a checkpoint, some of whose tensors were kept elsewhere, as in an ONNX file.
+// Nothing is checked here: `load` checks everything.
 
 import { isFloat, type NdArray, ndarray } from '../dtype.js';
 import { boundedJson } from '../state/bounded-json.js';
@@ -7,15 +7,15 @@ import { halvedNames, widened } from '../state/storage.js';
 import { parameterNames, readingNames, scalerNames } from '../training/graphs.js';
 import { type Checkpoint, codes, type StoredTensor, writeSafetensors } from './safetensors.js';
 
-/** Made of others: no part of a checkpoint. */
+/** Arrays computed from others, which checkpoints do not hold. */
 const derivedNames = ['members', 'labelWeights', 'inverseUnit'];
 
-/** What a checkpoint has under the name that it has as a constant of a deployment. */
+/** Names that an array has both in a checkpoint and as a constant of a deployment. */
 export const constantNames: readonly string[] = [...scalerNames, ...parameterNames, ...readingNames].filter(
   (name) => !derivedNames.includes(name),
 );
 
-/** Bytes for `load`: the parts, with constants of a deployment among the tensors, in the numbers that the model stores. */
+/** Bytes for `load`: the parts, with the constants of a deployment as tensors in the model's stored types. */
 export function toCheckpoint(
   { metadata, tensors }: Checkpoint,
   constants: Readonly<Record<string, NdArray>>,
@@ -28,7 +28,7 @@ export function toCheckpoint(
   return writeSafetensors({ metadata, tensors: [...tensors, ...storedTensors(Object.fromEntries(own))] });
 }
 
-/** Constants of a deployment as tensors, in place: those that a checkpoint has. */
+/** The constants that belong into a checkpoint, as tensors that are not copied. */
 export const storedTensors = (constants: Readonly<Record<string, NdArray>>): StoredTensor[] =>
   Object.entries(constants)
     .filter(([name]) => constantNames.includes(name))
@@ -39,7 +39,10 @@ export const storedTensors = (constants: Readonly<Record<string, NdArray>>): Sto
       bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
     }));
 
-/** What the options say of prototypes and targets, which a file may have in other numbers; `load` says what is wrong with them. */
+/**
+ * The stored type of prototypes and targets by the options; the file may have them in another. `load` reports what is wrong with
+ * the options.
+ */
 function dtypeOf({ options }: Checkpoint['metadata']): 'float32' | 'float16' | 'bfloat16' {
   const { dtype } = (boundedJson(options) ?? {}) as { readonly dtype?: unknown };
   return dtype === 'float16' || dtype === 'bfloat16' ? dtype : 'float32';

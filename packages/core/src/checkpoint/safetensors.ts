@@ -1,12 +1,12 @@
-// The safetensors format: 8 bytes of header length, a JSON header with offsets, little-endian tensors; any reader of it sees the
-// weights. Texts stand in the header's metadata, among them the digests of all others and of the tensors.
+// The safetensors format: 8 bytes of header length, a JSON header with offsets, then little-endian tensors, readable by any
+// safetensors reader. The header's metadata holds texts, among them the digests of all other texts and tensors.
 
 import { bytesPerElement, type DType, sizeOf } from '../dtype.js';
 import { cut, DataError, FormatError, shown } from '../errors.js';
 import { marksOf, mostMarks } from '../state/bounded-json.js';
 import { damageOf, digestName, digestText } from '../state/digests.js';
 
-/** A tensor as safetensors names and stores it, little-endian. */
+/** A tensor with its safetensors name and little-endian bytes. */
 export interface StoredTensor {
   readonly name: string;
   readonly dtype: string;
@@ -14,14 +14,14 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
-/** What a checkpoint holds. */
+/** The content of a checkpoint. */
 export interface Checkpoint {
-  /** Texts by name: 'format', 'version', 'kind', and 'options', 'state' and maybe 'encoding' as JSON. */
+  /** Texts by name: 'format', 'version', 'kind', and the JSON texts 'options', 'state' and optionally 'encoding'. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: readonly StoredTensor[];
 }
 
-/** What safetensors calls ours. */
+/** The safetensors codes of our types. */
 export const codes: Readonly<Record<DType, string>> = {
   float32: 'F32',
   float16: 'F16',
@@ -29,13 +29,13 @@ export const codes: Readonly<Record<DType, string>> = {
   int32: 'I32',
   bool: 'BOOL',
 };
-/** float64 appears in checkpoints alone: the ages. */
+/** Only checkpoints use float64, for the ages. */
 export const float64 = 'F64';
 
-/** Of safetensors itself: its readers refuse longer headers. */
+/** Limit of the safetensors format: its readers refuse longer headers. */
 const headerLimit = 100_000_000;
 
-/** Bytes of an element, by what safetensors calls its type. */
+/** Bytes of an element, by safetensors code. */
 const widths: ReadonlyMap<string, number> = new Map([
   [float64, 8],
   ...Object.entries(codes).map(([dtype, code]) => [code, bytesPerElement[dtype as DType]] as const),
@@ -45,12 +45,15 @@ export const fail = (what: string): never => {
   throw new FormatError(`load: ${what}; pass the bytes of save().`);
 };
 
-/** The parts as a file, with their digests. Equal parts give equal bytes. Errors: DataError for more names than a header holds. */
+/**
+ * The bytes of a file with these parts and their digests. Equal parts give equal bytes. Errors: DataError if names exceed the
+ * header's limit.
+ */
 export function writeSafetensors({
   metadata: { [digestName]: _, ...metadata },
   tensors,
 }: Checkpoint): Uint8Array {
-  // Largest alignment first, so that every tensor can be viewed in place.
+  // Sorted by decreasing alignment, so that every tensor can be viewed in place.
   const width = ({ dtype }: StoredTensor): number => widths.get(dtype) ?? 1;
   const all = [...tensors].sort((a, b) => width(b) - width(a));
   let size = 0;
@@ -87,7 +90,10 @@ export type FileBytes = Uint8Array | ArrayBuffer;
 const isBuffer = (value: unknown): value is ArrayBuffer =>
   /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value));
 
-/** The bytes of a view, or of a whole buffer, in place; a Buffer of Node is a view whose slices are no copies. Errors: FormatError. */
+/**
+ * The bytes of a view or of a whole buffer, not copied. A Buffer of Node is a view, whose slices are views too. Errors:
+ * FormatError.
+ */
 function viewOf(bytes: unknown): Uint8Array {
   if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (isBuffer(bytes)) return new Uint8Array(bytes);
@@ -98,13 +104,16 @@ function viewOf(bytes: unknown): Uint8Array {
 /** Tags of the fields that may follow ir_version in a ModelProto. */
 const onnxTags = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72];
 
-/** An ONNX file opens with field 1, ir_version, a small number; as a length of a header that would be beyond any file. */
+/**
+ * Whether this is an ONNX file: it starts with field 1, ir_version, a small number. Read as a header length, that would exceed any
+ * file.
+ */
 const isOnnx = ([field, version = 0, next = 0]: Uint8Array): boolean =>
   field === 0x08 && version > 0 && version < 0x40 && onnxTags.includes(next);
 
 /**
- * What `writeSafetensors` wrote, its tensors in place. Nothing is vouched for before `check`, which is handed the metadata, has
- * said whether the file has to have digests. Errors: FormatError.
+ * Reads what `writeSafetensors` wrote, with tensors as views. `check` gets the metadata and returns whether the file must have
+ * digests; until then nothing is trusted. Errors: FormatError.
  */
 export function readSafetensors(
   bytes: FileBytes,
@@ -134,7 +143,7 @@ export function readSafetensors(
   return { metadata, tensors };
 }
 
-/** The metadata, which are texts by name; none where there are none. Errors: FormatError. */
+/** The metadata as texts by name; empty if there are none. Errors: FormatError. */
 function textsOf({ __metadata__: metadata }: Record<string, unknown>): Checkpoint['metadata'] {
   const texts = (typeof metadata === 'object' ? metadata : null) ?? {};
   for (const [name, text] of Object.entries(texts)) {
@@ -143,7 +152,7 @@ function textsOf({ __metadata__: metadata }: Record<string, unknown>): Checkpoin
   return texts as Checkpoint['metadata'];
 }
 
-/** Errors: FormatError where the text is not the JSON of an object. */
+/** The object in a JSON text. Errors: FormatError if it is not one. */
 export function parse(text: unknown, what: string, most: number = mostMarks): Record<string, unknown> {
   if (typeof text !== 'string') return fail(`there is no text of the ${what}`);
   if (marksOf(text, most) > most) return fail(`the ${what} has more than ${most} brackets and colons`);
@@ -158,13 +167,13 @@ export function parse(text: unknown, what: string, most: number = mostMarks): Re
   return value as Record<string, unknown>;
 }
 
-/** Where a tensor is. */
+/** The place of a tensor in the file. */
 interface Place extends Omit<StoredTensor, 'bytes'> {
   readonly begin: number;
   readonly end: number;
 }
 
-/** The tensors in their order, which fill the body without a gap and share no byte of it: nothing is copied twice. */
+/** The places of all tensors, in order. They fill the body without gaps or overlaps, so no byte is copied twice. */
 function placesOf(header: Readonly<Record<string, unknown>>, body: Uint8Array): readonly Place[] {
   const places = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')

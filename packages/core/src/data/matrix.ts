@@ -1,4 +1,4 @@
-// What users hand in, checked and made uniform: row-major Float32Array with rows and columns.
+// User input, checked and made uniform: a row-major Float32Array with its rows and columns.
 
 import { DataError, ShapeError, shown } from '../errors.js';
 import { unshared } from './own-copy.js';
@@ -12,14 +12,14 @@ export type DenseMatrix =
   | { readonly data: Vector; readonly shape: readonly [number, number] };
 
 /**
- * N rows of D numbers of which few are not 0, in compressed rows: row i holds `values[e]` in column `indices[e]` for e from
- * `indptr[i]` to before `indptr[i + 1]`, each column once, and 0 elsewhere.
+ * N rows of D numbers, most of them 0, as compressed sparse rows. Row i has `values[e]` in column `indices[e]` for e from
+ * `indptr[i]` to `indptr[i + 1]` − 1, each column at most once, and 0 elsewhere.
  */
 export interface Csr {
   /** [N + 1], from 0 to the number of stored values. */
   readonly indptr: Vector;
   readonly indices: Vector;
-  /** All 1 unless given. */
+  /** Default: all 1. */
   readonly values?: Vector | undefined;
   readonly shape: readonly [number, number];
 }
@@ -34,26 +34,26 @@ export interface Rows {
   readonly columns: number;
 }
 
-/** Where a value comes from: opens the sentence of an error. */
+/** Where a value comes from, as error messages name it. */
 export interface Place {
-  /** The public call, 'fit'. */
+  /** The public call, such as 'fit'. */
   readonly call: string;
-  /** Its argument, 'X'. */
+  /** Its argument, such as 'X'. */
   readonly argument: string;
-  /** What fixed the number of columns. Default: 'this model was fitted on'. */
+  /** What determined the number of columns. Default: 'this model was fitted on'. */
   readonly against?: string;
 }
 
 const isFlat = (m: DenseMatrix): m is { data: Vector; shape: readonly [number, number] } =>
   !Array.isArray(m) && 'data' in m;
 
-/** Sparse rows as users hand them in. */
+/** Whether these are sparse rows as users pass them. */
 export const isCsr = (m: unknown): m is Csr => typeof m === 'object' && m !== null && 'indptr' in m;
 
 export const isNumbers = (v: unknown): v is Vector =>
   Array.isArray(v) || (ArrayBuffer.isView(v) && !(v instanceof DataView));
 
-/** What an array holds that should hold something else. */
+/** Describes the first element of an array that has the wrong kind. */
 function holding(array: readonly unknown[]): string {
   if (array.length === 0) return 'of nothing';
   const index = array.findIndex(
@@ -74,11 +74,11 @@ export interface WideRows extends Omit<Rows, 'data'> {
   readonly data: Float32Array | Float64Array;
 }
 
-/** Flattens a matrix; NaN may remain, `checkFinite` looks for it. Errors: ShapeError for ragged rows or a wrong length. */
+/** Flattens a matrix. NaN may remain: `checkFinite` looks for it. Errors: ShapeError for ragged rows or a wrong length. */
 export const toRows = (matrix: Matrix, place: Place, columns?: number): Rows =>
   flattened(matrix, place, columns, asFloat32) as Rows;
 
-/** `toRows` that rounds nothing. */
+/** `toRows` without rounding. */
 export const toWideRows = (matrix: Matrix, place: Place, columns?: number): WideRows =>
   flattened(matrix, place, columns, asFloats);
 
@@ -151,7 +151,7 @@ export function checkedShape(shape: Vector, { call, argument }: Place): readonly
   });
 }
 
-/** Errors: ShapeError where the columns are not those that are expected. */
+/** Errors: ShapeError if the number of columns differs from `expected`. */
 export function checkColumns(columns: number, place: Place, expected?: number): void {
   if (expected === undefined || columns === expected) return;
   const { call, argument, against = 'this model was fitted on' } = place;
@@ -162,32 +162,34 @@ export function checkColumns(columns: number, place: Place, expected?: number): 
   });
 }
 
-/** A value that is no number counts as NaN, which the finite check names with its place. */
+/** The number at a place; NaN for values that are not numbers, which the finite check then names. */
 const numberAt = (row: Vector, j: number): number => {
   const value: unknown = row[j];
   return typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : Number.NaN;
 };
 
-/** Without a copy where it is one already, in memory of its own; what is no number is NaN. */
+/** The data as Float32Array, not copied if it is one in unshared memory. Values that are not numbers become NaN. */
 export const asFloat32 = (data: Vector): Float32Array =>
   data instanceof Float32Array
     ? unshared(data)
     : Float32Array.from({ length: data.length }, (_, i) => numberAt(data, i));
 
-/** `asFloat32` that rounds nothing. */
+/** `asFloat32` without rounding. */
 const asFloats = (data: Vector): WideRows['data'] =>
   data instanceof Float32Array || data instanceof Float64Array
     ? unshared(data)
     : Float64Array.from({ length: data.length }, (_, i) => numberAt(data, i));
 
-/** The value as the caller gave it: float32 may have made infinity of a number, and NaN of what is no number. */
+/**
+ * The value as the caller gave it. In float32, a large number may have become infinite, and a value that is not a number is NaN.
+ */
 function givenAt(given: unknown, row: number, column: number, columns: number): unknown {
   const flat = isNumbers(given) ? given : (given as { readonly data: Vector }).data;
   const line: unknown = flat[row];
   return isNumbers(line) ? line[column] : flat[row * columns + column];
 }
 
-/** Errors: DataError, always, for a value that is no finite float32. */
+/** Errors: always DataError, for a value that is not a finite float32. */
 export function refuseValue({ call, argument }: Place, row: number, column: number, value: unknown): never {
   const kind =
     typeof value === 'number' && Number.isFinite(value)
@@ -204,14 +206,14 @@ export function refuseValue({ call, argument }: Place, row: number, column: numb
 }
 
 /**
- * `given` is what the caller handed in: its values are named as they were.
- * Errors: DataError with row and column of the first value that is no finite float32 and not masked.
+ * Checks that values are finite. `given` is the caller's original input, whose values errors quote. Errors: DataError with row and
+ * column of the first unmasked value that is not a finite float32.
  */
 export function checkFinite(x: WideRows, place: Place, mask?: Rows, given: unknown = x): void {
   if (allFinite(x.data)) return;
   for (let i = 0; i < x.data.length; i++) {
     const value = x.data[i] as number;
-    // x − x is 0 for finite numbers alone.
+    // x − x is 0 only for finite numbers.
     if (value - value === 0) continue;
     if (mask && (mask.data[mask.rows === 1 ? i % x.columns : i] as number) <= 0) continue;
     const [row, column] = [Math.floor(i / x.columns), i % x.columns];
@@ -219,7 +221,10 @@ export function checkFinite(x: WideRows, place: Place, mask?: Rows, given: unkno
   }
 }
 
-/** Whether all are finite: x − x is 0 for finite numbers alone, and their sum in float64 is finite. Eight at a time, for speed. */
+/**
+ * Whether all values are finite: x − x is 0 only for finite x, and a sum of finite float32 values is finite in float64. Eight at a
+ * time, for speed.
+ */
 export function allFinite(data: ArrayLike<number>): boolean {
   const { length } = data;
   let i = 0;
@@ -250,7 +255,7 @@ export function toVector(values: Vector, length: number, place: Place): Float32A
   return asFloat32(values);
 }
 
-/** A flag a row as 0 or 1; all 1 where none are given. Errors: ShapeError, DataError. */
+/** One flag a row as 0 or 1; all 1 if none are given. Errors: ShapeError, DataError. */
 export function toFlags(
   values: readonly boolean[] | Vector | undefined,
   length: number,
@@ -281,7 +286,7 @@ export function toFlags(
   });
 }
 
-/** Weights are finite, not negative, and not all zero. */
+/** Weights: finite, not negative, not all zero. */
 export function toWeights(
   values: Vector | undefined,
   length: number,
@@ -304,7 +309,7 @@ export function toWeights(
   return weights;
 }
 
-/** A mask as [N, D], or [1, D] where one row serves all; values clamped to [0, 1] where they are used. */
+/** A mask as [N, D], or [1, D] for all rows; values are clamped to [0, 1] where they are used. */
 export function toMask(
   mask: DenseMatrix | Vector | undefined,
   x: Pick<Rows, 'rows' | 'columns'>,
@@ -324,21 +329,21 @@ export function toMask(
   return out;
 }
 
-/** A mask that hides something; one of ones is no mask. */
+/** The mask if it hides any value, else undefined. */
 export const hiding = (mask: Rows | undefined): Rows | undefined =>
   mask?.data.every((m) => m >= 1) ? undefined : mask;
 
-/** A mask of `columns` that hides nothing, for those who need one. */
+/** A mask [1, columns] of ones. */
 export const everywhere = (columns: number): Rows => ({
   data: new Float32Array(columns).fill(1),
   rows: 1,
   columns,
 });
 
-/** Numbers up to which a loop takes less time than a view, which is an object to make and to collect. */
+/** Numbers below which a loop is faster than creating a view. */
 const fewNumbers = 256;
 
-/** The chosen rows, in that order, written to `into` where given. */
+/** The chosen rows in that order, written to `into` if given. */
 export function takeRows(
   x: Rows,
   order: ArrayLike<number>,
@@ -348,7 +353,7 @@ export function takeRows(
 ): Rows {
   const { columns, data: source } = x;
   const data = into?.subarray(0, (end - begin) * columns) ?? new Float32Array((end - begin) * columns);
-  // Rows that follow one another go in one copy.
+  // Consecutive rows are copied together.
   for (let i = begin, to = 0; i < end; ) {
     const first = order[i] as number;
     let last = first;
@@ -363,7 +368,7 @@ export function takeRows(
   return { data, rows: end - begin, columns };
 }
 
-/** One row for all as one row each. */
+/** A mask of one row, repeated for every row. */
 export function repeatMask(mask: Rows, rows: number): Rows {
   if (mask.rows === rows) return mask;
   const data = new Float32Array(rows * mask.columns);

@@ -1,5 +1,5 @@
-// Sparse rows: CSR as users hand it in, checked and made uniform, and the dense blocks of it that graphs run on.
-// Dense rows go the same ways, so that callers need not ask which they have; N×D is never held.
+// Sparse rows: CSR from users, checked and made uniform, and the dense blocks of it that graphs run on. Dense rows pass through the
+// same functions, so callers need not distinguish them. N×D is never held.
 
 import { DataError, ShapeError } from '../errors.js';
 import type { Csr } from './matrix.js';
@@ -35,7 +35,7 @@ export type Features = Rows | SparseRows;
 
 export const isSparse = (x: Features): x is SparseRows => 'indptr' in x;
 
-/** Flattens a matrix, sparse where it came sparse; NaN may remain, `checkFeatures` looks for it. Errors: ShapeError, DataError. */
+/** Flattens a matrix, keeping sparse ones sparse. NaN may remain: `checkFeatures` looks for it. Errors: ShapeError, DataError. */
 export function toFeatures(matrix: Matrix, place: Place, columns?: number): Features {
   if (!isCsr(matrix)) return toRows(matrix, place, columns);
   const { call, argument } = place;
@@ -64,7 +64,7 @@ export function toFeatures(matrix: Matrix, place: Place, columns?: number): Feat
   return inOrder(sparse, indices, place);
 }
 
-/** Errors: ShapeError where the pointers do not divide the stored values into rows. */
+/** Errors: ShapeError if the pointers do not divide the stored values into rows. */
 function checkPointers({ indptr, indices }: Csr, rows: number, { call, argument }: Place): void {
   if (indptr.length !== rows + 1) {
     throw new ShapeError(
@@ -89,7 +89,9 @@ function checkPointers({ indptr, indices }: Csr, rows: number, { call, argument 
   if (indptr[rows] !== indices.length) refuse(rows, `be ${indices.length}, the number of indices`);
 }
 
-/** Columns in range and ascending, sorted on a copy where they are not. Errors: DataError with row and column. */
+/**
+ * Columns checked to be in range, and sorted in ascending order on a copy if they are not. Errors: DataError with row and column.
+ */
 function inOrder(x: SparseRows, given: Vector, { call, argument }: Place): SparseRows {
   const { indptr, rows, columns } = x;
   let [indices, values] = [x.indices, x.values];
@@ -97,7 +99,7 @@ function inOrder(x: SparseRows, given: Vector, { call, argument }: Place): Spars
     const [begin, end] = [indptr[row] as number, indptr[row + 1] as number];
     let ascending = true;
     for (let e = begin; e < end; e++) {
-      // The copy has lost fractions and what lies beyond int32.
+      // The original: the int32 copy has lost fractions and numbers beyond int32.
       const column = given[e] as number;
       if (!Number.isInteger(column) || column < 0 || column >= columns) {
         throw new DataError(
@@ -127,15 +129,15 @@ function inOrder(x: SparseRows, given: Vector, { call, argument }: Place): Spars
 }
 
 /**
- * `given` is what the caller handed in: its values are named as they were.
- * Errors: DataError with row and column of the first value that is no finite float32 and not masked.
+ * Checks that values are finite. `given` is the caller's original input, whose values errors quote. Errors: DataError with row and
+ * column of the first unmasked value that is not a finite float32.
  */
 export function checkFeatures(x: Features, place: Place, mask?: Rows, given: unknown = x): void {
   if (!isSparse(x)) checkFinite(x, place, mask, given);
   else checkStored(x, place, mask, given as Csr);
 }
 
-/** What is stored in a column of a row, in whatever order. */
+/** The stored value at a row and column; columns may be in any order. */
 function storedAt({ indptr, indices, values }: Csr | SparseRows, row: number, column: number): unknown {
   let e = indptr[row] as number;
   while (e < (indptr[row + 1] as number) && indices[e] !== column) e++;
@@ -154,7 +156,7 @@ function checkStored(x: SparseRows, place: Place, mask: Rows | undefined, given:
   }
 }
 
-/** The chosen rows, in that order; dense rows are written over `into` where given. */
+/** The chosen rows in that order; dense rows are written to `into` if given. */
 export function takeFeatures(
   x: Features,
   order: ArrayLike<number>,
@@ -180,7 +182,7 @@ export function takeFeatures(
   return { indptr, indices, values, rows: end - begin, columns: x.columns };
 }
 
-/** Calls with the column and the value of everything in a row that may not be 0, columns ascending. */
+/** Visits all entries of a row that may not be 0, columns ascending. */
 export function visitRow(x: Features, row: number, visit: (column: number, value: number) => void): void {
   if (isSparse(x)) {
     const end = x.indptr[row + 1] as number;
@@ -199,14 +201,14 @@ export function addRow(x: Features, row: number, factor: number, sums: Float64Ar
     });
     return;
   }
-  // As visitRow has it, without a call a number.
+  // The loop of visitRow, without a call for each number.
   const { data, columns } = x;
   const from = row * columns;
   for (let j = 0; j < columns; j++)
     sums[at + j] = (sums[at + j] as number) + factor * (data[from + j] as number);
 }
 
-/** [a, scale·b] column by column; sparse where a is. */
+/** [a, scale·b] side by side; sparse if a is. */
 export function beside<X extends Features>(a: X, b: Features, scale: number): X;
 export function beside(a: Features, b: Features, scale: number): Features {
   const { rows } = a;
@@ -245,16 +247,16 @@ export function beside(a: Features, b: Features, scale: number): Features {
   return { data, rows, columns };
 }
 
-/** Numbers in a dense block of sparse rows, at most: 32 MB. */
+/** Most numbers in a dense block of sparse rows: 32 MB. */
 const blockSize = 2 ** 23;
 
-/** Rows in a block: `limit` where rows are dense, fewer where a block of wide sparse rows would be large. */
+/** Rows in a block: `limit` if rows are dense, fewer if a block of wide sparse rows would be too large. */
 export const blockRowsOf = (x: Features, limit: number): number =>
   isSparse(x) ? Math.max(1, Math.min(limit, Math.floor(blockSize / x.columns))) : limit;
 
 /**
- * Rows begin … end − 1 as a dense block, which is what graphs take; dense ones without a copy. All columns: gathering the
- * few that a block uses out of the prototypes, and its derivative, cost more than the products that they save.
+ * Rows begin … end − 1 as a dense block, as graphs take it; dense rows are not copied. All columns are kept: gathering only the
+ * prototype columns that a block uses, and its derivative, cost more than the products that they save.
  */
 export function denseRows(x: Features, begin = 0, end: number = x.rows): Rows {
   const { columns } = x;

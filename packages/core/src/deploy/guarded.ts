@@ -1,19 +1,21 @@
-// A deployed graph cannot throw: rows that `predict` would refuse, and rows whose numbers overflow, are marked in its answers, each
-// by itself. Nothing that is NaN or infinite gets into the formulas, where it would point outside of tables.
+// A deployed graph cannot throw. Rows that `predict` would refuse, and rows whose numbers overflow, get a mark in place of their
+// answer; other rows are not affected. NaN and infinite values are replaced before the formulas, where they would index outside of
+// tables.
 
 import { ndarray } from '../dtype.js';
 import type { Graph } from '../graph/ir.js';
 import { abs, and, cast, constantLike, lt, not, reduceMax, reshape, select, sum } from '../graph/ops.js';
 import { inline, type Tensor, trace } from '../graph/trace.js';
 
-/** The largest number of float32. */
+/** The largest finite float32. */
 const largest = 3.4028234663852886e38;
 
 const isNumber = (x: Tensor): Tensor => lt(abs(x), largest);
 
 /**
- * The graph with inputs `x` [B, D] and maybe `mask` [B, D], whose answers [B] or [B, C] to a row are NaN, and `none` where they
- * are integers, if a value that is present is NaN or infinite, or the answer is. All other rows are answered as before.
+ * The graph with inputs `x` [B, D] and maybe `mask` [B, D], whose answers [B] or [B, C] are marked for some rows: if an unmasked
+ * value or the answer is NaN or infinite, float answers are NaN and integer answers are `none`. All other rows are answered as
+ * before.
  */
 export function guarded(graph: Graph, none: number): Graph {
   const specs = Object.fromEntries(

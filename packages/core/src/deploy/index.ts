@@ -1,4 +1,4 @@
-// What exporters and importers need of a model: `@fkm/core/deploy`. Knows no file format but the checkpoint's.
+// `@fkm/core/deploy`: what exporters and importers need of a model. It knows no file format except checkpoints.
 
 export { hasDigests } from '../checkpoint/checkpoint.js';
 export { constantNames, storedTensors, toCheckpoint } from '../checkpoint/parts.js';

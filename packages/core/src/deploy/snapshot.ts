@@ -1,10 +1,10 @@
-// The estimators that exports take, and what they see of one.
+// The estimators that can be exported, and what exporters see of them.
 
 import { OptionError } from '../errors.js';
 import type { Estimator } from '../estimators/estimator.js';
 import { internalsOf, type Snapshot } from '../estimators/learned.js';
 
-/** What a fitted model has learned. Errors: OptionError for what is no model, StateError before fit. */
+/** The options and state of a fitted model. Errors: OptionError if `model` is not an estimator, StateError before `fit`. */
 export function checkedSnapshot(model: Estimator, call: string): Snapshot {
   const inside = internalsOf(model);
   if (inside) return inside.snapshot(call);

@@ -1,4 +1,4 @@
-// Adam, traced into the step that it ends (Kingma & Ba 2015, algorithm 1).
+// Adam, traced as the last part of a step (Kingma & Ba 2015, algorithm 1).
 
 import { add, div, mul, sqrt, sub } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
@@ -8,7 +8,7 @@ export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
 export interface AdamSlot {
   readonly parameter: Tensor;
   readonly gradient: Tensor;
-  /** First and second moment, of the parameter's shape. */
+  /** First and second moment, in the parameter's shape. */
   readonly m: Tensor;
   readonly v: Tensor;
 }
@@ -20,7 +20,7 @@ export interface AdamScalars {
   readonly correction2: Tensor;
 }
 
-/** p − η·m̂/(√v̂ + ε) and the new moments. `active` (0 or 1, broadcast to the parameter) holds entries in place. */
+/** p − η·m̂/(√v̂ + ε) and the new moments. Entries where `active` (0 or 1, broadcast to the parameter) is 0 do not change. */
 export function adamUpdate(
   slot: AdamSlot,
   scalars: AdamScalars,
@@ -35,7 +35,7 @@ export function adamUpdate(
   return { parameter: sub(slot.parameter, active ? mul(step, active) : step), m, v };
 }
 
-/** The host's half: bias corrections after `step` steps, from 1. */
+/** The bias corrections after `step` steps, counted from 1, computed on the host. */
 export function adamCorrections(step: number): { correction1: number; correction2: number } {
   const { beta1, beta2 } = adamDefaults;
   return { correction1: 1 / (1 - beta1 ** step), correction2: 1 / (1 - beta2 ** step) };

@@ -1,4 +1,4 @@
-// The formulas of similarity and routing on plain arrays: the traced functions, run by the reference kernels.
+// The formulas of similarity and routing on plain arrays: the same traced functions, run by the reference kernels.
 
 import { anything, checkOptions, number, oneOf } from '../checked-options.js';
 import {
@@ -116,9 +116,9 @@ const routeRules = {
 };
 
 /**
- * Routing weights [N, K] from similarities [N, K]: over the topK largest of each row, 'hard' 1 at the maximum (the first of
- * equals), 'mean' 1/k, 'scaled' max(s,0)/(Σ max(s,0) + 1e-9), 'softmax_scaled' softmax(s/temperature).
- * 'gaussian' routing has parameters of its own and runs inside the estimators alone. Errors: ShapeError, DataError, OptionError.
+ * Routing weights [N, K] from similarities [N, K]: over the topK largest of each row, 'hard' 1 at the maximum (ties: the first),
+ * 'mean' 1/k, 'scaled' max(s,0)/(Σ max(s,0) + 1e-9), 'softmax_scaled' softmax(s/temperature). 'gaussian' routing has parameters of
+ * its own and runs only inside the estimators. Errors: ShapeError, DataError, OptionError.
  */
 export function route(
   sim: DenseMatrix | NdArray,

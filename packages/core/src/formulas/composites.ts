@@ -25,7 +25,7 @@ import { distances } from './distances.js';
 import { moderated } from './moderate.js';
 import { type Comparison, centered, compare, compareModerate, rescaling } from './similarity.js';
 
-/** Operands that are present, by the names of a comparison. */
+/** The operands of a comparison that are present, by name. */
 const operands = ({ x, prototypes, mask, weights }: Comparison): Record<string, Tensor> => ({
   x,
   prototypes,
@@ -50,7 +50,9 @@ export function pairwiseSimilarity(given: Comparison): Tensor {
   return results.similarity as Tensor;
 }
 
-/** Index [B] of the nearest prototype, the lowest of equals, and δ [B] to it; of those that are `present` [B, K], where said. */
+/**
+ * Index [B] of the nearest prototype (ties: the lowest) and δ [B] to it; among the prototypes that are `present` [B, K], if given.
+ */
 export function nearest(given: Comparison, present?: Tensor): { index: Tensor; delta: Tensor } {
   if (present) return nearestOf(select(present, neg(compare(given).delta), -far));
   const comparison = moderated(given);
@@ -64,7 +66,7 @@ export function nearest(given: Comparison, present?: Tensor): { index: Tensor; d
   return { index: results.index as Tensor, delta: results.delta as Tensor };
 }
 
-/** Farther than any row. */
+/** Larger than any distance. */
 const far = 3e38;
 
 const nearestOf = (score: Tensor): { index: Tensor; delta: Tensor } => ({
@@ -73,9 +75,9 @@ const nearestOf = (score: Tensor): { index: Tensor; delta: Tensor } => ({
 });
 
 /**
- * ‖x − p‖² = ‖x‖² − (2x·p − ‖p‖²), both weighted by the metric of the one head: what is in brackets, [B, K], says which is nearer and
- * needs no ‖x‖². It is one matmul of [x, 1] and [2w∘p, −‖p‖²], which costs a column where a bias would cost another pass. With
- * `deltaOf` of a score [B] and its row; nothing for other distances, masks and heads.
+ * The score [B, K] in brackets of ‖x − p‖² = ‖x‖² − (2x·p − ‖p‖²): its maximum is the nearest prototype, without ‖x‖². Both terms
+ * are weighted by the metric. It is one matmul of [x, 1] and [2w∘p, −‖p‖²]: a column instead of another pass for a bias. `deltaOf`
+ * turns a score [B] and its row into δ. Undefined for other distances, with masks, and with several heads.
  */
 function productOf(
   comparison: Comparison,
@@ -98,11 +100,11 @@ function productOf(
   };
 }
 
-/** Numbers [B, K] of one head that are the larger the nearer a prototype is, by the least that has to be computed. */
+/** A measure [B, K] of one head that is larger for nearer prototypes, computed as cheaply as possible. */
 export const nearness = (comparison: Comparison): Tensor =>
   productOf(comparison)?.score ?? neg(compare(comparison).delta);
 
-/** The k most similar prototypes [B, k], most similar first, the lowest of equals first. */
+/** The k most similar prototypes [B, k], in descending order (ties: the lowest index first). */
 export function topKSimilar(given: Comparison, k: number): { similarity: Tensor; index: Tensor } {
   const comparison = moderated(given);
   const results = composite(`topKSimilar.${comparison.distance}`, operands(comparison), (t) => {
@@ -121,7 +123,9 @@ export function takeAlong(x: Tensor, index: Tensor): Tensor {
   return results.taken as Tensor;
 }
 
-/** Σ w·v [K, ·] over the rows of each of `count` prototypes, of rows v [B, ·] at index [B] with weight [B]; without v Σ w [K, 1]. */
+/**
+ * Σ w·v [K, ·] over the rows of each of `count` prototypes, for rows v [B, ·] at index [B] with weight [B]; without v, Σ w [K, 1].
+ */
 export function sumsByIndex(
   { index, weight, values }: { index: Tensor; weight: Tensor; values?: Tensor | undefined },
   count: number,

@@ -1,5 +1,4 @@
-// The distances, one row each: docs/method.md §2. What any code asks of a distance is a column here, so that another one is
-// another row.
+// The distances, one table row each (docs/method.md §2). Everything that other code asks of a distance is a field of its row.
 
 import { expandDims, relu } from '../graph/functions.js';
 import {
@@ -26,7 +25,7 @@ import type { Layout } from './layout.js';
 /** How rows and prototypes are compared. */
 export type Distance = 'cosine' | 'euclidean' | 'l1';
 
-/** Sums over features that distances are made of, traced; M is the mask times the metric. */
+/** The traced sums over features that distances are made of; M is the mask times the metric. */
 export interface Terms {
   /** Rows [B, D], masked entries 0. */
   readonly x: Tensor;
@@ -41,11 +40,11 @@ export interface Terms {
   readonly rowSquares: Tensor;
   /** Σ M p² over [.., K] */
   readonly prototypeSquares: Tensor;
-  /** factor · slope_k · Σ M x p [B, K]; the factors go into the prototypes, which are the smaller operand. */
+  /** factor · slope_k · Σ M x p [B, K]; both factors are multiplied into the prototypes, the smaller operand. */
   readonly products: (factor: number, slopes?: Tensor) => Tensor;
 }
 
-/** Numbers of a row from `i` on and of a prototype from `k` on, `size` of each. */
+/** Measures `size` numbers of a row from `i` on and of a prototype from `k` on. */
 export type HostMeasure = (
   x: ArrayLike<number>,
   i: number,
@@ -54,7 +53,7 @@ export type HostMeasure = (
   size: number,
 ) => number;
 
-/** A row and its prototype on the host: `weight(j)` is the mask times the metric in column j. */
+/** A row and its prototype on the host; `weight(j)` is the mask times the metric in column j. */
 export interface Pair {
   readonly x: ArrayLike<number>;
   readonly p: ArrayLike<number>;
@@ -62,36 +61,36 @@ export interface Pair {
 }
 
 export interface DistanceRow {
-  /** What is computed once: the cosine, or the distance before masks and weights rescale it. */
+  /** The part that is computed once: the cosine, or the distance before it is rescaled for masks and weights. */
   readonly measure: (t: Terms) => Tensor;
-  /** Whether a masked or weighted distance is times D / ΣM, so that a missing value is no bonus. */
+  /** Whether a masked or weighted distance is multiplied by D / ΣM, so that missing values do not lower it. */
   readonly rescales: boolean;
-  /** Rescaled measure to similarity, larger is nearer. */
+  /** From the rescaled measure to similarity; larger is nearer. */
   readonly similarity: (measure: Tensor) => Tensor;
-  /** Measure to the δ of gaussian routing, smaller is nearer. */
+  /** From the measure to δ of gaussian routing; smaller is nearer. */
   readonly delta: (measure: Tensor) => Tensor;
-  /** δ to similarity on the host. */
+  /** From δ to similarity, on the host. */
   readonly similarityOf: (delta: number) => number;
-  /** δ to the distance that users read. */
+  /** From δ to the distance that users read. */
   readonly length: (delta: Tensor) => Tensor;
-  /** Similarity to a share in [0, 1]. */
+  /** From similarity to a share in [0, 1]. */
   readonly share: (similarity: Tensor) => Tensor;
-  /** What the nearest prototype costs a row [B], of similarities [B, K] or δ [B, K]. */
+  /** The cost of each row at its nearest prototype [B], from similarities [B, K] or δ [B, K]. */
   readonly nearestCost: (similarity: Tensor, delta: () => Tensor) => Tensor;
   /** δ of a pair on the host in float64, before it is rescaled. */
   readonly pairDelta: (pair: Pair) => number;
-  /** What an index measures between rows in its space, in float64: δ / `perIndexed`. */
+  /** What an index measures between rows in its space, in float64; δ divided by `perIndexed`. */
   readonly indexed: HostMeasure;
   readonly perIndexed: number;
-  /** What the weight of a column multiplies rows and prototypes by in the space of an index. */
+  /** The factor of rows and prototypes in the space of an index, from the weight of a column. */
   readonly indexFactor: (weight: number) => number;
-  /** δ(c·x, c·p) = c^degree · δ(x, p); of degree 0 rows are directions, and their lengths say nothing. */
+  /** δ(c·x, c·p) = c^degree · δ(x, p). With degree 0, rows are directions and their lengths do not count. */
   readonly degree: 0 | 1 | 2;
-  /** δ is the square of a length. */
+  /** Whether δ is the square of a length. */
   readonly squared: boolean;
-  /** δ = ‖x‖² − 2x·p + ‖p‖²: a search is one product, and sums of rows give costs. */
+  /** Whether δ = ‖x‖² − 2x·p + ‖p‖²: then a search is one product, and costs follow from sums of rows. */
   readonly expands: boolean;
-  /** Memory of a comparison: [B, K], or slabs of [B, k, D] beside it. */
+  /** Memory of a comparison: [B, K], or in addition slabs of [B, k, D]. */
   readonly memory: 'products' | 'slabs';
 }
 
@@ -99,7 +98,7 @@ const same = (d: Tensor): Tensor => d;
 const rootOf = (squares: Tensor): Tensor => max(sqrt(max(squares, 1e-30)), 1e-9);
 const nearestDelta: DistanceRow['nearestCost'] = (_, delta) => neg(reduceMax(neg(delta()), -1));
 
-/** Σ_j f(weight, x, p) over the columns that count; what is masked may hold anything. */
+/** Σ_j f(weight, x, p) over the columns of positive weight; masked values may be anything. */
 export function overPair({ x, p, weight }: Pair, f: (m: number, x: number, p: number) => number): number {
   let sum = 0;
   for (let j = 0; j < x.length; j++) {
@@ -115,10 +114,13 @@ const dot: HostMeasure = (x, i, p, k, size) => {
   return sum;
 };
 
-/** In float64 squares of float32 neither vanish nor overflow. A row of zeros is at right angles to all. */
+/**
+ * The root of a sum of squares. In float64, squares of float32 neither vanish nor overflow. A row of zeros gets 1, which makes it
+ * orthogonal to all rows.
+ */
 const hostRoot = (squares: number): number => Math.sqrt(squares) || 1;
 
-/** Every distance: adding one is adding a row. */
+/** All distances; a new distance is a new row. */
 export const distances: Readonly<Record<Distance, DistanceRow>> = {
   // Σ M x p / (√Σ M x² √Σ M p²)
   cosine: {
@@ -147,7 +149,7 @@ export const distances: Readonly<Record<Distance, DistanceRow>> = {
     expands: false,
     memory: 'products',
   },
-  // Σ M (x − p)², expanded; rounding takes it below 0 where x is p
+  // Σ M (x − p)², expanded; rounding can make it negative where x equals p.
   euclidean: {
     measure: (t) => add(t.layout.split(add(t.products(-2), t.prototypeSquares)), t.rowSquares),
     rescales: true,
@@ -200,10 +202,10 @@ export const distances: Readonly<Record<Distance, DistanceRow>> = {
 
 export const distanceNames: readonly Distance[] = Object.keys(distances) as Distance[];
 
-/** Whether rows are directions, which `distances` of degree 0 compare: of any length, and at training of length 1. */
+/** Whether a distance compares directions (degree 0): rows may have any length, and have length 1 during training. */
 export const comparesDirections = (distance: Distance): boolean => distances[distance].degree === 0;
 
-/** Elements of one B × block × D slab beside the batch axis: bounds its memory. */
+/** Elements of a B × block × D slab for each row of the batch, which bounds its memory. */
 const slabSize = 2048;
 
 /** Σ M |x − p| in slabs of prototypes, so that N×K×D is never held. */
@@ -226,8 +228,8 @@ function manhattan({ x, prototypes, mask, weights, layout }: Terms): Tensor {
 }
 
 /**
- * slope_k·‖x − p_k‖² + offset_k of the unscaled measure, from two products and no other pass over [B, K]: x·(−2·slope∘w∘p)ᵀ, and the
- * rows' squares by the slopes of the head that they belong to. `slope` and `offset` [K] or [H, K/H].
+ * slope_k·‖x − p_k‖² + offset_k of the measure before rescaling, from two products and no other pass over [B, K]:
+ * x·(−2·slope∘w∘p)ᵀ, and the rows' squares times the slopes of their head. `slope` and `offset` [K] or [H, K/H].
  */
 export function affineSquares(t: Terms, slope: Tensor, offset: Tensor): Tensor {
   const { layout, prototypes } = t;

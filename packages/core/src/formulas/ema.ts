@@ -1,8 +1,8 @@
-// The update of phase 1, on the host in float64: the sums of a batch into prototypes, ages and targets (docs/method.md §4).
+// The update of phase 1, on the host in float64: from the sums of a batch to prototypes, ages and targets (docs/method.md §4).
 
 import { comparesDirections, type Distance } from './distances.js';
 
-/** What one batch adds up to; Float64, gathered over the blocks of the batch. */
+/** Sums over a batch in float64, gathered over its blocks. */
 export interface BatchSums {
   /** Σ w [K] */
   readonly weights: Float64Array;
@@ -10,17 +10,17 @@ export interface BatchSums {
   readonly sums: Float64Array;
   /** Σ w·m [K, D], masked only */
   readonly coordinateWeights?: Float64Array | undefined;
-  /** What each prototype's rows say on average [K, T], nothing where prototypes carry no targets; NaN where no row counts */
+  /** Mean target of each prototype's rows [K, T]; empty without targets; NaN for prototypes without rows. */
   readonly means: Float64Array;
-  /** Rows that chose a prototype of a wrong class first: what it moves away from */
+  /** The same sums over rows that wrongly chose a prototype first, from which it moves away. */
   readonly push?: Pick<BatchSums, 'weights' | 'sums' | 'coordinateWeights'> | undefined;
 }
 
-/** The grid as phase 1 moves it; Float64 copies, updated in place. */
+/** The state of the grid during phase 1: float64 copies, updated in place. */
 export interface MovingGrid {
   readonly distance: Distance;
   readonly prototypes: Float64Array;
-  /** What prototypes say, in the units of the batch's means [K, T] */
+  /** Targets in the units of the batch's means [K, T]. */
   readonly means: Float64Array;
   readonly ages: Float64Array;
   /** [K, D] once a mask was seen */
@@ -28,17 +28,17 @@ export interface MovingGrid {
   readonly frozen: ArrayLike<number>;
 }
 
-/** Forgets: ages shrink by 2^(−rows / halfLife). */
+/** Decays ages by 2^(−rows / halfLife). */
 export function decay(ages: Float64Array, rows: number, halfLife: number): void {
   const factor = 2 ** (-rows / halfLife);
   for (let i = 0; i < ages.length; i++) ages[i] = (ages[i] as number) * factor;
 }
 
 /**
- * age += W, η = W/age, p ← (1−η)·p + η·(mean of its rows); what it says follows the same η. Then p ← p + η·r·(p − mean of
- * the rows that push it), η = W_push/age, at most 1 (LVQ 2, Kohonen 1990).
- * With coordinate ages η is per coordinate, and what no row reported stays. With cosine every prototype that is not frozen
- * leaves at unit length. Returns the largest ‖p′ − p‖ of those that rows chose or pushed.
+ * age += W, η = W/age, p ← (1−η)·p + η·(mean of its rows); targets follow with the same η. Then p ← p + η·r·(p − mean of the rows
+ * that push it), η = W_push/age, at most 1 (LVQ 2, Kohonen 1990). With coordinate ages, η is separate for each coordinate, and
+ * coordinates without values stay. With cosine, every prototype that is not frozen is normalised. Returns the largest ‖p′ − p‖
+ * among prototypes that rows chose or pushed.
  */
 export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): number {
   const { prototypes, means, ages, coordinateAges, frozen } = grid;
@@ -91,7 +91,7 @@ export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): nu
   return largest;
 }
 
-/** The weight that reports coordinate j: the rows' own where they are masked. */
+/** The weight of the values of coordinate j: with a mask, Σ w·m, else Σ w. */
 const reportedAt = (
   { coordinateWeights }: Pick<BatchSums, 'coordinateWeights'>,
   weight: number,
@@ -102,7 +102,7 @@ const reportedAt = (
 function toUnitLength(values: Float64Array, begin: number, size: number): void {
   let squares = 0;
   for (let i = begin; i < begin + size; i++) squares += (values[i] as number) ** 2;
-  // Zeros stay zeros: they have no direction.
+  // A zero vector has no direction and stays.
   const length = Math.sqrt(squares) || 1;
   for (let i = begin; i < begin + size; i++) values[i] = (values[i] as number) / length;
 }

@@ -1,4 +1,4 @@
-// How prototypes of several heads lie in results.
+// The layout of several heads in results.
 
 import { expandDims } from '../graph/functions.js';
 import { broadcast, reshape } from '../graph/ops.js';

@@ -4,11 +4,11 @@ import { anything, checkOptions, oneOf } from '../checked-options.js';
 import type { Vector } from '../data/matrix.js';
 import { DataError, ShapeError } from '../errors.js';
 
-/** R² of rows that come in parts: what `r2Score` says of all of them, in float64 and memory of a few numbers. */
+/** R² of rows that come in parts, equal to `r2Score` of all of them; float64, constant memory. */
 export class R2Tally {
   private readonly columns: number;
   private weight = 0;
-  /** Of each column: mean of y, Σ w(y − ȳ)² and Σ w(y − ŷ)². */
+  /** For each column: mean of y, Σ w(y − ȳ)², Σ w(y − ŷ)². */
   private readonly means: Float64Array;
   private readonly variances: Float64Array;
   private readonly residuals: Float64Array;
@@ -20,18 +20,18 @@ export class R2Tally {
     this.residuals = new Float64Array(columns);
   }
 
-  /** Rows [N, T], of some weight. */
+  /** Adds rows [N, T]. */
   add(truth: Vector, predicted: Vector, sampleWeight?: Vector): void {
     const { columns, means, variances, residuals } = this;
     const rows = truth.length / columns;
     const weight = (i: number): number => sampleWeight?.[i] ?? 1;
     let total = 0;
     for (let i = 0; i < rows; i++) total += weight(i);
-    // Rows of weight 0 are absent, and have no mean.
+    // A part of weight 0 has no mean, and adds nothing.
     if (total === 0) return;
     for (let t = 0; t < columns; t++) {
       const y = (i: number): number => truth[i * columns + t] as number;
-      // From the first value on, so that the mean of equal values is that value to the bit.
+      // Relative to the first value, so that the mean of equal values is exactly that value.
       let mean = y(0);
       for (let i = 0; i < rows; i++) mean += (weight(i) * (y(i) - y(0))) / total;
       let [residual, variance] = [0, 0];
@@ -39,7 +39,7 @@ export class R2Tally {
         residual += weight(i) * (y(i) - (predicted[i * columns + t] as number)) ** 2;
         variance += weight(i) * (y(i) - mean) ** 2;
       }
-      // Variances of parts, joined (Chan, Golub and LeVeque 1979).
+      // Merges the variances of two parts (Chan, Golub and LeVeque 1979).
       const share = total / (this.weight + total);
       const apart = this.weight > 0 ? mean - (means[t] as number) : 0;
       means[t] = this.weight > 0 ? (means[t] as number) + apart * share : mean;
@@ -59,9 +59,8 @@ export class R2Tally {
 }
 
 /**
- * R² = 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)², the mean over T columns of row-major [N, T] arrays.
- * A constant column scores 1 where it is met exactly, else 0, as scikit-learn does.
- * Errors: ShapeError for lengths that do not fit, DataError for no rows.
+ * R² = 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)², averaged over the T columns of row-major [N, T] arrays. A constant column scores 1 if it is
+ * predicted exactly, else 0, as in scikit-learn. Errors: ShapeError for lengths that do not fit, DataError for no rows.
  */
 export function r2Score(truth: Vector, predicted: Vector, columns = 1, sampleWeight?: Vector): number {
   checkRows('r2Score', truth, predicted, columns, sampleWeight);
@@ -89,8 +88,8 @@ export class AccuracyTally {
 }
 
 /**
- * Share of the weight whose label is met, Σ w·[y = ŷ] / Σ w. Labels [N], numbers or strings; 1 and '1' differ.
- * Errors: ShapeError for lengths that do not fit, DataError for no rows.
+ * Weighted share of correct labels, Σ w·[y = ŷ] / Σ w. Labels [N] are numbers or strings; 1 and '1' differ. Errors: ShapeError for
+ * lengths that do not fit, DataError for no rows.
  */
 export function accuracyScore(
   truth: ArrayLike<number | string>,
@@ -104,7 +103,7 @@ export function accuracyScore(
 }
 
 export interface F1Options {
-  /** 'macro': the mean over the labels. 'micro': one score of all decisions together. Default 'macro'. */
+  /** 'macro': the mean over the labels. 'micro': one score over all decisions. Default 'macro'. */
   readonly average?: 'macro' | 'micro' | undefined;
   /** [N]. */
   readonly sampleWeight?: Vector | undefined;
@@ -112,9 +111,9 @@ export interface F1Options {
 
 const f1Rules = { average: oneOf('macro', 'micro'), sampleWeight: anything };
 
-/** F1 of rows that come in parts: counts alone are kept. */
+/** F1 of rows that come in parts; only counts are kept. */
 export class F1Tally {
-  // Of each label: weight where both say 1, and weight of every 1 on either side, which is 2·TP + FP + FN.
+  // For each label: the weight of true positives, and the weight of all positives, true and predicted, which is 2·TP + FP + FN.
   private readonly both: Float64Array;
   private readonly either: Float64Array;
 
@@ -123,7 +122,7 @@ export class F1Tally {
     this.either = new Float64Array(columns);
   }
 
-  /** Rows of 0 and 1 [N, C]. */
+  /** Adds rows of 0 and 1 [N, C]. */
   add(truth: Vector, predicted: Vector, sampleWeight?: Vector): void {
     const { both, either } = this;
     const columns = both.length;
@@ -147,9 +146,8 @@ export class F1Tally {
 }
 
 /**
- * F1 = 2·TP / (2·TP + FP + FN) of row-major 0/1 arrays [N, C], a column a label. A label that is neither true nor predicted
- * anywhere scores 0, as scikit-learn does with zero_division=0.
- * Errors: ShapeError for lengths that do not fit, DataError for no rows.
+ * F1 = 2·TP / (2·TP + FP + FN) of row-major 0/1 arrays [N, C], one column a label. A label that is neither true nor predicted in
+ * any row scores 0, as in scikit-learn with zero_division=0. Errors: ShapeError for lengths that do not fit, DataError for no rows.
  */
 export function f1Score(truth: Vector, predicted: Vector, columns: number, options: F1Options = {}): number {
   checkOptions(options, f1Rules, { call: 'f1Score' });
@@ -160,7 +158,7 @@ export function f1Score(truth: Vector, predicted: Vector, columns: number, optio
   return tally.value(average);
 }
 
-/** Errors: ShapeError where arrays are not [N, columns] with N weights; DataError where N is 0. */
+/** Errors: ShapeError if arrays are not [N, columns] with N weights; DataError if N is 0. */
 function checkRows(
   call: string,
   truth: ArrayLike<unknown>,

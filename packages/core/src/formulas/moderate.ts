@@ -1,12 +1,13 @@
-// Cosine knows no length: rows and prototypes are brought to lengths whose squares float32 holds, by powers of two, which round
-// nothing. [0, 2e19] and [0, 1e-30] then have the cosine of [0, 1], and what was within reach before keeps its bits.
+// Cosine does not depend on lengths, but float32 squares can overflow or vanish. So rows and prototypes are scaled by powers of
+// two, which round nothing, to lengths whose squares fit. [0, 2e19] and [0, 1e-30] then have the cosine of [0, 1], and rows of
+// ordinary size keep their bits.
 
 import { relu } from '../graph/functions.js';
 import { abs, lt, mul, reduceMax, select } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
 import { comparesDirections, type Distance } from './distances.js';
 
-/** What of a comparison has a length. */
+/** The operands of a comparison that have a length. */
 interface Compared {
   readonly distance: Distance;
   readonly x: Tensor;
@@ -15,14 +16,14 @@ interface Compared {
   readonly weights?: Tensor | undefined;
 }
 
-/** Largest entries within are left alone: the squares of lengths lie within 2^±126 for up to 2^40 columns. */
+/** Rows whose largest entry is in this range are left alone: their squared lengths are within 2^±126 for up to 2^40 columns. */
 const least = 2 ** -20;
 const most = 2 ** 40;
-/** Below this one factor is not enough. */
+/** Below this size, one factor is not enough. */
 const tiny = 2 ** -80;
 
 /**
- * The power of two that brings a largest entry to between 2^−29 and 2^48. Zeros stay as they are: a factor would be one of the
+ * The power of two that brings a largest entry to between 2^−29 and 2^48. Zeros get no factor: it would also multiply the
  * derivative, which is large there.
  */
 function factorOf(largest: Tensor): Tensor {
@@ -30,13 +31,13 @@ function factorOf(largest: Tensor): Tensor {
   return select(lt(largest, least), low, select(lt(most, largest), 2 ** -80, 1));
 }
 
-/** Every row times the factor of its largest entry, of those where `counts` holds. */
+/** Every row times the factor of its largest entry, among entries where `counts` holds. */
 const moderate = (rows: Tensor, counts?: Tensor): Tensor =>
   mul(rows, factorOf(reduceMax(abs(counts ? select(counts, rows, 0) : rows), -1, { keepDims: true })));
 
 /**
- * The comparison with rows, prototypes and weights of moderate size where the distance is cosine, which none of them changes by
- * their lengths. Entries that are masked, or that no head weighs, say nothing of a length.
+ * The comparison with rows, prototypes and weights of moderate size, if the distance is cosine; their lengths change no cosine.
+ * Entries that are masked, or have no weight in any head, do not count for the size.
  */
 export function moderated<C extends Compared>(comparison: C): C {
   if (!comparesDirections(comparison.distance)) return comparison;

@@ -1,13 +1,13 @@
-// What the rows of a prototype add up to for a line through them: raw second moments in float64, and the ridge slope of y
-// on x that they give. Sums of any batches are the sums of all of them, so a stream learns what one pass does.
+// Moments for the local linear model of a prototype: raw second moments of its rows in float64, and the ridge slope of y on x that
+// they give. Moments of batches add up, so a stream learns the same as one pass.
 
 import { cholesky, solve } from './cholesky.js';
 
-/** Numbers a prototype: the lower triangle of Σ w·z·zᵀ with z = [1, x], then Σ w·z·yᵀ. */
+/** Numbers for each prototype: the lower triangle of Σ w·z·zᵀ with z = [1, x], then Σ w·z·yᵀ. */
 export const momentSize = (columns: number, outputs: number): number =>
   ((columns + 1) * (columns + 2)) / 2 + (columns + 1) * outputs;
 
-/** Adds a row x [D], y [T] of weight w to the moments that begin at `at`. */
+/** Adds a row x [D], y [T] of weight w to the moments that start at `at`. */
 export function addMoments(
   moments: Float64Array,
   at: number,
@@ -15,7 +15,7 @@ export function addMoments(
   y: ArrayLike<number>,
   w: number,
 ): void {
-  // Once a row of every batch: calls in here, and closures, would cost more than the products.
+  // Runs for every row, so it is written without inner calls and closures, which cost more than the products.
   let index = at;
   moments[index] = (moments[index] as number) + w;
   index++;
@@ -34,14 +34,14 @@ export function addMoments(
 }
 
 /**
- * Ridge, in rows of the prototype's mean variance of a feature. Validation rows of kin8nm, California housing and bike sharing
- * do not part 0.1 from 1 on all rows; on 400 rows 1 is .02 of R² better, and beyond it all rows lose.
+ * Strength of the ridge, in rows of the mean variance of a feature. On validation rows of kin8nm, California housing and bike
+ * sharing, 0.1 and 1 are equal with all rows; with 400 rows, 1 is .02 of R² better; larger values are worse with all rows.
  */
 const ridge = 1;
-/** What rounding leaves of moments that cancel. */
+/** Relative rounding error of moments that cancel. */
 const rounding = 1e-12;
 
-/** Where row i of the triangle begins; its first entry is Σ w·x of feature i − 1. */
+/** Start of row i of the triangle; its first entry is Σ w·x of feature i − 1. */
 const line = (i: number): number => (i * (i + 1)) / 2;
 
 /** Σ w, and Σ w·‖x − x̄‖² over all features. */
@@ -56,9 +56,9 @@ export function scatterOf(moments: Float64Array, columns: number): { total: numb
 }
 
 /**
- * (C + λI)⁻¹·c [T, D], C and c the centered moments, λ the ridge: written to `slopes`. No weight or no spread: 0. `unit` is what
- * a row weighs; a mean variance of a feature of less than `least` counts as that, or a row of hardly any weight would say what
- * the slope is where one other row lies.
+ * Slopes (C + λI)⁻¹·c [T, D], written to `slopes`; C and c are the centered moments, λ the ridge. 0 without weight or spread.
+ * `unit` is the weight of a row. The mean variance of a feature counts as at least `least`: otherwise a row of very small weight
+ * would determine the slope at a prototype with one other row.
  */
 export function ridgeSlopes(
   moments: Float64Array,

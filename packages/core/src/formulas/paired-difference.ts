@@ -1,4 +1,4 @@
-// Two losses of the same rows, compared row by row: what rows have in common cancels, and the rest has a standard error.
+// Compares two losses of the same rows, row by row: what affects both cancels, and the difference has a standard error.
 
 /** Σ w·v / Σ w. */
 export function weightedMean(values: ArrayLike<number>, weights: ArrayLike<number>): number {
@@ -12,9 +12,9 @@ export function weightedMean(values: ArrayLike<number>, weights: ArrayLike<numbe
 }
 
 /**
- * By how many of its standard errors the weighted mean of a − b lies above 0:
- * d̄ / √(n/(n − 1) · Σ w²·(d − d̄)² / (Σ w)²), d = a − b, over the n rows of weight above 0. A common factor of the weights changes
- * nothing, and a row of weight 0 is absent. Where d is the same in every row, ±Infinity, or 0 if it is 0; 0 too for a single row.
+ * The weighted mean of d = a − b in standard errors, d̄ / √(n/(n − 1) · Σ w²·(d − d̄)² / (Σ w)²), over the n rows of positive
+ * weight. A common factor of the weights changes nothing. If d is the same in every row: ±Infinity, or 0 if d is 0. A single row
+ * gives 0.
  */
 export function pairedDifference(
   a: ArrayLike<number>,

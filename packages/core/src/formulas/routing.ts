@@ -1,4 +1,4 @@
-// Similarities to routing weights r, traced: docs/method.md §3, one row a soft type.
+// From similarities to routing weights r, traced (docs/method.md §3): one table row for each soft type.
 
 import { or, relu, softmax } from '../graph/functions.js';
 import {
@@ -32,40 +32,41 @@ export interface RoutingOptions {
   readonly topK: number;
 }
 
-/** What routing reads; 'gaussian' has parameters of its own. */
+/** The inputs of routing; 'gaussian' has parameters of its own. */
 export interface RoutingInputs {
   /** [B, K], or [B, H, K/H]: the last axis is routed. */
   readonly similarity: Tensor;
-  /** What is the larger the nearer, where similarities are alike for what float32 has no digits. */
+  /** A measure that is larger for nearer prototypes, and tells them apart where float32 similarities are equal. */
   readonly nearness?: Tensor | undefined;
-  /** δ = delta · scale */
+  /** δ = delta · scale. */
   readonly delta: Tensor;
   readonly scale?: Tensor | undefined;
-  /** slope·delta + offset, where there is a shorter way than by delta; of one slope and one offset a prototype. */
+  /** slope·delta + offset, if that has a faster way than through delta; one slope and one offset a prototype. */
   readonly affine?: ((slope: Tensor, offset: Tensor) => Tensor) | undefined;
   /** In the layout of the last axes of delta. */
   readonly logBandwidth?: Tensor | undefined;
   readonly bias?: Tensor | undefined;
   /**
-   * Added to the logits of 'gaussian' and 'softmax_scaled' and to the similarities of 'hard' and 'mean', a factor's logarithm in
-   * 'scaled': −1e9 leaves a prototype out. For all rows, or in the layout of the similarities for each.
+   * Added to the logits of 'gaussian' and 'softmax_scaled' and to the similarities of 'hard' and 'mean'; for 'scaled', the
+   * logarithm of a factor. −1e9 leaves a prototype out. One set for all rows, or one for each row in the layout of the
+   * similarities.
    */
   readonly offsets?: Tensor | undefined;
 }
 
 interface SoftTypeRow {
   readonly scores: (inputs: RoutingInputs, options: RoutingOptions) => Tensor;
-  /** r from the scores and the chosen entries (null: all). */
+  /** r from the scores and the mask of chosen entries (null: all). */
   readonly weigh: (scores: Tensor, chosen: Tensor | null, options: RoutingOptions) => Tensor;
-  /** Every prototype has a bandwidth and a bias, which gradients train, and features weigh by a metric. */
+  /** Whether prototypes have a bandwidth and a bias, which gradients train, and features have weights in a metric. */
   readonly bandwidths: boolean;
-  /** Whom an index has to find: the nearest, the topK nearest, or as many as have weight in a softmax over all. */
+  /** The prototypes that an index has to find: the nearest, the topK nearest, or those with weight in a softmax over all. */
   readonly finds: 'nearest' | 'topK' | 'softmax';
-  /** Why there is no gradient, or null. */
+  /** Why this soft type has no gradient; null if it has one. */
   readonly refusesGradients: string | null;
 }
 
-/** The k largest of the last axis as a bool mask; of equal scores the lowest indices are taken. */
+/** A bool mask of the k largest along the last axis; of equal scores, the lowest indices. */
 export function largest(scores: Tensor, k: number): Tensor {
   const { values, indices } = topK(scores, k);
   const [threshold, index] = [slice(values, -1, k - 1, k), slice(indices, -1, k - 1, k)];
@@ -80,11 +81,11 @@ const keep = (x: Tensor, chosen: Tensor | null, other: number): Tensor =>
 const total = (x: Tensor): Tensor => sum(x, -1, { keepDims: true });
 const outside = -1e9;
 
-/** Every soft type: adding one is adding a row. */
+/** All soft types; a new one is a new row. */
 const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
   // softmax(bias − exp(logBandwidth)·δ)
   gaussian: {
-    // The small operands meet first: one pass over the [B, K] logits for each of the two steps.
+    // Small operands are multiplied first, so that each of the two steps passes over [B, K] once.
     scores: ({ delta, scale, affine, logBandwidth, bias, offsets }) => {
       const bandwidth = logBandwidth ? neg(exp(logBandwidth)) : -1;
       const slope = scale ? mul(scale, bandwidth) : bandwidth;
@@ -137,7 +138,7 @@ const softTypes: Readonly<Record<SoftType, SoftTypeRow>> = {
   },
 };
 
-/** One number a prototype, the same for every row. */
+/** Whether offsets hold one number for each prototype, the same for every row. */
 const isAPrototype = (offset: Tensor, logBandwidth: Tensor): boolean =>
   offset.shape.length === logBandwidth.shape.length;
 
@@ -146,7 +147,10 @@ const weightsOfMask = (chosen: Tensor, like: Tensor): Tensor => {
   return div(ones, total(ones));
 };
 
-/** Routing weights r of the layout of the similarities; they add up to 1 along the last axis (0 where all of 'scaled' is negative). */
+/**
+ * Routing weights r in the layout of the similarities. They add up to 1 along the last axis (to 0 with 'scaled' if no similarity is
+ * positive).
+ */
 export function routingWeights(inputs: RoutingInputs, options: RoutingOptions): Tensor {
   const row = softTypes[options.softType];
   const scores = row.scores(inputs, options);
@@ -159,11 +163,11 @@ export function routingWeights(inputs: RoutingInputs, options: RoutingOptions): 
 
 export const softTypeNames: readonly SoftType[] = Object.keys(softTypes) as SoftType[];
 
-/** Whether every prototype has a bandwidth and a bias, which gradients train: 'gaussian'. */
+/** Whether prototypes have a bandwidth and a bias, which gradients train: 'gaussian'. */
 export const hasBandwidths = (softType: SoftType): boolean => softTypes[softType].bandwidths;
 
-/** Whom an index has to find. */
+/** The prototypes that an index has to find. */
 export const findsOf = (softType: SoftType): SoftTypeRow['finds'] => softTypes[softType].finds;
 
-/** Why this soft type cannot be trained by gradients, or null. */
+/** Why this soft type cannot be trained by gradients; null if it can. */
 export const refusesGradients = (softType: SoftType): string | null => softTypes[softType].refusesGradients;

@@ -1,4 +1,4 @@
-// Rows compared with prototypes, traced, by the distances of the table: docs/method.md §2.
+// Compares rows with prototypes, traced, by the table of distances (docs/method.md §2).
 
 import { clamp, expandDims, relu, square } from '../graph/functions.js';
 import { div, iota, lt, matmul, max, mul, oneHot, select, stopGradient, sub, sum } from '../graph/ops.js';
@@ -7,32 +7,32 @@ import { affineSquares, type Distance, distances, type Terms } from './distances
 import { Layout } from './layout.js';
 import { moderated } from './moderate.js';
 
-/** What is compared, and how. */
+/** The operands of a comparison, and its distance. */
 export interface Comparison {
   readonly distance: Distance;
   /** Rows [B, D]. */
   readonly x: Tensor;
   /** Prototypes [K, D]; with H heads, head h owns rows h·K/H … (h+1)·K/H − 1. */
   readonly prototypes: Tensor;
-  /** 1 active, 0 missing [B, D]; values in between weigh. Masked entries of x may hold anything. */
+  /** Mask [B, D]: 1 present, 0 missing; values in between are weights. Masked entries of x may hold anything. */
   readonly mask?: Tensor | undefined;
   /** Diagonal metric [H, D], clamped at 0 here. */
   readonly weights?: Tensor | undefined;
-  /** [1], by which distances are what they were before rows and prototypes were brought to a common unit. */
+  /** [1], a factor that undoes the common unit of rows and prototypes in distances. */
   readonly inverseUnit?: Tensor | undefined;
 }
 
-/** Masked entries as 0, so that a NaN there is never seen. */
+/** Rows with masked entries set to 0, so that a NaN there has no effect. */
 const unmask = (x: Tensor, mask: Tensor | undefined): Tensor => (mask ? select(lt(0, mask), x, 0) : x);
 
-/** Both around the mean prototype: ‖x‖² − 2x·p + ‖p‖² loses the digits that an offset of all of them takes. */
+/** Rows and prototypes relative to the mean prototype: a common offset costs digits in ‖x‖² − 2x·p + ‖p‖². */
 export function centered({ distance, x, prototypes }: Comparison): { x: Tensor; prototypes: Tensor } {
   if (!distances[distance].expands) return { x, prototypes };
   const center = stopGradient(mul(sum(prototypes, 0, { keepDims: true }), 1 / prototypes.dim(0)));
   return { x: sub(x, center), prototypes: sub(prototypes, center) };
 }
 
-/** D / ΣM, by which a distance over weighed columns is one over D. */
+/** D / ΣM, which rescales a distance over weighted columns to one over D. */
 export const rescaling = (columns: number, active: Tensor): Tensor => div(columns, max(active, 1e-12));
 
 function terms(comparison: Comparison): Terms & { readonly rescale: Tensor | undefined } {
@@ -62,26 +62,26 @@ function terms(comparison: Comparison): Terms & { readonly rescale: Tensor | und
       const scaled = slopes ? mul(weighted, expandDims(mul(slopes, factor), 1)) : mul(weighted, factor);
       return matmul(masked, factor === 1 && !slopes ? weighted : scaled, { transposeB: true });
     },
-    /** D / ΣM over [.., H, 1] where masked or weighted. */
+    /** D / ΣM [.., H, 1]; undefined without mask and weights. */
     rescale: active && rescaling(columns, active),
   };
 }
 
-/** One comparison in the layout [B, K] or [B, H, K/H]; what is not used is never computed. */
+/** One comparison in the layout [B, K] or [B, H, K/H]; unused parts are never computed. */
 export interface Compared {
   readonly similarity: Tensor;
   /** δ, at least 0. */
   readonly delta: Tensor;
-  /** δ in factors: the scale has one number a head, so that routing multiplies it into its bandwidths. */
+  /** δ as factors; the scale has one number a head, which routing multiplies into its bandwidths. */
   readonly factors: { readonly delta: Tensor; readonly scale: Tensor | undefined };
-  /** slope_k·factors.delta + offset_k where that takes fewer passes than delta does; slope and offset [K] or [H, K/H]. */
+  /** slope_k·factors.delta + offset_k, if that takes fewer passes than delta; slope and offset [K] or [H, K/H]. */
   readonly affine: ((slope: Tensor, offset: Tensor) => Tensor) | undefined;
   readonly layout: Layout;
 }
 
 export const compare = (comparison: Comparison): Compared => compareModerate(moderated(comparison));
 
-/** `compare` of what is `moderated` already. */
+/** `compare` for operands that are `moderated` already. */
 export function compareModerate(comparison: Comparison): Compared {
   const row = distances[comparison.distance];
   const t = terms(comparison);
@@ -97,7 +97,10 @@ export function compareModerate(comparison: Comparison): Compared {
   };
 }
 
-/** δ of rows as they came; the square of a unit would leave float32 before its product does. */
+/**
+ * δ in the units of rows before the common unit. Multiplied one factor at a time: the square of a unit can overflow float32 before
+ * the product does.
+ */
 function inOwnUnits({ distance, inverseUnit }: Comparison, measure: Tensor): Tensor {
   if (!inverseUnit) return measure;
   const once = mul(measure, inverseUnit);
@@ -107,7 +110,7 @@ function inOwnUnits({ distance, inverseUnit }: Comparison, measure: Tensor): Ten
 /** Similarities s(x, p) [B, K], one head. */
 export const pairwise = (comparison: Comparison): Tensor => compare(comparison).similarity;
 
-/** Σ_{i≠j} s(p_i, p_j)², the diversity penalty; `present` [K] is 0 for rows that are no prototypes. */
+/** Σ_{i≠j} s(p_i, p_j)², the diversity penalty; `present` [K] is 0 for padding. */
 export function diversity(
   prototypes: Tensor,
   distance: Distance,

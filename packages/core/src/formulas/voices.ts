@@ -1,10 +1,10 @@
-// How loudly each prototype speaks: with gaussian routing as the weight of its part in a mixture, so that what few or light rows
-// taught does not outweigh what many did. Rows that differ in nothing but their targets are answered by their weighted mean.
+// Initial biases of gaussian routing: each prototype gets the weight of its component in a mixture, so that prototypes of few or
+// light rows do not outweigh those of many. Rows that are equal except in their targets are then answered by their weighted mean.
 
-/** The share of the mean voice that the quietest has: it can still be taught. */
+/** Least weight of a prototype, relative to the mean: it stays trainable. */
 const quietest = 1e-6;
 
-/** Logarithm of what rows taught each prototype with, `weights` [K], over the mean of its head: where `bias` starts. */
+/** Logarithm of the weights [K] of rows that taught each prototype, relative to the mean of its head: the initial `bias`. */
 export function voicesOf(weights: Float64Array, heads: number): Float64Array {
   const perHead = weights.length / heads;
   const voices = new Float64Array(weights.length);

@@ -1,4 +1,5 @@
-// The compiled graphs of a backend: each graph once, at most so many at a time, none freed under a run, all freed with the backend.
+// The compiled graphs of a backend: each graph is compiled once, a limited number is held, none is freed during a run, and all are
+// freed with the backend.
 
 import { checkOptions, either, oneOf, positiveInteger, type Rule } from '../checked-options.js';
 import { StateError } from '../errors.js';
@@ -7,7 +8,7 @@ import type { Graph } from './ir.js';
 import { Pool } from './pool.js';
 import { graphKey } from './print.js';
 
-/** Compiled graphs that a backend holds at a time unless its options say otherwise. */
+/** Default number of compiled graphs that a backend holds. */
 export const defaultMaxGraphs = 64;
 
 /** The rule of the option `maxGraphs`. */
@@ -16,20 +17,20 @@ export const graphsRule: Rule = /* @__PURE__ */ either(
   /* @__PURE__ */ oneOf(Number.POSITIVE_INFINITY),
 );
 
-/** What a backend made of a graph. */
+/** A compiled graph of the backend. */
 export interface Compiled {
   run(inputs: readonly Value[]): Promise<Value[]>;
   dispose(): void | Promise<void>;
 }
 
 export interface CompiledGraphsOptions {
-  /** Graphs that are held at a time, a positive integer or Infinity. Default 64. */
+  /** Number of compiled graphs held at a time: a positive integer or Infinity. Default 64. */
   readonly maxGraphs?: number | undefined;
-  /** The function that makes the backend: opens the sentence of an error about `maxGraphs`. */
+  /** Name of the function that creates the backend, which starts errors about `maxGraphs`. */
   readonly maker: string;
-  /** The backend, as errors call it: 'tfjs wasm'. */
+  /** Name of the backend in errors, such as 'tfjs wasm'. */
   readonly name: string;
-  /** The package that errors name. */
+  /** The package named in errors. */
   readonly scope: string;
   compile(graph: Graph): Promise<Compiled>;
 }
@@ -89,7 +90,7 @@ export class CompiledGraphs {
     return held;
   }
 
-  /** Refuses what comes from here on, waits for runs, and frees every graph. A second call waits for the first. */
+  /** Refuses new calls, waits for runs, and frees every graph. A second call waits for the first. */
   dispose(): Promise<void> {
     this.disposed = true;
     return this.pool.close();

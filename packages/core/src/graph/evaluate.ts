@@ -16,7 +16,7 @@ import { formatType } from './infer.js';
 import { BATCH, type Equation, type Graph, isOp } from './ir.js';
 import { type Dense, type Kernel, kernels } from './kernels.js';
 
-/** Arithmetic behind the dtype 'float32'. */
+/** Precision of arithmetic on the dtype 'float32'. */
 export type Precision = 'float32' | 'float64';
 
 const decode = (x: NdArray): Dense =>
@@ -30,7 +30,7 @@ function scratch(dtype: DType, size: number, precision: Precision): TypedArray {
 const bind = (shape: Shape, rows: number): Shape =>
   shape.includes(BATCH) ? shape.map((d) => (d === BATCH ? rows : d)) : shape;
 
-/** Outputs of one equation, whose batch axis has `rows` rows. */
+/** Outputs of one equation, with `rows` rows in the batch axis. */
 export function evaluateEquation(
   equation: Equation,
   inputs: readonly NdArray[],
@@ -50,7 +50,7 @@ export function evaluateEquation(
   });
 }
 
-/** The number of rows to which the inputs bind the batch axis. Errors: ShapeError where an input does not fit its port. */
+/** The number of rows that the inputs give the batch axis. Errors: ShapeError if an input does not fit its port. */
 export function bindRows(
   graph: Graph,
   inputs: readonly { readonly shape: Shape; readonly dtype: DType }[],

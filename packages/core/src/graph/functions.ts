@@ -1,4 +1,4 @@
-// Functions over the closed op set: what a user of tensors expects, written in ops, so that no backend has to know them.
+// Common tensor functions, composed of the closed op set, so that backends need not implement them.
 
 import {
   abs,
@@ -26,7 +26,7 @@ import {
 } from './ops.js';
 import type { Tensor } from './trace.js';
 
-/** Zeros of x's shape, whatever x holds: NaN · 0 would not be zero. */
+/** Zeros in x's shape for any x: NaN · 0 would not be zero. */
 export const zerosLike = (x: Tensor): Tensor => cast(lt(x, x), x.dtype);
 export const square = (x: Tensor): Tensor => mul(x, x);
 export const or = (a: Tensor, b: Tensor): Tensor => not(and(not(a), not(b)));
@@ -39,19 +39,19 @@ export function expandDims(x: Tensor, axis: number): Tensor {
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
 
-/** log Σ exp(x) over the last axis, kept: the maximum is taken out first, so that nothing overflows. */
+/** log Σ exp(x) over the last axis, kept; the maximum is subtracted first, so that nothing overflows. */
 export function logSumExp(x: Tensor): Tensor {
   const peak = stopGradient(reduceMax(x, -1, { keepDims: true }));
   return add(log(sum(exp(sub(x, peak)), -1, { keepDims: true })), peak);
 }
 
 /**
- * Terms less than e^-60 of the largest count as that: at 1e-26 they change no float32 sum, while smaller ones, multiplied by
- * derivatives, would be denormal, and a hundred times slower on CPUs.
+ * Terms below e^-60 of the largest are raised to that: 1e-26 changes no float32 sum. Smaller ones become denormal when multiplied
+ * by derivatives, which is a hundred times slower on CPUs.
  */
 const softmaxFloor = -60;
 
-/** y = exp(x) / Σ exp(x) over the last axis, one division a row; dx = y ∘ (dy − Σ y∘dy). */
+/** y = exp(x) / Σ exp(x) over the last axis, with one division a row; dx = y ∘ (dy − Σ y∘dy). */
 export function softmax(x: Tensor): Tensor {
   const total = (values: Tensor): Tensor => sum(values, -1, { keepDims: true });
   const { y } = composite(
@@ -71,7 +71,7 @@ export function softmax(x: Tensor): Tensor {
 
 export const logSoftmax = (x: Tensor): Tensor => sub(x, logSumExp(x));
 
-/** 1 / (1 + exp(−x)), from exp(−|x|), which cannot overflow. */
+/** 1 / (1 + exp(−x)), computed from exp(−|x|), which cannot overflow. */
 export function sigmoid(x: Tensor): Tensor {
   const small = exp(neg(abs(x)));
   return div(select(lt(x, 0), small, 1), add(small, 1));

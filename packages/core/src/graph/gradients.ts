@@ -1,4 +1,4 @@
-// Reverse mode: walks the equations of a trace backwards and appends the derivative to the same trace.
+// Reverse-mode differentiation: walks the equations of a trace backwards and appends the derivative to the same trace.
 
 import { isFloat } from '../dtype.js';
 import { GraphError } from '../errors.js';
@@ -10,8 +10,8 @@ import { inline, Tensor, trace } from './trace.js';
 import { type Cotangents, type Pullback, type VjpRule, vjp } from './vjp.js';
 
 /**
- * Cotangents of `wrt`, given those of `outputs`.
- * `closed` stops at `wrt`: where one of them depends on another, the path between them is left to the caller.
+ * Cotangents of `wrt` from those of `outputs`. With `closed`, the walk stops at `wrt`: if one of them depends on another, the
+ * caller handles the path between them.
  */
 function propagate(
   outputs: readonly Tensor[],
@@ -59,7 +59,7 @@ function propagate(
   return wrt.map((tensor) => collected.get(tensor.variable.id) ?? null);
 }
 
-/** The derivative inside a composite: one variable in two places has its whole derivative at the first. */
+/** Pullback inside a composite. A variable that appears twice among the inputs gets its whole derivative at the first place. */
 const pullback: Pullback = (outputs, cotangents, wrt) => {
   const results = propagate(outputs, cotangents, wrt, true);
   const ids = wrt.map((tensor) => tensor.variable.id);
@@ -73,7 +73,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   return propagate([loss], [seed], wrt, false).map((g, i) => g ?? zerosLike(wrt[i] as Tensor));
 }
 
-/** The graph that gives a scalar output and its derivative with respect to the named inputs, as `d.<name>`. */
+/** A graph of a scalar output and its derivatives by the named inputs, as `d.<name>`. */
 export function gradientGraph(graph: Graph, output: string, wrt: readonly string[]): Graph {
   const specs = Object.fromEntries(graph.inputs.map((port) => [port.name, port.variable]));
   return simplify(

@@ -1,4 +1,4 @@
-// What backends, exporters and tests need of the graph layer: `@fkm/core/graph`.
+// `@fkm/core/graph`: what backends, exporters and tests need of the graph layer.
 
 export { isShared } from '../data/own-copy.js';
 export { type Disposing, disposing } from '../disposal.js';

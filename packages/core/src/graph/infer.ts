@@ -87,7 +87,7 @@ const reduce = (inputs: readonly Var[], attrs: OpAttrs['sum']): ResultType[] => 
   return [{ shape, dtype: x.dtype }];
 };
 
-/** What each op gives for operands of these types. Errors: GraphError, ShapeError. */
+/** The output types of each op for operands of these types. Errors: GraphError, ShapeError. */
 export const infer: { [O in OpName]: InferRule<O> } = {
   constant: (_, { value }) => {
     if (value.shape.includes(BATCH)) throw new ShapeError('a constant has a concrete shape.');
@@ -164,7 +164,7 @@ export const infer: { [O in OpName]: InferRule<O> } = {
     const x = input(inputs, 0);
     const batches = (s: Shape): number => s.filter((d) => d === BATCH).length;
     for (const dim of shape) if (dim !== BATCH) expectSize(dim, 'dim');
-    // The batch axis counts as −1 on both sides, so equal products mean equal sizes of the concrete axes.
+    // The batch axis counts as −1 on both sides, so equal products mean equal products of the concrete axes.
     if (batches(x.shape) !== batches(shape) || batches(shape) > 1 || sizeOf(x.shape) !== sizeOf(shape)) {
       throw new ShapeError(`cannot reshape ${formatShape(x.shape)} to ${formatShape(shape)}.`, {
         from: x.shape,

@@ -1,8 +1,8 @@
-// Composites replaced by their bodies: what a backend or an exporter does with those that it has no kernel for.
+// Replaces composites by their bodies, for backends and exporters that have no kernel for them.
 
 import { type Equation, type Graph, isOp, type Var } from './ir.js';
 
-/** An equal graph without composites, but for those that `keep` is true of. Variables are numbered anew, from the inputs on. */
+/** An equal graph without composites, except those for which `keep` is true. Variables are renumbered from the inputs on. */
 export function inlineComposites(
   graph: Graph,
   keep: (equation: Equation<'composite'>) => boolean = () => false,
@@ -11,7 +11,7 @@ export function inlineComposites(
   const fresh = (v: Var): Var => ({ ...v, id: next++ });
   const equations: Equation[] = [];
 
-  /** Adds the equations of a graph whose inputs are these variables; gives the variables of its outputs. */
+  /** Adds the equations of a graph applied to these variables; returns its outputs. */
   const add = (part: Graph, inputs: readonly Var[]): readonly Var[] => {
     const renamed = new Map(part.inputs.map(({ variable }, i) => [variable.id, inputs[i] as Var]));
     const rename = (v: Var): Var => renamed.get(v.id) as Var;

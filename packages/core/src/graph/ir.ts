@@ -1,5 +1,5 @@
-// The intermediate representation: a graph is a list of equations over typed variables, in order of evaluation.
-// Imports nothing but dtypes; everything else in this folder builds, checks, prints or rewrites what is declared here.
+// The intermediate representation: a graph is a list of equations over typed variables, in order of evaluation. This file imports
+// only dtypes; the rest of this folder builds, checks, prints and rewrites what is declared here.
 
 import type { DType, NdArray, Shape } from '../dtype.js';
 
@@ -13,7 +13,7 @@ export interface Var {
   readonly dtype: DType;
 }
 
-/** A variable with the name by which hosts refer to it. */
+/** A variable with its external name. */
 export interface Port {
   readonly name: string;
   readonly variable: Var;
@@ -50,7 +50,7 @@ export interface OpAttrs {
   topK: { readonly k: number };
   reshape: { readonly shape: Shape };
   transpose: { readonly permutation: readonly number[] };
-  /** broadcast(x) or broadcast(x, like): `like` has the wanted shape and binds the batch axis where x lacks it. */
+  /** broadcast(x) or broadcast(x, like): `like` has the target shape and supplies the batch axis if x has none. */
   broadcast: { readonly shape: Shape };
   concat: { readonly axis: number };
   /** Half-open [begin, end) on one axis. */
@@ -64,8 +64,8 @@ export interface OpAttrs {
   iota: { readonly length: number };
   stopGradient: object;
   /**
-   * A named body of plain ops that a backend may replace by a kernel of its own. `derivative`, from inputs, outputs and cotangents
-   * of the outputs to cotangents of the inputs, says it in fewer ops than the derivative of the body takes.
+   * A named body of plain ops that a backend may replace by its own kernel. `derivative` maps inputs, outputs and cotangents of the
+   * outputs to cotangents of the inputs, in fewer ops than differentiating the body.
    */
   composite: { readonly name: string; readonly body: Graph; readonly derivative?: Graph };
 }

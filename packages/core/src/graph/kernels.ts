@@ -1,10 +1,10 @@
-// The reference kernels: one row an op, plain loops over typed arrays. Everything else is measured against them,
-// so they are written to be read; sums run in float64 whatever the dtype.
+// The reference kernels: one row an op, plain loops over typed arrays. They are the oracle of all other backends, so they are
+// written for reading; sums are in float64 for every dtype.
 
 import { decodeHalf, type Shape, type TypedArray } from '../dtype.js';
 import type { OpAttrs, OpName } from './ir.js';
 
-/** An array whose elements are numbers: half types come decoded. */
+/** An array of numbers; halves are decoded. */
 export interface Dense {
   readonly data: TypedArray;
   readonly shape: Shape;
@@ -27,7 +27,7 @@ const stridesOf = (shape: Shape): number[] => {
   return strides;
 };
 
-/** Strides that walk x in the order of `shape`: 0 along axes that are broadcast. */
+/** Strides that walk x in the order of `shape`: 0 along broadcast axes. */
 function broadcastStrides(x: Dense, shape: Shape): number[] {
   const own = stridesOf(x.shape);
   const extra = shape.length - x.shape.length;
@@ -81,7 +81,7 @@ const binary =
     }
   };
 
-/** Visits x grouped by output element: the reduced axes vary fastest in the index, the kept ones give the output. */
+/** Visits x grouped by output element: reduced axes vary fastest, kept axes give the output index. */
 function reduceWalk(x: Dense, axes: readonly number[], visit: (o: number, i: number) => void): void {
   const strides = new Array<number>(x.shape.length).fill(0);
   let stride = 1;
@@ -137,7 +137,7 @@ const matmul: Kernel<OpAttrs['matmul']> = ([a, b], [out], { transposeA, transpos
   });
 };
 
-/** Copies one matrix to `to` as [rows, inner]; `flip` where it is stored as [inner, rows]. */
+/** Copies one matrix to `to` as [rows, inner]; `flip` if it is stored as [inner, rows]. */
 function pack(
   from: TypedArray,
   base: number,
@@ -244,7 +244,7 @@ const slice: Kernel<OpAttrs['slice']> = ([x], [out], { axis, begin, end }) => {
   }
 };
 
-/** How each op computes. `composite` has no row: it runs as its body. */
+/** The kernel of each op. `composite` has none: it runs as its body. */
 export const kernels: { [O in Exclude<OpName, 'composite'>]: Kernel<OpAttrs[O]> } = {
   constant: (_, [out], { value: { data, dtype } }) => {
     out.data.set(dtype === 'float16' || dtype === 'bfloat16' ? decodeHalf(data, dtype) : data);

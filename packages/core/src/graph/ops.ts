@@ -93,7 +93,7 @@ function reduce(
   return resolved.length === 0 ? x : emit(op, [x], { axes: resolved, keepDims: options.keepDims ?? false });
 }
 
-/** Sum over the axes, all of them unless said. */
+/** Sum over the axes; default: all. */
 export const sum = (x: Tensor, axes?: number | readonly number[], options: ReduceOptions = {}): Tensor =>
   reduce('sum', x, axes, options);
 export const reduceMax = (
@@ -114,13 +114,13 @@ const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.ev
 
 export const reshape = (x: Tensor, shape: Shape): Tensor =>
   sameShape(x.shape, shape) ? x : emit('reshape', [x], { shape });
-/** Reverses the axes unless a permutation is given. */
+/** Permutes the axes; default: reversed. */
 export const transpose = (
   x: Tensor,
   permutation: readonly number[] = x.shape.map((_, i) => x.shape.length - 1 - i),
 ): Tensor => (permutation.every((axis, i) => axis === i) ? x : emit('transpose', [x], { permutation }));
 
-/** Repeats x to the shape; `like`, a tensor of that shape, is needed where x lacks the batch axis. */
+/** Repeats x to the shape; `like`, a tensor of that shape, is needed if x has no batch axis. */
 export function broadcast(x: Tensor, shape: Shape, like?: Tensor): Tensor {
   if (sameShape(x.shape, shape)) return x;
   return emit('broadcast', like ? [x, like] : [x], { shape });
@@ -148,8 +148,9 @@ export const constantLike = (of: Tensor, values: number | NdArray, dtype: DType 
   constant(of.trace, values, dtype);
 
 /**
- * Applies a named body that a backend may replace by its own kernel; the body is traced here, and so is the derivative, where one
- * is given: of inputs, outputs, and cotangents under the outputs' names behind `d.`, one cotangent an input, in their order.
+ * Applies a named body that a backend may replace by its own kernel. The body is traced here, and so is the optional derivative: it
+ * takes the inputs, the outputs, and the outputs' cotangents named `d.<output>`, and returns one cotangent for each input, in
+ * order.
  */
 export function composite<N extends string>(
   name: string,

@@ -1,30 +1,30 @@
-// Things that are costly to make and to hold, by key: each is made once, the ones used last are kept, and none is freed in use.
+// A keyed pool of costly objects: each is created once, the most recently used are kept, and none is freed while in use.
 
 interface Entry<T> {
   readonly made: Promise<T>;
   item: T | undefined;
   users: number;
-  /** Whether it is to be found; one that is not is freed after its last use. */
+  /** Whether the pool still offers the item; otherwise it is freed after its last use. */
   kept: boolean;
 }
 
 export class Pool<T> {
   private readonly most: number;
   private readonly free: (item: T) => void | Promise<void>;
-  /** The least recently used first. */
+  /** In order of last use, the oldest first. */
   private readonly entries = new Map<string, Entry<T>>();
   private readonly freeing = new Set<Promise<void>>();
   private readonly idle: (() => void)[] = [];
   private users = 0;
   private closed = false;
 
-  /** Holds `most` at a time, and more only while more are in use. */
+  /** Holds at most `most` items, or more while more are in use. */
   constructor(most: number, free: (item: T) => void | Promise<void>) {
     this.most = most;
     this.free = free;
   }
 
-  /** What `work` makes of the item of this key, which `make` makes where there is none. Errors: those of both. */
+  /** The result of `work` on the item of this key, which `make` creates if there is none. Errors: those of both. */
   async use<R>(key: string, make: () => Promise<T>, work: (item: T) => R | Promise<R>): Promise<R> {
     const entry = this.entryOf(key, make);
     entry.users++;
@@ -40,7 +40,7 @@ export class Pool<T> {
     }
   }
 
-  /** Frees the item of this key, once nobody uses it. */
+  /** Frees the item of this key once nobody uses it. */
   drop(key: string): void {
     const entry = this.entries.get(key);
     if (!entry) return;
@@ -49,7 +49,7 @@ export class Pool<T> {
     this.freeUnused(entry);
   }
 
-  /** Frees everything and waits for it; what is used from here on is freed after its use. */
+  /** Frees everything and waits for that; items used from here on are freed after their use. */
   async close(): Promise<void> {
     this.closed = true;
     for (const key of [...this.entries.keys()]) this.drop(key);

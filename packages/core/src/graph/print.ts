@@ -1,4 +1,4 @@
-// The text of a graph: what tests read, and the key by which compiled graphs are cached.
+// The text of a graph: tests read it, and it is the cache key of compiled graphs.
 
 import type { NdArray } from '../dtype.js';
 import { formatType } from './infer.js';
@@ -29,7 +29,7 @@ const typeOf = (v: Var): string => formatType(v).replace(/^[a-z0-9]+/, (dtype) =
 function attributes(equation: Equation): string {
   if (equation.op === 'constant') {
     const { value } = equation.attrs as OpAttrs['constant'];
-    // −0 is written out: x/0 and x/−0 are two computations.
+    // −0 is printed as such: x/0 and x/−0 differ.
     const numbers = (): string[] => Array.from(value.data, (x) => (Object.is(x, -0) ? '-0' : `${x}`));
     return value.data.length <= 8 ? `{${numbers().join(', ')}}` : `#${fingerprint(value)}`;
   }
@@ -44,7 +44,7 @@ function attributes(equation: Equation): string {
     .join(' ');
 }
 
-/** One line an equation; bodies of composites are indented below theirs. */
+/** Prints one line for each equation; bodies of composites are indented below them. */
 export function print(graph: Graph): string {
   const names = new Map<number, string>(graph.inputs.map((port) => [port.variable.id, port.name]));
   let count = 0;
@@ -73,7 +73,7 @@ export function print(graph: Graph): string {
 
 const keys = new WeakMap<Graph, string>();
 
-/** Equal keys mean equal computations: the printed graph, with large constants as fingerprints. */
+/** Cache key: the printed graph with large constants as fingerprints. Equal keys mean equal computations. */
 export function graphKey(graph: Graph): string {
   let key = keys.get(graph);
   if (key === undefined) {

@@ -1,14 +1,14 @@
-// Rewrites that every backend would want and none does: constants folded, neutral operations and dead equations removed.
+// Backend-independent rewrites: folds constants, removes neutral operations and dead equations.
 
 import type { NdArray } from '../dtype.js';
 import { evaluateEquation } from './evaluate.js';
 import { BATCH, type Equation, type Graph, isOp, type Var } from './ir.js';
 import { verify } from './verify.js';
 
-/** Larger results stay unfolded: the graph would grow by more than it saves. */
+/** Largest folded result: a larger one would make the graph grow by more than it saves. */
 const largestFold = 4096;
 
-/** An equal graph with less to do. */
+/** An equal graph with fewer operations. */
 export function simplify(graph: Graph): Graph {
   const constants = new Map<number, NdArray>();
   const renamed = new Map<number, Var>();
@@ -69,7 +69,7 @@ const elementwise: ReadonlySet<string> = new Set([
   'select',
 ]);
 
-/** Elementwise ops broadcast by themselves: a broadcast operand is read before it was repeated, where another has the shape. */
+/** Elementwise ops broadcast implicitly: if another operand has the full shape, a broadcast operand is replaced by its source. */
 function unrepeated(equation: Equation, repeated: ReadonlyMap<number, Var>): Equation {
   if (!elementwise.has(equation.op)) return equation;
   const shape = (equation.outputs[0] as Var).shape.join();
@@ -88,7 +88,7 @@ const foldable = (equation: Equation): boolean =>
     (v) => !v.shape.includes(BATCH) && v.shape.reduce((a, b) => a * b, 1) <= largestFold,
   );
 
-/** The operand that the equation merely repeats: x + 0, x − 0, 1·x, x / 1, −(−x). */
+/** The operand that the equation returns unchanged: x + 0, x − 0, 1·x, x / 1, −(−x); null if there is none. */
 function neutral(equation: Equation, constants: ReadonlyMap<number, NdArray>): Var | null {
   const [a, b] = equation.inputs;
   const out = equation.outputs[0] as Var;
@@ -117,7 +117,7 @@ function neutral(equation: Equation, constants: ReadonlyMap<number, NdArray>): V
   }
 }
 
-/** Only what the outputs depend on. */
+/** The equations that the outputs depend on. */
 function live(equations: readonly Equation[], outputs: readonly Var[]): Equation[] {
   const needed = new Set(outputs.map((v) => v.id));
   const kept: Equation[] = [];

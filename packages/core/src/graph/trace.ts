@@ -1,4 +1,4 @@
-// Tracing: runs a function once on Tensor proxies and records what it does as a graph.
+// Tracing: runs a function once on Tensor proxies and records its operations as a graph.
 
 import { type DType, type NdArray, ndarray, type Shape } from '../dtype.js';
 import { GraphError } from '../errors.js';
@@ -13,11 +13,11 @@ export interface TensorSpec {
 
 const brand = Symbol.for('fkm.tensor');
 
-/** True for the tensors of every copy of the package: two copies trace into one graph. */
+/** True for tensors of any copy of the package: two copies can trace into one graph. */
 export const isTensor = (value: unknown): value is Tensor =>
   typeof value === 'object' && value !== null && brand in value;
 
-/** A value of a graph under construction: it has a type, and no numbers. */
+/** A value of a graph under construction: it has a type but no numbers. */
 export class Tensor {
   readonly trace: Trace;
   readonly variable: Var;
@@ -62,7 +62,7 @@ export class Trace {
     return { id: this.next++, shape: spec.shape, dtype: spec.dtype };
   }
 
-  /** Appends an equation and gives its outputs; an equation seen before gives the earlier outputs. */
+  /** Appends an equation and returns its outputs; an equation seen before returns the earlier outputs. */
   emit<O extends OpName>(op: O, inputs: readonly Tensor[], attrs: OpAttrs[O]): Tensor[] {
     for (const tensor of inputs) {
       if (tensor.trace !== this)
@@ -81,7 +81,7 @@ export class Trace {
   }
 }
 
-/** Equal keys mean equal values; null where comparing would cost more than computing twice. */
+/** Equal keys mean equal values; null if comparing would cost more than computing twice. */
 function equationKey(op: OpName, inputs: readonly Var[], attrs: OpAttrs[OpName]): string | null {
   if (op === 'composite') return null;
   if (op === 'constant') {
@@ -95,7 +95,7 @@ function equationKey(op: OpName, inputs: readonly Var[], attrs: OpAttrs[OpName])
 
 type Named<T> = Readonly<Record<string, T>>;
 
-/** Traces `build` into a graph: named inputs of the given types, named outputs as it returns them. */
+/** Traces `build` into a graph with named inputs of the given types and named outputs as returned. */
 export function trace<I extends Named<TensorSpec>>(
   name: string,
   inputs: I,
@@ -120,7 +120,7 @@ export function trace<I extends Named<TensorSpec>>(
   };
 }
 
-/** Replays a graph's equations on other tensors; gives its outputs by name. */
+/** Replays a graph's equations on other tensors; returns its outputs by name. */
 export function inline(
   graph: Graph,
   inputs: readonly Tensor[],

@@ -4,7 +4,7 @@ import { GraphError, isFkmError } from '../errors.js';
 import { formatType, inferTypes, type ResultType } from './infer.js';
 import { BATCH, type Equation, type Graph, isOp, type Var } from './ir.js';
 
-/** Types by inference; errors become GraphErrors that say where. */
+/** Inferred output types; errors become GraphErrors that name the place. */
 function typesOf({ op, inputs, attrs }: Equation, where: string): ResultType[] {
   try {
     return inferTypes(op, inputs, attrs);
@@ -21,7 +21,7 @@ const sameType = (a: ResultType, b: ResultType): boolean =>
 /** The same graph, if it is well-formed. Errors: GraphError naming the op, its operands and their shapes. */
 export function verify(graph: Graph): Graph {
   const defined = new Map<number, Var>();
-  // Where something is wrong is worded when it is: most graphs are right, and large ones have a thousand places.
+  // The place is put into words only for an error: most graphs are right, and large ones have a thousand places.
   const define = (v: Var, where: () => string): void => {
     if (defined.has(v.id)) throw new GraphError(`${graph.name}: ${where()} defines %${v.id} a second time.`);
     if (

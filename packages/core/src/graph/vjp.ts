@@ -1,5 +1,5 @@
-// The derivative, one row an op: from the cotangents of the outputs to the cotangents of the inputs.
-// null: no derivative (integers, conditions). Rules are traced themselves, so gradients differentiate again.
+// Vector-Jacobian products, one row an op: from cotangents of the outputs to cotangents of the inputs; null means no derivative
+// (integers, conditions). Rules are traced, so gradients can be differentiated again.
 
 import { type Shape, sizeOf } from '../dtype.js';
 import { zerosLike } from './functions.js';
@@ -9,11 +9,11 @@ import { inline, type Tensor } from './trace.js';
 
 const { cast, concat, div, eq, gather, lt, matmul, mul, neg, oneHot, reshape, select, sum } = op;
 
-/** Operands by position: an op reads as many as it has. */
+/** Operands by position; an op reads as many as it has. */
 type Operands = readonly [Tensor, Tensor, Tensor];
 export type Cotangents = readonly (Tensor | null)[];
 
-/** Cotangents of `wrt` for cotangents of `outputs`; zero derivatives are null. */
+/** Cotangents of `wrt` from cotangents of `outputs`; zero derivatives are null. */
 export type Pullback = (
   outputs: readonly Tensor[],
   cotangents: Cotangents,
@@ -21,8 +21,8 @@ export type Pullback = (
 ) => Cotangents;
 
 /**
- * (inputs, outputs, cotangents of the outputs, attributes) → cotangents of the inputs.
- * Only composites have several floating outputs; those without a cotangent come as null, and `pullback` takes them so.
+ * (inputs, outputs, cotangents of the outputs, attributes) → cotangents of the inputs. Only composites have several floating-point
+ * outputs; those without a cotangent are null, which `pullback` accepts.
  */
 export type VjpRule<O extends OpName> = (
   x: Operands,
@@ -32,7 +32,7 @@ export type VjpRule<O extends OpName> = (
   pullback: Pullback,
 ) => Cotangents;
 
-/** Sums g back to the shape that was broadcast. */
+/** Sums g over the axes along which `shape` was broadcast. */
 export function unbroadcast(g: Tensor, shape: Shape): Tensor {
   const extra = g.shape.length - shape.length;
   const axes = g.shape.flatMap((dim, i) => (i < extra || (shape[i - extra] === 1 && dim !== 1) ? [i] : []));
@@ -40,15 +40,15 @@ export function unbroadcast(g: Tensor, shape: Shape): Tensor {
 }
 
 const to = (g: Tensor, x: Tensor): Tensor => unbroadcast(g, x.shape);
-/** g, reduced over axes of x, back at rank and size of x. */
+/** g, reduced over axes of x, broadcast back to the shape of x. */
 function expand(g: Tensor, x: Tensor, axes: readonly number[]): Tensor {
   const kept = x.shape.map((dim, i) => (axes.includes(i) ? 1 : dim));
   return op.broadcast(reshape(g, kept), x.shape, kept.includes(BATCH) ? undefined : x);
 }
 
 /**
- * Indices of any rank and updates of shape indices.shape + rest, as pairs for scatter, whose indices have rank 1.
- * One pair, unless the batch axis stands beside others: B·k rows have no symbol, so each of the k has its own pair.
+ * Splits indices of any rank, with updates of shape indices.shape + rest, into pairs for scatter, whose indices have rank 1. There
+ * is one pair, unless the batch axis stands beside other index axes: B·k rows have no symbol, so each of the k gets its own pair.
  */
 function scatterable(indices: Tensor, updates: Tensor): [Tensor, Tensor][] {
   const rank = indices.shape.length;
@@ -73,7 +73,10 @@ function scatterable(indices: Tensor, updates: Tensor): [Tensor, Tensor][] {
   ]);
 }
 
-/** g to the operand that was taken, y where `second` holds: as products, which runtimes split over threads, unlike choices. */
+/**
+ * Passes g to the operand that was taken: to y where `second` holds. Written as products, which runtimes split over threads;
+ * selects they do not.
+ */
 function taken(x: Tensor, y: Tensor, g: Tensor, second: Tensor): [Tensor, Tensor] {
   const share = (chosen: Tensor): Tensor => mul(g, cast(chosen, g.dtype));
   return [to(share(op.not(second)), x), to(share(second), y)];
@@ -98,7 +101,7 @@ export const vjp: { [O in OpName]: VjpRule<O> } = {
   sqrt: (_x, [y], [g]) => [div(g, mul(y, 2))],
   // d|x| = sign(x) dx, 0 at the kink
   abs: ([x], _, [g]) => [select(lt(x, 0), neg(g), select(lt(neg(x), 0), g, 0))],
-  // The operand that was taken has the derivative, the first one at a tie.
+  // The operand that was taken gets the derivative; of equal ones the first.
   max: ([x, y], _, [g]) => taken(x, y, g, lt(x, y)),
   min: ([x, y], _, [g]) => taken(x, y, g, lt(y, x)),
   eq: () => [null, null],
@@ -124,7 +127,7 @@ export const vjp: { [O in OpName]: VjpRule<O> } = {
     return [mul(div(winners, sum(winners, axes, { keepDims: true })), expand(g, x, axes))];
   },
   argMax: () => [null],
-  // Each chosen value hands its derivative to the entry it came from.
+  // The derivative of each chosen value goes to the entry it came from.
   topK: ([x], [, indices], [g], { k }) => {
     const lead = x.shape.slice(0, -1);
     const chosen = oneHot(indices, x.dim(-1), x.dtype);
@@ -155,7 +158,7 @@ export const vjp: { [O in OpName]: VjpRule<O> } = {
     };
     return [concat([...pad(begin), g, ...pad(x.dim(axis) - end)], axis)];
   },
-  // Rows gathered twice collect both derivatives: a scatter over the axis moved to the front.
+  // Rows gathered twice add up both derivatives: a scatter over the axis moved to the front.
   gather: ([x, indices], _, [g], { axis }) => {
     const front = indices.shape.map((_, i) => i + axis);
     const rest = g.shape.flatMap((_, i) => (front.includes(i) ? [] : [i]));
@@ -176,7 +179,7 @@ export const vjp: { [O in OpName]: VjpRule<O> } = {
   oneHot: () => [null],
   iota: () => [],
   stopGradient: () => [null],
-  // The derivative that it came with, or that of the body, recomputed from the inputs.
+  // The composite's own derivative, else that of its body, recomputed from the inputs.
   composite: (x, y, g, { body, derivative }, pullback) =>
     derivative
       ? Object.values(inline(derivative, [...x, ...y, ...g]))

@@ -1,13 +1,13 @@
-// Cosine knows no length. The host brings rows to unit length before they are learned, and lifts rows of tiny numbers before they
-// are asked about: GPUs flush denormal numbers, those below 2^−126, to 0.
+// Unit lengths for cosine, which ignores length. The host normalises rows before they are learned. Before rows are predicted, tiny
+// ones are multiplied up: GPUs flush denormal numbers, those below 2^−126, to 0.
 
 import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse } from '../data/sparse.js';
 
-/** Visits the stored entries of a row that its mask shows. */
+/** Visits the stored, unmasked entries of a row. */
 type VisitShown = (visit: (entry: number) => void) => void;
 
-/** The stored values of X with every row times what `factorOf` says of its shown values; X itself where every factor is 1. */
+/** The stored values of X, every row multiplied by `factorOf` its unmasked values; X itself if every factor is 1. */
 function timesRowFactors(
   x: Features,
   mask: Rows | undefined,
@@ -33,7 +33,7 @@ function timesRowFactors(
   return isSparse(x) ? { ...x, values: scaled } : { ...x, data: scaled };
 }
 
-/** Every row over the Euclidean length of what it shows; rows of zeros stay. */
+/** Every row divided by the Euclidean length of its unmasked values; rows of zeros stay. */
 export const ofUnitLength = (x: Features, mask: Rows | undefined): Features =>
   timesRowFactors(x, mask, (values, shown) => {
     let squares = 0;
@@ -43,10 +43,10 @@ export const ofUnitLength = (x: Features, mask: Rows | undefined): Features =>
     return 1 / (Math.sqrt(squares) || 1);
   });
 
-/** Below, entries that count beside the largest one may be denormal. */
+/** Largest value of a row below which its smaller values may be denormal. */
 const tiny = 2 ** -100;
 
-/** Rows of tiny numbers times 2^100, which rounds nothing and leaves every cosine as it is. */
+/** X with rows of tiny numbers multiplied by 2^100, which rounds nothing and changes no cosine. */
 export const withoutDenormals = (x: Features, mask: Rows | undefined): Features =>
   timesRowFactors(x, mask, (values, shown) => {
     let largest = 0;

@@ -1,4 +1,4 @@
-// Scaling of raw features: fitted on the host, applied by a traced graph, so that training, prediction and export share it.
+// Scaling of raw features: fitted on the host, applied by a traced graph, which training, prediction and export share.
 
 import type { Rows } from '../data/matrix.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -9,26 +9,29 @@ import { normalQuantile } from './normal.js';
 
 export type Scaling = 'none' | 'standard' | 'quantile' | 'dual';
 
-/** Fitted numbers of a scaler, by name; part of a checkpoint. */
+/** Fitted arrays of a scaler, by name; part of a checkpoint. */
 export type ScalerArrays = Readonly<Record<string, NdArray>>;
 
-/** Standardised values are clipped to ±6, rank-to-normal values to ±4. */
+/** Standardised values are clipped to ±6; ±4 limits rank-to-normal values. */
 const standardClip = 6;
 const quantileClip = 4;
-/** The reciprocal of less than this would be infinite in float32. */
+/** Least deviation whose reciprocal is finite in float32, with a margin. */
 const leastDeviation = 1e-37;
-/** Knots a column at most, one less than a power of two: the table is padded to it. 255 cost no accuracy beside 1000. */
+/**
+ * Most knots in a column: one less than a power of two, to which the table is padded. 255 knots cost no accuracy compared with
+ * 1000.
+ */
 const mostKnots = 255;
-/** Share of a sum of weights that rounding may take or add. */
+/** Share of a sum of weights that rounding may add or take. */
 const rounding = 1e-9;
 
-/** Values of a column that count, with their weights. */
+/** The values of a column that count, and their weights. */
 interface Column {
   readonly values: Float32Array;
   readonly weights: Float32Array;
 }
 
-/** The unmasked values of a column in rows of some weight, or null where they do not vary. */
+/** The values of a column that count: unmasked, in rows of positive weight. Null if they are all equal. */
 function varying(x: Rows, mask: Rows | undefined, sampleWeight: Float32Array, j: number): Column | null {
   const [values, weights] = [new Float32Array(x.rows), new Float32Array(x.rows)];
   let count = 0;
@@ -60,7 +63,7 @@ function moments({ values, weights }: Column): { mean: number; deviation: number
   return { mean, deviation: Math.sqrt(squares / total) };
 }
 
-/** Distinct values in ascending order, and the weight of all rows up to each. */
+/** Distinct values, ascending, and the weight of all rows up to each. */
 function distributionOf({ values, weights }: Column): { distinct: Float32Array; upTo: Float64Array } {
   const distinct = values
     .slice()
@@ -80,7 +83,7 @@ function distributionOf({ values, weights }: Column): { distinct: Float32Array; 
   return { distinct, upTo };
 }
 
-/** Distinct knots of the weighted empirical distribution with the normal score of their mean rank. */
+/** Distinct knots of the weighted empirical distribution, each with the normal score of its mean rank. */
 function knotsOf(column: Column): { knots: number[]; scores: number[] } {
   const { distinct, upTo } = distributionOf(column);
   const last = distinct.length - 1;
@@ -90,7 +93,7 @@ function knotsOf(column: Column): { knots: number[]; scores: number[] } {
   else {
     let at = 0;
     for (let q = 0; q < mostKnots; q++) {
-      // A quantile that falls between two values is the upper one, however the sums are rounded.
+      // A quantile between two values is the upper one, whatever rounding does to the sums.
       const quantile = (q / (mostKnots - 1)) * total * (1 + rounding);
       while (at < last && (upTo[at] as number) <= quantile) at++;
       if (wanted[wanted.length - 1] !== at) wanted.push(at);
@@ -104,7 +107,7 @@ function knotsOf(column: Column): { knots: number[]; scores: number[] } {
   return { knots: wanted.map((k) => distinct[k] as number), scores };
 }
 
-/** Fits a scaler on rows, a column at a time; masked values and rows of weight 0 take no part. */
+/** Fits a scaler, column by column; masked values and rows of weight 0 do not count. Yields between columns. */
 export function* fittingScaler(
   scaling: Scaling,
   x: Rows,
@@ -125,7 +128,7 @@ export function* fittingScaler(
     if (column) keep(j, column);
     yield;
   }
-  // All constant: one column stays, so that there is something to compare; it scales to 0.
+  // If all columns are constant, one is kept and scales to 0: comparisons need a column.
   if (kept.length === 0) {
     const values = Float32Array.of(x.rows > 0 ? finite(x.data[0] as number) : 0);
     keep(0, { values, weights: Float32Array.of(1) });
@@ -143,7 +146,7 @@ export function* fittingScaler(
   }
   if (scaling !== 'standard') {
     const longest = Math.max(...tables.map((t) => t.knots.length));
-    // A power of two for the binary search, with an infinite knot at the end of every column.
+    // Padded to a power of two for the binary search, with an infinite knot at the end of every column.
     const size = 2 ** Math.ceil(Math.log2(longest + 1));
     const pad = (list: number[], filler: number): number[] => [
       ...list,
@@ -161,7 +164,7 @@ export function* fittingScaler(
   return arrays;
 }
 
-/** `fittingScaler`, at once. */
+/** `fittingScaler` without yielding. */
 export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows, sampleWeight?: Float32Array): ScalerArrays {
   const columns = fittingScaler(scaling, x, mask, sampleWeight);
   for (;;) {
@@ -170,17 +173,18 @@ export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows, sampleWeight?:
   }
 }
 
-/** Columns that come out. */
+/** Number of columns after scaling. */
 export function scaledColumns(scaling: Scaling, columns: number, arrays: ScalerArrays): number {
   const kept = arrays['scaler.columns']?.data.length ?? columns;
   return scaling === 'dual' ? 2 * kept : kept;
 }
 
-/** Rank-to-normal by linear interpolation between knots, which a binary search of gathers finds. */
+/** Rank-to-normal scores: linear interpolation between knots, found by a binary search of gathers. */
 function rankToNormal(x: Tensor, knots: Tensor, scores: Tensor): Tensor {
   const columns = x.dim(-1);
   const size = knots.dim(0) / columns;
-  // Each step halves the range; x lies at or above knots[index], or below them all at index 0. The first looks at one knot a column.
+  // Each step halves the range. x is at or above knots[index], or below all knots at index 0. The first step compares with one knot
+  // a column.
   let index = mul(iota(x, columns), size);
   for (let step = size / 2; step >= 1; step /= 2) {
     const next = add(index, step);
@@ -192,8 +196,8 @@ function rankToNormal(x: Tensor, knots: Tensor, scores: Tensor): Tensor {
 }
 
 /**
- * Applies a fitted scaler to rows [B, D] whose masked values are already 0. Where a metric was found (`scaler.metric` [D'],
- * the square roots of the feature's weights), distances between the results are distances under it.
+ * Applies a fitted scaler to rows [B, D] whose masked values are 0 already. If there is a metric (`scaler.metric` [D'], the square
+ * roots of feature weights), columns are multiplied by it, so that distances between results are distances under the metric.
  */
 export function applyScaler(scaling: Scaling, x: Tensor, arrays: Readonly<Record<string, Tensor>>): Tensor {
   const unit = arrays['scaler.unit'];
@@ -213,7 +217,7 @@ function scaleColumns(scaling: Scaling, x: Tensor, arrays: Readonly<Record<strin
   return concat(parts, 1);
 }
 
-/** The mask of the scaled columns: both copies of a column are masked together. */
+/** The mask of the scaled columns; with 'dual' both copies of a column are masked. */
 export function applyScalerToMask(
   scaling: Scaling,
   mask: Tensor,

@@ -1,12 +1,12 @@
-// Scaling that keeps zeros: one factor for all columns of sparse rows. A factor a column would make the rarest columns the
-// loudest, and a mean taken off would fill the rows.
+// Scaling of sparse rows that keeps zeros: one factor for all columns. A factor for each column would give the rarest columns the
+// largest values, and subtracting a mean would fill the rows.
 
 import type { Rows } from '../data/matrix.js';
 import { type SparseRows, visitRow } from '../data/sparse.js';
 
 /**
- * 1 / √(weighted mean square of the stored values that are not masked): learning rates expect values of about 1. 1 where none is
- * stored.
+ * The factor 1 / √(weighted mean square of the stored, unmasked values), after which values are about 1, as learning rates expect.
+ * 1 if nothing is stored.
  */
 export function unitOf(x: SparseRows, mask?: Rows, sampleWeight?: Float32Array): number {
   let [squares, count] = [0, 0];
@@ -22,7 +22,7 @@ export function unitOf(x: SparseRows, mask?: Rows, sampleWeight?: Float32Array):
   return squares > 0 ? Math.sqrt(count / squares) : 1;
 }
 
-/** Every stored value times the factor [D] of its column. */
+/** Stored values times the factor [D] of their column. */
 export const scaleStored = (x: SparseRows, factors: ArrayLike<number>): SparseRows => ({
   ...x,
   values: x.values.map((value, e) => value * (factors[x.indices[e] as number] as number)),

@@ -1,5 +1,5 @@
-// The common unit of rows that are compared as they came: squares of 1e-24 vanish in float32, and those of 1e20 overflow. A power
-// of two, which rounds nothing, brings them near to 1; it is part of the scaler, and what users read is in their own units.
+// The common unit of unscaled rows: squares of 1e-24 vanish in float32, and those of 1e20 overflow. Rows are multiplied by a power
+// of two, which rounds nothing, to be near 1. The unit is part of the scaler; users read results in their own units.
 
 import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse, visitRow } from '../data/sparse.js';
@@ -11,13 +11,15 @@ type Arrays = Readonly<Record<string, NdArray>>;
 
 export const unitName = 'scaler.unit';
 
-/** Largest numbers within are compared in their own units: their squares keep their digits. */
+/** Rows whose largest value is in this range keep their units: squares keep their digits. */
 const least = 2 ** -10;
 const most = 2 ** 40;
 
 const storedOf = (x: Features): Float32Array => (isSparse(x) ? x.values : x.data);
 
-/** The largest |value|; a plain loop, for it looks at every number of a fit. What is no number, behind a mask, is Infinity. */
+/**
+ * The largest |value|, in a plain loop, since every number of a fit passes through it. NaN, which a mask may hide, gives Infinity.
+ */
 function largestOf(values: Float32Array): number {
   let largest = 0;
   for (let i = 0; i < values.length; i++) {
@@ -28,7 +30,7 @@ function largestOf(values: Float32Array): number {
   return largest;
 }
 
-/** Visits every value that is present. */
+/** Visits every unmasked value. */
 function visit(
   x: Features,
   mask: Rows | undefined,
@@ -42,7 +44,7 @@ function visit(
   }
 }
 
-/** `scaler.unit` [1] of the first rows; nothing where they need none. */
+/** `scaler.unit` [1] of the first rows; no array if they need none. */
 export function commonUnit(x: Features, mask?: Rows): Record<string, NdArray> {
   let largest = 0;
   if (mask) {
@@ -57,7 +59,7 @@ export function commonUnit(x: Features, mask?: Rows): Record<string, NdArray> {
 
 export const unitOf = (arrays: Arrays): number => arrays[unitName]?.data[0] ?? 1;
 
-/** What similarities multiply distances by, as graphs read it; nothing without a unit. */
+/** The factor that turns distances back into the caller's units for similarities, as graphs read it; no array without a unit. */
 export const inverseUnit = (arrays: Arrays): Record<string, NdArray> =>
   arrays[unitName] ? { inverseUnit: ndarray([1 / unitOf(arrays)], [1]) } : {};
 
@@ -65,7 +67,7 @@ export const inverseUnit = (arrays: Arrays): Record<string, NdArray> =>
 export const inOwnUnits = (arrays: Arrays, distance: Distance, total: number): number =>
   total / unitOf(arrays) ** distances[distance].degree;
 
-/** How far numbers may be from 0 for δ, times the largest bandwidth, to stay in float32. */
+/** Largest absolute value for which δ times the largest bandwidth stays finite in float32. */
 function reachOf({ logBandwidth }: Arrays, distance: Distance, columns: number): number {
   let bandwidth = 0;
   for (const value of logBandwidth?.data ?? []) bandwidth = Math.max(bandwidth, value);
@@ -73,7 +75,7 @@ function reachOf({ logBandwidth }: Arrays, distance: Distance, columns: number):
   return 2 ** (left / distances[distance].degree);
 }
 
-/** Errors: DataError for a row that lies too far from those of the model for float32 to hold its distance. */
+/** Errors: DataError for a row whose distance to the model's prototypes would overflow float32. */
 export function checkReach(
   arrays: Arrays,
   distance: Distance,
@@ -83,12 +85,12 @@ export function checkReach(
 ): void {
   if (comparesDirections(distance)) return;
   const reach = reachOf(arrays, distance, x.columns) / unitOf(arrays);
-  // Most rows lie near: one look at all numbers, masked ones among them.
+  // Most rows are within reach, so one pass over all stored values, masked ones included, suffices.
   if (largestOf(storedOf(x)) <= reach) return;
   visit(x, mask, (row, column, value) => {
     if (Math.abs(value) <= reach) return;
     throw new DataError(
-      `${call ? `${call}: ` : ''}X has ${shown(value)} in row ${row}, column ${column}, whose distances from what this model has learned overflow float32; bring X to the range of the rows that taught it, or scale it by 'dual' or 'standard'.`,
+      `${call ? `${call}: ` : ''}X has ${shown(value)} in row ${row}, column ${column}, whose distance to the prototypes overflows float32; bring X to the range of the training rows, or use scaling 'dual' or 'standard'.`,
       { argument: 'X', row, column, value },
     );
   });

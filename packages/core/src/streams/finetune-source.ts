@@ -1,5 +1,5 @@
-// finetune over a source: minibatches drawn from a pool of some thousand rows that the source keeps full, so that rows of
-// one batch come in different company in every epoch, and only the pool is held.
+// finetune over a source: minibatches are drawn from a pool of some thousand rows that is refilled from the source. Rows meet
+// others in every epoch, and only the pool is held.
 
 import { DataError, OptionError } from '../errors.js';
 import { checkStopping, stoppingBy, waitingCount } from '../fitting/early-stopping.js';
@@ -18,13 +18,13 @@ import { type Learner, open, startRows } from './learner.js';
 import { checkAgain } from './source-passes.js';
 
 export interface SourceFinetune<R> extends Pick<RunControl, 'signal'> {
-  /** What evaluates, given the first rows. Errors: OptionError, ShapeError, DataError. */
+  /** Chooses the evaluation rows, given the first rows. Errors: OptionError, ShapeError, DataError. */
   readonly held: (first: R) => Held;
-  /** Epochs without a better evaluation loss after which to stop; undefined: none. */
+  /** Epochs without a better evaluation loss after which to stop; undefined for no limit. */
   readonly earlyStoppingRounds: number | undefined;
-  /** Draws rows that wait; undefined where none may. */
+  /** Draws the waiting rows; undefined if no rows may wait. */
   readonly waiting: Random | undefined;
-  /** The run, given the first rows in the model's space. */
+  /** The settings of the run, given the first rows in the model's space. */
   readonly run: (context: Context, state: ModelState, rows: () => Promise<Batch>) => Promise<FinetuneRun>;
 }
 
@@ -32,11 +32,14 @@ interface SourceFinetuned {
   readonly state: ModelState;
   readonly history: readonly Progress[];
   readonly evaluation: Batch | undefined;
-  /** Rows that waited, and the last state that they did not train. */
+  /** The waiting rows, and the last state that they did not train. */
   readonly judges: Judges | undefined;
 }
 
-/** Refines `before`, or what the first rows make of null; the caller stores the state that comes back. Errors: as `finetune`. */
+/**
+ * Refines `before`, or a model initialised on the first rows if it is null; the caller stores the returned state. Errors: as
+ * `finetune`.
+ */
 export async function finetuneSource<R extends { readonly batch: Batch }>(
   learner: Learner<R>,
   before: ModelState | null,
@@ -54,14 +57,14 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const ready = await learner.ready(before, { ...first, batch: held.training }, signal);
   const { context, state } = ready;
   const mean = meanWeight(held.training);
-  // A mask of ones announces others.
+  // A mask of ones in the first batches means that later ones may hide values.
   const masked = opened.first.featureMask !== undefined || first.batch.mask !== undefined;
   const shown = (batch: Batch): Batch => (masked ? withMask(batch) : batch);
   const scaled = async (rows: Batch): Promise<Batch> =>
     scaleBatch(context, state, shown(withMeanWeight(rows, mean)));
   const run = await asked.run(context, state, async () => withMeanWeight(await ready.batch(), mean));
   const count = asked.waiting ? waitingCount(context, state, first.batch.x.rows, run.epochs) : 0;
-  // Rows wait only where none evaluates.
+  // Rows wait only if there are no evaluation rows.
   const out = asked.waiting && count > 0 ? Held.counted(first.batch, count, asked.waiting) : held;
   const stoppers = {
     evaluation: held.evaluation && (await scaled(held.evaluation)),
@@ -73,7 +76,7 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   const rows = (waits: boolean): number => all - (waits ? out : held).count;
   const batchSize = Math.max(1, Math.min(run.batchSize, rows(true)));
 
-  /** The rows of one epoch that train, in the model's space. */
+  /** The training rows of one epoch, in the model's space. */
   async function* training(waits: boolean): AsyncGenerator<Batch> {
     let begin = 0;
     for await (const { number, rows: raw } of batchesFrom(source, 0, call, signal)) {
@@ -110,7 +113,7 @@ async function countRows(source: Source, call: string, signal: AbortSignal | und
   return count;
 }
 
-/** Batches of `size` rows, drawn from pools; rows that are left over go into the next pool, those of the last one are dropped. */
+/** Batches of `size` rows drawn from pools. Rows that are left over go into the next pool; those of the last pool are dropped. */
 async function* minibatches(
   rows: AsyncIterable<Batch>,
   size: number,

@@ -1,5 +1,5 @@
-// fit over a source: passes of phase 1 in the order of its batches, of which one at a time is held, and the rows of the
-// highest loss, in whose places idle prototypes start again.
+// fit over a source: passes of phase 1 in the order of the batches. One batch is held at a time, and the rows of highest loss, at
+// which idle prototypes start again.
 
 import { addWeights, faded, lossOf } from '../fitting/fit.js';
 import { type FitResult, Passes, standsStill } from '../fitting/passes.js';
@@ -29,7 +29,7 @@ class ReseedCandidates {
     begin: number,
   ): void {
     const spec = specOf(context, state, batch.mask !== undefined);
-    // Rows from before new labels came know nothing of them.
+    // Rows from before a new label have no column for it.
     if (batch.y.columns !== this.labels) {
       this.labels = batch.y.columns;
       this.worst.clear();
@@ -41,7 +41,7 @@ class ReseedCandidates {
     for (const row of kept) if (row >= begin) this.rows.set(row, takeBatch(batch, [row - begin], 0, 1));
   }
 
-  /** State whose idle prototypes lie where the loss is highest. */
+  /** The state with idle prototypes moved to the rows of highest loss. */
   reseed(context: Context, state: ModelState, weights: Float64Array, masked: boolean): ModelState {
     const numbers = [...this.rows.keys()];
     if (numbers.length === 0) return state;
@@ -56,7 +56,9 @@ class ReseedCandidates {
   }
 }
 
-/** Learns from `before`, or from the start; the caller stores the state that comes back. Errors: as `fitStream`; DataError. */
+/**
+ * Fits `before`, or a model initialised on the first rows; the caller stores the returned state. Errors: as `fitStream`; DataError.
+ */
 export async function fitSource<R extends { readonly batch: Batch }>(
   learner: Learner<R>,
   before: ModelState | null,
@@ -101,6 +103,6 @@ export async function fitSource<R extends { readonly batch: Batch }>(
   }
 }
 
-/** Only the targets of labels are as wide as there are labels. */
+/** Only a multi-label model has targets that get wider with new labels. */
 const as = (rows: Batch, state: ModelState, { family }: Pick<Learner<never>, 'family'>): Batch =>
   family.task === 'multiLabel' ? withLabels(rows, state.outputs) : rows;

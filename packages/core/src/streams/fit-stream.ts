@@ -1,4 +1,4 @@
-// fitStream: one step a batch, over an endless stream or passes, with checkpoints that hold the place in the stream.
+// fitStream: one step for each batch, over passes or an endless stream, with checkpoints that hold the position in the stream.
 
 import { OptionError } from '../errors.js';
 import { gradientStep } from '../fitting/finetune.js';
@@ -14,53 +14,53 @@ import { type Learner, open, startRows } from './learner.js';
 import { type Checkpointed, type Position, readRun, trailName, writeRun } from './position.js';
 import { Trail } from './trail.js';
 
-/** One batch of a stream. */
+/** Progress after one batch of a stream. */
 export interface StreamProgress {
   readonly phase: 'fitStream';
-  /** Whole passes. */
+  /** Number of completed passes. */
   readonly pass: number;
-  /** Batches and rows learned since the run began, crashes and all. */
+  /** Batches and rows learned since the run began, including earlier processes. */
   readonly batches: number;
   readonly rows: number;
-  /** Largest movement of a prototype by this batch. */
+  /** Largest movement of a prototype in this batch. */
   readonly shift?: number;
   /** Loss of this batch before its gradient step. */
   readonly loss?: number;
-  /** The batch has been learned, and the file holds it. */
+  /** Whether the checkpoint file holds this batch. */
   readonly saved: boolean;
 }
 
 export interface StreamOptions {
-  /** One Adam step a batch in place of the phase-1 update, at the model's `learningRate`. Default false. */
+  /** Take one Adam step a batch at the model's `learningRate` in place of the phase-1 update. Default false. */
   readonly gradientStep?: boolean | undefined;
-  /** Passes over the source, which may be Infinity. Default 1. */
+  /** Number of passes over the source; may be Infinity. Default 1. */
   readonly maxIters?: number | undefined;
   /** @deprecated The old name of `maxIters`. */
   readonly passes?: number | undefined;
-  /** Rows that a model without prototypes starts from: batches are held until there are so many. Default 10,240. */
+  /** Number of rows that a model without prototypes is initialised on; batches are held until there are as many. Default 10,240. */
   readonly startRows?: number | undefined;
   readonly checkpoint?: StreamCheckpoint | undefined;
   /** Called after every batch. */
   readonly onProgress?: ((progress: StreamProgress) => void) | undefined;
-  /** Stops before the next batch with the signal's reason; what whole batches taught stays, in the checkpoint too. */
+  /** Stops before the next batch with the signal's reason. What completed batches taught is kept, in the checkpoint too. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface StreamCheckpoint {
-  /** The file: written whole or not at all, and where it is there already, the run goes on from it. */
+  /** The file, which is replaced atomically. If it exists already, the run continues from it. */
   readonly path: string;
-  /** Batches from one writing to the next. Default 100. */
+  /** Number of batches between two writes. Default 100. */
   readonly everyBatches?: number | undefined;
   /**
-   * Whether a run that goes on reads all batches before its place again, and compares them with what it has learned; else of a
-   * source that can begin later the last one alone. Default true.
+   * Whether a resumed run reads all batches before its position again and compares them with their digests. With false, and a
+   * source that can start later, it compares only the last one. Default true.
    */
   readonly verify?: boolean | undefined;
 }
 
-/** How far a run came, that of its earlier processes included. */
+/** How far a run has come, including its earlier processes. */
 export interface StreamResult {
-  /** Whole passes made. */
+  /** Number of completed passes. */
   readonly nIter: number;
   /** @deprecated The old name of `nIter`. */
   readonly passes: number;
@@ -73,13 +73,16 @@ const defaultEvery = 100;
 /** A learner whose state is the model's own, replaced after every batch. */
 export interface StreamLearner<R extends { readonly batch: Batch }> extends Learner<R> {
   state(): ModelState | null;
-  /** Stores what was learned. Errors: DataError. */
+  /** Stores the learned state. Errors: DataError. */
   keep(state: ModelState): Promise<void>;
-  /** Takes over what a file holds. */
+  /** Replaces the state by that of a file. */
   replace(state: ModelState | null): void;
 }
 
-/** Errors: OptionError, those of the source, of batches and of files; the model keeps what whole batches taught. */
+/**
+ * Runs the stream. Errors: OptionError, and errors of the source, of batches and of files; the model keeps what completed batches
+ * taught.
+ */
 export async function fitStream<R extends { readonly batch: Batch }>(
   learner: StreamLearner<R>,
   source: Source,
@@ -101,7 +104,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
   const before = learner.state();
   if (resumed) learner.replace(resumed.state);
   let position: Position = resumed?.position ?? { pass: 0, batch: 0, batches: 0, rows: 0 };
-  // A file from before there were digests goes on without them, until a pass begins.
+  // A file from before digests existed continues without them until a new pass begins.
   let trail = resumed && resumed.position.batch > 0 ? resumed.trail : (resumed?.trail ?? begun());
   let compared = position.batch === 0;
   let written = position;
@@ -110,7 +113,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
     written = position;
   };
 
-  /** The batches from the place of a run on, behind those that are compared with what it has learned. */
+  /** The batches from the run's position on, after those before it were compared with their digests. */
   async function* fromPlace(next: number): AsyncGenerator<Numbered> {
     const all = trail !== undefined && (checkpoint?.verify ?? true);
     const first = all ? 0 : trail ? next - 1 : next;
@@ -202,7 +205,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
     }
   } catch (error) {
     if (!compared) learner.replace(before);
-    // What whole batches taught is not lost with the one that failed; an error of this writing would hide the cause.
+    // Saves what completed batches taught. An error of this write would hide the original one.
     await save().catch(() => undefined);
     throw error;
   }
@@ -210,7 +213,10 @@ export async function fitStream<R extends { readonly batch: Batch }>(
   return { nIter: position.pass, passes: position.pass, batches: position.batches, rows: position.rows };
 }
 
-/** As `fit`: idle prototypes are pruned where the options say so, and clusters make way for what the next pass says of the same rows. */
+/**
+ * Between passes, as in `fit`: idle prototypes are pruned if the options say so, and ages of clusters shrink, since the next pass
+ * sees the same rows.
+ */
 function betweenPasses(
   { options, family }: Pick<StreamLearner<never>, 'options' | 'family'>,
   state: ModelState,

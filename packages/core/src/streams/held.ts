@@ -1,14 +1,14 @@
-// Rows of a source that evaluate: the caller's, or a drawn share of the first rows, which every pass then leaves out.
+// Evaluation rows of a source: the caller's, or a share drawn from the first rows, which every pass then skips.
 
 import { drawRows, drawShare } from '../fitting/split.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 
-/** Rows by their place in an iteration, which is the same in every one. */
+/** Held-out rows, identified by their position in an iteration, which is the same in every one. */
 export class Held {
   private readonly rows: ReadonlySet<number>;
   readonly evaluation: Batch | undefined;
-  /** The first rows without those that evaluate. */
+  /** The first rows without the held-out ones. */
   readonly training: Batch;
 
   private constructor(rows: ReadonlySet<number>, training: Batch, evaluation: Batch | undefined) {
@@ -25,7 +25,7 @@ export class Held {
     return new Held(new Set(), first, evaluation);
   }
 
-  /** A share of the first rows, `least` at least; none where one side would have no weight. */
+  /** Draws a share of the first rows, at least `least`; none if either part would have no weight. */
   static drawn(first: Batch, fraction: number, least: number, random: Random): Held {
     const share = drawShare(first, fraction, least, random);
     return share
@@ -33,7 +33,7 @@ export class Held {
       : Held.none(first, undefined);
   }
 
-  /** So many of the first rows; none where one side would have no weight. */
+  /** Draws `count` of the first rows; none if either part would have no weight. */
   static counted(first: Batch, count: number, random: Random): Held {
     const drawn = drawRows(first, count, random);
     if (!drawn) return Held.none(first, undefined);
@@ -41,7 +41,7 @@ export class Held {
     return new Held(new Set(drawn.indices), side(drawn.others), side(drawn.indices));
   }
 
-  /** The rows of a batch that train, of which the first is row `begin` of the iteration; null where none does. */
+  /** The training rows of a batch whose first row is row `begin` of the iteration; null if there are none. */
   without(batch: Batch, begin: number): Batch | null {
     if (this.rows.size === 0) return batch;
     const order = Array.from({ length: batch.x.rows }, (_, i) => i).filter((i) => !this.rows.has(begin + i));

@@ -1,4 +1,4 @@
-// Several batches as one: the start of a model looks at more rows than a batch may have, and rows are kept of many.
+// Joins several batches into one: initialisation needs more rows than a batch may have, and some rows of many batches are kept.
 
 import { type Rows, repeatMask, type Vector } from '../data/matrix.js';
 import { denseRows, isSparse } from '../data/sparse.js';
@@ -9,7 +9,7 @@ import type { FlatMatrix, FlatTargets, SourceBatch, SourceTargets } from '../sta
 const isMatrix = (part: unknown): part is FlatTargets =>
   typeof part === 'object' && part !== null && 'shape' in part;
 
-/** Float32, unless some came as float64. */
+/** Joined matrices in float32, or float64 if any is float64. */
 const joinMatrices = <M extends FlatMatrix | FlatTargets>(parts: readonly M[]): M => {
   const columns = (parts[0] as M).shape[1];
   const rows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
@@ -23,13 +23,13 @@ const joinMatrices = <M extends FlatMatrix | FlatTargets>(parts: readonly M[]): 
   return { data, shape: [rows, columns] as const } as unknown as M;
 };
 
-/** Numbers keep 64 bits, as labels may need them. */
+/** Joined vectors; numbers stay float64, which labels may need. */
 const joinVectors = (parts: readonly ArrayLike<unknown>[]): Vector =>
   parts.every((part) => part instanceof Float32Array)
     ? Float32Array.from(parts.flatMap((part) => Array.from(part as Float32Array)))
     : (parts.flatMap((part) => Array.from(part)) as number[]);
 
-/** Errors: ShapeError where one batch has y as a matrix and another as a list, or none. */
+/** Errors: ShapeError if one batch has y as a matrix and another has a list or no y. */
 function joinTargets(parts: readonly (SourceTargets | undefined)[], call: string): SourceTargets | undefined {
   if (parts.every((part) => part === undefined)) return undefined;
   const width = (part: SourceTargets | undefined): number =>
@@ -46,7 +46,7 @@ function joinTargets(parts: readonly (SourceTargets | undefined)[], call: string
   });
 }
 
-/** The mask of a batch [B, D], all 1 where it has none. */
+/** The mask of a batch [B, D], all 1 if it has none. */
 function maskOf({ X, featureMask }: SourceBatch): FlatMatrix {
   if (isMatrix(featureMask)) return featureMask as FlatMatrix;
   const { shape } = X;
@@ -81,7 +81,7 @@ const stacked = (parts: readonly Rows[]): Rows => {
   return { data, rows: shape[0], columns };
 };
 
-/** Checked rows of dense features and as wide targets, in order; masked where some are. */
+/** Joins checked rows with dense features and targets of equal width, in order; masked if any batch is. */
 export function joinRows(batches: readonly Batch[]): Batch {
   if (batches.length === 1) return batches[0] as Batch;
   const masked = batches.some(({ mask }) => mask !== undefined);
@@ -97,7 +97,7 @@ export function joinRows(batches: readonly Batch[]): Batch {
   };
 }
 
-/** The rows with targets of so many labels, of which they hold none that came later. */
+/** The rows with targets widened to `labels` columns; they have none of the labels that came later. */
 export function withLabels(batch: Batch, labels: number): Batch {
   const { y } = batch;
   if (y.columns >= labels) return batch;

@@ -1,4 +1,4 @@
-// What the loops over sources ask of the model that they teach, and the start they share.
+// The interface between the loops over sources and the model that they train, and the start that they share.
 
 import type { HeadFamily } from '../heads/head.js';
 import type { Batch } from '../state/batch.js';
@@ -9,38 +9,41 @@ import type { Context } from '../training/context.js';
 import { breathe } from '../training/progress.js';
 import { joinBatches } from './join.js';
 
-/** Rows that the start looks at, unless a batch has more. */
+/** Number of rows that initialisation uses; more if the first batch has more. */
 export const startRows = 10240;
 
-/** A model in a training call; R are rows that were checked. */
+/** A model in a training call; R are checked rows. */
 export interface Learner<R extends { readonly batch: Batch }> {
   readonly call: string;
   readonly family: HeadFamily;
   readonly options: Resolved;
-  /** Checked rows; classes that are new to the state may come unless it is said to be closed. Errors: ShapeError, DataError. */
+  /** Checks rows. They may bring classes that are new to the state, unless `closed`. Errors: ShapeError, DataError. */
   check(rows: SourceBatch, state: ModelState | null, place: string, closed?: boolean): R;
-  /** A state with room for the rows, begun from them where it is null or lacks targets, and what gives the rows in its space. */
+  /**
+   * A state with room for the classes of these rows, initialised on them if it is null or has no targets; and a function that
+   * returns the rows in the model's space.
+   */
   ready(
     state: ModelState | null,
     rows: R,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly context: Context; readonly state: ModelState; readonly batch: () => Promise<Batch> }>;
-  /** The state knows all that rows are judged by: nothing of it waits for the first ones. */
+  /** Whether the state is complete: nothing in it waits for the first rows. */
   complete(state: ModelState): boolean;
 }
 
-/** An iteration that closes what it reads from although nobody has asked it for anything yet: a generator does not. */
+/** An iteration that closes its input even if no item was requested yet; a generator does not do that. */
 export interface Closable<T> extends AsyncIterableIterator<T> {
   return(): Promise<IteratorResult<T>>;
 }
 
-/** The first batches of a source, and all its rows from them on. */
+/** The first batches of a source, and an iteration over all its rows. */
 export interface Opened {
   readonly first: SourceBatch;
   readonly all: Closable<Numbered>;
 }
 
-/** Reads batches until they have `least` rows, which the iteration then gives again; null where there are no rows. */
+/** Reads batches until they have `least` rows. The iteration yields these again, then the rest. Null if there are no rows. */
 export async function open(
   source: Source,
   least: number,
@@ -70,7 +73,7 @@ export async function open(
   }
 }
 
-/** Batches that have been read, taken out one by one: what has been learned need not be held. Then those of the rest. */
+/** Yields the batches that were read, dropping each as it goes, then the rest. */
 function chained(begun: Numbered[], rest: AsyncGenerator<Numbered>): Closable<Numbered> {
   return {
     async next() {

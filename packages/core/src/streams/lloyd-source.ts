@@ -1,5 +1,5 @@
-// Lloyd's passes over a source: each one adds up the rows of every prototype, a batch at a time in float64, and puts the
-// prototypes at their means. Held are one batch, the sums, and while a prototype has no row the rows that could become one.
+// Lloyd's passes over a source. Each pass adds up the rows of every prototype in float64, batch by batch, and moves the prototypes
+// to their means. It holds one batch, the sums, and rows for prototypes that have none yet.
 
 import { denseRows } from '../data/sparse.js';
 import type { NdArray } from '../dtype.js';
@@ -20,9 +20,9 @@ import type { Learner } from './learner.js';
 import { type SourceFit, SourcePasses } from './source-passes.js';
 
 /**
- * As `lloydPasses` over arrays, but for the start, which looks at the first rows: passes until Σ ‖p′ − p‖² <= tol · mean variance
- * of the columns, which it is when no row changes its prototype. Errors: as `fit` of a source; OptionError for weights of features
- * that rows would have to be read twice for.
+ * Lloyd's passes as in `lloydPasses`, but initialised on the first rows: passes until Σ ‖p′ − p‖² <= tol · mean variance of the
+ * columns, which is 0 once no row changes its prototype. Errors: as `fit` of a source; OptionError for autoFeatureWeights, which
+ * would have to read the rows twice.
  */
 export async function lloydSource<R extends { readonly batch: Batch }>(
   learner: Learner<R>,
@@ -54,7 +54,7 @@ export async function lloydSource<R extends { readonly batch: Batch }>(
         await gathered.add(batch, center);
         variance?.add(batch);
       }
-      // Rows of unit length vary by 1 in all.
+      // Rows of unit length have a total variance of at most 1.
       if (variance)
         enough = tol * (comparesDirections(options.distance) ? 1 / gathered.columns : variance.mean);
       const step = await gathered.step();
@@ -77,26 +77,26 @@ export async function lloydSource<R extends { readonly batch: Batch }>(
   }
 }
 
-/** A row far from its prototype. */
+/** A row that is far from its prototype. */
 interface Far {
   readonly cost: number;
   readonly index: number;
   readonly row: Batch;
 }
 
-/** What the rows of one pass add up to. */
+/** Sums over the rows of one pass. */
 class Gathered {
   readonly columns: number;
   private readonly context: Context;
   private readonly state: ModelState;
   private readonly weights: Float64Array;
   private readonly sums: Float64Array;
-  /** Once a mask was seen. */
+  /** Undefined until a mask was seen. */
   private coordinateWeights: Float64Array | undefined;
   private readonly spread = new Float64Array(2);
-  /** Rows of any weight. */
+  /** Number of rows of positive weight, by prototype. */
   private readonly members: Uint32Array;
-  /** The farthest rows first, as many as there are prototypes; none once every prototype has a row. */
+  /** The farthest rows first, as many as there are prototypes; empty once every prototype has a row. */
   private far: Far[] = [];
   private batch: Batch | undefined;
 
@@ -110,7 +110,7 @@ class Gathered {
     this.members = new Uint32Array(count);
   }
 
-  /** Scaled rows, around some center. */
+  /** Adds scaled rows; `center` as in searches. */
   async add(batch: Batch, center: ArrayLike<number>): Promise<void> {
     const { context, state } = this;
     const spec = specOf(context, state, batch.mask !== undefined);
@@ -130,7 +130,7 @@ class Gathered {
     else this.far = [];
   }
 
-  /** Weights of prototypes as those of all their columns. */
+  /** Weights of prototypes as weights of all their columns. */
   private everywhere(weights: Float64Array): Float64Array {
     return Float64Array.from(this.sums, (_, i) => weights[Math.floor(i / this.columns)] as number);
   }
@@ -156,7 +156,7 @@ class Gathered {
     this.far = [...this.far, ...farther].sort((a, b) => b.cost - a.cost).slice(0, most);
   }
 
-  /** Prototypes without rows take the farthest ones, which leave their own; rows that are the last of theirs stay. */
+  /** Moves prototypes without rows to the farthest rows, which leave their own prototypes; the last row of a prototype stays. */
   private repair(): void {
     let next = 0;
     for (const k of this.empty()) {
@@ -180,7 +180,7 @@ class Gathered {
     }
   }
 
-  /** The prototypes at the means of their rows: a step of phase 1 with no past. */
+  /** Moves the prototypes to the means of their rows: a step of phase 1 without a past. */
   async step(): ReturnType<typeof emaStep> {
     this.repair();
     const { context, weights, sums, spread, coordinateWeights } = this;
@@ -203,7 +203,7 @@ class Gathered {
   }
 }
 
-/** Σ w·m, Σ w·m·x and Σ w·m·x² of each column, from the first row on. */
+/** Σ w·m, Σ w·m·x and Σ w·m·x² of each column, relative to the first row. */
 class Variance {
   private origin: Float32Array | undefined;
   private moments: readonly [Float64Array, Float64Array, Float64Array] | undefined;
@@ -227,7 +227,7 @@ class Variance {
     }
   }
 
-  /** Mean over the columns. */
+  /** Mean variance over the columns. */
   get mean(): number {
     const [weights, sums, squares] = this.moments as NonNullable<Variance['moments']>;
     const variances = weights.map((w, j) =>

@@ -1,5 +1,5 @@
-// Checkpoints of runs over a source: the model's file, with the place in the stream among its metadata, so that a rename
-// moves both and neither is ever older than the other.
+// Checkpoints of runs over a source: the model's file with the position in the stream in its metadata. One rename replaces both, so
+// neither is older than the other.
 
 import { decodeModel, encodeModel, optionsText } from '../checkpoint/checkpoint.js';
 import { readWhole, writeWhole } from '../checkpoint/files.js';
@@ -11,7 +11,7 @@ import { Trail } from './trail.js';
 
 /** How far a run has come. */
 export interface Position {
-  /** Whole passes, and batches of the pass after them. */
+  /** Completed passes, and batches of the current pass. */
   readonly pass: number;
   readonly batch: number;
   /** Batches and rows of all passes. */
@@ -19,7 +19,7 @@ export interface Position {
   readonly rows: number;
 }
 
-/** What makes a run another run. */
+/** What has to match for a run to continue. */
 interface Run {
   readonly columns: readonly string[];
   readonly gradientStep: boolean;
@@ -48,11 +48,11 @@ export const writeRun = (
 export interface Resumed {
   readonly position: Position;
   readonly state: ModelState | null;
-  /** None in files from before there was one. */
+  /** Undefined for files from before digests existed. */
   readonly trail: Trail | undefined;
 }
 
-/** The run that a file holds; one that has not begun where there is no file. Errors: OptionError, FormatError, BackendError. */
+/** The run in the file; null if there is no file. Errors: OptionError, FormatError, BackendError. */
 export async function readRun(it: Checkpointed): Promise<Resumed | null> {
   const { path, call } = it;
   try {
@@ -63,7 +63,7 @@ export async function readRun(it: Checkpointed): Promise<Resumed | null> {
   }
 }
 
-/** Opens the sentences of errors about what a run has learned. */
+/** Start of error messages about what a run has learned. */
 export const trailName = ({ call, path }: Pick<Checkpointed, 'call' | 'path'>): string =>
   `${call}: checkpoint.path '${path}'`;
 
@@ -96,7 +96,7 @@ function parse(bytes: Uint8Array, it: Checkpointed): Resumed {
   return { state: state?.(options) ?? null, position: saved, trail };
 }
 
-/** Names of the options that two texts disagree on. */
+/** Names of the options in which two texts differ. */
 function differences(before: string, now: string): string[] {
   if (before === now) return [];
   const [a, b] = [JSON.parse(before), JSON.parse(now)] as [Record<string, unknown>, Record<string, unknown>];
@@ -105,7 +105,7 @@ function differences(before: string, now: string): string[] {
   );
 }
 
-/** What a file says of a run; its trail is unchecked. */
+/** The content of a file about a run; its trail is not checked yet. */
 type Saved = Position & Run & { readonly trail?: unknown };
 
 /** Errors: FormatError. */
@@ -114,7 +114,7 @@ function positionOf(text: string): Saved {
   try {
     saved = JSON.parse(text) as Partial<Saved>;
   } catch {
-    // Told below, as everything else that is no place.
+    // Reported below, like every other damage.
   }
   const { pass, batch, batches, rows, columns, gradientStep, trail } = { ...beginning, ...saved };
   const whole = [pass, batch, batches, rows].every((n) => Number.isSafeInteger(n) && n >= 0);

@@ -1,4 +1,4 @@
-// Passes over a source: the start that looks at its first rows, and the rows of every pass that train, a batch at a time.
+// Passes over a source: initialisation on its first rows, then the training rows of every pass, batch by batch.
 
 import { DataError, OptionError } from '../errors.js';
 import type { PassRun } from '../fitting/passes.js';
@@ -12,15 +12,15 @@ import { type Closable, type Learner, open, startRows } from './learner.js';
 
 export interface SourceFit<R> extends RunControl, PassRun {
   readonly batchSize: number;
-  /** What evaluates, given the first rows. Errors: OptionError, ShapeError, DataError. */
+  /** Chooses the evaluation rows, given the first rows. Errors: OptionError, ShapeError, DataError. */
   readonly held: (first: R) => Held;
 }
 
-/** Learned so far, or begun from the first rows. */
+/** The model before this call, or initialised on the first rows. */
 interface Begun {
   readonly context: Context;
   readonly state: ModelState;
-  /** Rows that evaluate, in the caller's units and in the model's. */
+  /** Evaluation rows, in the caller's units and in the model's space. */
   readonly held: Held;
   readonly evaluation: Batch | undefined;
 }
@@ -30,7 +30,7 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
   private readonly learner: Learner<R>;
   private readonly source: Source;
   private readonly signal: AbortSignal | undefined;
-  /** The iteration whose first rows were looked at: it serves the first pass. */
+  /** The iteration whose first rows were read; it serves the first pass. */
   private opened: Closable<Numbered> | undefined;
   private count: number | undefined;
 
@@ -48,7 +48,7 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
     this.begun = begun;
   }
 
-  /** Looks at the first rows. Errors: those of the source and of its rows, DataError where there are none. */
+  /** Reads the first rows. Errors: those of the source and of its rows; DataError if there are none. */
   static async open<R extends { readonly batch: Batch }>(
     learner: Learner<R>,
     before: ModelState | null,
@@ -72,8 +72,8 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
   }
 
   /**
-   * The rows of one pass that train, checked against the state as it is by then, with the number of their first one.
-   * Errors: those of rows; OptionError where this iteration of the source gave other rows than the first.
+   * The training rows of one pass, checked against the current state, with the number of their first row. Errors: those of rows;
+   * OptionError if this iteration gave a different number of rows than the first.
    */
   async *pass(state: () => ModelState): AsyncGenerator<{ readonly rows: R; readonly begin: number }> {
     const { learner, signal } = this;
@@ -93,18 +93,18 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
     checkAgain(this.count, count, call);
   }
 
-  /** Rows of an iteration, those that evaluate among them; 0 before the first. */
+  /** Rows in an iteration, including evaluation rows; 0 before the first has ended. */
   get rows(): number {
     return this.count ?? 0;
   }
 
-  /** Closes the iteration that no pass has taken up. */
+  /** Closes the iteration that no pass has used. */
   async close(): Promise<void> {
     await this.opened?.return();
   }
 }
 
-/** Errors: OptionError where an iteration gave other rows than the first. */
+/** Errors: OptionError if an iteration gave a different number of rows than the first. */
 export function checkAgain(first: number, again: number, call: string): void {
   if (again === first) return;
   throw new OptionError(

@@ -8,14 +8,14 @@ export const flat = (X: readonly (readonly number[])[]): SourceBatch['X'] => ({
   shape: [X.length, X[0]?.length ?? 0],
 });
 
-/** A source that notes what is asked of it. */
+/** A source that records what is asked of it. */
 export interface Counted extends Source {
   opened: number;
   closed: number;
   given: number;
 }
 
-/** Batches of `size` rows; `seeks` where it can begin later. */
+/** Batches of `size` rows; `seeks` if it can start later. */
 export function sourceOf<Y>(
   X: readonly (readonly number[])[],
   y: readonly Y[] | undefined,
@@ -51,7 +51,7 @@ export function sourceOf<Y>(
   return source;
 }
 
-/** Seeded rows with a number and a class each. */
+/** Seeded rows, each with a number and a class. */
 export function labelled(count: number): { X: number[][]; y: number[]; classes: string[] } {
   const { X, y } = rows(count, 3, 7);
   return { X, y, classes: y.map((value) => (value > 1 ? 'high' : value > -1 ? 'middle' : 'low')) };

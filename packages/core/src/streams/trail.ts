@@ -1,11 +1,11 @@
-// What a run has learned of a source, as digests: a run that goes on compares the batches that it reads again with them, and
-// later passes with the first.
+// Digests of what a run has learned from a source. A resumed run compares the batches that it reads again with them, and later
+// passes are compared with the first.
 
 import { DataError, FormatError } from '../errors.js';
 import { digestWords } from '../state/digest.js';
 import type { SourceBatch } from '../state/source.js';
 
-/** A digest of batches: each builds on the one before, so that other batches, or the same in another order, have another. */
+/** A running digest of batches: it depends on all batches before and on their order. */
 type Words = Uint32Array;
 
 const none = (): Words => new Uint32Array(4);
@@ -29,7 +29,7 @@ function digestOfBatch({ X, y, sampleWeight, featureMask }: SourceBatch): Words 
   return words;
 }
 
-/** How many batches there were, and their digest. */
+/** A number of batches, and their digest. */
 interface Mark {
   readonly batches: number;
   readonly words: Words;
@@ -39,33 +39,33 @@ const noMark = (): Mark => ({ batches: 0, words: none() });
 const areEqual = (a: Mark, b: Mark): boolean =>
   a.batches === b.batches && a.words.every((word, i) => word === b.words[i]);
 
-/** A batch that was looked at and is not learned yet. */
+/** A batch that was checked and is not learned yet. */
 interface Step {
   readonly mark: Mark;
-  /** Of the batch alone. */
+  /** The digest of this batch alone. */
   readonly own: Words;
 }
 
-/** Words that are kept at most, one after every batch while there are so few: they say which batch is another. */
+/** Most words kept. While there are fewer batches, there is one for each, which tells which batch differs. */
 const mostWords = 1024;
 
 export class Trail {
-  /** The run, in sentences. */
+  /** The run's name in errors. */
   private readonly run: string;
-  /** Of the iteration that runs. */
+  /** The position in the current iteration. */
   private here: Mark = noMark();
   private last: Words = none();
   /** The first word of the digest after every `stride` batches of the first iteration. */
   private words: number[] = [];
   private stride = 1;
-  /** The first iteration, once it was over. */
+  /** The end of the first iteration, once it has ended. */
   private whole: Mark | undefined;
 
   constructor(run: string) {
     this.run = run;
   }
 
-  /** The digest of the next batch. Errors: DataError where an iteration before had another in its place. */
+  /** The running digest after the next batch. Errors: DataError if an earlier iteration had another batch here. */
   step(number: number, rows: SourceBatch): Step {
     const own = digestOfBatch(rows);
     const mark = {
@@ -84,7 +84,7 @@ export class Trail {
     return { mark, own };
   }
 
-  /** The batch has been learned, or read again. */
+  /** Records a batch as learned or as read again. */
   commit({ mark, own }: Step): void {
     this.here = mark;
     this.last = own;
@@ -95,20 +95,20 @@ export class Trail {
     this.stride *= 2;
   }
 
-  /** The next iteration begins; gives where this one was. */
+  /** Starts the next iteration; returns the position of this one. */
   again(): Mark {
     const { here } = this;
     this.here = noMark();
     return here;
   }
 
-  /** An iteration is over. Errors: DataError where it had other batches than the first. */
+  /** Ends an iteration. Errors: DataError if it had other batches than the first. */
   ended(): void {
     if (this.whole) this.reached(this.whole);
     this.whole = this.here;
   }
 
-  /** What was read again is what had been learned. Errors: DataError. */
+  /** Checks that the batches read again are those that were learned. Errors: DataError. */
   reached(mark: Mark): void {
     const { here } = this;
     if (areEqual(mark, here)) return;
@@ -121,7 +121,7 @@ export class Trail {
     );
   }
 
-  /** The one batch that was read again is the last that had been learned. Errors: DataError. */
+  /** Checks that the one batch read again is the last one learned. Errors: DataError. */
   isLast(number: number, rows: SourceBatch | undefined): void {
     if (!rows) this.refuse(`has no batch ${number} among those`, number);
     if (digestOfBatch(rows).some((word, i) => word !== this.last[i]))
@@ -166,7 +166,7 @@ export class Trail {
   }
 }
 
-/** What a checkpoint holds of a trail: numbers in hexadecimal digits. */
+/** A trail as a checkpoint holds it: digests as hexadecimal text. */
 export interface SavedTrail {
   readonly words: string;
   readonly stride: number;
