@@ -1,4 +1,4 @@
-// kInit 'auto': more prototypes for more rows that resemble their mean less (docs/method.md §4).
+// kInit 'auto': the number of prototypes grows with the number of rows and with their spread around the mean (docs/method.md §4).
 
 import type { Rows } from '../data/matrix.js';
 import { blockRowsOf, type Features } from '../data/sparse.js';
@@ -18,13 +18,13 @@ import { meanRow } from './means.js';
 export interface AutomaticKProblem {
   readonly rows: Features;
   readonly distance: Distance;
-  /** In rows. */
+  /** Weights in rows. */
   readonly sampleWeight?: Float32Array | undefined;
-  /** One row, or one a row of `rows`. */
+  /** [N, D], or [1, D] for all rows. */
   readonly mask?: Rows | undefined;
 }
 
-/** k = ⌈3·√n·(1 − mean similarity to the mean)⌉ within [1, n], similarities clamped to [0, 1]; means and n are weighted. */
+/** k = ⌈3·√n·(1 − mean similarity to the mean)⌉ within [1, n]; similarities are clamped to [0, 1]; means and n are weighted. */
 export async function automaticK(programs: Programs, problem: AutomaticKProblem): Promise<number> {
   const { rows, distance, sampleWeight } = problem;
   const { columns } = rows;

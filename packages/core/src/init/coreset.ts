@@ -1,5 +1,5 @@
-// Rows that stand for all of them: a bounded, weighted sample that keeps what a uniform one loses, rows that lie far out and
-// small clusters. On data with outliers a start from uniform rows ends at many times the inertia.
+// A coreset: a bounded, weighted sample that represents all rows. Unlike a uniform sample, it keeps outliers and small clusters; on
+// data with outliers, a start from uniform rows ends at many times the inertia.
 
 import type { Distance } from '../formulas/distances.js';
 import type { Random } from '../random.js';
@@ -7,14 +7,14 @@ import { type Batch, takeBatch } from '../state/batch.js';
 import type { Programs } from '../training/program.js';
 import { assignToCenters, clusterRows, meanRow } from './means.js';
 
-/** Rows and centers of the rough clustering that says which rows matter. */
+/** Rows and centers of the rough clustering that determines which rows matter. */
 const [roughRows, roughCenters] = [8192, 256];
 
 /**
- * At most `limit` rows, and weights with which Σ w·f(x) over them estimates that over all rows: each is drawn with a
- * probability that is a third by weight, a third by its share of Σ w·δ to the nearest of some centers, and a third by the
- * share of its cluster, all clusters alike. A first sample, drawn so around the mean, gives the centers.
- * (Sensitivity sampling: Feldman & Langberg 2011; around the mean: Bachem, Lucic & Krause 2018.)
+ * At most `limit` rows with weights, so that Σ w·f(x) over them estimates that over all rows. The probability of a row is a third
+ * by its weight, a third by its share of Σ w·δ to the nearest of some centers, and a third by its share of its cluster, with all
+ * clusters equal. The centers come from a first sample drawn around the mean. Sources: sensitivity sampling (Feldman & Langberg
+ * 2011); around the mean (Bachem, Lucic & Krause 2018).
  */
 export async function coreset(
   programs: Programs,
@@ -66,8 +66,8 @@ async function sampleAround(
     const ofCost = paid > 0 ? Math.max(0, cost[i] as number) / paid : 1 / weight;
     return (w * (1 / weight + ofCost + 1 / (used * (sums.weights[index[i] as number] as number)))) / 3;
   };
-  // Systematic: one random offset, then steps of equal probability. A row whose probability is more than a step is kept
-  // for sure, at a weight that makes up for the steps it takes.
+  // Systematic sampling: one random offset, then steps of equal probability. A row with a probability above one step is always
+  // kept, with a weight for all steps that it spans.
   const [rows, weights]: [number[], number[]] = [[], []];
   let next = random.uniform();
   let passed = 0;

@@ -1,4 +1,4 @@
-// A state from the grid that a caller gave; the model takes it as it is.
+// The initial state from a caller's grid, which is taken as given.
 
 import { type DenseMatrix, type Rows, toRows, toWideRows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
@@ -16,7 +16,7 @@ import { centeredTargets, targetCenter } from '../state/target-center.js';
 import { majority } from '../training/ema-step.js';
 import { checkFeatureWeights, empty, routingArrays } from './initialise.js';
 
-/** Errors: OptionError, DataError where heads, owners and targets do not fit each other. */
+/** Errors: OptionError, DataError if heads, owners and targets do not fit each other. */
 export function initialFromGrid(
   options: Resolved,
   family: HeadFamily,
@@ -101,7 +101,7 @@ export function initialFromGrid(
   return { ...empty(random, count, settled), arrays, ages, ...(targets && owned ? { given: true } : {}) };
 }
 
-/** What prototypes answer: logits as they are, numbers less what heads · their mean has too many digits of. */
+/** Targets as the model stores them: logits unchanged, numbers minus heads · their mean if float32 cannot resolve it. */
 function targetsOf(
   { targets }: InitialGrid,
   heads: number,
@@ -111,19 +111,19 @@ function targetsOf(
   if (!targets) return { targets: undefined, center: null };
   const place = { call, argument: 'initMode.targets' };
   const wide = toWideRows(targets as DenseMatrix, place);
-  // The answers of heads add up to the target, each has its share.
+  // The answers of heads add up, so each has its share of the offset.
   const share = owned ? null : targetCenter(wide);
   return { targets: centeredTargets(wide, share, place), center: share?.map((c) => c * heads) ?? null };
 }
 
-/** A given grid is as old as one row a prototype unless it says how old; what a row weighs is what the first ones do. */
+/** The state with ages in the unit of the first rows: a given grid without ages has the age of one row a prototype. */
 export function withUnit(state: ModelState, options: Resolved, unit: number): ModelState {
   if (state.unit !== null) return state;
   const given = typeof options.initMode === 'object' && options.initMode.ages !== undefined;
   return { ...state, unit, ages: given ? state.ages : state.ages.map((age) => age * unit) };
 }
 
-/** The classes that owners name, or as many as targets have columns. */
+/** The classes that owners name, or the columns of the targets. */
 function classesOf(
   { owners }: InitialGrid,
   columns: number | undefined,
@@ -142,7 +142,7 @@ function classesOf(
   }
   const names = sortedLabels(owners as readonly Label[], call, 'initMode.owners');
   if (task !== 'multiLabel' || typeof names[0] === 'string') return names;
-  // Labels without names are columns of y, and some of them may own no prototype.
+  // Labels without names are columns of y; some of them may own no prototype.
   const last = names[names.length - 1] as number;
   if (names.some((name) => !Number.isInteger(name) || (name as number) < 0)) {
     throw new DataError(`${call}: initMode.owners should be columns of y, from 0, or names.`, {
@@ -152,7 +152,7 @@ function classesOf(
   return numbered(Math.max(last + 1, columns ?? 0));
 }
 
-/** A grid that came without targets answers the mean of the first batch until its own rows say more. */
+/** The state with all targets at the mean of the first batch, for a grid that came without targets. */
 export function answeringMean(
   state: ModelState,
   first: Batch,

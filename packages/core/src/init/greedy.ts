@@ -1,4 +1,4 @@
-// Greedy k-means++ through a graph: a candidate's worth is a product over the rows, so that a step reads back n numbers.
+// Greedy k-means++ by a graph: all candidates are evaluated in one product over the rows, and a step reads back only n numbers.
 
 import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features } from '../data/sparse.js';
@@ -17,10 +17,10 @@ import { f32 } from '../training/spec.js';
 import { candidatesPerRound, greedyKMeansPlusPlus } from './kmeanspp.js';
 import { presentRow } from './present-row.js';
 
-/** Rows, and how many of them are to be centers. */
+/** Rows, and the number of centers to choose among them. */
 export interface StartProblem {
   readonly rows: Features;
-  /** One row, or one a row of `rows`. */
+  /** [N, D], or [1, D] for all rows. */
   readonly mask?: Rows | undefined;
   readonly sampleWeight: Float32Array;
   readonly distance: Distance;
@@ -29,10 +29,10 @@ export interface StartProblem {
   readonly k: number;
 }
 
-/** Farther than any row. */
+/** Larger than any distance. */
 const far = 3e38;
 
-/** k rows that make good centers; the uploads live as long as the search. */
+/** k rows that make good centers; uploads live as long as the search. */
 export async function greedyRows(
   programs: Programs,
   problem: StartProblem,
@@ -59,7 +59,7 @@ export async function greedyRows(
         mask: t.mask,
         weights: t.featureWeights,
       });
-      // δ to the nearest center if the candidate were one [B, C], and what all rows would pay [1, C]
+      // δ to the nearest center with each candidate added [B, C], and the resulting cost of all rows [1, C].
       const lowered = min(delta, expandDims(t.nearest as Tensor, 1));
       const best = argMax(neg(matmul(expandDims(t.sampleWeight as Tensor, 0), lowered)));
       const column = oneHot(best, candidatesPerRound);
@@ -74,7 +74,7 @@ export async function greedyRows(
   };
   let nearest: ArrayLike<number> = new Float32Array(n).fill(far);
   const takeBest = async (chosen: readonly number[]) => {
-    // Where there are fewer the last one stands in: the first of equals is taken.
+    // Missing candidates are filled with the last one; the first of equals wins.
     const candidates = new Float32Array(candidatesPerRound * columns);
     for (let i = 0; i < candidatesPerRound; i++) {
       const row = chosen[Math.min(i, chosen.length - 1)] as number;

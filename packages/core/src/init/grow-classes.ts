@@ -1,4 +1,5 @@
-// Prototypes for classes and labels that have none: at the start, and when a stream brings new ones (docs/method.md §4).
+// Growing classes: prototypes for classes and labels that have none, at the start and when a stream brings new ones (docs/method.md
+// §4).
 
 import { visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -18,15 +19,15 @@ import { foundingMeans } from './means.js';
 
 const defaultPerClass = 3;
 
-/** Prototypes of one class: what is appended to every head. */
+/** New prototypes of one class, to be appended to every head. */
 interface Newcomers {
   readonly owner: number;
-  /** [H·m, D] and [H·m, outputs], the heads' one after the other. */
+  /** [H·m, D] and [H·m, outputs], head by head. */
   readonly centers: Float32Array;
   readonly means: Float64Array;
 }
 
-/** The state with room for more classes: prototypes say of a new one what they say of a class without rows. */
+/** The state with room for more classes. For a new class, prototypes answer as for a class without rows. */
 export function widenOutputs(context: Context, state: ModelState, classes: readonly Label[]): ModelState {
   const outputs = classes.length;
   if (outputs <= state.classes.length) return state;
@@ -45,7 +46,8 @@ export function widenOutputs(context: Context, state: ModelState, classes: reado
   };
   const { code } = head;
   if (code) {
-    // Without gradients the shares are known, and stay; learned logits keep their bits beside the one of a share of 0.
+    // Before gradient steps, the class shares are known and kept. Learned logits keep their bits; the new column gets the logit of
+    // share 0.
     const none = code.store(new Float64Array(outputs), outputs, heads);
     widen('targets', (old) => {
       const added = Array.from(none).slice(state.outputs);
@@ -67,7 +69,7 @@ export function widenOutputs(context: Context, state: ModelState, classes: reado
   return { ...state, arrays, outputs, classes };
 }
 
-/** The rows of each class or label that count, where they come to half a row; weights count rows. */
+/** The rows that count for each class or label, if they weigh at least half a row; weights count rows. */
 function rowsOfClasses(head: Head, { y, sampleWeight }: Batch): Map<number, number[]> {
   const rows = new Map<number, number[]>();
   const note = (owner: number, row: number): void => {
@@ -89,16 +91,16 @@ function rowsOfClasses(head: Head, { y, sampleWeight }: Batch): Map<number, numb
   return rows;
 }
 
-/** Of rounding in float32 targets. */
+/** Share that float32 rounding of targets can produce. */
 const leastShare = 1e-5;
 
-/** Whether a class lacks prototypes; of a joint grid with targets, whether all of them say that no row is of it. */
+/** Whether a class lacks prototypes. In a joint grid with targets, a class lacks them if every prototype gives it share 0. */
 function lacks(state: ModelState, head: Head, from: number): (owner: number) => boolean {
   const { arrays, outputs } = state;
   const { starts } = indexClasses(arrays.owners as NdArray, outputs);
   const ownsNone = (owner: number): boolean => starts[owner] === starts[owner + 1];
   if (!state.joint || !head.code) return ownsNone;
-  // Learned logits are no shares: what is new there is what came after `from`.
+  // Learned logits are not shares. There, the classes after `from` are the new ones.
   if (state.trained) return (owner) => from > 0 && owner >= from && ownsNone(owner);
   const heads = arrays.featureWeights?.shape[0] ?? 1;
   const shares = head.code.recall(Float64Array.from(arrays.targets?.data ?? []), outputs, heads);
@@ -110,8 +112,8 @@ function lacks(state: ModelState, head: Head, from: number): (owner: number) => 
 }
 
 /**
- * The state with prototypes for every class of the scaled batch that has none. A joint grid, whose prototypes speak on every
- * class, gets them for classes that none of them has seen; once trained, for classes from `from` on.
+ * The state with prototypes for every class of the scaled batch that has none. The prototypes of a joint grid answer for every
+ * class: there, new prototypes are for classes that no prototype has seen, and once trained, for classes from `from` on.
  */
 export async function growClasses(
   context: Context,
@@ -141,7 +143,7 @@ export async function growClasses(
       { ...problem, distance: context.options.distance, k, passes: 0, start },
       random,
     );
-    // Without targets nobody asks what the rows say, which is as wide as there are classes.
+    // Without targets, the columns of y are not needed.
     const founding = founders ? takeBatch(part, founders, 0, founders.length) : part;
     const means = head.code
       ? meanTargets({ ...founding, y: head.coordinatesOf(founding.y, state.outputs) }, index, k)
@@ -151,7 +153,7 @@ export async function growClasses(
   return append({ ...state, random: random.save() }, head, newcomers, heads);
 }
 
-/** Prototypes that a new class gets in every head. */
+/** Number of prototypes that a new class gets in every head. */
 async function perHead({ options, programs }: Context, state: ModelState, rows: Batch): Promise<number> {
   const heads = state.arrays.featureWeights?.shape[0] ?? 1;
   const most = wholeRows(rows.sampleWeight);
@@ -161,7 +163,7 @@ async function perHead({ options, programs }: Context, state: ModelState, rows: 
   return Math.min(k, most);
 }
 
-/** Appends prototypes to every head; what they say and how far they reach starts as in a new grid. */
+/** Appends prototypes to every head; their targets and bandwidths start as in a new grid. */
 function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], heads: number): ModelState {
   const { arrays, ages, coordinateAges, spread, outputs, unit } = state;
   const columns = (arrays.prototypes as NdArray).shape[1] as number;
@@ -169,7 +171,7 @@ function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], 
   const sizes = newcomers.map(({ centers }) => centers.length / columns / heads);
   const added = sizes.reduce((a, b) => a + b, 0);
   const count = (old + added) * heads;
-  /** Rows of an array of width `width` a prototype, each head's old ones before its new ones. */
+  /** Joins arrays of `width` columns, each head's old rows before its new ones. */
   const joined = (
     data: ArrayLike<number>,
     width: number,

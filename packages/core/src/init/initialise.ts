@@ -1,4 +1,4 @@
-// From the first batch to a grid: scaler, units of the targets, metric, prototypes.
+// Builds the initial grid from the first batch: scaler, units of the targets, metric, prototypes.
 
 import { type Rows, repeatMask } from '../data/matrix.js';
 import { denseRows, type Features, isSparse, type SparseRows } from '../data/sparse.js';
@@ -24,17 +24,19 @@ import { chooseMetric } from './metric.js';
 import { rowsStart } from './rows.js';
 import { strataStart } from './strata.js';
 
-/** Prototypes in all, unless said otherwise: four rows each, and no more than fit the caches; of few rows each is one. */
+/**
+ * Default limits: at most 400 prototypes, so that they fit the caches, and four rows for each. With few rows, each is a prototype.
+ */
 const mostPrototypes = 400;
 const rowsPerPrototype = 4;
 const fewRows = 16;
 const defaultHeads = 8;
-/** Rows that the metric and the strata look at. */
+/** Most rows used for the metric and the strata. */
 const mostRows = 2 ** 14;
-/** A head of fewer prototypes says too little. */
+/** Least number of prototypes in a head by default. */
 const leastPerHead = 8;
 
-/** What is known before the first prototype. */
+/** What is determined before the first prototype. */
 export type Settled = Pick<
   ModelState,
   'rawColumns' | 'outputs' | 'classes' | 'targetCenter' | 'scaling' | 'joint' | 'unit'
@@ -54,8 +56,8 @@ export const empty = (random: Random, count: number, settled: Settled): Omit<Mod
 });
 
 /**
- * How many prototypes and heads a joint start from so many distinct rows has; K is a multiple of H. `classes` get one prototype each
- * at least, unless the options say how many there are.
+ * The number of prototypes and heads of a joint start from this many distinct rows; K is a multiple of H. Each of the `classes`
+ * gets at least one prototype, unless the options give the number.
  */
 export function gridSize(
   { nPrototypes, kInit, heads }: Resolved,
@@ -68,7 +70,7 @@ export function gridSize(
   const few = Math.min(rows, fewRows);
   const automatic = Math.min(mostPrototypes, Math.max(few, Math.floor(rows / rowsPerPrototype)));
   const count = Math.min(nPrototypes ?? perClass ?? Math.max(classes, automatic), rows);
-  // Owners want every class in every head: one head is the default there.
+  // Owners need prototypes of every class in every head, so the default is one head.
   const most = carries ? defaultHeads : 1;
   const chosen = heads ?? Math.max(1, Math.min(most, Math.floor(count / leastPerHead)));
   const used = Math.min(chosen, count);
@@ -76,7 +78,7 @@ export function gridSize(
   return { count: even < Math.min(classes, count) ? even + used : even, heads: used };
 }
 
-/** Weighted mean and deviation of every target column; a constant column keeps its unit. */
+/** Weighted mean and deviation of every target column; the deviation of a constant column counts as 1. */
 function targetUnits(targets: Features, sampleWeight: Float32Array): Record<string, NdArray> {
   const y = denseRows(targets);
   const total = sampleWeight.reduce((a, b) => a + b, 0);
@@ -89,14 +91,14 @@ function targetUnits(targets: Features, sampleWeight: Float32Array): Record<stri
   return {
     'target.mean': ndarray(mean, [y.columns]),
     'target.deviation': ndarray(
-      // Less than float32 resolves is rounding: a constant whose mean is not quite itself.
+      // A deviation below float32 resolution is rounding in a constant column.
       variance.map((v, t) => (Math.sqrt(v) > 1e-7 * Math.abs(mean[t] as number) ? Math.sqrt(v) : 1)),
       [y.columns],
     ),
   };
 }
 
-/** What a grid has besides prototypes, owners and targets. */
+/** The arrays of a grid besides prototypes, owners and targets. */
 export function routingArrays(
   options: Resolved,
   routes: boolean,
@@ -129,24 +131,24 @@ export function checkFeatureWeights(options: Resolved, columns: number, call: st
   }
 }
 
-/** Scaled rows with masked values at 0, the mean: a slope cannot skip them. */
+/** Scaled rows with masked values at 0, the mean: slopes need a value. */
 function atMean(x: Rows, mask: Rows | undefined): Rows {
   if (!mask) return x;
   const every = repeatMask(mask, x.rows).data;
   return { ...x, data: x.data.map((value, i) => ((every[i] as number) > 0 ? value : 0)) };
 }
 
-/** What the rows to come are: columns of an answer, and the names of the classes. */
+/** The columns of an answer, and the names of the classes. */
 export interface Outputs {
   readonly outputs: number;
   readonly classes: readonly Label[];
-  /** What targets are less of; undefined before the first targets. */
+  /** The offset of the targets; undefined before the first targets. */
   readonly targetCenter?: Float64Array | null | undefined;
-  /** What one of the first rows weighed, where equal ones were put together since. */
+  /** The weight of one of the first rows, if equal rows were merged since. */
   readonly unit?: number | null | undefined;
 }
 
-/** A state from the first batch of raw rows, by the options' initMode. */
+/** The initial state from the first batch of raw rows, by the options' initMode. */
 export async function initialise(
   context: Context,
   first: Batch,
@@ -200,7 +202,7 @@ export async function initialise(
       signal,
     );
     if (metric) {
-      // The last stage of the scaler, by itself: what is before it has been applied.
+      // Only the last stage of the scaler; the stages before it have been applied.
       const stage = { 'scaler.metric': ndarray(metric.map(Math.sqrt), [metric.length]) };
       const scaled = { scaling: 'none', rawColumns: metric.length, arrays: stage } as const;
       batch = { ...batch, ...(await scaleFeatures(context, scaled, batch.x, batch.mask)) };
@@ -208,7 +210,7 @@ export async function initialise(
     }
   }
   const { columns } = batch.x;
-  // The scaler drops constant columns, and their weights with them.
+  // The scaler drops constant columns, and so their weights.
   const varying = arrays['scaler.columns']?.data;
   const given = options.featureWeights;
   const featureWeights = given && varying ? Float32Array.from(varying, (j) => given[j] as number) : given;
@@ -259,7 +261,7 @@ export async function initialise(
   };
 }
 
-/** Errors: OptionError for what would fill sparse rows. */
+/** Errors: OptionError for options that would fill sparse rows. */
 function checkSparse(options: Resolved, x: Features, call: string): void {
   if (!isSparse(x)) return;
   const wanted = [
@@ -278,7 +280,7 @@ function checkSparse(options: Resolved, x: Features, call: string): void {
   }
 }
 
-/** One factor for all columns, unless the options say 'none', or the features are taken as they came, or by their angle. */
+/** One factor for all columns; none with scaling 'none', cosine, or a clusterer. */
 function sparseScaler(
   { scaling, distance }: Resolved,
   head: Head,
@@ -291,14 +293,14 @@ function sparseScaler(
   return { 'scaler.metric': ndarray(factors, [x.columns]) };
 }
 
-/** Weights of raw columns need columns that stay what they are; clusters are of the rows as they came. */
+/** The default scaling: weights of raw columns need columns that keep their meaning, and a clusterer clusters rows as given. */
 const defaultScaling = ({ distance, featureWeights }: Resolved, head: Head): Scaling =>
   head.start === 'rows' || comparesDirections(distance) ? 'none' : featureWeights ? 'standard' : 'dual';
 
-/** Classes up to which a joint start clusters them as further columns. */
+/** Most classes that a joint start clusters as additional columns. */
 const mostJoint = mostVectors;
 
-/** The start that the options ask for, or that suits the classes. Errors: OptionError for options that it cannot have. */
+/** The start by the options, or a suitable one for this number of classes. Errors: OptionError for options that it cannot have. */
 function startOf(
   { options }: Context,
   head: Head,

@@ -1,4 +1,5 @@
-// The 'joint' start: each head clusters features and target together, on a half of the features of its own (docs/method.md §3, §4).
+// The 'joint' start: each head clusters features and targets together, with its own half of the features emphasised (docs/method.md
+// §3, §4).
 
 import { beside, visitRow } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -13,13 +14,16 @@ import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
 import { foundingMeans } from './means.js';
 
-/** Rows that the start looks at, at most. */
+/** Most rows that the start uses. */
 const sampleRows = 8192;
 const lloydPasses = 5;
-/** The weight of the features that a head sees less of. */
+/** Weight of the features that a head does not emphasise. */
 const damping = 0.15;
 
-/** Prototypes, targets and featureWeights of all heads, from scaled rows whose weights count rows; `featureWeights` [D] is what every head starts from. */
+/**
+ * Prototypes, targets and featureWeights of all heads from scaled rows, whose weights count rows. `featureWeights` [D] are the
+ * initial weights of every head.
+ */
 export async function jointStart(
   programs: Programs,
   spec: Pick<GridSpec, 'heads' | 'columns' | 'outputs' | 'prototypes' | 'distance' | 'head'>,
@@ -64,7 +68,7 @@ export async function jointStart(
       },
       random,
     );
-    // The answers are means of the rows themselves: a center of 'cosine' has lost its length.
+    // Targets are means of the rows' own targets: a center of 'cosine' has lost its length.
     const founding = founders ? takeBatch(sample, founders, 0, founders.length) : sample;
     means.set(meanTargets(founding, index, perHead), head * perHead * outputs);
     index.forEach((k, i) => {
@@ -87,7 +91,7 @@ export async function jointStart(
   };
 }
 
-/** Weighted mean target of each cluster [k, T]; the mean of all rows where a cluster has none. */
+/** Weighted mean target of each cluster [k, T]; the mean of all rows for a cluster without rows. */
 export function meanTargets({ y, sampleWeight }: Batch, index: Int32Array, k: number): Float64Array {
   const width = y.columns;
   const sums = new Float64Array(k * width);

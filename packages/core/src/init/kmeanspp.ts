@@ -2,16 +2,16 @@
 
 import type { Random } from '../random.js';
 
-/** Distances of all n rows to the given rows, [n, rows.length] row-major, or with further columns that say nothing. */
+/** Distances of all n rows to the given rows: [n, rows.length] row-major; further columns are ignored. */
 export type DistanceTo = (rows: readonly number[]) => Promise<ArrayLike<number>>;
 
-/** Candidates per round: one pass over the rows serves this many draws. */
+/** Candidates in a round: one pass over the rows serves this many draws. */
 export const candidatesPerRound = 16;
 
 /**
- * Rows that make good centers. Each round draws candidates from the current distribution and measures them together; a
- * candidate is then taken with probability new/old distance, which makes the draw exact although earlier candidates of the
- * round moved the distribution. Where all rows coincide with a center, further ones are drawn by weight.
+ * k-means++ with several draws a round. Each round draws candidates from the current distribution and measures them together. A
+ * candidate is then accepted with probability new/old distance, so the draw is exact although earlier candidates changed the
+ * distribution. If all rows coincide with centers, further ones are drawn by weight.
  */
 export async function kMeansPlusPlus(
   distanceTo: DistanceTo,
@@ -27,7 +27,7 @@ export async function kMeansPlusPlus(
   };
   const centers = [random.weighted(weights, sum(weights))];
   const nearest = new Float64Array(n).fill(Number.POSITIVE_INFINITY);
-  // Rounding can take a distance below 0, which is no probability.
+  // Rounding can make a distance negative, which is not a probability.
   const lower = (distances: ArrayLike<number>, column: number): void => {
     const stride = distances.length / n;
     for (let i = 0; i < n; i++) {
@@ -49,7 +49,7 @@ export async function kMeansPlusPlus(
     const distances = await distanceTo(drawn);
     for (let c = 0; c < drawn.length && centers.length < k; c++) {
       const row = drawn[c] as number;
-      // The first draw of a round is from the distribution itself; without a distribution every draw is as good.
+      // The first draw of a round needs no correction; without a distribution, any draw is accepted.
       const accepted =
         c === 0 ||
         !(total > 0 && total < Number.POSITIVE_INFINITY) ||
@@ -62,12 +62,15 @@ export async function kMeansPlusPlus(
   return centers;
 }
 
-/** Of the given rows the one as a center that leaves the least Σ w·δ, and δ of all n rows to the nearest center with it. */
+/**
+ * Chooses the row, among those given, that leaves the least Σ w·δ as a new center; returns δ of all n rows to the nearest center
+ * with it.
+ */
 export type TakeBest = (rows: readonly number[]) => Promise<{ best: number; nearest: ArrayLike<number> }>;
 
 /**
- * Rows that make better centers, at a pass over the rows for each: of the candidates of a draw it takes the one that lowers
- * Σ w·δ most. scikit-learn draws 2 + ln k of them; more cost little beside the pass.
+ * Greedy k-means++, with a pass over the rows for each center: of several candidates, the one that lowers Σ w·δ most. scikit-learn
+ * draws 2 + ln k candidates; more cost little beside the pass.
  */
 export async function greedyKMeansPlusPlus(
   takeBest: TakeBest,
@@ -86,12 +89,12 @@ export async function greedyKMeansPlusPlus(
   };
   const weight = (i: number): number => weights[i] as number;
   const centers: number[] = [];
-  // Rounding puts a center that lies far out at some distance from itself, and others below 0, which is no probability.
+  // Rounding gives a distant center some distance to itself, and makes other distances negative, which are not probabilities.
   const isCenter = new Uint8Array(n);
   let nearest: ArrayLike<number> = [];
   const mass = (i: number): number => (isCenter[i] === 1 ? 0 : weight(i) * Math.max(0, nearest[i] as number));
   while (centers.length < k) {
-    // Where all rows lie on centers, weights draw.
+    // If all rows coincide with centers, rows are drawn by weight.
     const spread = centers.length > 0 ? drawer(mass) : null;
     const drawn = Array.from(
       { length: spread ? candidatesPerRound : 1 },
@@ -106,7 +109,7 @@ export async function greedyKMeansPlusPlus(
   return centers;
 }
 
-/** The first of ascending sums above a value; the last one that rises guards against rounding. */
+/** Index of the first of ascending sums above a value. If rounding leaves none, the last index at which the sums rise. */
 function firstAbove(sums: Float64Array, value: number): number {
   let [low, high] = [0, sums.length - 1];
   while (low < high) {

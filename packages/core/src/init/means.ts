@@ -1,4 +1,4 @@
-// A plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes through the graphs of phase 1.
+// Plain k-means of some rows, as the start of a grid: k-means++ and a few Lloyd passes by the graphs of phase 1.
 
 import { type Rows, takeRows } from '../data/matrix.js';
 import { blockRowsOf, isSparse, takeFeatures, visitRow } from '../data/sparse.js';
@@ -20,18 +20,20 @@ import { maskOf, presentRow } from './present-row.js';
 
 export interface MeansProblem extends StartProblem {
   readonly passes: number;
-  /** Draw the start by k-means++; by its greedy form, which is better, takes longer and holds all rows dense; or by weight alone. */
+  /**
+   * How centers are drawn: by k-means++; by its greedy form, which is better, slower, and holds all rows dense; or by weight alone.
+   */
   readonly start: 'greedy' | 'kmeans++' | 'random';
 }
 
-/** Centers [k, D], the center of each row, and Σ w·δ to it. */
+/** Centers [k, D], the center of each row, and Σ w·δ to them. */
 export interface Means {
   readonly centers: Float32Array;
   readonly index: Int32Array;
   readonly inertia: number;
 }
 
-/** Errors: none; k is at least 1 and the weights are not all zero. */
+/** Clusters rows; k has to be at least 1, and some weight above 0. */
 export async function clusterRows(programs: Programs, problem: MeansProblem, random: Random): Promise<Means> {
   const { rows, mask, k } = problem;
   const { columns } = rows;
@@ -50,7 +52,7 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
       inertia: assigned.spread[0] as number,
     });
     if (pass === problem.passes) return means();
-    // Ages of zero make an EMA step a Lloyd step: η = 1.
+    // Ages of 0 make an EMA step a Lloyd step: η = 1.
     const moved = emaUpdate(
       {
         distance: problem.distance,
@@ -67,8 +69,8 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
 }
 
 /**
- * `clusterRows`, of rows whose weights count rows, without the clusters that weigh less than half a row: they would answer as loudly
- * as any other. Rows of such clusters are left out, and the others start anew; `founders` are those that remain, where some went.
+ * `clusterRows` without clusters lighter than half a row, since their answers would count like those of any other; weights count
+ * rows. Their rows are removed and the rest is clustered anew. `founders` are the remaining rows, if some were removed.
  */
 export async function foundingMeans(
   programs: Programs,
@@ -97,14 +99,14 @@ export async function foundingMeans(
   }
 }
 
-/** Rows to start from, as the problem asks. */
+/** Rows to start from, drawn as the problem asks. */
 async function chosenRows(programs: Programs, problem: MeansProblem, random: Random): Promise<number[]> {
   const { k, start } = problem;
   if (start === 'random') return drawIndices(problem.sampleWeight, k, random);
   return start === 'greedy' ? greedyRows(programs, problem, random) : spreadOut(programs, problem, random);
 }
 
-/** The rows at their nearest of the centers [k, D]. */
+/** Assigns the rows to their nearest centers [k, D]. */
 export function assignToCenters(
   programs: Programs,
   { rows, mask, sampleWeight, distance, featureWeights }: Omit<MeansProblem, 'k' | 'passes' | 'start'>,
@@ -144,7 +146,7 @@ export function assignToCenters(
   return assignRows(programs, spec, arrays, { x: rows, y, mask, sampleWeight }, 'mean');
 }
 
-/** Weighted mean of the rows, a coordinate at a time over the rows that report it; 0 where none does. */
+/** Weighted mean of the rows, each column over the rows that have it; 0 if none has it. */
 export function meanRow({
   rows,
   sampleWeight,
@@ -166,7 +168,7 @@ export function meanRow({
   return sums.map((sum, j) => ((weights[j] as number) > 0 ? sum / (weights[j] as number) : 0));
 }
 
-/** Rows by k-means++; the uploads live as long as the search, but for blocks of sparse rows. */
+/** Rows drawn by k-means++; uploads live as long as the search, except blocks of sparse rows. */
 async function spreadOut(programs: Programs, problem: MeansProblem, random: Random): Promise<number[]> {
   const { rows, mask, distance, featureWeights } = problem;
   const { columns } = rows;

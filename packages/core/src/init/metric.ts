@@ -1,4 +1,4 @@
-// Whether the metric of slopes pays: nearest neighbours in both spaces, on rows that neither has seen.
+// Decides whether the 'slopes' metric helps: error of nearest neighbours with and without it, on held-out rows.
 
 import { type Rows, takeRows } from '../data/matrix.js';
 import type { Distance } from '../formulas/distances.js';
@@ -8,14 +8,17 @@ import { wholeRows } from '../state/row-counts.js';
 import type { Programs } from '../training/program.js';
 import { leastAnchors, nearestRows, slopeAnchors, slopesMetric } from './slopes.js';
 
-/** Rows that the slopes are fitted on, and rows that judge, at most. */
+/** Most rows for fitting the slopes, and most held-out rows. */
 const fittedRows = 8192;
 const judgingRows = 2048;
 const neighbours = 8;
-/** Fewer rows give slopes that are noise. */
+/** Fewer rows give slopes that are only noise. */
 const leastRows = 100;
 
-/** The metric [D] from rows whose weights count rows, or null where 'auto' finds that it does not lower the error of the held-out rows. */
+/**
+ * The metric [D] from rows whose weights count rows. Null with fewer than 100 rows, or if 'auto' finds that it does not lower the
+ * error on the held-out rows.
+ */
 export async function chooseMetric(
   programs: Programs,
   options: { readonly metric: 'slopes' | 'auto'; readonly distance: Distance },
@@ -25,7 +28,7 @@ export async function chooseMetric(
 ): Promise<Float32Array | null> {
   const n = sample.x.rows;
   if (wholeRows(sample.sampleWeight) < leastRows) return null;
-  // Slopes in very wide rows cost more than the whole training, and are too few to say anything.
+  // With very many columns, slopes cost more than the whole training, and there are too few anchors.
   if (options.metric === 'auto' && slopeAnchors(sample.x.columns) < leastAnchors) return null;
   const order = random.permutation(n);
   const held = options.metric === 'auto' ? Math.min(judgingRows, Math.floor(n / 5)) : 0;
@@ -44,7 +47,10 @@ export async function chooseMetric(
   return (await error(metric)) < (await error(plain)) ? metric : null;
 }
 
-/** At most n, in eighths of a power of two: the search is compiled for the number of rows, so few numbers are few programs. */
+/**
+ * At most n, rounded down to an eighth of a power of two: a search is compiled for its number of rows, so few numbers need few
+ * programs.
+ */
 function rounded(n: number): number {
   const unit = Math.max(1, 2 ** (Math.floor(Math.log2(n)) - 3));
   return n - (n % unit);

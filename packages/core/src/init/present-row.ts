@@ -1,15 +1,15 @@
-// One row as a center to be: dense, and without what its mask hides.
+// One row as a future center: dense, with masked values at 0.
 
 import type { Rows } from '../data/matrix.js';
 import { denseRows, type Features } from '../data/sparse.js';
 
-/** What the mask says of a row, or of all. */
+/** The mask of a row; one row may serve all. */
 export const maskOf = (mask: Rows, row: number): Float32Array => {
   const at = mask.rows === 1 ? 0 : row;
   return denseRows(mask, at, at + 1).data;
 };
 
-/** A row with 0 where it is masked. */
+/** A row with masked values at 0. */
 export function presentRow(
   { rows, mask }: { readonly rows: Features; readonly mask?: Rows | undefined },
   row: number,

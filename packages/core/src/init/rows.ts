@@ -1,4 +1,4 @@
-// The start of a clusterer: rows of all, by k-means++ and a few passes over those that matter, or drawn by weight.
+// The start of a clusterer: k-means++ and a few passes over a coreset, or rows drawn by weight.
 
 import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
@@ -12,20 +12,20 @@ import { coreset } from './coreset.js';
 import { clusterRows, type Means } from './means.js';
 
 const defaultClusters = 8;
-/** Numbers of the rows that the start holds, at most: fewer rows where they are wide. */
+/** Most numbers in the rows that the start holds: fewer rows if they are wide. */
 const mostNumbers = 2 ** 25;
-/** Passes over those rows before starts are compared: two tell them apart as ten do. */
+/** Passes before starts are compared: two passes rank them like ten. */
 const passes = 3;
-/** Few clusters start several times, since where they end depends on their start and they cost little; the best is kept. */
+/** Number of starts, of which the best is kept. The result of few clusters depends on the start, and few clusters are cheap. */
 const startsOf = (k: number): number => Math.max(1, Math.min(6, Math.round(300 / k)));
 
-/** Rows that the start looks at: 4096 and more, 16 a cluster and more, up to 64 a cluster where that is few. */
+/** Number of rows that the start uses: at least 4096 and 16 a cluster; up to 64 a cluster if that is little. */
 const rowsFor = (k: number, columns: number): number => {
   const wanted = Math.max(2 ** 12, Math.min(2 ** 14, 64 * k), 16 * k);
   return Math.max(2 * k, Math.min(wanted, Math.floor(mostNumbers / columns)));
 };
 
-/** Prototypes [K, D], from rows whose weights count rows; as many as the options say, and no more than there are rows. */
+/** Prototypes [K, D] from rows whose weights count rows; as many as the options say, but at most one a row. */
 export async function rowsStart(
   programs: Programs,
   { kInit = defaultClusters, distance }: Pick<Resolved, 'kInit' | 'distance'>,

@@ -1,4 +1,4 @@
-// metric: 'slopes': weighs each feature by how fast the target changes along it, from local ridge regressions (docs/method.md §6).
+// metric 'slopes': weighs each feature by how fast the target changes along it, from local ridge regressions (docs/method.md §6).
 
 import type { Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
@@ -17,16 +17,16 @@ import { type Programs, readAndFree, runOnce, uploadRows } from '../training/pro
 import { breathe } from '../training/progress.js';
 import { f32 } from '../training/spec.js';
 
-/** Rows around which the target is fitted; a draw from the rows weighs places by how many rows they hold. */
+/** Most rows around which the target is fitted; drawn from the rows, so dense regions count more. */
 const mostAnchors = 400;
 export const leastAnchors = 32;
-/** Multiplications of one estimate, about half a second: wide rows get fewer anchors. */
+/** Multiplications in one estimate, about half a second; wide rows get fewer anchors. */
 const budget = 3e8;
-/** Times the metric is estimated, each in the space of the one before. */
+/** Number of estimates, each in the space of the one before. */
 const repeats = 3;
-/** Ridge, as a share of the mean variance of the neighbours' features. */
+/** Ridge strength, as a share of the mean variance of the neighbours' features. */
 const ridge = 0.1;
-/** What a feature without any slope still weighs. */
+/** Least weight of a feature, without any slope. */
 const floor = 0.02;
 
 /** Indices of the k nearest rows of `among` for each of `rows` [rows, k], nearest first. */
@@ -88,11 +88,11 @@ export async function nearestRows(
   return index;
 }
 
-/** Anchors that the budget allows with this many columns. */
+/** Number of anchors that the budget allows for this many columns. */
 export const slopeAnchors = (columns: number): number =>
   Math.min(mostAnchors, Math.floor(budget / ((2 * columns + 20) * columns ** 2)));
 
-/** Diagonal metric [D] with mean 1 + floor: the rows' mean squared slope of the target along each feature. */
+/** Diagonal metric [D] with mean 1 + floor, proportional to the mean squared slope of the target along each feature. */
 export async function slopesMetric(
   programs: Programs,
   distance: Distance,
@@ -130,7 +130,7 @@ export async function slopesMetric(
   return metric;
 }
 
-/** Slope of every target over some rows: (XᵀWX + λI)⁻¹XᵀWy on centered columns, one factorisation for all targets. */
+/** Slope of every target on some rows: (XᵀWX + λI)⁻¹XᵀWy on centered columns, with one factorisation for all targets. */
 function localSlopes({ x, y, sampleWeight }: DenseBatch, index: Int32Array): Float64Array[] {
   const n = index.length;
   const { columns } = x;
@@ -159,7 +159,7 @@ function localSlopes({ x, y, sampleWeight }: DenseBatch, index: Int32Array): Flo
   );
 }
 
-/** Adds Σ x xᵀ of the four rows from r on to the lower half of a matrix [D, D]: one row at a time takes three times as long. */
+/** Adds Σ x xᵀ of the four rows from r on to the lower half of a matrix [D, D]; one row at a time takes three times as long. */
 function addProducts(gram: Float64Array, xs: Float64Array, columns: number, r: number): void {
   const a = r * columns;
   const b = a + columns;
@@ -182,13 +182,13 @@ function addProducts(gram: Float64Array, xs: Float64Array, columns: number, r: n
   }
 }
 
-/** The chosen rows around their mean, times the roots of their weights, and behind them zeros up to a multiple of four rows. */
+/** The chosen rows minus their mean, times the roots of their weights, padded with zeros to a multiple of four rows. */
 function centered({ data, columns }: Rows, index: Int32Array, weights: Float64Array): Float64Array {
   const n = index.length;
   const total = weights.reduce((a, b) => a + b, 0);
   const out = new Float64Array(4 * Math.ceil(n / 4) * columns);
   for (let j = 0; j < columns; j++) {
-    // From the first one on, so that the mean of equal values is that value to the bit, and their slope 0.
+    // Relative to the first value, so that the mean of equal values is exactly that value and their slope 0.
     const first = data[(index[0] as number) * columns + j] as number;
     let mean = first;
     for (let i = 0; i < n; i++)

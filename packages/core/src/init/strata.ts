@@ -1,4 +1,4 @@
-// The two-stage start: strata of the target, then prototypes inside each (docs/method.md §4).
+// The two-stage start: strata of the target, then prototypes within each (docs/method.md §4).
 
 import { type NdArray, ndarray } from '../dtype.js';
 import type { Random } from '../random.js';
@@ -12,7 +12,7 @@ import { foundingMeans, meanRow } from './means.js';
 
 const targetPasses = 10;
 
-/** Prototypes [K, D] and targets [K, T], from rows whose weights count rows: of each stratum its mean first, then rows of it. */
+/** Prototypes [K, D] and targets [K, T] from rows whose weights count rows: of each stratum first its mean, then rows of it. */
 export async function strataStart(
   programs: Programs,
   options: Pick<Resolved, 'distance' | 'targetDistance' | 'kTargets' | 'kFeatures'>,

@@ -1,5 +1,5 @@
-// Phase 1 beside very many prototypes: an index proposes, and the nearest of what it proposes is taken, by differences in float64.
-// It serves where a row may choose any prototype by its features alone: clusters, and regressors that do not start 'joint'.
+// Phase 1 with very many prototypes: an index proposes candidates, and the nearest of them by float64 differences is taken. Used
+// where a row may choose any prototype by features alone: clusterers, and regressors that do not start 'joint'.
 
 import type { Rows } from '../data/matrix.js';
 import { denseRows } from '../data/sparse.js';
@@ -19,10 +19,10 @@ import { intoSpace, spaceOf } from './space.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
-/** Rows that are searched at a time. */
+/** Rows searched at a time. */
 const chunkRows = 4096;
 
-/** Assigns the rows of a batch by the model's index, where it serves, or as `assigner` does. */
+/** Assigns the rows of a batch by the model's index where that pays, else as `assigner` does. */
 export const nearestAssigner =
   (context: Context, batch: Batch): Assign =>
   async (spec, arrays) =>
@@ -39,7 +39,7 @@ async function assignNearest(
   const perHead = spec.prototypes / heads;
   const keeper = keeperFor(context, 'start', perHead, x.rows);
   if (!keeper || !canSearch(x, mask) || !summedByIndex(spec) || spec.joint || perHead <= fewest) return null;
-  // The index goes on referring to these arrays.
+  // The index keeps references to these arrays.
   context.ownership?.share();
   const of = indexedOf(arrays);
   const index = new Int32Array(x.rows * heads);
@@ -81,7 +81,7 @@ async function assignNearest(
   };
 }
 
-/** What the rows of each prototype say [K, outputs], weighed as the graph of phase 1 weighs them; NaN where none says anything. */
+/** Mean target of the rows of each prototype [K, outputs], weighted as in the graph of phase 1; NaN without weight. */
 function targetMeans(
   spec: GridSpec,
   batch: Batch,

@@ -1,5 +1,5 @@
-// The grid that a block of rows sees: the union of their candidates, gathered from the whole grid and padded, and which of it
-// each row may look at. A row sees its own candidates alone, so that no answer depends on which other rows were in the block.
+// The small grid of a block of rows: the union of their candidates, gathered from the whole grid and padded. Offsets hide the
+// candidates of other rows, so that no answer depends on which rows share a block.
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { absentPrototype } from '../training/graphs.js';
@@ -8,9 +8,9 @@ import type { GridSpec } from '../training/spec.js';
 
 type Arrays = Readonly<Record<string, NdArray>>;
 
-/** Arrays that have one row a prototype. */
+/** Arrays with one row a prototype. */
 const rowNames = ['prototypes', 'targets', 'slopes', 'owners', 'logBandwidth', 'bias'];
-/** Arrays that are read as they are. */
+/** Arrays that are used whole. */
 const wholeNames = [
   'featureWeights',
   'thresholds',
@@ -22,7 +22,7 @@ const wholeNames = [
   'inverseUnit',
 ];
 
-/** Indices of candidates [B, count] of each head; −1 where there are fewer. */
+/** Indices of candidates [B, count] of a head; −1 where there are fewer. */
 export interface Found {
   readonly indices: Int32Array;
   readonly count: number;
@@ -31,18 +31,18 @@ export interface Found {
 export interface SmallGrid {
   readonly spec: GridSpec;
   readonly arrays: Arrays;
-  /** 0 where a row sees a prototype of the union [B, H·U]. */
+  /** 0 where a row may see a prototype of the union [B, H·U]. */
   readonly offsets: NdArray;
-  /** Prototypes of the union in the whole grid, of each head and ascending, with padding behind them [H·U]. */
+  /** Index in the whole grid of each prototype in the union, by head, ascending, then padding [H·U]. */
   readonly prototypes: Int32Array;
-  /** The class of each column of an answer by owners, ascending; null where the columns are all classes. */
+  /** The class of each column of an answer by owners, ascending; null if the columns are all classes. */
   readonly classes: Int32Array | null;
 }
 
 /** Powers of two, so that blocks share a few graphs. */
 const sizeFor = (count: number, limit: number): number => Math.min(limit, 2 ** Math.ceil(Math.log2(count)));
 
-/** The grid of a block of rows: `found` has the candidates of each head, every row one at least. */
+/** The small grid of a block of rows; `found` has the candidates of each head, at least one a row. */
 export function smallGrid(spec: GridSpec, arrays: Arrays, found: readonly Found[]): SmallGrid {
   const { heads } = spec;
   const perHead = spec.prototypes / heads;
@@ -53,7 +53,7 @@ export function smallGrid(spec: GridSpec, arrays: Arrays, found: readonly Found[
   const rows = (found[0] as Found).indices.length / (found[0] as Found).count;
   const offsets = new Float32Array(rows * count).fill(absentPrototype);
   unions.forEach((union, h) => {
-    // Padding repeats a prototype: zeros would draw the middle of them all away.
+    // Padding repeats a prototype: zeros would shift the mean prototype, which distances are centered on.
     for (let i = 0; i < size; i++)
       prototypes[h * size + i] = h * perHead + (union[i] ?? (union[0] as number));
     const at = new Map<number, number>();
@@ -91,7 +91,7 @@ export function smallGrid(spec: GridSpec, arrays: Arrays, found: readonly Found[
   };
 }
 
-/** The indices that occur, ascending. */
+/** The distinct indices, ascending. */
 function distinct(indices: Int32Array): Int32Array {
   const sorted = indices.slice().sort();
   let size = 0;
@@ -105,7 +105,9 @@ interface Owned {
   readonly classes: Int32Array | null;
 }
 
-/** What depends on who owns the prototypes: answers by class are as wide as the union has classes, those by label are whole. */
+/**
+ * Arrays that depend on owners. Answers by class have as many columns as the union has classes; answers by label have all columns.
+ */
 function ownership(
   spec: GridSpec,
   owners: NdArray | undefined,
@@ -126,7 +128,7 @@ function ownership(
     });
     return { arrays: { members: ndarray(members, [heads, outputs, most], 'int32') }, outputs, classes: null };
   }
-  // The first class is always there: it is the answer where all shares are 0.
+  // The first class is always included: it is the answer if all shares are 0.
   const all = new Int32Array(owners.data.length + 1);
   all.set(owners.data);
   const classes = distinct(all);

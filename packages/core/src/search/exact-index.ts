@@ -1,4 +1,4 @@
-// An index that finds exactly the nearest points, by looking at all of them; for the tests of this folder, nothing else imports it.
+// An index that finds exactly the nearest points by comparing all, for the tests of this folder only.
 
 import { OptionError, StateError } from '../errors.js';
 import { type Distance, distances as distanceTable } from '../formulas/distances.js';
@@ -6,11 +6,11 @@ import type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from '
 
 export interface Watched {
   readonly index: PrototypeIndexFactory;
-  /** Calls in their order, each with how many points or rows it was about. */
+  /** The calls in order, each with its number of points or rows. */
   readonly calls: string[];
 }
 
-/** A factory whose indices note what is asked of them. */
+/** A factory whose indices record their calls. */
 export function exactIndex(lacks?: Distance): Watched {
   const calls: string[] = [];
   return { calls, index: ({ distance }) => new ExactIndex(distance, calls, lacks) };
@@ -41,7 +41,7 @@ class ExactIndex implements PrototypeIndex {
   async search({ data, shape: [rows, columns] }: Points, count: number): Promise<Neighbours> {
     if (!this.points) throw new StateError('exactIndex: nothing was built.');
     this.calls.push(`search ${rows}`);
-    // What takes time lets others in between.
+    // Yields, as a real index would, so that other calls can run meanwhile.
     await new Promise((resolve) => setTimeout(resolve, 0));
     const { data: points, shape } = this.points;
     const indices = new Int32Array(rows * count).fill(-1);

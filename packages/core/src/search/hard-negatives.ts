@@ -1,5 +1,5 @@
-// Hard negatives by an index: the classes of the prototypes nearest to the rows of a batch, which sampled steps then look at. The
-// index is the trainer's own and follows its steps; where it errs, a step learns from another class, and no number is wrong.
+// Hard negatives by an index: the classes of the prototypes nearest to the rows of a batch, for sampled gradient steps. The index
+// belongs to the trainer and follows its steps. If it misses a neighbour, a step samples another class; no number is wrong.
 
 import type { NdArray } from '../dtype.js';
 import type { Batch } from '../state/batch.js';
@@ -17,7 +17,10 @@ export class HardNegatives implements HardNegativeSearch {
   private readonly index: PrototypeIndex;
   private readonly owners: ArrayLike<number>;
   private readonly columns: number;
-  /** Of the metric that training starts from: what it becomes moves the order of neighbours a little, and all points at once. */
+  /**
+   * The space of the metric at the start of training. Later changes of the metric change the order of neighbours little, but would
+   * move all points at once.
+   */
   private readonly space: Space;
 
   private constructor(index: PrototypeIndex, spec: GridSpec, owners: ArrayLike<number>, space: Space) {
@@ -27,7 +30,7 @@ export class HardNegatives implements HardNegativeSearch {
     this.space = space;
   }
 
-  /** Null where the options do not search a grid of this size, or no class is another's rival. */
+  /** Null if the options do not search a grid of this size, or no class has other classes as negatives. */
   static async create(context: Context, spec: GridSpec, arrays: Arrays): Promise<HardNegatives | null> {
     const keeper = keeperFor(context, 'rivals', spec.prototypes);
     const { index: factory } = context.options;
@@ -42,7 +45,7 @@ export class HardNegatives implements HardNegativeSearch {
     });
   }
 
-  /** Notes the classes near to each row, the nearest last. */
+  /** Notes the classes near each row, the nearest last. */
   async note({ x, y, mask }: Batch, rivals: Rivals): Promise<void> {
     if (!canSearch(x, mask) || !('data' in y)) return;
     const data = intoSpace(this.space, x.data.subarray(0, x.rows * x.columns));
@@ -58,7 +61,7 @@ export class HardNegatives implements HardNegativeSearch {
     }
   }
 
-  /** A step has moved the prototypes at these indices to the first rows of `moved`. */
+  /** Follows a step that moved the prototypes at these indices to the first rows of `moved`. */
   async follow(indices: Int32Array, moved: Float32Array): Promise<void> {
     const data = intoSpace(this.space, moved.subarray(0, indices.length * this.columns));
     await this.index.update(indices, { data, shape: [indices.length, this.columns] });

@@ -1,5 +1,5 @@
-// The indices of a model, one a head: built at the first search, and brought to the arrays of a state before every one, so
-// that no search sees prototypes where they no longer are. States replace their arrays: a reference tells whether one moved.
+// The indices of a model, one a head. They are built at the first search and updated to the current state before every later one,
+// so no search sees outdated prototypes. States replace their arrays, so a changed reference shows a change.
 
 import type { Rows } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
@@ -14,7 +14,7 @@ import type {
 import { widened } from '../state/storage.js';
 import { intoSpace, type Space, spaceOf } from './space.js';
 
-/** What of a model's arrays is indexed. */
+/** The arrays of a model that are indexed. */
 export const indexedOf = ({ prototypes, featureWeights }: Readonly<Record<string, NdArray>>): Indexed => ({
   prototypes: prototypes as NdArray,
   featureWeights,
@@ -23,27 +23,27 @@ export const indexedOf = ({ prototypes, featureWeights }: Readonly<Record<string
 /** The points of one head at one time. */
 interface Snapshot {
   readonly space: Space;
-  /** [K/H, D] before the factors of the space. */
+  /** [K/H, D] before multiplication by the factors of the space. */
   readonly data: Float32Array;
   readonly columns: number;
 }
 
-/** Points whose distances to their nearest one tell how dense all of them lie. */
+/** Points sampled to estimate the distance between neighbours. */
 const probes = 64;
-/** Share of that distance up to which the links of an index still lead to a point that moved. */
+/** A point that has moved by up to this share of that distance is still found through its old links. */
 const tolerated = 1 / 3;
 
-/** One head: the index, what it holds now, and what its links were made for. */
+/** One head: the index, its current points, and the points for which its links were made. */
 interface Kept {
   readonly index: PrototypeIndex;
   readonly now: Snapshot;
   readonly built: Snapshot;
-  /** Distance² that a point may be from where it was built. */
+  /** Squared distance that a point may be from where it was built. */
   readonly reach: number;
 }
 
 export class IndexKeeper implements PrototypeSearch {
-  /** The index lacks the distance of the model. */
+  /** Set once the index has refused the model's distance. */
   refused = false;
   private readonly factory: PrototypeIndexFactory;
   private readonly distance: Distance;
@@ -57,8 +57,8 @@ export class IndexKeeper implements PrototypeSearch {
   }
 
   /**
-   * The `count` prototypes of each head nearest to scaled rows [N, D], counted from the head's first one. Calls take turns, for
-   * each may be of another state. Errors: those of the index.
+   * The `count` nearest prototypes of each head for scaled rows [N, D], as indices within the head. Calls run one at a time, since
+   * each may be for another state. Errors: those of the index.
    */
   nearest(of: Indexed, rows: Rows, count: number): Promise<readonly Neighbours[]> {
     const turn = this.last.then(async () => {
@@ -80,7 +80,7 @@ export class IndexKeeper implements PrototypeSearch {
     this.known = null;
   }
 
-  /** Brings every head to the arrays. What fails half way leaves no index behind that could be taken for right. */
+  /** Updates every head to these arrays. A failure midway drops the index, so that none is left half updated. */
   private async follow(of: Indexed): Promise<void> {
     const { known } = this;
     const same = (name: keyof Indexed): boolean => known?.[name]?.data === of[name]?.data;
@@ -158,7 +158,7 @@ const takePoints = (points: Float32Array, columns: number, indices: ArrayLike<nu
   return { data, shape: [indices.length, columns] as const };
 };
 
-/** The index of a head brought to other points: it follows those that moved, and is built anew where most have moved far. */
+/** The index of a head with moved points: updated, or rebuilt if most points have moved far. */
 async function moved(kept: Kept, next: Snapshot): Promise<Kept> {
   const { index, now, built: origin, reach } = kept;
   const { data, columns, space } = next;
@@ -178,7 +178,7 @@ async function moved(kept: Kept, next: Snapshot): Promise<Kept> {
   return { ...kept, now: next };
 }
 
-/** Distance² that one point moved between two snapshots. */
+/** Squared distance of one point between two snapshots. */
 function gap(a: Snapshot, b: Snapshot, at: number): number {
   const [f, g] = [a.space.factors, b.space.factors];
   let sum = 0;

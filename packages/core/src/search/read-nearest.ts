@@ -1,5 +1,5 @@
-// Answers by an index: it proposes the prototypes near to each row, and the graphs of the exact path answer from them alone.
-// Rows of which that would not be the answer of the whole grid, as far as can be told, are answered from the whole grid.
+// Reads by an index: it proposes the prototypes near each row, and the graphs of the exact path answer from these alone. Rows whose
+// answer could differ from that of the whole grid are answered by the whole grid.
 
 import type { Rows } from '../data/matrix.js';
 import { type Features, takeFeatures } from '../data/sparse.js';
@@ -19,19 +19,19 @@ import { indexedOf } from './keeper.js';
 import { canSearch, keeperFor, type Need, needOf, unlessRefused } from './serving.js';
 import { SoftmaxTail } from './softmax-tail.js';
 
-/** Rows whose candidates make one small grid, and candidates of them all: more rows share a run, and compute more in vain. */
+/** Most rows, and most candidates, of a small grid: more rows share a run, but each is compared with more candidates of others. */
 const [blockRows, blockCandidates] = [64, 4096];
-/** Rows that are scaled and searched at a time. */
+/** Rows scaled and searched at a time. */
 const chunkRows = 4096;
-/** Share of a softmax that may be missing from an answer. */
+/** Share of a softmax that an answer may leave out. */
 const mostLeftOut = 1e-4;
-/** Times what others have, as it is estimated, by which a class has to lead: more of it no other class can gain. */
+/** Safety factor on the estimated softmax tail: a class has to lead by this multiple of what another class could gain. */
 const doubt = 2;
 
-/** States are replaced, never written to: what stands for one stays right. */
+/** States are replaced, never mutated, so an estimate for a state stays valid. */
 const samples: WeakMap<ModelState, SoftmaxTail> = /* @__PURE__ */ new WeakMap();
 
-/** Answers row by row [N, ..], or null where all prototypes have to be asked. Errors: those of the index. */
+/** Answers by row [N, ..]; null if all prototypes are needed. Errors: those of the index. */
 export async function readNearest(
   context: Context,
   state: ModelState,
@@ -93,7 +93,7 @@ const takeFound = ({ indices, shape: [, count] }: Neighbours, rows: readonly num
   return { indices: own, count };
 };
 
-/** Whether the candidates of a row are enough to answer from. */
+/** The rows whose candidates suffice for an answer. */
 function servedRows(
   { options }: Context,
   state: ModelState,
@@ -132,7 +132,7 @@ function servedRows(
   };
 }
 
-/** How far the largest is ahead of the next. */
+/** The difference between the largest and the second largest value. */
 function lead(votes: ReadonlyMap<number, number>): number {
   let [best, second] = [0, 0];
   for (const vote of votes.values()) {
@@ -163,7 +163,7 @@ async function readBlock(
   }
 }
 
-/** An answer in indices of prototypes or classes of the small grid, in those of the whole grid. */
+/** An answer with indices of prototypes or classes in the small grid, converted to the whole grid. */
 function inWholeGrid(
   { head, outputs }: GridSpec,
   { prototypes, classes }: SmallGrid,
@@ -184,7 +184,7 @@ function inWholeGrid(
   return { data: wide, shape: [rows, outputs], dtype };
 }
 
-/** Answers of all rows, which come in any order. */
+/** Collects the answers of all rows, in any order. */
 class Answers {
   private readonly rows: number;
   private whole: NdArray | undefined;

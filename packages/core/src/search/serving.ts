@@ -1,5 +1,5 @@
-// Which reads an index can serve, and how many neighbours each of them needs: where an answer asks more than the nearest
-// prototypes, it is computed from all of them.
+// Which reads an index can serve, and how many neighbours each needs. A read that depends on more than the nearest prototypes uses
+// all of them.
 
 import type { Rows } from '../data/matrix.js';
 import { type Features, isSparse } from '../data/sparse.js';
@@ -12,49 +12,49 @@ import type { GridSpec } from '../training/spec.js';
 /** What prototypes are searched for. */
 export type Purpose = 'cluster' | 'routing' | 'softmax' | 'start' | 'rivals';
 
-/** Rows of a call up to which it is small. */
+/** Most rows of a small call. */
 const fewRows = 16;
 /**
- * Prototypes of a head from which on 'auto' searches by the index, for a small call and for a larger one: where the index begins to
- * be as fast as a comparison with all of them, whose work rows share. Measured on onnxruntime, D = 32 and 64.
+ * Prototypes in a head from which 'auto' uses the index, for small and for larger calls: where the index becomes as fast as
+ * comparing with all, whose work larger calls share. Measured on onnxruntime, D = 32 and 64.
  */
 const crossovers: Readonly<Record<Purpose, readonly [few: number, many: number]>> = {
-  /** The nearest cluster alone: one product for all rows. */
+  /** Only the nearest cluster: one product for all rows. */
   cluster: [4096, 40_000],
-  /** Answers of the nearest few. */
+  /** The nearest few prototypes. */
   routing: [4096, 10_000],
-  /** 'gaussian': more neighbours, and rows that are compared with all prototypes after all have searched in vain. */
+  /** 'gaussian': more neighbours, and some rows are compared with all prototypes after the search. */
   softmax: [16_384, 40_000],
-  /** Phase 1: the index follows what every batch moves. */
+  /** Phase 1: the index has to follow every batch. */
   start: [40_000, 40_000],
-  /** Hard negatives, which nothing else finds. */
+  /** Hard negatives; there is no other way to find them. */
   rivals: [4096, 4096],
 };
 
-/** Neighbours that are looked at for each one that is wanted, and at least. */
+/** Neighbours searched for each one needed, and the least number searched. */
 const oversample = 4;
 export const fewest = 16;
 /**
- * The same for the softmax of 'gaussian', which weighs all prototypes: the nearest 64 hold nearly the whole of it where bandwidths
- * are narrow beside the distances between prototypes; `SoftmaxTail` finds the rows of which that is not true.
+ * The least number for 'gaussian', whose softmax weighs all prototypes. The nearest 64 hold nearly all of it if bandwidths are
+ * narrow compared with distances between prototypes; `SoftmaxTail` finds the rows for which that is wrong.
  */
 const softest = 64;
 
-/** The reads whose answer is about every prototype. */
+/** The reads that depend on every prototype. */
 const aboutAll = ['probabilities', 'distances'];
 
-/** What a read asks of the index. */
+/** What a read needs of the index. */
 export interface Need {
   readonly purpose: Purpose;
   /** Neighbours in each head. */
   readonly count: number;
-  /** Without so many of them there is no answer. */
+  /** Fewer neighbours than this give no answer. */
   readonly least: number;
-  /** Prototypes that share an answer by a softmax over all of them, the largest so many alone: −1 all; undefined where none does. */
+  /** Undefined unless a softmax over all prototypes shares the answer; then the number of largest ones that count, −1 for all. */
   readonly shared?: number;
 }
 
-/** What a read needs, or null where it needs all prototypes. */
+/** What a read needs of the index; null if it needs all prototypes. */
 export function needOf({ head, routing, heads, prototypes }: GridSpec, name: string): Need | null {
   const { softType, topK } = routing;
   const nearest: Need = {
@@ -72,7 +72,7 @@ export function needOf({ head, routing, heads, prototypes }: GridSpec, name: str
   return need && need.count < prototypes / heads ? need : null;
 }
 
-/** The keeper of the model's indices where it searches grids of so many prototypes a head for so many rows of a call. */
+/** The model's search, if the options use it for this number of prototypes a head and rows a call. */
 export function keeperFor(
   { search, options }: Pick<Context, 'search' | 'options'>,
   purpose: Purpose,
@@ -84,13 +84,13 @@ export function keeperFor(
   return options.useIndex === true || perHead >= (rows > fewRows ? many : few) ? search : undefined;
 }
 
-/** Rows that an index can take: dense ones without a mask, for what is missing lies nowhere. */
+/** Whether an index can search the rows: dense, and without a mask, since a row with missing values is not a point. */
 export const canSearch = (x: Features, mask: Rows | undefined): x is Rows =>
   mask === undefined && !isSparse(x) && x.rows > 0;
 
 /**
- * What `search` finds, or null where the index lacks the model's distance and 'auto' leaves it at that. Errors: with
- * `useIndex: true` those of the index.
+ * The result of `search`; null if the index lacks the model's distance and useIndex is 'auto'. Errors: with `useIndex: true`, those
+ * of the index.
  */
 export async function unlessRefused<R>(
   { options }: Pick<Context, 'options'>,

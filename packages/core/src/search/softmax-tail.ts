@@ -1,5 +1,5 @@
-// What the softmax of 'gaussian' gives to prototypes that an index did not propose. They are never looked at, so their share is
-// estimated from a few that stand for all: where it is not small, a row is no case for an index.
+// Estimates the softmax tail of 'gaussian': the weight of prototypes that an index did not propose. It is extrapolated from a
+// sample of them. If it is not small, the row is answered by the whole grid.
 
 import type { NdArray } from '../dtype.js';
 import { distances as distanceTable } from '../formulas/distances.js';
@@ -8,24 +8,24 @@ import { widened } from '../state/storage.js';
 import { gatherRows } from '../training/sampling.js';
 import { intoSpace, type Space, spaceOf } from './space.js';
 
-/** Prototypes of a head that stand for all of it. */
+/** Sampled prototypes of a head. */
 const sampleSize = 256;
 
-/** bias − exp(logBandwidth)·δ of the prototypes of one head. */
+/** bias − exp(logBandwidth)·δ for the prototypes of one head. */
 interface HeadSample {
   readonly space: Space;
   readonly first: number;
   readonly count: number;
-  /** Indices in the head, and their rows in the space. */
+  /** Indices within the head, and their points in the index's space. */
   readonly indices: Int32Array;
   readonly rows: Float32Array;
 }
 
 /** Shares of a softmax, which add up to 1. */
 export interface Split {
-  /** Of each candidate. */
+  /** Weight of each candidate. */
   readonly weights: readonly number[];
-  /** Of all prototypes that are none, estimated. */
+  /** Estimated weight of all other prototypes. */
   readonly others: number;
 }
 
@@ -53,8 +53,8 @@ export class SoftmaxTail {
   }
 
   /**
-   * How the softmax of a head falls on a row's candidates, of which the `shared` largest count (−1: all), and on others. `x` is the
-   * scaled row; `distances` are those of the index to the prototypes `candidates`, the nearest first.
+   * Splits the softmax of a head between a row's candidates, of which the `shared` largest count (−1: all), and the others. `x` is
+   * the scaled row; `distances` are the index's distances to `candidates`, nearest first.
    */
   split(
     head: number,
@@ -88,7 +88,8 @@ export class SoftmaxTail {
       seen++;
       far += Math.exp(logit(k, measure(row, 0, rows, i * row.length, row.length)) - peak);
     });
-    // Few of the sample lie just behind the candidates: those are taken to hold what the farthest quarter of them does.
+    // The sample has few prototypes just behind the candidates. They are assumed to weigh as much, in total, as the farthest
+    // quarter of the candidates.
     let others = seen > 0 ? (far * (count - own.size)) / seen : 0;
     if (own.size < count)
       for (let i = Math.floor(0.75 * logits.length); i < logits.length; i++)
@@ -98,7 +99,7 @@ export class SoftmaxTail {
   }
 }
 
-/** Prototypes evenly spread over the order of the bandwidths, the widest and the narrowest among them. */
+/** Prototypes evenly spaced in the order of bandwidths, including the widest and the narrowest. */
 function spread(logBandwidth: NdArray['data']): Int32Array {
   const order = Int32Array.from(logBandwidth, (_, k) => k);
   order.sort((a, b) => (logBandwidth[a] as number) - (logBandwidth[b] as number) || a - b);

@@ -1,18 +1,18 @@
-// The space that an index searches: a head's diagonal metric becomes factors of rows and prototypes, so that plain distances
-// there order prototypes as the model's own δ does. Host arithmetic for candidates and their bounds; answers come from graphs.
+// The space that an index searches: rows and prototypes are multiplied by factors from a head's diagonal metric, so that plain
+// distances order prototypes like δ. The host computes candidates and bounds here; answers come from graphs.
 
 import type { NdArray } from '../dtype.js';
 import { type Distance, distances } from '../formulas/distances.js';
 
 export interface Space {
   readonly distance: Distance;
-  /** What a column is multiplied by; null where all are 1. */
+  /** Factor of each column; null if all are 1. */
   readonly factors: Float32Array | null;
-  /** δ = scale · distance as an index measures it: squared euclidean, l1, or 1 − cosine. */
+  /** δ = scale · the index's distance: squared euclidean, l1, or 1 − cosine. */
   readonly scale: number;
 }
 
-/** The space of one head; `featureWeights` [H, D], clamped at 0 as graphs clamp them. */
+/** The space of one head; `featureWeights` [H, D] are clamped at 0, as in graphs. */
 export function spaceOf(distance: Distance, featureWeights: NdArray | undefined, head: number): Space {
   const { indexFactor, perIndexed, rescales } = distances[distance];
   if (!featureWeights) return { distance, factors: null, scale: perIndexed };
@@ -29,7 +29,7 @@ export function spaceOf(distance: Distance, featureWeights: NdArray | undefined,
   };
 }
 
-/** Rows [n, D] in the space; themselves where nothing is to be multiplied. */
+/** Rows [n, D] in the space; the same array if there are no factors. */
 export function intoSpace({ factors }: Space, rows: Float32Array): Float32Array {
   if (!factors) return rows;
   const columns = factors.length;
