@@ -1,4 +1,4 @@
-// Arrow IPC, streams and files, record batch by record batch; in Node and in browsers.
+// Arrow IPC, streams and files, one record batch at a time; in Node and in browsers.
 
 import type { DataType, Decimal, RecordBatch, RecordBatchReader, Vector } from 'apache-arrow';
 import { backendError, dataError, formatError, messageOf, optionError, runtime } from './errors.js';
@@ -11,10 +11,10 @@ import type { Chunk, Column, Field, Read, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
 
 /**
- * Rows of Arrow IPC: of a path (Node), a URL, a Response, a Blob, bytes, or a stream. Dictionaries of texts are texts; batches
- * that lz4 or zstd compressed need lz4js or hyparquet-compressors, or a codec that is registered with apache-arrow.
- * Errors: BackendError without apache-arrow, and without a codec that is needed; OptionError; FormatError for bytes that are no
- * Arrow; DataError while reading.
+ * Rows of Arrow IPC: from a path (Node), a URL, a Response, a Blob, bytes, or a stream. Dictionaries of texts are read as texts.
+ * Batches compressed by lz4 or zstd need lz4js or hyparquet-compressors, or a codec registered with apache-arrow. Errors:
+ * BackendError without apache-arrow or a needed codec; OptionError; FormatError for bytes that are not Arrow; DataError while
+ * reading.
  */
 export async function arrow(input: ArrowInput, options: SourceOptions = {}): Promise<TableSource> {
   const call = 'arrow';
@@ -41,7 +41,7 @@ export async function arrow(input: ArrowInput, options: SourceOptions = {}): Pro
   let begun: Opened | undefined = await open(given.signal);
   const { fields } = begun.reader.schema ?? {};
   if (fields && bytes.again) {
-    // A codec that is missing shows at the first batch; what else is wrong with it is told where it is read.
+    // A missing codec shows at the first batch. Other errors are reported when their rows are read.
     const failure = await batchesOf(begun, call)
       .next()
       .catch((error: unknown) => error);
@@ -76,7 +76,7 @@ type Library = typeof import('apache-arrow');
 interface Opened {
   readonly library: Library;
   readonly stream: ByteStream;
-  /** The bytes until the first batch has come: what compressed it shows there, and then it is read anew. */
+  /** The bytes up to the first batch: if that needs a codec, they are read again with it. */
   readonly record: Recorded;
   readonly reader: RecordBatchReader;
 }
@@ -84,7 +84,7 @@ interface Opened {
 interface Recorded {
   /** All bytes from the beginning. */
   bytes(): AsyncIterable<Uint8Array>;
-  /** Keeps no more of them. */
+  /** Stops keeping bytes. */
   stop(): void;
 }
 
@@ -109,7 +109,7 @@ function recorded(stream: ByteStream): Recorded {
 const readerOf = async (library: Library, bytes: AsyncIterable<Uint8Array>): Promise<RecordBatchReader> =>
   (await (await library.RecordBatchReader.from(bytes)).open()) as RecordBatchReader;
 
-/** The batches of what was opened. Errors: as they come, and BackendError for a codec that is not installed. */
+/** The record batches. Errors: those of reading, and BackendError for a codec that is not installed. */
 async function* batchesOf({ library, record, reader }: Opened, call: string): AsyncGenerator<RecordBatch> {
   let opened: RecordBatchReader | undefined = reader;
   const [batches, first] = await withCodecs(library, call, async () => {
@@ -122,7 +122,7 @@ async function* batchesOf({ library, record, reader }: Opened, call: string): As
   for (let next = first; !next.done; next = await batches.next()) yield next.value;
 }
 
-/** What a reading gives; one that lacks a codec is made again with those that can be loaded. Errors: BackendError. */
+/** The result of `read`. If a codec is missing, it runs again with the codecs that can be loaded. Errors: BackendError. */
 async function withCodecs<T>(library: Library, call: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
@@ -141,7 +141,7 @@ async function withCodecs<T>(library: Library, call: string, read: () => Promise
 
 const isOfCodec = (error: unknown): boolean => /codec not found/.test(messageOf(error));
 
-/** Gives apache-arrow the codecs that it has not, and says which packages cannot be loaded. */
+/** Registers missing codecs with apache-arrow; returns the packages that could not be loaded. */
 async function registerCodecs({ compressionRegistry, CompressionType }: Library): Promise<string[]> {
   const absent: string[] = [];
   const register = async (
@@ -165,10 +165,10 @@ async function registerCodecs({ compressionRegistry, CompressionType }: Library)
   return absent;
 }
 
-/** apache-arrow lays arrays of 8 bytes over what is unpacked. */
+/** Unpacked bytes aligned to 8, since apache-arrow views them as arrays of 8-byte elements. */
 const aligned = (bytes: Uint8Array): Uint8Array => (bytes.byteOffset % 8 === 0 ? bytes : bytes.slice());
 
-/** A reader that has been cancelled leaves its stream open unless it was reading it. */
+/** A cancelled reader closes its stream only if it was reading, so the stream is closed here. */
 async function close({ stream, reader }: Opened): Promise<void> {
   await stream.return();
   await reader.cancel();
@@ -205,7 +205,7 @@ async function* chunksOf(
   }
 }
 
-/** The numbers of a column where they lie, if they lie there as wanted and none is missing. */
+/** The numbers of a column as a view, if they have the wanted type and none is missing. */
 function valuesOf(batch: RecordBatch, wanted: Wanted, call: string, first: number): Column {
   const vector = batch.getChild(wanted.name) as Vector | null;
   if (!vector)
@@ -226,7 +226,7 @@ function valuesOf(batch: RecordBatch, wanted: Wanted, call: string, first: numbe
   return typed(all, wanted, call, first);
 }
 
-/** The number that words of 32 bits, the lowest first, are the digits of: rounded once, or a bigint where it is whole. */
+/** The decimal given by 32-bit words, lowest first: rounded once, or a bigint if it is an integer. */
 function decimalOf(words: Uint32Array, scale: number): number | bigint {
   const digits = words.reduceRight((sum, word) => (sum << 32n) | BigInt(word), 0n);
   const whole = BigInt.asIntN(32 * words.length, digits);

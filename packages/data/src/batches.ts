@@ -1,4 +1,4 @@
-// From chunks of columns to batches of rows: the one loop through which every number goes.
+// Turns chunks of columns into batches of rows: the one loop that every value passes through.
 
 import type { FeatureEncoding, SourceBatch } from '@fkm/core';
 import { encodedWidth } from '@fkm/core/internal';
@@ -7,19 +7,19 @@ import { dataError } from './errors.js';
 import type { Plan } from './options.js';
 import type { Chunk, Field, Read, Table } from './table.js';
 
-/** Writes a part of a chunk's column into rows of a batch. */
+/** Writes part of a chunk's column into rows of a batch. */
 type Writer = (chunk: Chunk, from: number, rows: number, at: number, number: number) => void;
 
-/** One batch in the making. */
+/** A batch under construction. */
 interface Draft {
-  /** NaN where a value is masked, so that whoever loses the mask meets an error and no answer. */
+  /** NaN at masked values, so that using X without its mask is an error. */
   readonly x: Float32Array;
   readonly mask: Float32Array | undefined;
   readonly y: Float64Array | string[] | undefined;
   readonly weights: Float32Array | undefined;
 }
 
-/** Batches of `size` rows, but for the last, from row `skip` on. */
+/** Batches of `size` rows from row `skip` on; the last one may be smaller. */
 export async function* batchesOf(
   table: Table,
   plan: Plan,
@@ -48,7 +48,7 @@ export async function* batchesOf(
       filled = 0;
     }
   }
-  // A stream that was closed ends as one that is over.
+  // A closed stream ends like a finished one.
   signal.throwIfAborted();
   if (filled > 0) yield finished(draft, plan, filled, D);
 }
@@ -71,7 +71,7 @@ function draftOf(plan: Plan, size: number, D: number): Draft {
 
 function finished({ x, mask, y, weights }: Draft, plan: Plan, rows: number, D: number): SourceBatch {
   const T = plan.targets.length;
-  // A copy where the batch is not full: a view would keep the whole in memory.
+  // A batch that is not full is copied, since a view would keep the whole buffer in memory.
   const cut = <A extends Float32Array | Float64Array>(data: A, columns: number): A =>
     (data.length === rows * columns ? data : data.slice(0, rows * columns)) as A;
   return {
@@ -132,10 +132,10 @@ function writerOf(call: string, plan: Plan, D: number, draft: () => Draft): Writ
   };
 }
 
-/** Labels that are rounded are other labels. */
+/** Errors: DataError for a label that float64 would round to another label. */
 function inexact(call: string, { name, type }: Field, value: number, row: number): never {
   throw dataError(
-    `${call}: the target '${name}' is about ${value} in row ${row}, which float64 does not hold as the exact number of ${type} that it is; cast it to text if it is a label, or to DOUBLE if it is a quantity.`,
+    `${call}: the target '${name}' is about ${value} in row ${row}, which float64 cannot represent exactly as ${type}; cast it to text if it is a label, or to DOUBLE if it is a quantity.`,
     { column: name, row, value },
   );
 }

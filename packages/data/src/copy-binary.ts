@@ -1,5 +1,5 @@
-// PostgreSQL's COPY … (FORMAT binary): a header of 19 bytes, rows of fields with their lengths, a trailer. Fields are float4,
-// float8 or text, whatever the query casts to.
+// Reads PostgreSQL's COPY … (FORMAT binary): a header of 19 bytes, rows of fields with their lengths, a trailer. Fields are float4,
+// float8 or text, as the query casts them.
 
 import { formatError } from './errors.js';
 import type { Chunk, Column, Wanted } from './table.js';
@@ -12,7 +12,7 @@ const empty = (as: Wanted['as']): Column =>
     ? new Array<string | null>(rowsOfChunk)
     : new (as === 'float32' ? Float32Array : Float64Array)(rowsOfChunk);
 
-/** Rows out of bytes that come in pieces. */
+/** Reads rows from bytes that arrive in pieces. */
 export class CopyReader {
   private readonly wanted: readonly Wanted[];
   private readonly decoder = new TextDecoder();
@@ -21,17 +21,17 @@ export class CopyReader {
   private drop: number;
   private columns: Column[];
   private rows = 0;
-  /** The trailer came: all rows have been read. */
+  /** Set by the trailer: all rows have been read. */
   ended = false;
 
-  /** `drop` rows at the beginning are read over. */
+  /** The first `drop` rows are skipped. */
   constructor(wanted: readonly Wanted[], drop: number) {
     this.wanted = wanted;
     this.drop = drop;
     this.columns = wanted.map(({ as }) => empty(as));
   }
 
-  /** The chunks that are full with these bytes. Errors: FormatError. */
+  /** The chunks completed by these bytes. Errors: FormatError. */
   *push(bytes: Uint8Array): Generator<Chunk> {
     let data = bytes;
     if (this.rest.length > 0) {
@@ -53,11 +53,11 @@ export class CopyReader {
       at = next;
       if (this.rows === rowsOfChunk) yield this.take();
     }
-    // A copy: the socket's memory is its own.
+    // A copy, since the socket reuses its memory.
     this.rest = data.slice(at);
   }
 
-  /** The rows that are left. */
+  /** The remaining rows. */
   *end(): Generator<Chunk> {
     if (this.rows > 0) yield this.take();
   }
@@ -69,7 +69,7 @@ export class CopyReader {
     return { rows, column: (at) => columns[at] as Column };
   }
 
-  /** Reads one row; gives where the next begins, −1 where this one has not come in whole. */
+  /** Reads one row; returns where the next one starts, or −1 if this one is incomplete. */
   private row(data: Uint8Array, view: DataView, begin: number): number {
     let at = begin + 2;
     if (at > data.length) return -1;

@@ -1,9 +1,9 @@
-// What cells of CSV are: the kind of a column by some of its cells, and a cell as a number. Both follow one rule: where the kind
-// is 'number' or 'integer', each of those cells is a number.
+// The kind of a CSV column, from some of its cells, and the value of a cell. Both follow one rule: if the kind is 'number' or
+// 'integer', each of those cells is a number.
 
 import type { Field } from './table.js';
 
-/** Decimal numbers, whole texts of them: Number() alone takes '', ' ' and '0x10' too. */
+/** Decimal numbers that fill the whole text; Number() also accepts '', ' ' and '0x10'. */
 const decimal = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const notFinite: Readonly<Record<string, number>> = {
   nan: Number.NaN,
@@ -20,7 +20,9 @@ const blank = /^\s*$/;
 
 const powersOf10 = Array.from({ length: 16 }, (_, k) => 10 ** k);
 
-/** Digits with a point, at most 15: one division of two exact numbers, which rounds as Number() does. NaN for all else. */
+/**
+ * Fast path for at most 15 digits with a point: one division of two exact numbers, which rounds like Number(). NaN for other texts.
+ */
 function shortDecimal(cell: string): number {
   const { length } = cell;
   let at = cell.charCodeAt(0) === 45 ? 1 : 0;
@@ -39,7 +41,7 @@ function shortDecimal(cell: string): number {
   return begin === 1 ? -value : value;
 }
 
-/** A cell as a number: NaN for a blank one and for 'nan', 1 and 0 for 'true' and 'false'; undefined for any other text. */
+/** The number in a cell: NaN for a blank cell and 'nan', 1 and 0 for 'true' and 'false', undefined for any other text. */
 export function numberOf(cell: string): number | undefined {
   const short = shortDecimal(cell);
   if (!Number.isNaN(short)) return short;
@@ -49,7 +51,7 @@ export function numberOf(cell: string): number | undefined {
   return notFinite[word] ?? logical[word];
 }
 
-/** What cells may be, until one of them says otherwise. */
+/** The kinds that are possible for the cells so far. */
 export class CellKinds {
   private some = false;
   private whole = true;
@@ -57,7 +59,7 @@ export class CellKinds {
   private boolean = true;
   private date = true;
 
-  /** Takes one more cell that is not missing. */
+  /** Adds a cell that is not missing. */
   add(cell: string): void {
     if (!this.number && !this.boolean && !this.date) return;
     if (blank.test(cell)) return;
@@ -71,7 +73,7 @@ export class CellKinds {
     this.date &&= date.test(cell);
   }
 
-  /** There was a cell. */
+  /** Whether there was any cell. */
   get seen(): boolean {
     return this.some;
   }

@@ -1,5 +1,5 @@
-// Delimiter and header of CSV, found out by the first rows where the options do not say. Where they can be read in two ways,
-// the answer is an error that asks.
+// Detects delimiter and header of CSV from the first rows if the options do not give them. If the rows can be read in two ways, an
+// error asks for the option.
 
 import { CellKinds } from './csv-cells.js';
 import { CsvParser } from './csv-parser.js';
@@ -10,20 +10,20 @@ export interface Dialect {
   readonly header: boolean;
 }
 
-/** What the first rows tell. */
+/** The dialect, with the text it was detected from. */
 export interface Look extends Dialect {
   readonly names: readonly string[];
-  /** The text that was looked at. */
+  /** The text that was read for detection. */
   readonly head: string;
 }
 
 const delimiters = [',', ';', '\t', '|'] as const;
 
-/** How many rows are looked at, and characters at least. */
+/** Number of rows used for detection, and least number of characters. */
 const rowsOfLook = 200;
 const lengthOfLook = 2 ** 16;
 
-/** Reads the beginning. Errors: OptionError where it can be read in two ways; DataError where there is nothing. */
+/** Reads the beginning. Errors: OptionError if it can be read in two ways; DataError if it is empty. */
 export async function lookAt(
   texts: AsyncGenerator<string>,
   given: {
@@ -57,7 +57,7 @@ async function beginning(
   return { head, whole: false };
 }
 
-/** The rows that are whole at the beginning of a text. Errors: DataError. */
+/** The complete rows at the beginning of a text. Errors: DataError. */
 function firstRows(head: string, whole: boolean, delimiter: string, call: string): string[][] {
   const parser = new CsvParser(delimiter, call);
   const { cells } = parser.push(head);
@@ -65,17 +65,17 @@ function firstRows(head: string, whole: boolean, delimiter: string, call: string
   return all.filter((row) => !isBlank(row)).slice(0, rowsOfLook);
 }
 
-/** A line without any character. */
+/** Whether a line is empty. */
 export const isBlank = (row: readonly string[]): boolean => row.length === 1 && row[0] === '';
 
-/** The delimiter that gives all rows as many cells, or the first that the top row has. Errors: OptionError for two such. */
+/** The delimiter by which all rows have equally many cells, else the first one in the top row. Errors: OptionError if two fit. */
 function delimiterOf(head: string, whole: boolean, call: string): string {
   const found = delimiters.flatMap((delimiter) => {
     let rows: string[][];
     try {
       rows = firstRows(head, whole, delimiter, call);
     } catch {
-      // Quotes that end before another delimiter.
+      // Quotes end before another delimiter: not this one.
       return [];
     }
     const width = rows[0]?.length ?? 1;
@@ -92,8 +92,8 @@ function delimiterOf(head: string, whole: boolean, call: string): string {
 }
 
 /**
- * Whether the first row has names: yes where it has a text above numbers, or no number; no where it has numbers above numbers,
- * and a value that comes again in it, or below in a column of texts. Errors: OptionError for a row that can be either.
+ * Whether the first row has names. It has if a text stands above numbers, or if it has no number. It has not if numbers stand above
+ * numbers, and one of its values repeats in the row or below in a column of texts. Errors: OptionError if both are possible.
  */
 function headerOf(rows: readonly string[][], nulls: ReadonlySet<string>, call: string): boolean {
   const [top = [], ...below] = rows;

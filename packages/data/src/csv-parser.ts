@@ -1,15 +1,15 @@
-// RFC 4180, a piece of text at a time: quotes, doubled quotes, line breaks within quotes; lines end with \n, \r\n or \r.
-// A character behind a closing quote, and a quote that is never closed, are errors. A '#' and a ' are characters as any.
+// RFC 4180, piece by piece: quotes, doubled quotes, line breaks within quotes; lines end with LF, CRLF or CR. A character after a
+// closing quote, and an unclosed quote, are errors. # and ' are ordinary characters.
 
 import { dataError } from './errors.js';
 
-/** Rows as cells, and the number of the line that each begins in, from 1. A blank line is a row of one empty cell. */
+/** Rows of cells, and the number of the line in which each starts, from 1. A blank line is a row of one empty cell. */
 export interface Rows {
   readonly cells: readonly string[][];
   readonly lines: readonly number[];
 }
 
-/** A quoted cell that is longer is a quote that was not closed: the rest of the file would be held in memory. */
+/** Longest quoted cell: a longer one is taken as an unclosed quote, which would keep the rest of the file in memory. */
 const longestCell = 2 ** 24;
 
 const breaks = /\r\n|\r|\n/g;
@@ -30,14 +30,14 @@ export class CsvParser {
     return this.parse(this.rest + text, false);
   }
 
-  /** The last row, which need not end with a line break. Errors: DataError with the line. */
+  /** The last row, which may lack a line break. Errors: DataError with the line. */
   end(): Rows {
     return this.parse(this.rest, true);
   }
 
   private parse(data: string, last: boolean): Rows {
     const [cells, lines]: [string[][], number[]] = [[], []];
-    // The next of each character at or behind `at`; the length where there is none.
+    // Position of the next of each character, at or after `at`; the length if there is none.
     const next = { '"': -1, '\n': -1, '\r': -1 };
     const find = (what: '"' | '\n' | '\r', at: number): number => {
       if (next[what] < at) {
@@ -67,7 +67,7 @@ export class CsvParser {
     return { cells, lines };
   }
 
-  /** A row that has quotes, and where the next begins; undefined where its end has not come yet. */
+  /** A row with quotes, and where the next row starts; undefined if its end has not arrived. */
   private quoted(
     data: string,
     begin: number,
@@ -83,7 +83,7 @@ export class CsvParser {
           return undefined;
         }
         end = close + 1;
-        // The character behind a quote tells whether it closes.
+        // The character after a quote shows whether the quote closes.
         if (end >= data.length && !last) return undefined;
         cells.push(data.slice(at + 1, close).replaceAll('""', '"'));
         const behind = data[end];
@@ -116,7 +116,7 @@ export class CsvParser {
   }
 }
 
-/** The quote that closes the one at `open`; −1 where it has not come yet. */
+/** Position of the quote that closes the one at `open`; −1 if it has not arrived. */
 function closing(data: string, open: number): number {
   for (let at = data.indexOf('"', open + 1); at >= 0; at = data.indexOf('"', at + 2)) {
     if (data[at + 1] !== '"') return at;

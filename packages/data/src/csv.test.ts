@@ -176,7 +176,7 @@ describe.each(Object.entries(readers))('%s', (_, open) => {
       'a,t\n1,9007199254740992\n2,9007199254740993\n',
       { target: 't' },
       'data',
-      "'9007199254740992' in row 0, and is no number that float64 holds exactly",
+      "'9007199254740992' in row 0, and float64 cannot represent it exactly",
     ],
     [
       'a first row that can be names or values',

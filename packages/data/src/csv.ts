@@ -1,5 +1,5 @@
-// CSV of files, URLs, blobs and streams, by one parser that needs no runtime. Numbers are read as numbers whatever the first
-// rows were; a cell or a row that does not fit is an error.
+// CSV from files, URLs, blobs and streams, by one parser that needs no runtime. Numbers stay numbers whatever the first rows held;
+// a cell or a row that does not fit is an error.
 
 import { boolean, type Rules } from '@fkm/core/internal';
 import { CellKinds, numberOf } from './csv-cells.js';
@@ -18,36 +18,36 @@ import { sourceOf, type TableSource } from './table-source.js';
 import { charsetRule, textOf } from './text.js';
 
 export interface CsvOptions extends SourceOptions {
-  /** The character between cells. Default: found out, of ',', ';', tab and '|'. */
+  /** The character between cells. Default: detected among ',', ';', tab and '|'. */
   readonly delimiter?: string | undefined;
-  /** The first row has the names of the columns, which are column0, column1, … otherwise. Default: found out. */
+  /** Whether the first row has the names of the columns; otherwise they are column0, column1, …. Default: detected. */
   readonly header?: boolean | undefined;
-  /** Texts that stand for a missing value. Default: the empty one. */
+  /** Texts that stand for a missing value. Default: the empty text. */
   readonly nulls?: readonly string[] | undefined;
-  /** The encoding of bytes, by a name such as 'windows-1252'. Default: that of the byte order mark, UTF-16, or UTF-8. */
+  /** The encoding of bytes, such as 'windows-1252'. Default: by the byte order mark, UTF-16 if recognised, else UTF-8. */
   readonly charset?: string | undefined;
 }
 
-/** Paths with * in Node; or a URL, a Response, a Blob, a stream, or a function that opens one for every iteration. */
+/** Paths with * (Node); or a URL, a Response, a Blob, a stream, or a function that opens one for every iteration. */
 export type CsvInput = string | readonly string[] | Exclude<ArrowInput, string>;
 
 const isPaths = (input: CsvInput): input is string | readonly string[] =>
   (typeof input === 'string' && !isUrl(input)) || Array.isArray(input);
 
-/** An integer in full, as ids are: of 1e20, nobody means the last digit. */
+/** An integer written in full, as ids are. In 1e20 the last digits do not matter. */
 const digits = /^\s*[+-]?\d+\s*$/;
 
 interface File {
-  /** Opens the sentence of an error. */
+  /** Start of error messages. */
   readonly name: string;
   readonly bytes: Bytes;
 }
 
 /**
- * Rows of CSV (RFC 4180), also of gzip. A column is of numbers, of booleans (1 and 0) or of dates where its cells in the first
- * 1,000 rows are, and of texts otherwise; without a value there, by the first that comes, or numbers where rows come once.
- * Columns of `encoding` are what they were. A blank line is a row of one column, and none of several.
- * Errors: OptionError; DataError with line or row for cells that do not fit, and for bytes that are not of the charset.
+ * Rows of CSV (RFC 4180), also gzipped. The first 1,000 rows determine whether a column holds numbers, booleans (1 and 0), dates,
+ * or else texts. A column without values there takes the kind of its first value; if rows come only once, it holds numbers. Columns
+ * of `encoding` keep their kinds. A blank line is a missing value if there is one column, else it is skipped. Errors: OptionError;
+ * DataError with line or row for cells that do not fit, and for bytes that are not in the charset.
  */
 export async function csv(input: CsvInput, options: CsvOptions = {}): Promise<TableSource> {
   const given = checkedOptions(options, 'csv', dialect);
@@ -74,12 +74,12 @@ const dialect: Rules = {
   charset: charsetRule,
 };
 
-/** Rows of one file whose number of cells fits. */
+/** Rows of one file with the right number of cells. */
 interface Block extends Rows {
   readonly file: string;
-  /** The cell of each column. */
+  /** The index of the cell for each column. */
   readonly places: readonly number[];
-  /** The number of its first row, of all files. */
+  /** The number of its first row, over all files. */
   readonly first: number;
 }
 
@@ -145,7 +145,7 @@ async function* prepended<T>(items: readonly T[], rest: AsyncGenerator<T>): Asyn
   }
 }
 
-/** The rows of a file, checked. Errors: DataError with the line. */
+/** The checked rows of a file. Errors: DataError with the line. */
 async function* blocksOf(
   texts: AsyncIterable<string>,
   file: string,
@@ -159,7 +159,7 @@ async function* blocksOf(
     const kept: Rows = { cells: [], lines: [] };
     const block = { ...kept, file, first };
     for (const [i, row] of cells.entries()) {
-      // Of one column, a blank line is a row whose value is missing.
+      // With one column, a blank line is a row whose value is missing.
       if (isBlank(row) && (names.length > 1 || !places)) continue;
       const line = lines[i] as number;
       if (!places) places = placesOf(row, names, file, line);
@@ -181,7 +181,7 @@ async function* blocksOf(
   yield checked(parser.end());
 }
 
-/** Where the columns are in a file, by its header. Errors: DataError for other columns than those of the first file. */
+/** Positions of the columns in a file by its header. Errors: DataError if the columns differ from those of the first file. */
 function placesOf(row: readonly string[], names: readonly string[], file: string, line: number): number[] {
   const own = row.map((cell, j) => (cell === '' ? `column${j}` : cell));
   const strange = own.find((name) => !names.includes(name)) ?? names.find((name) => !own.includes(name));
@@ -192,7 +192,7 @@ function placesOf(row: readonly string[], names: readonly string[], file: string
   );
 }
 
-/** Kinds of the columns that may be read; `kept` gets the rows that were looked at where they come once. */
+/** Kinds of the columns that may be read. If rows come only once, `kept` gets the rows that were read for this. */
 async function fieldsOf(
   names: readonly string[],
   options: CsvOptions,
@@ -261,13 +261,13 @@ function columnOf(
   for (let i = 0; i < out.length; i++) {
     const cell = (cells[i] as string[])[place] as string;
     let value = numberOf(cell);
-    // Looked up where it can be missing alone: a look-up takes as long as a number.
+    // Only cells that can be missing are looked up, since a look-up takes as long as parsing a number.
     if ((numbersAreMissing || value === undefined) && missing.has(cell)) value = Number.NaN;
     const rounded = as === 'float64' && Math.abs(value ?? 0) > Number.MAX_SAFE_INTEGER && digits.test(cell);
     if (value !== undefined && !rounded) out[i] = value;
     else {
       const fault = rounded
-        ? 'is no number that float64 holds exactly: a label has to be text, as sql can cast it, and a quantity a number with a point'
+        ? 'float64 cannot represent it exactly: cast a label to text, as in sql, and write a quantity with a point'
         : 'should be a number';
       throw dataError(
         `${file}: column '${name}' is '${cell}' in row ${first + i}, and ${fault}; see line ${lines[i]}.`,

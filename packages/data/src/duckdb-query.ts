@@ -1,5 +1,5 @@
-// A query of DuckDB in which the files that it reads are spelled out: types by all rows, a dialect that drops no row, no columns
-// from the names of folders. What the query says itself stands.
+// Rewrites a DuckDB query so that its file readers get explicit options: types by all rows, a dialect that drops no row, no columns
+// from folder names. Options that the query gives itself are kept.
 
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { lookAt } from './csv-dialect.js';
@@ -11,7 +11,7 @@ import { textOf } from './text.js';
 
 type Format = 'csv' | 'json' | 'parquet';
 
-/** Functions, and endings of files that stand for tables. */
+/** Reader functions, and file endings that stand for tables. */
 const formats: Readonly<Record<Format, { readonly reads: RegExp; readonly ends: RegExp }>> = {
   csv: { reads: /^read_csv(_auto)?$/, ends: /\.(csv|tsv)(\.(gz|zst))?$/i },
   json: { reads: /^read_(nd)?json(_auto)?$/, ends: /\.(json|jsonl|ndjson)(\.(gz|zst))?$/i },
@@ -21,15 +21,15 @@ const formats: Readonly<Record<Format, { readonly reads: RegExp; readonly ends: 
 const formatBy = (by: 'reads' | 'ends', name: string): Format | undefined =>
   (Object.keys(formats) as Format[]).find((format) => formats[format][by].test(name));
 
-/** A place of the query that reads files. Offsets are in bytes, as DuckDB has them. */
+/** A place of the query that reads files. Offsets are in bytes, as DuckDB reports them. */
 interface Reading {
   readonly format: Format;
   readonly at: number;
-  /** The function that is called; without one, the name of a file stands for a table. */
+  /** The called function; undefined if a file name stands for a table. */
   readonly function?: string | undefined;
-  /** What the query names, if it is no expression. */
+  /** The files that the query names; undefined if they are an expression. */
   readonly files: readonly string[] | undefined;
-  /** Parameters that the query gives itself. */
+  /** Parameters that the query gives. */
   readonly given: ReadonlySet<string>;
 }
 
@@ -39,7 +39,10 @@ export interface SpelledOut {
   readonly parquet: readonly string[];
 }
 
-/** `texts` are columns that an encoding has as texts. Errors: OptionError for queries whose readings cannot be found. */
+/**
+ * The rewritten query. `texts` are columns that an encoding has as texts. Errors: OptionError for queries whose readers cannot be
+ * found.
+ */
 export async function spelledOut(
   connection: DuckDBConnection,
   query: string,
@@ -48,12 +51,12 @@ export async function spelledOut(
   const answer = await connection.runAndReadAll(`SELECT json_serialize_sql(${quoted(query)})`);
   const tree = JSON.parse(String(answer.getRows()[0]?.[0])) as Node;
   if (tree.error) {
-    // A fault in the query is told as it is run; PIVOT and its like have no tree.
+    // Errors in the query are reported when it runs. PIVOT and similar statements cannot be serialised.
     const reads = /read_(csv|(nd)?json)|\.(csv|tsv|jsonl?|ndjson)\b/i;
     if (!/not implemented/i.test(String(tree.error_type)) || !reads.test(query) || /sample_size/i.test(query))
       return { query, parquet: [] };
     throw optionError(
-      'sql: types of files are those of their first rows in such a query; write sample_size = -1 into read_csv or read_json, or a SELECT.',
+      'sql: such a query would take types from the first rows of files; write sample_size = -1 into read_csv or read_json, or use a SELECT.',
       { option: 'query' },
     );
   }
@@ -100,7 +103,7 @@ function readingsOf(node: unknown): Reading[] {
   ];
 }
 
-/** `name := value` is an alias, `name = value` a comparison. */
+/** `name := value` is parsed as an alias, `name = value` as a comparison. */
 const nameOf = ({ alias, left }: Node): string =>
   String(alias || (left as Node | undefined)?.column_names).toLowerCase();
 
@@ -113,7 +116,7 @@ function constantsOf(node: Node | undefined): readonly string[] | undefined {
   return each.some((one) => one === undefined) ? undefined : (each as string[][]).flat();
 }
 
-/** What a reading is given besides what it says itself. */
+/** The parameters that a reader gets in addition to those of the query. */
 async function parametersOf({ format, files, given }: Reading, texts: readonly string[]): Promise<string[]> {
   const typed = ['columns', 'names', 'types', 'dtypes', 'column_types', 'all_varchar'].some((name) =>
     given.has(name),
@@ -153,7 +156,7 @@ async function parametersOf({ format, files, given }: Reading, texts: readonly s
 
 const [quote, doubleQuote, open, close, dash, newLine] = [39, 34, 40, 41, 45, 10];
 
-/** Where the text goes in. */
+/** Where to insert the text. */
 function placeOf(
   bytes: Uint8Array,
   { format, at, function: name, files }: Reading,
@@ -167,7 +170,7 @@ function placeOf(
   return { begin: end, end, text: `, ${more}` };
 }
 
-/** Behind a name, which is in quotes or is a word. */
+/** The position after a name, which is quoted or a word. */
 function endOfName(bytes: Uint8Array, at: number): number {
   if (bytes[at] === quote || bytes[at] === doubleQuote) return endOfQuoted(bytes, at);
   let end = at;
@@ -175,7 +178,7 @@ function endOfName(bytes: Uint8Array, at: number): number {
   return end;
 }
 
-/** Behind a text in quotes; a doubled quote begins another. */
+/** The position after a quoted text; a doubled quote starts another. */
 const endOfQuoted = (bytes: Uint8Array, at: number): number => bytes.indexOf(bytes[at] as number, at + 1) + 1;
 
 function closingBracket(bytes: Uint8Array, at: number): number {
@@ -187,9 +190,12 @@ function closingBracket(bytes: Uint8Array, at: number): number {
     else if (byte === open) depth++;
     else if (byte === close && --depth === 0) return i;
   }
-  throw optionError('sql: a bracket behind a reader of files is not found; spell the reader out.', {
-    option: 'query',
-  });
+  throw optionError(
+    'sql: the bracket of a file reader was not found; write read_csv(…) or the like in full.',
+    {
+      option: 'query',
+    },
+  );
 }
 
 function spliced(bytes: Uint8Array, begin: number, end: number, text: string): Uint8Array<ArrayBuffer> {

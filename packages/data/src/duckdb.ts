@@ -1,4 +1,4 @@
-// Files and queries through DuckDB, in Node: its scans run on its own threads, and its vectors are read where they lie.
+// Files and queries through DuckDB, in Node: scans run on its threads, and its vectors are read in place.
 
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { objectOf, text } from '@fkm/core/internal';
@@ -16,7 +16,7 @@ export interface DuckDbOptions extends SourceOptions {
 }
 
 export interface SqlOptions extends DuckDbOptions {
-  /** A file of DuckDB, opened for reading. Default: none; the query names files. */
+  /** A DuckDB file, opened for reading. Default: none; the query names files. */
   readonly database?: string | undefined;
 }
 
@@ -29,7 +29,7 @@ const settings = objectOf('an object of texts', (value) =>
   Object.values(value).every((one) => typeof one === 'string'),
 );
 
-/** Rows of Parquet files in the order of their names; of a column that has several types, the widest. */
+/** Rows of Parquet files, in the order of their names; a column with several types gets the widest. */
 export async function duckParquet(
   files: string | readonly string[],
   options: DuckDbOptions = {},
@@ -38,7 +38,7 @@ export async function duckParquet(
   const list = filesOf(files, 'parquet');
   const name = named('parquet', list);
   return open(name, given, {}, async (connection) => {
-    // Names of folders are no columns.
+    // Folder names are not columns.
     const from = `read_parquet(${listed(list)}, union_by_name = true, hive_partitioning = false)`;
     const { lacking, broad } = await schemasOf(connection, list, name);
     const fields = (await fieldsOf(connection, `SELECT * FROM ${from}`, name)).map((field) =>
@@ -55,15 +55,15 @@ export async function duckParquet(
   });
 }
 
-/** What DuckDB would not tell of columns, whose names are in lower case. */
+/** What DuckDB does not report about columns; names are in lower case. */
 interface Schemas {
-  /** Columns that a file does not have, with that file: they would be filled with NULL. */
+  /** Columns missing in some file, with that file: DuckDB would fill them with NULL. */
   readonly lacking: ReadonlyMap<string, string>;
-  /** Decimals that are too broad for DuckDB: they would be other numbers. */
+  /** Decimals too wide for DuckDB, which would read other numbers. */
   readonly broad: ReadonlySet<string>;
 }
 
-/** Errors: DataError for a name that comes twice in a file, which DuckDB would change. */
+/** Errors: DataError for a duplicate name in a file, which DuckDB would change. */
 async function schemasOf(
   connection: DuckDBConnection,
   files: readonly string[],
@@ -74,7 +74,7 @@ async function schemasOf(
   );
   const byFile = new Map<string, Map<string, string>>();
   const broad = new Set<string>();
-  // Depth first: of a group, the fields that follow belong to it.
+  // The schema is in depth-first order: fields after a group belong to it.
   let [root, inner] = ['', 0];
   for (const row of schemas.getRows()) {
     const [file, name, children, precision] = row as [string, string, number, number];
@@ -99,9 +99,8 @@ async function schemasOf(
 }
 
 /**
- * Rows of JSON files: one object a line, or an array of objects. Types are those of all rows; columns of `encoding` are what
- * they were.
- * Errors: BackendError without @duckdb/node-api; OptionError for files and columns that are not there; DataError while reading.
+ * Rows of JSON files: one object a line, or an array of objects. Types follow from all rows; columns of `encoding` keep their
+ * kinds. Errors: BackendError without @duckdb/node-api; OptionError for missing files and columns; DataError while reading.
  */
 export async function json(
   files: string | readonly string[],
@@ -117,11 +116,11 @@ export async function json(
     const found = await fieldsOf(connection, `SELECT * FROM read_json(${listed(list)}, ${look})`, name);
     const types = found.map(({ name, kind, type }) => {
       const own = known.get(name)?.kind;
-      // A text stays as it is written, also where it looks like something else.
+      // A text stays as written, even if it looks like another type.
       if (own === 'text' || (type === 'UUID' && own === undefined)) return 'VARCHAR';
       return own === 'number' && kind !== 'number' && kind !== 'integer' ? 'DOUBLE' : type;
     });
-    // With types, later readings do not look at all rows again.
+    // With explicit types, later readings need not scan all rows again.
     const columns = found.map(({ name }, j) => `${literal(name)}: ${literal(types[j] as string)}`);
     return {
       from: `read_json(${listed(list)}, columns = {${columns.join(', ')}}, hive_partitioning = false)`,
@@ -131,10 +130,10 @@ export async function json(
 }
 
 /**
- * Rows of a query of DuckDB: over files, `SELECT * FROM 'rows/*.parquet' WHERE …`, or tables of `database`. Every iteration
- * runs it anew, so passes and resumption need an ORDER BY wherever the query does not keep the order of files (joins, groups).
- * Files that it names are read as by `csv`, `json` and `parquet`, as far as it does not say otherwise in read_csv and the like.
- * Errors: as `json`.
+ * Rows of a DuckDB query: over files, `SELECT * FROM 'rows/*.parquet' WHERE …`, or over tables of `database`. Every iteration runs
+ * the query again, so repeated passes and resumed runs need an ORDER BY if the query does not keep the order of files (joins,
+ * groups). Files are read as by `csv`, `json` and `parquet`, unless the query gives options in read_csv and the like. Errors: as
+ * `json`.
  */
 export async function sql(query: string, options: SqlOptions = {}): Promise<TableSource> {
   const given = checkedOptions(options, 'sql', { duckdb: settings, database: text });
@@ -156,12 +155,12 @@ export async function sql(query: string, options: SqlOptions = {}): Promise<Tabl
   });
 }
 
-/** What is read: after FROM, and what is known of it. */
+/** The text after FROM, and what is known about it. */
 interface Relation {
   readonly from: string;
   readonly fields: readonly Field[];
   readonly rowCount?: number | undefined;
-  /** Columns that a file does not have, in lower case, with the file. */
+  /** Columns missing in some file, in lower case, with that file. */
   readonly lacking?: ReadonlyMap<string, string> | undefined;
 }
 
@@ -178,7 +177,7 @@ async function open(
     call,
   );
   const settings = {
-    // Extensions that are not in the package would be downloaded.
+    // DuckDB would download extensions that are not part of the package.
     autoinstall_known_extensions: 'false',
     ...(database === undefined ? {} : { access_mode: 'READ_ONLY' }),
     ...options.duckdb,
@@ -201,7 +200,7 @@ async function open(
   return sourceOf(table, options);
 }
 
-/** What queries of a connection of their own give; the signal interrupts them. */
+/** The result of queries on their own connection; the signal interrupts them. */
 async function connected<T>(
   db: DuckDBInstance,
   signal: AbortSignal | undefined,
@@ -219,7 +218,7 @@ async function connected<T>(
   }
 }
 
-/** The columns of a query. Errors: DataError for two that DuckDB does not tell apart. */
+/** The columns of a query. Errors: DataError for two columns that DuckDB does not distinguish. */
 async function fieldsOf(connection: DuckDBConnection, query: string, call: string): Promise<Field[]> {
   const rows = (await connection.runAndReadAll(`DESCRIBE ${query}`)).getRows();
   const fields = rows.map(([column, type]) => fieldOf(String(column), String(type)));
@@ -249,7 +248,7 @@ const fieldOf = (name: string, type: string): Field => ({
   scale: integers.test(type) ? 0 : scaleOf(type),
 });
 
-/** NULL becomes NaN in DuckDB's own loops. */
+/** NULL becomes NaN inside DuckDB. */
 const casts: Readonly<Record<Wanted['as'], (column: string) => string>> = {
   float32: (column) => `ifnull(${column}::FLOAT, 'nan'::FLOAT)`,
   float64: (column) => `ifnull(${column}::DOUBLE, 'nan'::DOUBLE)`,
@@ -281,7 +280,7 @@ function tableOf(name: string, db: DuckDBInstance, relation: Relation): Table {
     ...(rowCount === undefined
       ? {}
       : {
-          // Scans keep the order of rows, so that ranges of it are the same in every one.
+          // Scans keep the order of rows, so ranges are the same in every scan.
           async shards(count: number): Promise<readonly Table[]> {
             return Array.from({ length: count }, (_, i) => {
               const [begin, end] = [i, i + 1].map((k) => Math.round((k * rowCount) / count)) as [
@@ -318,13 +317,13 @@ async function* chunksOf(
     throw dataError(`${name}: DuckDB stopped: ${messageOf(error)}.`);
   } finally {
     signal?.removeEventListener('abort', interrupt);
-    // A result that has not been read to its end holds its files until it is collected; another query ends it.
+    // A partly read result keeps its files open until it is collected; another query ends it.
     await connection.run('SELECT 1').catch(() => undefined);
     connection.closeSync();
   }
 }
 
-/** The numbers of a vector where they lie; whatever holds them otherwise says them one by one. */
+/** The numbers of a vector as a view; vectors in another form are converted one by one. */
 function valuesOf(vector: { toArray(): unknown[] }): Column {
   const { items } = vector as unknown as { readonly items?: unknown };
   return items instanceof Float32Array || items instanceof Float64Array

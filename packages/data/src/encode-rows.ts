@@ -1,4 +1,4 @@
-// Objects as rows of X, for rows at prediction: what sources do with columns, one value at a time.
+// Encodes objects as rows of X for prediction, as sources encode columns.
 
 import type { Encoding, FeatureEncoding, FlatMatrix } from '@fkm/core';
 import { shown } from '@fkm/core/graph';
@@ -9,9 +9,9 @@ import { dataError, scope, shapeError } from './errors.js';
 import { policy } from './options.js';
 
 export interface EncodeOptions {
-  /** What a value that is missing becomes: an error, or a masked feature. Default 'error'. */
+  /** What happens to missing values: an error, or masked features. Default 'error'. */
   readonly missing?: Missing | undefined;
-  /** The same for a text that is none of the categories. Default 'error'. */
+  /** The same for a text that is not among the categories. Default 'error'. */
   readonly unknown?: Missing | undefined;
 }
 
@@ -20,12 +20,10 @@ type Row = Readonly<Record<string, unknown>>;
 const call = 'encodeRows';
 
 /**
- * X [N, D] of objects by an encoding, with its mask where `missing` or `unknown` is 'mask': for rows at prediction. Missing are
- * null, undefined, NaN and blank texts; in X they are NaN, so that no answer comes of a mask that was forgotten. Texts of
- * numbers are numbers as in CSV. A row may have other keys besides, unless one of its columns is not there: that is a name
- * misspelt.
- * Errors: ShapeError where rows is no array of objects; DataError with row and column; OptionError; FormatError for an encoding
- * that is none.
+ * Encodes objects as X [N, D] for prediction, with a mask if `missing` or `unknown` is 'mask'. null, undefined, NaN and blank texts
+ * are missing; they are NaN in X, so that using X without its mask is an error. Texts of numbers are read as in CSV. A row may have
+ * additional keys. If one of its columns is absent, a similar additional key is taken as a misspelling. Errors: ShapeError if rows
+ * is not an array of objects; DataError with row and column; OptionError; FormatError for an invalid encoding.
  */
 export function encodeRows(
   encoding: Encoding,
@@ -67,7 +65,7 @@ function policiesOf(options: EncodeOptions): { missing: Missing; unknown: Missin
   return { missing, unknown };
 }
 
-/** Errors: ShapeError for what is no array of objects; DataError for a misspelt key. */
+/** Errors: ShapeError if rows is not an array of objects; DataError for a misspelt key. */
 function checkRows(rows: readonly Row[], features: readonly FeatureEncoding[]): void {
   if (!Array.isArray(rows)) {
     throw shapeError(
@@ -95,7 +93,7 @@ function checkRows(rows: readonly Row[], features: readonly FeatureEncoding[]): 
   }
 }
 
-/** The key and the column whose names differ least. */
+/** The pair of key and column with the most similar names. */
 function nearest(
   keys: readonly string[],
   columns: readonly string[],
@@ -110,7 +108,7 @@ function nearest(
   return best;
 }
 
-/** Letters to insert, remove or replace (Levenshtein 1966). */
+/** Number of letters to insert, remove or replace (Levenshtein 1966). */
 function edits(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
@@ -145,7 +143,7 @@ function wrongKind(value: unknown, column: string, row: number, wanted: string):
   );
 }
 
-/** The place of a category, null where the value is missing, `unseen` where it is another. */
+/** The index of a category; null for a missing value, `unseen` for an unknown one. */
 function placeOf(
   value: unknown,
   places: ReadonlyMap<string, number>,
@@ -159,7 +157,7 @@ function placeOf(
   return places.get(text) ?? (text.trim() === '' ? null : unseen);
 }
 
-/** A number that float32 has, null where it is missing. */
+/** A number within float32; null if it is missing. */
 function numberIn(value: unknown, column: string, row: number): number | null {
   if (isMissing(value)) return null;
   const number =

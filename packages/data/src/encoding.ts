@@ -1,5 +1,5 @@
-// From named columns to the columns of X: numbers as they are, texts one-hot or as a number. What was settled is a plain
-// object that models keep, for the next source of the same kind and for rows at prediction.
+// Encodes named columns as columns of X: numbers as they are, texts one-hot or as an index. The encoding is a plain object, which
+// models keep for later sources and for rows at prediction.
 
 import type { Encoding } from '@fkm/core';
 import { isEncoding } from '@fkm/core/internal';
@@ -16,7 +16,7 @@ export const columnsOf = ({ features }: Encoding): string[] =>
       : [feature.column],
   );
 
-/** The kinds of columns that are settled before anything is read: those of the encoding, and weights. */
+/** The kinds of columns that are known before reading: those of the encoding, and of weights. */
 export function kindsOf(options: {
   readonly encoding?: Encoding | undefined;
   readonly weight?: string | undefined;
@@ -31,20 +31,20 @@ export function kindsOf(options: {
   return kinds;
 }
 
-/** The place of each category. */
+/** The index of each category. */
 export const placesOf = ({ categories }: { readonly categories: readonly string[] }): Map<string, number> =>
   new Map(categories.map((category, place) => [category, place]));
 
-/** An encoding that was stored. Errors: FormatError. */
+/** A stored encoding, checked. Errors: FormatError. */
 export function checkEncoding(given: unknown, call: string): Encoding {
   if (isEncoding(given)) return given;
   throw formatError(
-    `${call}: encoding is none that a source of this version has; pass source.encoding or model.encoding.`,
+    `${call}: encoding is not valid in this version; pass source.encoding or model.encoding.`,
     { argument: 'encoding' },
   );
 }
 
-/** Errors: DataError where the value may not be missing, or not be another category. */
+/** Errors: DataError for a value that may not be missing, or not be an unknown category. */
 export function refuse(
   call: string,
   policy: Missing,
@@ -64,7 +64,7 @@ export function refuse(
   });
 }
 
-/** Errors: DataError, always, for a feature that float32 has no number for. */
+/** Errors: always DataError, for a feature outside the range of float32. */
 export function infinite(call: string, column: string, value: number, row: number): never {
   throw dataError(
     `${call}: column '${column}' is ${value} in row ${row}, and float32 ends at 3.4e38; leave such rows out, or divide the column by a constant.`,

@@ -1,4 +1,4 @@
-// Errors of this package: those of core, which say that they come from here.
+// The errors of core, marked as coming from this package.
 
 import {
   BackendError,
@@ -11,7 +11,7 @@ import {
 } from '@fkm/core';
 import { cut } from '@fkm/core/graph';
 
-/** How errors name this package. */
+/** The name of this package in errors. */
 export const scope = 'data';
 
 export const optionError = (message: string, details: ErrorDetails = {}): OptionError =>
@@ -27,18 +27,18 @@ export const formatError = (message: string, details: ErrorDetails = {}): Format
 export const backendError = (message: string, details: ErrorDetails = {}): BackendError =>
   new BackendError(message, details, scope);
 
-/** What was thrown, as text. */
+/** The message of whatever was thrown. */
 export const messageOf = (error: unknown): string =>
   cut((error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, ''));
 
 /**
- * A module that Node alone can load. Its name is no literal where it is imported: bundlers for browsers would follow one into
- * native code, or fail, wherever the package is installed.
+ * A module that only Node can load. Its name is not a literal at the import, since bundlers for browsers would follow it into
+ * native code, or fail.
  */
 export const ofNode = <T>(name: string): Promise<T> =>
   import(/* @vite-ignore */ /* webpackIgnore: true */ name) as Promise<T>;
 
-/** A runtime that the user installs. Errors: BackendError with the command. */
+/** A package that the user installs. Errors: BackendError with the install command. */
 export async function runtime<T>(load: () => Promise<T>, packages: string, call: string): Promise<T> {
   try {
     return await load();

@@ -1,8 +1,8 @@
-// Paths of files in Node, and patterns of them.
+// File paths and patterns in Node.
 
 import { backendError, ofNode, optionError } from './errors.js';
 
-/** A path with * and ?, or several. Errors: OptionError. */
+/** One or several paths, which may have * and ?. Errors: OptionError. */
 export function filesOf(files: string | readonly string[], call: string): readonly string[] {
   const list = typeof files === 'string' ? [files] : files;
   if (Array.isArray(list) && list.length > 0 && list.every((file) => typeof file === 'string' && file !== ''))
@@ -12,14 +12,17 @@ export function filesOf(files: string | readonly string[], call: string): readon
   });
 }
 
-/** Files as errors name them. */
+/** The files as errors name them. */
 export const named = (call: string, files: readonly string[]): string =>
   `${call} '${files[0]}'${files.length > 1 ? ` and ${files.length - 1} more` : ''}`;
 
-/** What a pattern has and a path in general has not. */
+/** Characters that mark a pattern. */
 const magic = /[*?[{]/;
 
-/** The files that paths and patterns name, those of a pattern in the order of their names. Errors: OptionError for none. */
+/**
+ * The files that match paths and patterns; those of a pattern are sorted by name. Errors: OptionError if a path or pattern matches
+ * none.
+ */
 export async function matching(files: readonly string[], call: string): Promise<readonly string[]> {
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const fs = process?.getBuiltinModule?.('node:fs') as typeof import('node:fs') | undefined;

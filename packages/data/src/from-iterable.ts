@@ -1,4 +1,4 @@
-// Rows that a program makes: objects with the columns as their keys, or batches that are whole already.
+// Rows from a program: objects keyed by column, or complete batches.
 
 import { interruptible, type Source, type SourceBatch } from '@fkm/core';
 import { checkOptions, integer } from '@fkm/core/internal';
@@ -12,15 +12,15 @@ import { sourceOf, type TableSource } from './table-source.js';
 type Row = Readonly<Record<string, unknown>>;
 type Items<T> = Iterable<T> | AsyncIterable<T>;
 
-/** Rows as objects; a function gives them anew for every iteration, an array can be iterated as often as it takes. */
+/** Rows as objects. An array can be iterated any number of times; a function returns them anew for every iteration. */
 export type Records = Items<Row> | (() => Items<Row>);
 
-/** Batches, or a function that gives them anew for every iteration. */
+/** Batches, or a function that returns them anew for every iteration. */
 export type Batches = Items<SourceBatch> | (() => Items<SourceBatch>);
 
 const rowsOfChunk = 1024;
 
-/** Opens anew, as often as the input allows. Errors: OptionError for a generator that has been used. */
+/** Opens the input again, if it allows that. Errors: OptionError for a generator that was used. */
 function reopened<T>(input: Items<T> | (() => Items<T>), call: string): () => Items<T> {
   const iterable = (value: unknown): value is Items<T> =>
     typeof value === 'object' &&
@@ -50,7 +50,7 @@ function reopened<T>(input: Items<T> | (() => Items<T>), call: string): () => It
 }
 
 /**
- * Rows as objects { column: number | string | boolean | null }. Columns and their kinds are those of the first 1,000 rows.
+ * Rows from objects { column: number | string | boolean | null }. The first 1,000 rows determine the columns and their kinds.
  * Errors: OptionError for options that do not fit; DataError while reading.
  */
 export async function fromIterable(rows: Records, options: SourceOptions = {}): Promise<TableSource> {
@@ -58,7 +58,7 @@ export async function fromIterable(rows: Records, options: SourceOptions = {}): 
   const given = checkedOptions(options, call);
   const open = reopened(rows, call);
   const { signal } = given;
-  // What was looked at is given again, so that a generator serves one iteration.
+  // The rows read for this are yielded again, so that a generator can serve one iteration.
   const begun = open();
   const single = typeof rows !== 'function' && (begun as unknown) === iteratorOf(begun);
   const all = blocksOf(begun, signal);
@@ -91,7 +91,7 @@ const iteratorOf = <T>(items: Items<T>): Iterator<T> | AsyncIterator<T> =>
 
 type Blocks<T> = AsyncGenerator<readonly T[], void, void>;
 
-/** Items in blocks, whose wait ends with the signal and with `return`: at once, whatever the items do. */
+/** Blocks of items. The signal and `return` end a pending wait at once, whatever the items do. */
 function blocksOf<T>(items: Items<T>, signal?: AbortSignal): Blocks<T> {
   const iterator = iteratorOf(items);
   const waits = Symbol.asyncIterator in items;
@@ -116,7 +116,7 @@ function blocksOf<T>(items: Items<T>, signal?: AbortSignal): Blocks<T> {
   return interruptible({ [Symbol.asyncIterator]: () => blocks }, signal);
 }
 
-/** A block that was looked at, then the rest of its iteration, which closes although nobody has asked it for more. */
+/** A block that was read before, then the rest of its iteration. It closes the iteration even if no further item is requested. */
 function resumed(first: readonly Row[], rest: Blocks<Row>): AsyncIterable<readonly Row[]> {
   let given = first.length === 0;
   const next = async (): Promise<IteratorResult<readonly Row[]>> => {
@@ -141,10 +141,7 @@ async function* chunksOf(
 
 const batchesRules = { columns: names, rowCount: integer(0) };
 
-/**
- * Batches { X, y, sampleWeight, featureMask } that a program makes itself, X as { data: Float32Array, shape }.
- * Errors: OptionError.
- */
+/** Batches { X, y, sampleWeight, featureMask } from a program, with X as { data: Float32Array, shape }. Errors: OptionError. */
 export function fromBatches(
   batches: Batches,
   options: { readonly columns: readonly string[]; readonly rowCount?: number | undefined },

@@ -1,9 +1,9 @@
-// Bytes from wherever they are: files of Node, URLs, blobs, responses, streams; opened anew where that is possible.
+// Bytes from files (Node), URLs, blobs, responses and streams, opened again where that is possible.
 
 import { interruptible } from '@fkm/core';
 import { backendError, dataError, messageOf, optionError } from './errors.js';
 
-/** Bytes, where they are, or a function that opens them anew for every iteration. An opened stream serves one. */
+/** Bytes, a place that holds them, or a function that opens them for every iteration. An opened stream serves one iteration. */
 export type ArrowInput =
   | Uint8Array
   | string
@@ -14,22 +14,22 @@ export type ArrowInput =
   | AsyncIterable<Uint8Array>
   | (() => ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>);
 
-/** Bytes in pieces; `return` closes what they come from, also where a wait for them is running. */
+/** Bytes in pieces; `return` closes their origin, even during a pending wait. */
 export type ByteStream = AsyncGenerator<Uint8Array, void, void>;
 
 type Stream = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 export interface Bytes {
-  /** The signal ends a wait for bytes, and closes what they come from. */
+  /** Opens the bytes; the signal ends a wait for them and closes their origin. */
   open(signal?: AbortSignal): Promise<ByteStream>;
-  /** They can be opened more than once. */
+  /** Whether they can be opened more than once. */
   readonly again: boolean;
 }
 
 export const isUrl = (input: unknown): boolean =>
   input instanceof URL || (typeof input === 'string' && /^(https?|data|blob):/i.test(input));
 
-/** Errors: OptionError for what holds no bytes. */
+/** Errors: OptionError for input without bytes. */
 export function bytesOf(input: ArrowInput, call: string): Bytes {
   if (typeof input === 'function') return { again: true, open: async (signal) => iterated(input(), signal) };
   if (isUrl(input)) return { again: true, open: (signal) => fetched(String(input), call, signal) };
@@ -66,18 +66,21 @@ export function bytesOf(input: ArrowInput, call: string): Bytes {
   };
 }
 
-/** Bytes of a file that are read at a time. */
+/** Bytes of a file read at a time. */
 const piece = 2 ** 20;
 
 async function* single(bytes: Uint8Array): ByteStream {
   yield bytes;
 }
 
-/** Bytes until the signal is aborted, which closes the stream also while it is silent. */
+/** Bytes until the signal is aborted, which closes the stream even while it is silent. */
 const iterated = (stream: Stream, signal: AbortSignal | undefined): ByteStream =>
   interruptible({ [Symbol.asyncIterator]: () => closable(stream) }, signal);
 
-/** An iterator whose `return` closes the stream at once: those of streams themselves wait for bytes first, and not every browser has one. */
+/**
+ * An iterator whose `return` closes the stream at once. A stream's own iterator first waits for bytes, and not every browser has
+ * one.
+ */
 function closable(stream: Stream): AsyncIterator<Uint8Array> {
   if ('getReader' in stream) {
     const reader = stream.getReader();
@@ -96,7 +99,7 @@ function closable(stream: Stream): AsyncIterator<Uint8Array> {
   return {
     next: () => iterator.next(),
     return: async () => {
-      // A stream of Node.
+      // A Node stream.
       (stream as { destroy?: () => void }).destroy?.();
       await iterator.return?.();
       return { done: true, value: undefined };

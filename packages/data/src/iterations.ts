@@ -1,12 +1,12 @@
-// Iterations of one source: each ends with the signal of the source, with its reader, and with the source itself, also while it
-// waits for rows that do not come.
+// The iterations of a source. Each ends with the signal of the source, with its consumer, and with the source, even while it waits
+// for rows.
 
 import { type SourceBatch, type StateError, unlessAborted } from '@fkm/core';
 import { stateError } from './errors.js';
 
 export type BatchStream = AsyncGenerator<SourceBatch, void, void>;
 
-/** Milliseconds that closing waits for a reader which does not answer, such as one of a pipe that nobody writes to. */
+/** Milliseconds that closing waits for a reader that does not answer, such as one of a pipe without a writer. */
 const patience = 1000;
 
 const over = { done: true, value: undefined } as const;
@@ -17,18 +17,18 @@ export class Iterations {
   private readonly running: Set<Iteration> = new Set();
   private closed: StateError | undefined;
 
-  /** The signal ends all of them with its reason. */
+  /** The signal ends all iterations with its reason. */
   constructor(call: string, signal: AbortSignal | undefined) {
     this.call = call;
     this.signal = signal;
   }
 
-  /** Errors: StateError once they have been closed. */
+  /** Errors: StateError once closed. */
   check(): void {
     if (this.closed) throw this.closed;
   }
 
-  /** An iteration that begins when its first batch is asked for; `make` gets the signal that ends it. */
+  /** An iteration that starts when its first batch is requested; `make` gets the signal that ends it. */
   start(make: (signal: AbortSignal) => BatchStream): BatchStream {
     return new Iteration(
       (stop) => {
@@ -41,7 +41,7 @@ export class Iterations {
     );
   }
 
-  /** Those that run end with a StateError, and no other begins. Waits until they have let go of what they opened. */
+  /** Ends running iterations with a StateError and refuses new ones. Resolves once they have closed what they opened. */
   async close(): Promise<void> {
     this.closed ??= stateError(`${this.call}: this source has been closed; open it anew.`);
     await Promise.all([...this.running].map((iteration) => iteration.end(this.closed)));
@@ -55,7 +55,7 @@ class Iteration implements BatchStream {
   private readonly stop: AbortController = new AbortController();
   private readonly forward: () => void;
   private batches: BatchStream | undefined;
-  /** Nobody hears what comes after. */
+  /** Set when the consumer has left: later results are dropped. */
   private left = false;
 
   constructor(
@@ -108,7 +108,7 @@ class Iteration implements BatchStream {
     return this;
   }
 
-  /** Ends a wait for the next batch, with an error where there is a reason, and closes what has been opened. */
+  /** Ends a wait for the next batch, with an error if there is a reason, and closes what was opened. */
   async end(reason: unknown): Promise<void> {
     this.stop.abort(reason);
     await this.closing();
@@ -132,7 +132,7 @@ class Iteration implements BatchStream {
   }
 }
 
-/** Ends an iteration that was begun before there was this signal. */
+/** Makes the signal end an iteration that started earlier. */
 export function endWith(
   iteration: AsyncGenerator<unknown, void, void>,
   signal: AbortSignal | undefined,

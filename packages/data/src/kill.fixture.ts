@@ -22,5 +22,5 @@ await classifier.fitStream(source, {
   checkpoint: { path, everyBatches: 2 },
   onProgress: ({ batches }) => process.stdout.write(`${batches}\n`),
 });
-// Whole or not at all: a kill may come now as well.
+// Written atomically, since a kill may come now as well.
 await classifier.saveFile(model);

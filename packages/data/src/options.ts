@@ -1,4 +1,4 @@
-// The options that all sources share, and the plan that they make of a table's fields.
+// The options that all sources share, and the plan that they give for a table's fields.
 
 import type { Encoding, FeatureEncoding } from '@fkm/core';
 import { cut } from '@fkm/core/graph';
@@ -17,40 +17,40 @@ import { checkEncoding, type Missing } from './encoding.js';
 import { dataError, optionError, scope } from './errors.js';
 import type { Field, Table, Wanted } from './table.js';
 
-/** How the rows of a source are mixed. */
+/** How the rows of a source are shuffled. */
 export interface Shuffle {
-  /** Rows of the buffer. */
+  /** Number of rows in the buffer. */
   readonly rows: number;
   /** Seed. Default 0. */
   readonly randomState?: number | undefined;
-  /** @deprecated The old name of `randomState`. */
+  /** @deprecated Use `randomState`. */
   readonly seed?: number | undefined;
 }
 
 export interface SourceOptions {
-  /** Columns that are features, in this order. Default: all that are neither target nor weight. */
+  /** Columns that are features, in this order. Default: all but target and weight. */
   readonly features?: readonly string[] | undefined;
-  /** The column that y is of: texts are labels, numbers are numbers; or several columns of numbers [B, T]. */
+  /** The column of y: texts are labels, numbers are numbers; or several columns of numbers [B, T]. */
   readonly target?: string | readonly string[] | undefined;
   /** The column of sample weights. */
   readonly weight?: string | undefined;
-  /** What NULL, NaN and empty cells of features become: an error, or masked features. Default 'error'. */
+  /** What happens to NULL, NaN and empty cells of features: an error, or masked features. Default 'error'. */
   readonly missing?: Missing | undefined;
-  /** The same for a text that is none of its column's categories. Default 'error'. */
+  /** The same for a text that is not among its column's categories. Default 'error'. */
   readonly unknown?: Missing | undefined;
-  /** What texts among the features become. Default 'oneHot'. */
+  /** How texts among the features are encoded. Default 'oneHot'. */
   readonly text?: 'oneHot' | 'ordinal' | 'error' | undefined;
-  /** `encoding` of a model or of another source, in place of `features`, `text` and a look at the categories. */
+  /** The encoding of a model or of another source, in place of `features`, `text` and a scan for categories. */
   readonly encoding?: Encoding | undefined;
-  /** Rows of a batch. Default 10,240. */
+  /** Rows in a batch. Default 10,240. */
   readonly batchSize?: number | undefined;
-  /** @deprecated The old name of `batchSize`. */
+  /** @deprecated Use `batchSize`. */
   readonly batchRows?: number | undefined;
-  /** Mixes rows within a buffer, in the same way in every iteration. Default: the order of the source. */
+  /** Shuffles rows within a buffer, equally in every iteration. Default: the order of the source. */
   readonly shuffle?: Shuffle | undefined;
-  /** Batches read ahead while others train. Default 2. */
+  /** Number of batches read ahead during training. Default 2. */
   readonly prefetch?: number | undefined;
-  /** Stops opening and reading with the signal's reason, at once. */
+  /** Ends opening and reading at once with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,7 +61,7 @@ const isNames = (v: unknown): boolean => Array.isArray(v) && v.length > 0 && v.e
 
 export const names: Rule = { allowed: 'a list of column names', accepts: isNames };
 
-/** What a value that cannot be used becomes. */
+/** How a value that cannot be used is handled. */
 export const policy: Rule = oneOf('error', 'mask');
 
 const rules: Readonly<Record<Exclude<keyof SourceOptions, 'batchRows'>, Rule>> = {
@@ -80,7 +80,7 @@ const rules: Readonly<Record<Exclude<keyof SourceOptions, 'batchRows'>, Rule>> =
 
 const shuffleRules = { rows: positiveInteger, randomState: integer(0) };
 
-/** The options under their present names; `more` are rules of options besides. Errors: OptionError. */
+/** The options under their current names; `more` are rules of further options. Errors: OptionError. */
 export function checkedOptions<O extends SourceOptions>(options: O, call: string, more: Rules = {}): O {
   const given = checkOptions(
     options,
@@ -96,26 +96,26 @@ export function checkedOptions<O extends SourceOptions>(options: O, call: string
   return { ...given, shuffle };
 }
 
-/** What is read of a table, and what becomes of it. */
+/** What is read from a table, and how it is used. */
 export interface Plan {
   readonly encoding: Encoding;
-  /** The features' columns, then the targets', then the weight's. */
+  /** The columns of the features, then of the targets, then of the weight. */
   readonly wanted: readonly Wanted[];
   readonly targets: readonly Field[];
-  /** Several targets, or a list of one, are a matrix. */
+  /** Whether y is a matrix: with several targets, or a list of one. */
   readonly targetMatrix: boolean;
   readonly weighted: boolean;
   readonly missing: Missing;
   readonly unknown: Missing;
 }
 
-/** A name says which column is meant; of two of one name it cannot. */
+/** The error for a duplicate column name, which would be ambiguous. */
 export const comesTwice = (call: string, column: string, before: string = column): Error => {
   const how = before === column ? `'${column}' comes twice` : `'${column}' and '${before}' are one name here`;
   return dataError(`${call}: column ${how}; give one of the two another name.`, { column });
 };
 
-/** Errors: OptionError for columns that are not there, or of a kind that cannot be used; DataError for a name that comes twice. */
+/** Errors: OptionError for columns that do not exist or have a kind that cannot be used; DataError for a duplicate name. */
 export async function planOf(table: Table, options: SourceOptions): Promise<Plan> {
   const { name: call, fields } = table;
   const byName = new Map(fields.map((field) => [field.name, field]));
@@ -192,7 +192,7 @@ export async function planOf(table: Table, options: SourceOptions): Promise<Plan
   };
 }
 
-/** Categories in the order of their code units. Errors: OptionError. */
+/** Learns the categories, sorted by code units. Errors: OptionError. */
 async function learnEncoding(
   table: Table,
   fields: readonly Field[],
@@ -225,7 +225,7 @@ async function learnEncoding(
   return { version: 1, features };
 }
 
-/** More categories than this are names or ids, not categories. */
+/** Most categories of a column: texts with more are names or ids. */
 export const mostCategories = 10_000;
 
 async function categoriesOf(

@@ -1,8 +1,8 @@
-// What happens to batches between a reader and a trainer: rows mixed within a buffer, and some batches read ahead.
+// Steps between a reader and a trainer: shuffling rows within a buffer, and reading batches ahead.
 
 import type { FlatMatrix, SourceBatch } from '@fkm/core';
 
-/** mulberry32 (Ettinger): enough to mix a buffer, the same everywhere. */
+/** mulberry32 (Ettinger): good enough to shuffle a buffer, and the same on every machine. */
 function generator(seed: number): () => number {
   let state = seed | 0;
   return () => {
@@ -27,7 +27,7 @@ function permutation(n: number, seed: number): Uint32Array {
 
 type Values = Float32Array | Float64Array | string[];
 
-/** Values by row of several batches, [·, width], taken in an order. */
+/** Values by row of several batches, [·, width], in a given order. */
 function taken<V extends Values>(parts: readonly V[], width: number, order: Uint32Array, size: number): V {
   const first = parts[0] as V;
   const into = (
@@ -43,7 +43,7 @@ function taken<V extends Values>(parts: readonly V[], width: number, order: Uint
   return into as unknown as V;
 }
 
-/** The rows of batches of `size`, mixed, in batches of the same sizes. Each mixing is drawn from the seed and its number alone. */
+/** The rows of batches of `size`, shuffled, in batches of the same sizes. A shuffle depends only on its seed. */
 function* mixed(batches: readonly SourceBatch[], size: number, seed: number): Generator<SourceBatch> {
   const counts = batches.map(({ X }) => X.shape[0]);
   const order = permutation(
@@ -85,7 +85,7 @@ function* mixed(batches: readonly SourceBatch[], size: number, seed: number): Ge
   }
 }
 
-/** Batches of which `per` at a time have their rows mixed; the first is number `first`, a multiple of `per`. */
+/** Shuffles the rows of `per` batches at a time; the first is number `first`, a multiple of `per`. */
 export async function* shuffled(
   batches: AsyncIterable<SourceBatch>,
   per: number,
@@ -105,13 +105,13 @@ export async function* shuffled(
   if (buffer.length > 0) yield* mix();
 }
 
-/** Keeps `ahead` batches in the making while the consumer works on one. */
+/** Requests `ahead` batches while the consumer works on one. */
 export async function* prefetched<T>(batches: AsyncGenerator<T>, ahead: number): AsyncGenerator<T> {
-  // An async generator answers its calls one after the other, so asking early is all there is to do.
+  // An async generator answers its calls in order, so requesting early is enough.
   const asked: Promise<IteratorResult<T>>[] = [];
   const ask = (): void => {
     const next = batches.next();
-    // Whoever stops early never hears of what came after.
+    // A consumer that stops early ignores later errors.
     next.catch(() => undefined);
     asked.push(next);
   };

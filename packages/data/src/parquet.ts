@@ -1,4 +1,4 @@
-// Parquet: files through DuckDB in Node; URLs and blobs through hyparquet, which asks for the ranges of bytes that it needs.
+// Parquet: files through DuckDB in Node; URLs and blobs through hyparquet, which requests the byte ranges that it needs.
 
 import { unlessAborted } from '@fkm/core';
 import type { AsyncBuffer, CompressionCodec, Compressors, FileMetaData, SchemaElement } from 'hyparquet';
@@ -11,10 +11,9 @@ import type { Chunk, Field, Read, Table, Wanted } from './table.js';
 import { sourceOf, type TableSource } from './table-source.js';
 
 /**
- * Rows of Parquet files: paths with * in Node, in the order of their names; or one URL (http, https, also a presigned one of
- * S3) or Blob, of which a row group is held at a time.
- * Errors: BackendError without @duckdb/node-api, or hyparquet for URLs and blobs (with hyparquet-compressors for pages of gzip,
- * zstd, lz4 and brotli); OptionError; FormatError; DataError while reading.
+ * Rows of Parquet files: paths with * in Node, in the order of their names; or one URL (http, https, also a presigned URL of S3) or
+ * Blob, of which one row group is held at a time. Errors: BackendError without @duckdb/node-api, or without hyparquet for URLs and
+ * blobs (with hyparquet-compressors for gzip, zstd, lz4 and brotli); OptionError; FormatError; DataError while reading.
  */
 export async function parquet(
   files: string | readonly string[] | URL | Blob,
@@ -105,10 +104,10 @@ export async function parquet(
   return sourceOf(table, given);
 }
 
-/** What hyparquet itself unpacks. */
+/** Codecs that hyparquet has built in. */
 const ownCodecs = ['UNCOMPRESSED', 'SNAPPY'];
 
-/** What unpacks the pages of a file. Errors: BackendError without hyparquet-compressors, where it is needed; FormatError. */
+/** The decompressors for the pages of a file. Errors: BackendError without hyparquet-compressors, if it is needed; FormatError. */
 async function compressorsOf({ row_groups }: FileMetaData, call: string): Promise<Compressors | undefined> {
   const codecs = new Set(
     row_groups.flatMap(({ columns }) => columns.flatMap(({ meta_data }) => meta_data?.codec ?? [])),
@@ -127,13 +126,16 @@ async function compressorsOf({ row_groups }: FileMetaData, call: string): Promis
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
-/** Errors: of any kind, where hyparquet itself would put U+FFFD. */
+/** Decodes strictly: invalid bytes are an error, where hyparquet would insert U+FFFD. */
 const stringFromBytes = (bytes: Uint8Array | undefined): string | undefined => bytes && decoder.decode(bytes);
 
 const scaleOf = ({ logical_type, converted_type, scale = 0 }: SchemaElement): number | undefined =>
   (logical_type?.type ?? converted_type) === 'DECIMAL' ? scale : undefined;
 
-/** hyparquet multiplies by 10 ** -scale: 3.0700000000000003. A whole number that is rounded stays a bigint, for `typed` to tell. */
+/**
+ * An exact decimal: hyparquet multiplies by 10 ** -scale, which gives 3.0700000000000003. An integer that would be rounded stays a
+ * bigint, which `typed` refuses.
+ */
 function decimalOf(value: unknown, scale: number): unknown {
   if (typeof value !== 'number') return value;
   if (scale === 0) return Number.isSafeInteger(value) ? value : BigInt(value);

@@ -1,16 +1,16 @@
-// The connection that holds the snapshot of a source. It keeps the process alive while a query runs and no longer: a program
-// that awaits one goes on, and a program that forgets `close()` ends.
+// The connection that holds the snapshot of a source. It keeps the process alive only while a query runs: a program that awaits a
+// query continues, and a program that forgets `close()` ends.
 
 import type { Client, QueryResult } from 'pg';
 
-/** Sockets of Node, and what pg does not declare of its clients. */
+/** Node's sockets, and parts of pg's clients that its types lack. */
 interface Inside {
   ref(): void;
   unref(): void;
   readonly connection: { readonly stream: { destroy(): void } };
 }
 
-/** Closes a connection in the middle of whatever it does: a query on it fails. */
+/** Closes a connection in the middle of its work: a running query fails. */
 export const cutOff = (client: Client): void => (client as unknown as Inside).connection.stream.destroy();
 
 export class Keeper {
@@ -27,13 +27,13 @@ export class Keeper {
     return this.held(this.client.query(sql, [...values]));
   }
 
-  /** Says goodbye to the server; at once where that has happened already. */
+  /** Ends the connection; resolves at once if it has ended already. */
   end(): Promise<void> {
     this.ended ??= this.held(this.client.end()).catch(() => undefined);
     return this.ended;
   }
 
-  /** Fails the query that runs. */
+  /** Makes the running query fail. */
   cut(): void {
     cutOff(this.client);
   }

@@ -1,4 +1,4 @@
-// A PostgreSQL that the tests start in a folder of their own, reached by a socket there; nothing else imports it.
+// A PostgreSQL server for this package's tests, started in its own folder and reached by a socket there.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** Where Debian puts the servers, the newest first. */
+/** Where Debian installs the servers, the newest first. */
 function binaries(): string | undefined {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
@@ -23,21 +23,21 @@ function binaries(): string | undefined {
   return found ?? (spawnSync('initdb', ['--version']).status === 0 ? '' : undefined);
 }
 
-/** The server refuses to run as root: root lends it a user that owns its folder. */
+/** The server refuses to run as root, so root starts it as a user that owns the folder. */
 const unprivileged =
   process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
 
 const notInstalled =
   'PostgreSQL is not installed, and the tests of @fkm/data need one: apt-get install postgresql';
 
-/** Whether there is a server to start; says why where tests of it are left out, which they never are in CI. */
+/** Whether a server can be started. If not, it reports that tests are skipped, which CI does not allow. */
 export function hasPostgres(): boolean {
   if (binaries() !== undefined || process.env.CI) return true;
   process.stderr.write(`left out: ${notInstalled}\n`);
   return false;
 }
 
-/** Errors: where PostgreSQL is not installed. */
+/** Errors: if PostgreSQL is not installed. */
 export async function startPostgres(): Promise<TestServer> {
   const bin = binaries();
   if (bin === undefined) throw new Error(notInstalled);

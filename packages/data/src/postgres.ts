@@ -1,4 +1,4 @@
-// Tables and queries of PostgreSQL by binary COPY, all of one snapshot: passes, shards and retries see the same rows.
+// Tables and queries of PostgreSQL by binary COPY, all from one snapshot: passes, shards and retries see the same rows.
 
 import { unlessAborted } from '@fkm/core';
 import { boolean, integer } from '@fkm/core/internal';
@@ -11,17 +11,16 @@ import type { Chunk, Field, Read, ReadControl, Table, Wanted } from './table.js'
 import { sourceOf, type TableSource } from './table-source.js';
 
 export interface PostgresOptions extends SourceOptions {
-  /** Counts the rows at the beginning, which takes the server a scan. Default false. */
+  /** Counts the rows when opening, which takes the server a scan. Default false. */
   readonly countRows?: boolean | undefined;
   /**
-   * How often an iteration over a table connects anew where its connection is cut, and goes on behind the last row that it
-   * has; it waits for 50 ms first, and for four times as long each time. A query or a view is not retried, for nothing says
-   * that it gives its rows in the same order. Default 3.
+   * How often an iteration over a table reconnects after a lost connection, and continues after the last row it has. It waits 50 ms
+   * first, then four times as long each time. Queries and views are not retried, since their order is not guaranteed. Default 3.
    */
   readonly retries?: number | undefined;
 }
 
-/** Where the server is, as `pg` takes it. */
+/** The server's address, as `pg` takes it. */
 export interface PostgresConnection {
   readonly host?: string;
   readonly port?: number;
@@ -37,7 +36,7 @@ interface Relation {
   readonly kind: Kind;
 }
 
-/** Tables lie in pages, whose order is that of every iteration; a view, and a table of another server, is as good as a query. */
+/** Tables are read in the order of their pages, which is the same in every iteration. Views and foreign tables count as queries. */
 type Kind = 'table' | 'partitioned table' | 'view' | 'query';
 
 /** By pg_class.relkind. */
@@ -53,16 +52,15 @@ interface Server {
 }
 
 const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-/** A word that begins queries, behind comments and brackets. */
+/** A word that starts a query, after comments and brackets. */
 const isQuery = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:select|with|values|table)[\s(]/i;
 
 /**
- * Rows of a table of PostgreSQL, or of a query. One snapshot serves all iterations and shards until `close()`; its connection
- * keeps a process alive while a query runs and no longer. Rows of a table come in the order of their pages; give a query an ORDER BY where passes, shuffling
- * or resumption count on the order. A run that resumes in another process sees a new snapshot: it goes on to the same bits
- * where the rows have not changed.
- * Errors: BackendError without pg and pg-copy-streams, where the server cannot be reached, and where a connection is cut once
- * too often; OptionError for what is not there; DataError for values that do not fit.
+ * Rows of a PostgreSQL table or query. One snapshot serves all iterations and shards until `close()`; its connection keeps the
+ * process alive only while a query runs. Rows of a table come in the order of its pages. Give a query an ORDER BY if passes,
+ * shuffling or resuming rely on its order. A run that resumes in another process sees a new snapshot, and continues to the same
+ * bits if the rows have not changed. Errors: BackendError without pg and pg-copy-streams, if the server cannot be reached, or if a
+ * connection is lost too often; OptionError for tables and columns that do not exist; DataError for values that do not fit.
  */
 export async function postgres(
   url: string | PostgresConnection,
@@ -84,7 +82,7 @@ export async function postgres(
   );
   const connect = async (): Promise<Client> => {
     const client = new pg.Client(typeof url === 'string' ? { connectionString: url } : url);
-    // Errors between queries: the next query tells them.
+    // Errors between queries are reported by the next query.
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -128,13 +126,13 @@ export async function postgres(
   }
 }
 
-/** What runs a query: a connection for rows, or the one that holds the snapshot. */
+/** Runs queries: a connection for rows, or the one that holds the snapshot. */
 type Asking = Pick<Keeper, 'query'>;
 
 const codeOf = (error: unknown): string | undefined => (error as { readonly code?: string } | null)?.code;
 
 async function relationOf(client: Asking, tableOrQuery: string): Promise<Relation> {
-  // The last line may end in a comment.
+  // A newline before the bracket, since the last line may end in a comment.
   if (isQuery.test(tableOrQuery))
     return { kind: 'query', from: `(${tableOrQuery.trim().replace(/;$/, '')}\n) AS rows_of_query` };
   const from = tableOrQuery.split('.').map(identifier).join('.');
@@ -142,14 +140,14 @@ async function relationOf(client: Asking, tableOrQuery: string): Promise<Relatio
   return { kind: kinds[String(rows[0]?.relkind)] ?? 'view', from };
 }
 
-/** Scans begin at the first page, in one process of the server. */
+/** Starts a transaction whose scans start at the first page, in one process of the server. */
 async function begin(client: Asking): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await client.query('SET LOCAL synchronize_seqscans = off');
   await client.query('SET LOCAL max_parallel_workers_per_gather = 0');
 }
 
-/** A table in the order of its pages: an index, which VACUUM makes attractive, has another. */
+/** Reads a table in the order of its pages; an index scan, which VACUUM makes attractive, has another order. */
 async function byPages(client: Asking): Promise<void> {
   for (const way of ['indexscan', 'indexonlyscan', 'bitmapscan'])
     await client.query(`SET LOCAL enable_${way} = off`);
@@ -159,7 +157,7 @@ const numbers = ['float4', 'float8', 'numeric'];
 const integers = ['int2', 'int4', 'int8', 'bool'];
 const texts = ['text', 'varchar', 'bpchar', 'name', 'uuid', 'char'];
 
-/** Of numeric(precision, scale), by its modifier; undefined of a numeric without. */
+/** The scale of numeric(precision, scale), from its modifier; undefined for a plain numeric. */
 const scaleOf = (modifier: number): number | undefined =>
   modifier < 4 ? undefined : (((modifier - 4) & 0x7ff) ^ 1024) - 1024;
 
@@ -200,7 +198,7 @@ function tableOf(
   const cast = ({ name, as }: Wanted): string => {
     const column = identifier(name);
     if (as === 'text') return `${column}::text`;
-    // A bool is a number by way of an integer alone.
+    // PostgreSQL casts a bool to a number only through an integer.
     return `${column}${kinds.get(name) === 'bool' ? '::int' : ''}::${as === 'float32' ? 'float4' : 'float8'}`;
   };
   return {
@@ -213,7 +211,7 @@ function tableOf(
       return { skipped: skip, chunks: retried(server, relation, query, wanted, skip, signal) };
     },
     async distinct(columns) {
-      // One scan for all columns; with a row more than all may have, one of them has too many.
+      // One scan for all columns. With one row more than all columns may have, some column must have too many.
       const values = columns.map((name, i) => `(${i}, ${identifier(name)}::text)`).join(', ');
       const { rows } = await server.keeper.query(
         `SELECT DISTINCT place, text FROM ${relation.from}, LATERAL (VALUES ${values}) AS texts(place, text)
@@ -258,7 +256,7 @@ async function shardsOf(
   });
 }
 
-/** Errors: BackendError, for nobody holds the rows of the beginning any more. */
+/** Errors: always BackendError, since the snapshot's rows can no longer be read. */
 function lostSnapshot(error: unknown): never {
   throw backendError(
     `postgres: the connection that holds the snapshot is gone (${messageOf(error)}); open the source anew.`,
@@ -266,9 +264,9 @@ function lostSnapshot(error: unknown): never {
   );
 }
 
-/** Connections that were cut, or a server that went away or comes back (SQLSTATE classes 08 and 57P). */
+/** Whether the connection was lost, or the server stopped or is restarting (SQLSTATE classes 08 and 57P). */
 const isCut = (error: unknown): boolean => {
-  // Of one that could not even be made, the details have it.
+  // If no connection could be made, the code is in the details.
   const code = codeOf(error) ?? codeOf((error as { readonly details?: unknown } | null)?.details);
   if (code !== undefined && /^(08|57P)/.test(code)) return true;
   return (
@@ -281,10 +279,10 @@ const isCut = (error: unknown): boolean => {
 /** The bytes ended before the rows did. */
 class Cut extends Error {}
 
-/** Milliseconds before the first retry; four times as many before each that follows. */
+/** Milliseconds before the first retry; each later pause is four times as long. */
 const firstPause = 50;
 
-/** Chunks behind the first `skip` rows; each row once, however often the connection is cut. */
+/** The chunks after the first `skip` rows. Each row comes once, however often the connection is lost. */
 async function* retried(
   server: Server,
   relation: Relation,
@@ -356,7 +354,7 @@ async function* copied(
     whole = true;
   } finally {
     signal?.removeEventListener('abort', cut);
-    // A COPY in the middle of its rows does not end by being asked.
+    // A COPY that is still sending rows cannot be ended politely.
     if (whole) await client.end().catch(() => undefined);
     else cut();
   }

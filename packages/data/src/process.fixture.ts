@@ -1,5 +1,5 @@
-// A plain script over PostgreSQL, for the test that looks at how its process ends: argv is the folder of the server's socket,
-// a table, and what to do.
+// A plain script over PostgreSQL, for the test of how its process ends. argv: the folder of the server's socket, a table, and a
+// task.
 
 import { postgres } from './index.ts';
 
@@ -12,7 +12,7 @@ async function main(): Promise<void> {
     countRows: what === 'count',
   });
   say('opened');
-  // The socket is idle, and nothing else is awaited when the next query begins.
+  // The socket is idle, and nothing else is pending when the next query starts.
   if (what === 'shards') say(`${(await source.shards(2)).length} shards`);
   if (what === 'read') for await (const { X } of source) say(`${X.shape[0]} rows`);
   if (what === 'leave') for await (const _ of source) break;

@@ -1,16 +1,16 @@
-// Columns of mixed JavaScript values as typed ones, for the readers whose formats give such values.
+// Turns columns of mixed JavaScript values into typed columns, for formats that give such values.
 
 import { shown } from '@fkm/core/graph';
 import { dataError } from './errors.js';
 import type { Chunk, Column, Field, Wanted } from './table.js';
 
-/** How many rows tell the kinds of columns that say none. */
+/** Number of rows that determine the kinds of columns without a declared type. */
 export const rowsOfKinds = 1000;
 
 const isMissing = (value: unknown): boolean =>
   value === null || value === undefined || (typeof value === 'number' && Number.isNaN(value));
 
-/** The kind of a column by some of its values: numbers, texts, or something else. */
+/** The kind of a column from some of its values: numbers, texts, or something else. */
 export function kindOf(values: readonly unknown[]): Pick<Field, 'kind' | 'type' | 'scale'> {
   let whole = true;
   const types = new Set<string>();
@@ -30,10 +30,10 @@ export function kindOf(values: readonly unknown[]): Pick<Field, 'kind' | 'type' 
   return { kind: type === 'string' ? 'text' : 'other', type };
 }
 
-/** Numbers of a column that was encoded as texts: '1' and 1 of one column are two kinds of value. */
+/** Whether a value of a text column is a plain number, which is converted to text: '1' and 1 in one column are two kinds. */
 const isPlain = (value: unknown): boolean => ['number', 'bigint', 'boolean'].includes(typeof value);
 
-/** A column of values as it is wanted. `first` is the number of its first row. Errors: DataError. */
+/** A typed column from values; `first` is the number of its first row. Errors: DataError. */
 export function typed(
   values: ArrayLike<unknown>,
   { name, as, kind }: Wanted,
@@ -81,7 +81,7 @@ export function typed(
   return out;
 }
 
-/** Columns of one length as a chunk. */
+/** Columns of equal length as a chunk. */
 export const chunkOf = (
   rows: number,
   columnAt: (wanted: Wanted) => ArrayLike<unknown>,

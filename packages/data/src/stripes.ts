@@ -1,12 +1,12 @@
-// Shards of tables that know no better: the rows are dealt out in blocks, by their number. Every shard reads all rows, which
-// takes little beside training on its own, and unpacks those columns alone that it gives rows of.
+// Shards for tables without their own: blocks of rows are dealt out in turn. Every shard reads all rows, which is cheap beside
+// training on them, and unpacks only columns of its own blocks.
 
 import type { Chunk, Column, Table } from './table.js';
 
-/** Rows of a block. */
+/** Rows in a block. */
 const blockRows = 2048;
 
-/** Blocks `shard`, `shard + count`, … of a table whose readings all give the same rows in the same order. */
+/** Blocks `shard`, `shard + count`, … of a table that gives the same rows in the same order in every reading. */
 export function stripesOf(table: Table, shard: number, count: number): Table {
   const { rowCount } = table;
   return {

@@ -1,4 +1,4 @@
-// A table as a source of batches: what every function of this package ends in.
+// Makes a source of batches from a table: the last step of every function of this package.
 
 import type { Encoding, Source } from '@fkm/core';
 import { batchesOf } from './batches.js';
@@ -12,16 +12,16 @@ import type { Table } from './table.js';
 
 /** Batches { X, y, sampleWeight, featureMask } of float32 rows. */
 export interface TableSource extends Source {
-  /** How columns became X, as JSON that models keep: `encoding` of the next source of such rows, and of `encodeRows`. */
+  /** The encoding of columns as X, as JSON that models keep; pass it as `encoding` to later sources, and to `encodeRows`. */
   readonly encoding: Encoding;
   from(batch: number): BatchStream;
   [Symbol.asyncIterator](): BatchStream;
   /**
-   * Sources that together give every row once. `close` of a shard ends its own iterations; that of the source it is of ends
-   * those of all shards. Errors: OptionError where the source cannot be divided; StateError once it is closed.
+   * Sources that together give every row once. `close` of a shard ends its own iterations; `close` of the source ends those of all
+   * shards. Errors: OptionError if the source cannot be divided; StateError once it is closed.
    */
   shards(count: number): Promise<readonly TableSource[]>;
-  /** Lets go of files and connections. Iterations that run, and all that begin later, end in a StateError. */
+  /** Closes files and connections. Running and later iterations end in a StateError. */
   close(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export async function sourceOf(table: Table, options: SourceOptions): Promise<Ta
   }
 }
 
-/** `close` lets go of what the table holds, which shards leave to the source that they are of. */
+/** `close` frees what the table holds; shards leave that to their source. */
 function build(
   table: Table,
   plan: Plan,
@@ -71,7 +71,7 @@ function build(
         throw optionError(`${table.name}: shards(${count}) should be asked for a positive integer.`);
       if (!table.shards && !table.ordered)
         throw optionError(
-          `${table.name}: rows that come once, or in no order, cannot be divided; open them from what can be opened anew, or several sources.`,
+          `${table.name}: rows that come once, or in no order, cannot be divided; use an input that can be opened again, or several sources.`,
         );
       const parts =
         (await table.shards?.(count)) ?? Array.from({ length: count }, (_, i) => stripesOf(table, i, count));

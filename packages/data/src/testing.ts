@@ -1,4 +1,4 @@
-// What the tests of this package share; nothing else imports it.
+// Shared by the tests of this package only.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,14 +7,14 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { type ErrorKind, type FlatTargets, isFkmError, type Source, type SourceBatch } from '@fkm/core';
 import { afterAll, expect } from 'vitest';
 
-/** A folder that goes when the tests of a file are over. */
+/** A temporary folder, removed after the tests of a file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'fkm-data-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Writes files by a query of DuckDB: COPY … TO … */
+/** Writes files by a DuckDB query: COPY … TO … */
 export async function duckdb(query: string): Promise<void> {
   const db = await DuckDBInstance.create(':memory:');
   const connection = await db.connect();
@@ -29,7 +29,7 @@ export async function batchesOf(source: AsyncIterable<SourceBatch>): Promise<Sou
   return all;
 }
 
-/** Everything a source gives, row by row. */
+/** Everything a source yields, row by row. */
 export interface Everything {
   readonly sizes: number[];
   readonly X: number[][];
@@ -53,7 +53,7 @@ export async function everything(source: AsyncIterable<SourceBatch>): Promise<Ev
   return all;
 }
 
-/** The call fails with an error of this kind, of this package, whose message has this text. */
+/** Expects the call to fail with an error of this kind, from this package, with this text in its message. */
 export async function expectError(call: () => unknown, kind: ErrorKind, says: string): Promise<void> {
   let caught: unknown;
   try {

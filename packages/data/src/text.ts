@@ -1,10 +1,10 @@
-// Bytes as text: gzip is unpacked, byte order marks are followed, and bytes that are not of the encoding are errors.
+// Decodes bytes as text: unpacks gzip, follows byte order marks, and reports bytes that are not in the encoding.
 
 import type { Rule } from '@fkm/core/internal';
 import { dataError, messageOf } from './errors.js';
 import type { ByteStream } from './input.js';
 
-/** A name of the Encoding Standard. */
+/** A name from the Encoding Standard. */
 export const charsetRule: Rule = {
   allowed: "a name such as 'utf-8', 'windows-1252' or 'utf-16le'",
   accepts: (value) => {
@@ -16,7 +16,7 @@ export const charsetRule: Rule = {
   },
 };
 
-/** Text of bytes, in pieces. Errors: DataError for bytes that are not of the encoding. */
+/** Text from bytes, in pieces. Errors: DataError for bytes that are not in the encoding. */
 export async function* textOf(
   bytes: ByteStream,
   charset: string | undefined,
@@ -52,20 +52,20 @@ export async function* textOf(
   }
 }
 
-/** By the byte order mark, which outranks every other word on the encoding. */
+/** The encoding by the byte order mark, which takes precedence. */
 function markedCharset([a, b, c]: Uint8Array): string | undefined {
   if (a === 0xff && b === 0xfe) return 'utf-16le';
   if (a === 0xfe && b === 0xff) return 'utf-16be';
   return a === 0xef && b === 0xbb && c === 0xbf ? 'utf-8' : undefined;
 }
 
-/** UTF-8, unless the first character has the zero byte of UTF-16. */
+/** UTF-8, unless the first character has a zero byte as in UTF-16. */
 function likelyCharset([a, b, c, d]: Uint8Array): string {
   if (a && b === 0 && (c === undefined || c || d)) return 'utf-16le';
   return a === 0 && b ? 'utf-16be' : 'utf-8';
 }
 
-/** At least `count` bytes, if there are so many. */
+/** At least `count` bytes, if there are as many. */
 async function firstBytes(bytes: AsyncGenerator<Uint8Array>, count: number): Promise<Uint8Array> {
   let head = new Uint8Array(0);
   while (head.length < count) {
@@ -83,7 +83,7 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   return both;
 }
 
-/** The bytes themselves, or those that gzip packed. Errors: DataError for a gzip that is damaged. */
+/** The bytes, unpacked if they are gzip. Errors: DataError for damaged gzip. */
 async function* unpacked(bytes: ByteStream, call: string): AsyncGenerator<Uint8Array> {
   async function* rest(): AsyncGenerator<Uint8Array> {
     for (;;) {
@@ -102,7 +102,7 @@ async function* unpacked(bytes: ByteStream, call: string): AsyncGenerator<Uint8A
     }
     const stream = new DecompressionStream('gzip');
     const writer = stream.writable.getWriter();
-    // An early end rejects its next write.
+    // Stopping early makes the next write reject.
     void (async () => {
       try {
         await writer.write(head as Uint8Array<ArrayBuffer>);

@@ -1,11 +1,11 @@
-// Sources in a browser: what is fetched trains a model as it comes in, and nothing of Node is there.
+// Sources in a browser: a fetched stream trains a model as it arrives, without anything of Node.
 
 import { FastKMeansClusterer, FastKMeansRegressor, isFkmError, jsBackend, type Source } from '@fkm/core';
 import { arrow, csv, fromIterable, parquet, type TableSource } from '../index.js';
 
 const kindOf = (error: unknown): unknown => (isFkmError(error) ? error.kind : String(error));
 
-/** Trains, scores and answers over a source, whose encoding goes through a save. */
+/** Trains, scores and predicts over a source, whose encoding is saved and loaded. */
 async function taught(source: TableSource): Promise<object> {
   const backend = jsBackend();
   const model = new FastKMeansRegressor({ backend, nPrototypes: 24, heads: 1, metric: 'none' });
@@ -31,7 +31,7 @@ async function clusters(source: Source): Promise<object> {
 const options = { target: 'price', batchSize: 64 } as const;
 
 export async function run(): Promise<unknown> {
-  // A stream is read once: its categories have to be known.
+  // A stream is read only once, so its categories have to be known.
   const { encoding } = await csv(new URL('/rows.csv', location.href), options);
   const stream = (await fetch('/rows.csv')).body as ReadableStream<Uint8Array>;
   const once = await csv(stream, { ...options, encoding });

@@ -1,11 +1,13 @@
-// Processes of tests as one file that starts at once.
+// Bundles test processes into one file that starts fast.
 
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** A file of src/ with the sources of `@fkm/*` that it imports, where Node finds the packages that stay outside; gives its path. */
+/**
+ * Bundles a file of src/ with the sources of `@fkm/*` that it imports, next to the packages that stay external; returns its path.
+ */
 export async function bundled(file: string): Promise<string> {
   const outfile = here(`../../node_modules/.${file.replace(/\.ts$/, '')}.mjs`);
   await build({
