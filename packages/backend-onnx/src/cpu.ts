@@ -15,9 +15,10 @@ export const cpu: Driver = {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
-    // Errors only: the runtime warns about every initialiser that it folds away.
+    // Only errors: the runtime warns about every initialiser that it folds.
     logSeverityLevel: 3,
-    // Its threads spin after a call as well, on cores that V8's collector wants then: steps of finetune took half as long again.
+    // By default, its threads go on spinning after a call, on cores that V8's collector needs then; steps of finetune took half as
+    // long again.
     extra: { session: { force_spinning_stop: '1' } },
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   }),

@@ -1,4 +1,4 @@
-// A graph as sessions of onnxruntime with kernels of ours between them, on one GPUDevice: no value leaves it in between.
+// A graph as onnxruntime sessions with our kernels between them, on one GPUDevice: values stay on it.
 
 import {
   BATCH,
@@ -23,7 +23,7 @@ interface Kernel {
 
 interface Step {
   readonly graph: Graph;
-  /** None where nothing comes before the kernels. */
+  /** Undefined if nothing comes before the kernels. */
   readonly session: OnnxExecutable | undefined;
   readonly kernels: readonly Kernel[];
 }
@@ -43,7 +43,7 @@ export class CutExecutable implements Compiled {
     this.steps = steps;
   }
 
-  /** The graph in steps, or null where it has no composite with a kernel. */
+  /** The graph in steps; null if it has no composite with a kernel. */
   static async of(runtime: Runtime, gpu: SharedGpu, graph: Graph): Promise<CutExecutable | null> {
     const parts = partition(graph, gpu.hasKernel);
     if (!parts) return null;

@@ -1,4 +1,4 @@
-// What differs between the devices of onnxruntime: which module runs them, with which session options, and what they lack.
+// The differences between onnxruntime's devices: the module, its session options, and what they lack.
 
 import type { BackendError, BackendFlags, Equation } from '@fkm/core/graph';
 import type { ToOnnxOptions } from '@fkm/onnx';
@@ -8,9 +8,9 @@ export interface OrtTensor {
   readonly type: string;
   readonly location?: string;
   readonly dims: readonly number[];
-  /** Of tensors on the host. */
+  /** Present for tensors on the host. */
   readonly data?: unknown;
-  /** Of tensors in WebGPU's memory. */
+  /** Present for tensors in WebGPU memory. */
   readonly gpuBuffer?: unknown;
   getData(): Promise<unknown>;
   dispose(): void;
@@ -25,8 +25,8 @@ export interface OrtSession {
 }
 
 /**
- * The part of onnxruntime's module that is used: onnxruntime-node and onnxruntime-web have it. Spelled out here, so that
- * the declarations of this package need neither of the two.
+ * The part of onnxruntime's module that is used, common to onnxruntime-node and onnxruntime-web. It is declared here, so that this
+ * package's declarations depend on neither.
  */
 export interface OrtModule {
   readonly Tensor: {
@@ -41,13 +41,13 @@ export interface OrtModule {
   };
 }
 
-/** Where the wasm binaries are: a folder's URL, or the URLs of the two files. */
+/** Location of the wasm binaries: the URL of their folder, or the URLs of the two files. */
 export type WasmPaths = string | { readonly mjs?: string; readonly wasm?: string };
 
 export interface DriverOptions {
   readonly threads?: number;
   readonly wasmPaths?: WasmPaths;
-  /** A GPUDevice that sessions shall run on. */
+  /** A GPUDevice for the sessions to run on. */
   readonly device?: object;
 }
 
@@ -59,15 +59,15 @@ export interface Driver {
   /** Imports the runtime. Errors: BackendError with the command that installs it. */
   load(options: DriverOptions): Promise<OrtModule>;
   session(options: DriverOptions): SessionOptions;
-  /** How graphs are written for it. */
+  /** Options for lowering graphs to this device. */
   readonly lowering?: ToOnnxOptions;
-  /** The module takes one call at a time: what comes meanwhile waits. */
+  /** Whether the module takes one call at a time; further calls wait. */
   readonly exclusive?: boolean;
-  /** For sessions that bring tensors to the host, where outputs stay on the device. */
+  /** Options of sessions that copy tensors to the host, if outputs stay on the device. */
   download?(options: DriverOptions): SessionOptions;
-  /** Sessions in browsers run on a GPUDevice of ours, beside kernels of ours. */
+  /** Whether sessions in browsers share our GPUDevice with our kernels. */
   readonly shares?: boolean;
   unsupported(equation: Equation): string | null;
-  /** What a device that does not start wants; where it is there, starting is tried when the backend is made. */
+  /** The error for a device that does not start. With this method, the backend starts the device when it is created. */
   explain?(cause: Error): BackendError;
 }

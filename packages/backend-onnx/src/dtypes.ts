@@ -1,14 +1,14 @@
-// Which tensors a device has: asked of every equation before it is compiled.
+// The dtypes that a device supports, checked for every equation before compiling.
 
 import type { DType, Equation } from '@fkm/core/graph';
 
-/** Why a type is missing. float16 is so on WebGPU alone, where onnxruntime has it on GPUs with shader-f16. */
+/** Why a dtype is not supported. float16 is missing only on WebGPU, where onnxruntime supports it on GPUs with shader-f16. */
 const reason = (dtype: DType): string =>
   dtype === 'float16'
     ? 'float16 on WebGPU needs shader-f16, which not every GPU has'
     : `onnxruntime has no ${dtype} tensors in JavaScript`;
 
-/** Refuses equations with other dtypes, in words. */
+/** Refuses equations with other dtypes, with the reason. */
 export const withDtypes =
   (dtypes: readonly DType[]) =>
   ({ op, inputs, outputs }: Equation): string | null => {

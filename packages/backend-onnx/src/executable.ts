@@ -1,4 +1,4 @@
-// One session of onnxruntime as a compiled graph of core.
+// An onnxruntime session as a compiled graph of core.
 
 import {
   BATCH,
@@ -19,7 +19,7 @@ export class OnnxExecutable implements Compiled {
   private readonly runtime: Runtime;
   private readonly batched: boolean;
   private readonly session: OrtSession;
-  /** Results on the device that are not disposed of yet. */
+  /** Number of results on the device that are not disposed of. */
   private onDevice = 0;
   private ended = false;
 
@@ -52,7 +52,7 @@ export class OnnxExecutable implements Compiled {
     }
   }
 
-  /** The session goes with the last of its results on the device: they are freed through its allocator. */
+  /** Releases the session after the last of its results on the device, since these are freed through its allocator. */
   async dispose(): Promise<void> {
     this.ended = true;
     if (this.onDevice === 0) await this.runtime.release(this.session);
@@ -68,11 +68,11 @@ export class OnnxExecutable implements Compiled {
   }
 }
 
-/** Whether the inputs of a graph say how many rows it has. */
+/** Whether the inputs of a graph determine the number of rows. */
 export const isBatched = ({ inputs }: Graph): boolean =>
   inputs.some((port) => port.variable.shape.includes(BATCH));
 
-/** The tensor of a value for an input of a graph. Errors: BackendError where it is none of onnxruntime's, or on another device. */
+/** The tensor of a value for an input of a graph. Errors: BackendError for a value of another backend or device. */
 export function tensorOf(runtime: Runtime, graph: Graph, value: Value, input: string | undefined): OrtTensor {
   if (value instanceof OnnxValue) return value.on(runtime);
   throw new BackendError(
@@ -83,8 +83,8 @@ export function tensorOf(runtime: Runtime, graph: Graph, value: Value, input: st
 }
 
 /**
- * A batch of no rows runs on core's reference kernels: onnxruntime's FusedMatMul refuses to broadcast 0 rows, and its TopK divides
- * by them, which ends the process. Nothing is computed for rows that are not there, so it is no slower.
+ * Runs an empty batch on core's reference kernels: onnxruntime's FusedMatMul refuses to broadcast 0 rows, and its TopK divides by
+ * 0, which ends the process. There is nothing to compute, so it is no slower.
  */
 export async function runWithoutRows(
   runtime: Runtime,

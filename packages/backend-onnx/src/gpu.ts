@@ -10,8 +10,8 @@ const dtypes: readonly DType[] = ['float32', 'int32', 'bool'];
 const quiet = { graphOptimizationLevel: 'all', logSeverityLevel: 3 } as const;
 
 /**
- * cuBLAS rounds the operands of float32 products to 10 bits (TF32). The binding has no option against it, so the environment says
- * no before the first session loads cuBLAS; what it says already stays.
+ * Turns TF32 off: cuBLAS would round the operands of float32 products to 10 bits. The binding has no option for this, so the
+ * environment variable is set before the first session loads cuBLAS; an existing value is kept.
  */
 function inFullFloat32(): void {
   process.env.NVIDIA_TF32_OVERRIDE ??= '0';
@@ -26,11 +26,11 @@ export const webgpu: Driver = {
   name: 'onnx webgpu',
   flags: { dtypes, fused: [], memory: 'device', precision: 'float32' },
   load: () => (inNode() ? loadNode() : loadWebGpu()),
-  // In browsers its wasm is suspended while it waits for the GPU, and no other call may come between.
+  // In browsers, the wasm module is suspended while it waits for the GPU and allows no other call meanwhile.
   exclusive: true,
-  // Its scatter adds with atomics, in another order each time.
+  // Its scatter adds with atomics, in a different order each time.
   lowering: { scatter: 'product' },
-  // A preferred location holds for all outputs; preallocated ones are then ignored.
+  // A preferred location applies to all outputs; preallocated ones are then ignored.
   session: (options) => ({ ...onWebGpu(options), preferredOutputLocation: 'gpu-buffer' }),
   download: onWebGpu,
   shares: true,
@@ -46,10 +46,10 @@ export const webgpu: Driver = {
 
 export const cuda: Driver = {
   name: 'onnx cuda',
-  // The binding of onnxruntime-node gives and takes host tensors alone: state crosses the bus twice a step.
+  // The binding of onnxruntime-node only takes and returns host tensors, so state is transferred twice a step.
   flags: { dtypes: [...dtypes, 'float16'], fused: [], memory: 'host', precision: 'float32' },
   load: loadNode,
-  // Its scatter adds with atomics whatever the session's options say; sums over rows do not where those ask for it.
+  // Its scatter adds with atomics whatever the session options say; sums over rows are deterministic if the options ask for it.
   lowering: { scatter: 'product' },
   session: () => {
     inFullFloat32();

@@ -1,6 +1,6 @@
-// What the suite knows to fail on onnxruntime, by device; in Node and in browsers alike.
+// Known failures of the suite on onnxruntime, by device; the same in Node and browsers.
 
-// The runtime's Where fills what is not chosen with 0 and merges the two by comparing with 0, so −0 becomes 0.
+// The runtime's Where fills entries that are not chosen with 0 and merges both by comparing with 0, so −0 becomes 0.
 const signedZero = 'Where gives 0 for −0';
 
 export const onCpu: Readonly<Record<string, string>> = {
@@ -8,10 +8,10 @@ export const onCpu: Readonly<Record<string, string>> = {
   'select float16 [2,1]+[7]+[] special values': signedZero,
 };
 
-// Shaders may take it that no number is NaN or infinite, and smaller ones than 2^-126 are 0 there.
+// Shaders may assume that no number is NaN or infinite, and flush numbers below 2^-126 to 0.
 const fastMath = 'WGSL lets implementations assume finite numbers';
 const denormals = 'GPUs flush denormal numbers to 0';
-// Four bools share a word in this kernel, and one operand with one column is read as if it had four.
+// This kernel packs four bools into a word, and reads an operand with one column as if it had four.
 const packedBools = 'onnxruntime 1.30 broadcasts bools wrongly along both operands';
 
 export const onWebGpu: Readonly<Record<string, string>> = {
@@ -26,7 +26,7 @@ export const onWebGpu: Readonly<Record<string, string>> = {
   'topK float32 [B,3] k=3 infinite B=1': fastMath,
 };
 
-// Both start from the lowest finite number, and give it where nothing is larger than −∞.
+// Both start from the lowest finite number, and return it if nothing exceeds −∞.
 const lowest = 'CUDA kernels of onnxruntime 1.30 take −∞ for the lowest finite number';
 const topKTies = 'TopK on CUDA takes any of equal numbers in rows as long as these';
 

@@ -1,4 +1,4 @@
-// Imports of the runtimes, which are peers: a missing one is an error with the command that installs it.
+// Imports the runtimes, which are peer dependencies: a missing one is an error with its install command.
 
 import { BackendError } from '@fkm/core/graph';
 import type { OrtModule } from './driver.js';
@@ -16,12 +16,12 @@ async function load(name: string, importer: () => Promise<unknown>): Promise<Ort
 }
 
 export const loadNode = (): Promise<OrtModule> => load('onnxruntime-node', () => import('onnxruntime-node'));
-/** The entry without GPUs, which is there for browsers alone; Node's is the default one. */
+/** The entry without GPUs exists only for browsers; in Node the default entry is used. */
 export const loadWasm = (): Promise<OrtModule> =>
   load('onnxruntime-web', () => (inNode() ? import('onnxruntime-web') : import('onnxruntime-web/wasm')));
-/** The native WebGPU provider: the default entry has an older one that runs more on the CPU. */
+/** The native WebGPU provider: the default entry has an older one, which runs more ops on the CPU. */
 export const loadWebGpu = (): Promise<OrtModule> =>
   load('onnxruntime-web', () => import('onnxruntime-web/webgpu'));
 
-/** Whether this is Node, where onnxruntime-node has providers of its own. */
+/** Whether this is Node, where onnxruntime-node has its own providers. */
 export const inNode = (): boolean => typeof process !== 'undefined' && Boolean(process.versions?.node);

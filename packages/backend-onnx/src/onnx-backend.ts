@@ -1,4 +1,4 @@
-// onnxruntime as a backend: one session a graph, cached by the graph's key.
+// onnxruntime as a backend: one session for each graph, cached by the graph's key.
 
 import {
   BATCH,
@@ -42,20 +42,20 @@ const drivers: { readonly [D in OnnxDevice]: Driver } = { cpu, cuda, webgpu, was
 
 export interface OnnxBackendOptions {
   /**
-   * Default 'cpu'. 'webgpu' in browsers and in Node, 'cuda' in Node where the provider's library is, 'wasm' in browsers and where
-   * nothing native may be installed.
+   * Default 'cpu'. 'webgpu' runs in browsers and Node, 'cuda' in Node if the provider's library is installed, 'wasm' in browsers
+   * and where no native package may be installed.
    */
   readonly device?: OnnxDevice;
-  /** The runtime's module, where it shall not be imported here: `import * as ort from 'onnxruntime-node'`. */
+  /** The runtime's module, if it should not be imported here: `import * as ort from 'onnxruntime-node'`. */
   readonly ort?: OrtModule;
-  /** Threads inside of one op. Default: what onnxruntime takes, one a physical core. */
+  /** Threads inside of one op. Default: onnxruntime's, one a physical core. */
   readonly threads?: number;
-  /** For 'wasm' in browsers: where onnxruntime-web's binaries are. Node finds them in the package. */
+  /** For 'wasm' in browsers: the location of onnxruntime-web's binaries. Node finds them in the package. */
   readonly wasmPaths?: WasmPaths;
   /**
-   * Graphs whose sessions are held at a time, some megabytes each. One more frees the one that ran longest ago, which its next run
-   * compiles again, in milliseconds on a CPU; a graph is not freed under a run. A model that predicts has one graph, one that
-   * trains about ten. Default 64.
+   * Number of graphs whose sessions are held at a time, some megabytes each. One more frees the least recently run graph, never a
+   * running one; its next run compiles it again, in milliseconds on a CPU. A model that predicts has one graph, one that trains
+   * about ten. Default 64.
    */
   readonly maxGraphs?: number | undefined;
 }
@@ -73,7 +73,7 @@ const rules: { readonly [N in keyof OnnxBackendOptions]-?: Rule } = {
   maxGraphs: graphsRule,
 };
 
-/** A backend on onnxruntime. Errors: OptionError; BackendError where the runtime is missing. */
+/** Creates a backend on onnxruntime. Errors: OptionError; BackendError if the runtime is missing. */
 export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Backend> {
   checkOptions(options, rules, { call: 'onnxBackend', scope: 'backend-onnx' });
   const { device = 'cpu', threads, wasmPaths } = options;
@@ -125,7 +125,7 @@ export async function onnxBackend(options: OnnxBackendOptions = {}): Promise<Bac
   });
 }
 
-/** Starts the device, which alone tells whether it is there. Errors: what `explain` makes of the runtime's. */
+/** Starts the device, which is the only way to find out whether it exists. Errors: the runtime's, converted by `explain`. */
 async function start(runtime: Runtime, explain: NonNullable<Driver['explain']>): Promise<void> {
   const graph = trace('start', { x: { shape: [BATCH], dtype: 'float32' } }, ({ x }) => ({ y: neg(x) }));
   try {

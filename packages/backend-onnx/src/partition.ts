@@ -1,18 +1,18 @@
-// A graph cut where equations have a kernel of ours: what comes before them, they themselves, and what comes after, in order.
+// Splits a graph at equations that have our kernels: the parts before, the kernels, and the parts after, in order.
 
 import { type Equation, type Graph, isOp, type Port, type Var } from '@fkm/core/graph';
 
 type Composite = Equation<'composite'>;
 
-/** What runs as one graph, then the kernels that it leads to, none of which needs another. */
+/** A part that runs as one graph, followed by kernels that do not depend on each other. */
 export interface Step {
   readonly graph: Graph;
   readonly kernels: readonly Composite[];
 }
 
 /**
- * The steps of a graph, or null where nothing is to cut. An equation comes as many cuts late as the kernels that it waits for;
- * those without inputs are repeated in every step that needs them.
+ * The steps of a graph; null if there is nothing to split. An equation's step is the number of kernels that it has to wait for in
+ * sequence. Equations without inputs are repeated in every step that needs them.
  */
 export function partition(graph: Graph, hasKernel: (equation: Composite) => boolean): Step[] | null {
   const level = new Map<number, number>();
@@ -30,7 +30,7 @@ export function partition(graph: Graph, hasKernel: (equation: Composite) => bool
   }
   if (!steps.some((step) => step.kernels.length > 0)) return null;
   const results = graph.outputs.map((port) => port.variable.id);
-  // Each result is a value of its own.
+  // Each result is a separate value.
   if (
     new Set([...results, ...graph.inputs.map((port) => port.variable.id)]).size <
     results.length + graph.inputs.length

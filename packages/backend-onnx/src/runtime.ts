@@ -1,15 +1,15 @@
-// One runtime on one device, as values and executables see it: sessions, uploads, and the way back to the host.
+// One runtime on one device, for values and executables: sessions, uploads, and reads to the host.
 
 import { BATCH, type DType, type Graph, Pool, type TypedArray, trace } from '@fkm/core/graph';
 import { toOnnx } from '@fkm/onnx';
 import type { Driver, DriverOptions, OrtModule, OrtSession, OrtTensor, SessionOptions } from './driver.js';
 
-/** The end of what was asked of a module that takes one call at a time, by any of its backends. */
+/** The end of the last call to a module that takes one call at a time, from any backend on it. */
 const ends = new WeakMap<OrtModule, Promise<unknown>>();
 
 type Feeds = Parameters<OrtSession['run']>[0];
 
-/** Sessions that bring tensors to the host, one a shape of a row. */
+/** Sessions that copy tensors to the host, one for each shape of a row. */
 const mostReaders = 16;
 
 export class Runtime {
@@ -47,8 +47,8 @@ export class Runtime {
   }
 
   /**
-   * A copy of the elements. Tensors on a device go through a session that repeats them and leaves its result on the host:
-   * in Node, asking such a tensor for its data ends the process.
+   * A copy of the elements. Tensors on a device are read through a session that copies them to the host: in Node, asking such a
+   * tensor for its data ends the process.
    */
   async read(tensor: OrtTensor): Promise<TypedArray> {
     if (isOnHost(tensor)) return (await elementsOf(tensor)).slice();
@@ -67,7 +67,7 @@ export class Runtime {
     });
   }
 
-  /** Frees the sessions of this runtime's own. */
+  /** Frees this runtime's own sessions. */
   dispose(): Promise<void> {
     return this.readers.close();
   }
@@ -75,7 +75,7 @@ export class Runtime {
 
 export const isOnHost = ({ location }: OrtTensor): boolean => location !== 'gpu-buffer';
 
-/** The elements of a tensor on the host, with the bits of halves where the host has a Float16Array for them. */
+/** The elements of a tensor on the host; halves as bits, if the host has a Float16Array for them. */
 export async function elementsOf(tensor: OrtTensor): Promise<TypedArray> {
   const data: unknown = await tensor.getData();
   const { Float16Array: Halves } = globalThis as { Float16Array?: new () => Uint16Array };

@@ -1,4 +1,4 @@
-// A tensor of onnxruntime as a Value of core.
+// An onnxruntime tensor as a Value of core.
 
 import {
   BackendError,
@@ -19,7 +19,7 @@ type OrtType = 'float32' | 'float16' | 'int32' | 'bool';
 const arrayOf = { float32: Float32Array, float16: Uint16Array, int32: Int32Array, bool: Uint8Array } as const;
 const hasTensor = (dtype: DType): dtype is OrtType => dtype in arrayOf;
 
-/** What a run is told of its result. */
+/** What a run passes on with its result. */
 export interface Made {
   freed(): void;
 }
@@ -31,7 +31,7 @@ export class OnnxValue {
   private readonly made: Made | undefined;
   private held: OrtTensor | null;
 
-  /** `made`: a run made the tensor, and nobody else has its elements. */
+  /** `made`: a run created the tensor, and nobody else holds its elements. */
   constructor(runtime: Runtime, tensor: OrtTensor, made?: Made) {
     this.runtime = runtime;
     this.made = made;
@@ -43,7 +43,7 @@ export class OnnxValue {
   /** The tensor, for a run on `runtime`. Errors: StateError once disposed, BackendError on another device. */
   on(runtime: Runtime): OrtTensor {
     const [from, to] = [this.runtime.driver.name, runtime.driver.name];
-    // A tensor of a GPU in a session of the CPU is garbage, without a word.
+    // A GPU tensor in a CPU session would silently give garbage.
     if (from !== to) {
       throw new BackendError(
         `a value on ${from} cannot be used on ${to}; read() it and upload() it there.`,
@@ -75,7 +75,10 @@ export class OnnxValue {
   }
 }
 
-/** Wraps an array without copying it, unless it lies in memory that threads share, which onnxruntime refuses. Errors: BackendError, ShapeError. */
+/**
+ * Wraps an array without copying it, unless its memory is shared between threads, which onnxruntime refuses. Errors: BackendError,
+ * ShapeError.
+ */
 export function upload(runtime: Runtime, { data, shape, dtype }: NdArray): OnnxValue {
   if (!hasTensor(dtype)) {
     throw new BackendError(

@@ -1,4 +1,4 @@
-// onnxruntime-web on the CPU: browsers, and Node where nothing native may be installed.
+// onnxruntime-web on the CPU: for browsers, and for Node where no native package may be installed.
 
 import type { DType } from '@fkm/core/graph';
 import type { Driver, WasmPaths } from './driver.js';

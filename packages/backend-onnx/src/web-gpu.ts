@@ -1,24 +1,24 @@
-// The GPUDevice that sessions of onnxruntime-web share with kernels of ours, and what goes between the two.
+// The GPUDevice that onnxruntime-web sessions share with our kernels, and the tensors that pass between them.
 
 import type { Equation, Shape } from '@fkm/core/graph';
 import type { CompositeKernel, GpuBuffer, GpuDevice } from '@fkm/webgpu';
 import type { OrtModule, OrtTensor } from './driver.js';
 import { isOnHost } from './runtime.js';
 
-/** A device, and the composites that have a kernel there. */
+/** A device, and the composites that have kernels on it. */
 export interface SharedGpu {
   readonly device: GpuDevice;
-  /** Usage of a buffer that kernels read and write, and that is copied from and to. */
+  /** Usage flags of a buffer that kernels read and write and that is copied from and to. */
   readonly storage: number;
   readonly names: readonly string[];
   hasKernel(equation: Equation<'composite'>): boolean;
   kernel(equation: Equation<'composite'>): CompositeKernel;
 }
 
-/** One device for all backends on a module, which keeps what it made for each device. */
+/** One device for all backends on a module, since the module caches what it creates for a device. */
 const opened = new WeakMap<OrtModule, Promise<SharedGpu>>();
 
-/** The device of a module, opened at the first call. Errors: BackendError where there is none. */
+/** The device of a module, opened at the first call. Errors: BackendError if there is none. */
 export function sharedGpu(ort: OrtModule): Promise<SharedGpu> {
   let gpu = opened.get(ort);
   if (!gpu) {
@@ -44,7 +44,7 @@ async function open(): Promise<SharedGpu> {
   };
 }
 
-/** A new tensor on the device; disposing of it frees its memory. */
+/** A new tensor on the device, whose memory is freed with it. */
 export function makeTensor(
   ort: OrtModule,
   { device, storage }: SharedGpu,
@@ -52,7 +52,7 @@ export function makeTensor(
   dims: Shape,
 ): { tensor: OrtTensor; buffer: GpuBuffer } {
   const bytes = 4 * dims.reduce((a, b) => a * b, 1);
-  // In steps of 16 bytes, as onnxruntime's own, whose kernels read four numbers at a time.
+  // In steps of 16 bytes, like onnxruntime's own buffers, since its kernels read four numbers at a time.
   const buffer = device.createBuffer({ size: 16 * Math.max(1, Math.ceil(bytes / 16)), usage: storage });
   const tensor = ort.Tensor.fromGpuBuffer(buffer as never, {
     dataType,
@@ -62,7 +62,7 @@ export function makeTensor(
   return { tensor, buffer };
 }
 
-/** The memory of a tensor on the device, or a copy of one on the host, which `free` frees. */
+/** The memory of a tensor on the device, or an uploaded copy of one on the host; `free` frees the copy. */
 export function bufferOf(
   { device, storage }: SharedGpu,
   tensor: OrtTensor,

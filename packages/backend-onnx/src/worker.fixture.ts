@@ -1,4 +1,4 @@
-// What a worker thread does in onnx-backend.test.ts: one graph, once.
+// The worker thread of onnx-backend.test.ts: runs one graph once.
 
 import { parentPort } from 'node:worker_threads';
 import { BATCH, ndarray, neg, trace, type Value } from '@fkm/core/graph';

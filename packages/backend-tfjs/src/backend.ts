@@ -1,4 +1,4 @@
-// The backend: options, the cache of compiled graphs, and what is refused with which words.
+// The backend: its options, its cache of compiled graphs, and the reasons for refusals.
 
 import {
   BATCH,
@@ -27,17 +27,17 @@ const scope = 'backend-tfjs';
 
 export interface TfjsBackendOptions {
   /**
-   * 'wasm' unless said: one thread with SIMD. 'webgpu' in browsers, and in Node with the package webgpu; 'webgl' in browsers;
+   * Default 'wasm': one thread with SIMD. 'webgpu' runs in browsers, and in Node with the package webgpu; 'webgl' in browsers;
    * 'node' is an installed tfjs-node-gpu or tfjs-node. 'cpu' is plain JavaScript, no faster than `jsBackend()`.
    */
   readonly device?: DeviceName;
-  /** A namespace of `@tensorflow/tfjs-core` to use instead of importing one. */
+  /** A namespace of `@tensorflow/tfjs-core` to use in place of an import. */
   readonly tf?: TfjsCore;
-  /** Where a browser finds the wasm binaries; in Node they are found in the installed package. */
+  /** Location of the wasm binaries in a browser; Node finds them in the installed package. */
   readonly wasmPaths?: WasmPaths;
   /**
-   * Graphs that are held at a time, with their constants, and their pipelines on 'webgpu'. One more frees the one that ran longest
-   * ago, which its next run makes ready again; a graph is not freed under a run. Default 64.
+   * Number of graphs held at a time, with their constants, and with their pipelines on 'webgpu'. One more frees the least recently
+   * run graph, never a running one; its next run prepares it again. Default 64.
    */
   readonly maxGraphs?: number | undefined;
 }
@@ -53,8 +53,8 @@ const rules: { readonly [N in keyof TfjsBackendOptions]-?: Rule } = {
 };
 
 /**
- * Runs graphs on tfjs. tfjs' current backend is left as it was found, so several devices work side by side.
- * Errors: OptionError for an unknown device, BackendError where tfjs is missing or does not start.
+ * Runs graphs on tfjs. tfjs' current backend does not change, so several devices work side by side. Errors: OptionError for an
+ * unknown device, BackendError if tfjs is missing or does not start.
  */
 export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Backend> {
   checkOptions(options, rules, { call: 'tfjsBackend', scope });
@@ -109,14 +109,16 @@ export async function tfjsBackend(options: TfjsBackendOptions = {}): Promise<Bac
   });
 }
 
-/** Whether some array of the graph has no elements, whatever the batch. */
+/** Whether some array of the graph is empty for any batch. */
 const hasEmpty = (graph: Graph): boolean =>
   [
     ...graph.inputs.map((port) => port.variable),
     ...graph.equations.flatMap((equation) => equation.outputs),
   ].some(({ shape }) => shape.includes(0));
 
-/** A run over nothing on core's reference kernels: its operands are small, and kernels of GPUs are not asked for nothing. */
+/**
+ * Runs a graph on core's reference kernels if some array is empty: its operands are small, and GPU kernels cannot run over nothing.
+ */
 async function evaluated(graph: Graph, inputs: readonly Value[], device: Device): Promise<TfjsValue[]> {
   for (const value of inputs) tensorOf(value, device);
   const arrays = await Promise.all(

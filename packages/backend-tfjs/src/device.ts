@@ -1,32 +1,32 @@
-// One tfjs backend, as its registered kernels and its memory. Kernels are called directly, not through tfjs' engine:
-// the engine has one current backend a process, and this way two of ours run side by side and touch no global state.
+// A tfjs backend as its registered kernels and its memory. Kernels are called directly, not through tfjs' engine: the engine has
+// one current backend a process, while this way two of ours run side by side without touching global state.
 
 import { BackendError, type Shape, sizeOf, type TypedArray } from '@fkm/core/graph';
 import type { Call, GpuKernels, TfjsDType } from './kernel-types.js';
 import { versionsOf } from './packages.js';
 import type { Attributes, KernelFunc, TensorInfo, TfjsCore, TfjsStorage } from './tfjs.js';
 
-/** Where the kernels of a device differ from what their names promise. */
+/** Where a device's kernels differ from their documented behaviour. */
 export interface Quirks {
-  /** A cast keeps the array that it was given: an int32 array then stands for float32, unrounded. */
+  /** A cast reuses its input array: an int32 array can then stand for float32, without rounding. */
   readonly castAliases: boolean;
-  /** `read` hands out the array that holds the tensor. */
+  /** `read` returns the array that holds the tensor, not a copy. */
   readonly readAliases: boolean;
-  /** Only float32 add, sub, mul and div broadcast fast; others take microseconds an element. */
+  /** Broadcasting is fast only in float32 add, sub, mul and div; other kernels take microseconds an element. */
   readonly slowBroadcast: boolean;
-  /** Elementwise kernels leave their result uninitialised beyond this rank. */
+  /** Above this rank, elementwise kernels leave their result uninitialised. */
   readonly maxRank: number;
-  /** Maximum and Minimum lose a NaN in their second operand, ClipByValue in some places of its only one. */
+  /** Maximum and Minimum lose a NaN in their second operand; ClipByValue loses some NaN. */
   readonly losesNaN: boolean;
-  /** TopK with k below the length takes any of tied infinities. */
+  /** TopK with k below the length picks arbitrarily among tied infinities. */
   readonly topKLosesTies: boolean;
-  /** BatchMatMul is fast for one matrix by one matrix, neither transposed, and keeps its right operand packed by dataId. */
+  /** BatchMatMul is fast only for two plain matrices, neither transposed, and caches its packed right operand by dataId. */
   readonly packsMatrices: boolean;
   /** RealDiv leaves fractions in an int32 array. */
   readonly fractions: boolean;
-  /** BatchMatMul reads one row and one column beyond odd inner sizes, where elementwise kernels leave numbers. */
+  /** BatchMatMul reads one row and one column beyond odd inner sizes, where elementwise kernels leave arbitrary numbers. */
   readonly dirtyPadding: boolean;
-  /** Memory is not the host's: it is read in its own time or not at all. */
+  /** Memory is not on the host: reading it is asynchronous, or impossible. */
   readonly remote: boolean;
 }
 
@@ -38,7 +38,7 @@ export class Device {
   readonly name: string;
   readonly quirks: Quirks;
   readonly storage: TfjsStorage;
-  /** Kernels of our own, where there are any. */
+  /** Our own kernels, if the device has any. */
   readonly gpu: GpuKernels | undefined;
   private readonly tf: TfjsCore;
   private readonly backend: string;
@@ -59,7 +59,7 @@ export class Device {
     this.quirks = quirks;
   }
 
-  /** A kernel with several results. Errors: BackendError where the device lacks it. */
+  /** A kernel with several results. Errors: BackendError if the device lacks it. */
   kernels(name: string): (...call: Parameters<Call>) => TensorInfo[] {
     const own = this.gpu?.kernels[name];
     if (own) return (...call) => [own(...call)];
@@ -76,7 +76,7 @@ export class Device {
     return (inputs, attrs = none) => [kernelFunc({ inputs, attrs, backend })].flat();
   }
 
-  /** A kernel with one result. Errors: BackendError where the device lacks it. */
+  /** A kernel with one result. Errors: BackendError if the device lacks it. */
   kernel(name: string): Call {
     const call = this.kernels(name);
     return (inputs, attrs) => call(inputs, attrs)[0] as TensorInfo;
@@ -95,17 +95,17 @@ export class Device {
     return this.own(await this.storage.read(dataId), dtype as TfjsDType);
   }
 
-  /** A copy of the elements, now: for devices whose memory is the host's. */
+  /** A synchronous copy of the elements, for devices with host memory. */
   readSync({ dataId, dtype }: TensorInfo): TypedArray {
     return this.own(this.storage.readSync(dataId), dtype as TfjsDType);
   }
 
-  /** The same elements in another shape, without a reference of its own: it lives as long as x. */
+  /** The same elements in another shape, without a reference of its own: valid as long as x. */
   view({ dataId, dtype }: TensorInfo, shape: Shape): TensorInfo {
     return { dataId, shape: shape as number[], dtype };
   }
 
-  /** The same elements in another shape, with a reference of its own. */
+  /** The same elements in another shape, with their own reference. */
   share(x: TensorInfo, shape: Shape = x.shape): TensorInfo {
     this.storage.incRef(x.dataId);
     return this.view(x, shape);
@@ -115,7 +115,7 @@ export class Device {
     this.storage.disposeData(dataId);
   }
 
-  /** use(temporary), after which the temporary is freed. */
+  /** The result of use(temporary), after which the temporary is freed. */
   using<T>(temporary: TensorInfo, use: (x: TensorInfo) => T): T {
     try {
       return use(temporary);
@@ -131,5 +131,5 @@ export class Device {
   }
 }
 
-/** Elements of a tensor. */
+/** Number of elements of a tensor. */
 export const countOf = (x: TensorInfo): number => sizeOf(x.shape);

@@ -1,4 +1,4 @@
-// One driver a device: how its packages are loaded and started, and what its kernels get wrong.
+// One driver for each device: how its packages are loaded and started, and the quirks of its kernels.
 
 import { BackendError, cut } from '@fkm/core/graph';
 import { Device, type Quirks } from './device.js';
@@ -7,10 +7,13 @@ import { packagesOf, versionsOf } from './packages.js';
 import type { TfjsCore, TfjsStorage } from './tfjs.js';
 import { requireAdapter } from './web-gpu.js';
 
-/** Devices of this version. 'node' is an installed tfjs-node-gpu or tfjs-node. */
+/** The supported devices. 'node' is an installed tfjs-node-gpu or tfjs-node. */
 export type DeviceName = 'cpu' | 'wasm' | 'webgl' | 'webgpu' | 'node';
 
-/** Where the wasm binaries are: a folder's URL, or a URL for each of the three files of `@tensorflow/tfjs-backend-wasm/dist`. */
+/**
+ * Location of the wasm binaries: the URL of their folder, or a URL for each of the three files of
+ * `@tensorflow/tfjs-backend-wasm/dist`.
+ */
 export type WasmPaths = string | Readonly<Record<string, string>>;
 
 export interface DriverOptions {
@@ -20,13 +23,13 @@ export interface DriverOptions {
 
 interface Driver {
   readonly quirks: Quirks;
-  /** The name under which tfjs knows it. Default: that of the device. */
+  /** The device's name in tfjs. Default: the same name. */
   readonly backend?: string;
-  /** Imports the package that registers the device; gives the namespace that it brings along, if any. */
+  /** Imports the package that registers the device; returns its namespace, if it brings one. */
   load(options: DriverOptions): Promise<TfjsCore | undefined>;
   /** Prepares the storage before its first use. */
   prepare?(storage: TfjsStorage): void;
-  /** Kernels of our own. */
+  /** Our own kernels. */
   kernels?(storage: TfjsStorage): Promise<GpuKernels>;
 }
 
@@ -46,7 +49,7 @@ async function load<M>(name: string, device: DeviceName, importer: () => Promise
   }
 }
 
-/** Devices whose memory is not the host's: kernels that are as fast as any, and nothing read in passing. */
+/** Quirks of devices without host memory: broadcasting is fast everywhere, and values cannot be read synchronously. */
 const onGpu: Quirks = {
   castAliases: false,
   readAliases: true,
@@ -103,13 +106,13 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
         'wasm',
         () => import('@tensorflow/tfjs-backend-wasm'),
       );
-      // In Node tfjs finds the files beside its own.
+      // In Node, tfjs finds the files next to its own.
       if (wasmPaths !== undefined) setWasmPaths(wasmPaths as Parameters<typeof setWasmPaths>[0]);
       return undefined;
     },
   },
   webgl: {
-    // Two by two numbers share a pixel.
+    // Pixels pack numbers two by two.
     quirks: { ...onGpu, fractions: true, dirtyPadding: true },
     async load() {
       await load('@tensorflow/tfjs-backend-webgl', 'webgl', () => import('@tensorflow/tfjs-backend-webgl'));
@@ -119,7 +122,7 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
   webgpu: {
     quirks: onGpu,
     async load() {
-      // tfjs takes navigator.gpu as it is at the import.
+      // tfjs reads navigator.gpu when it is imported.
       await requireAdapter();
       await load(
         '@tensorflow/tfjs-backend-webgpu',
@@ -140,7 +143,7 @@ export const drivers: { readonly [D in DeviceName]: Driver } = {
   },
 };
 
-/** tfjs-node-gpu where it is installed, else tfjs-node: their installers download libtensorflow, so neither is ours. */
+/** tfjs-node-gpu if installed, else tfjs-node. Their installers download libtensorflow, so neither is a dependency. */
 async function loadTfjsNode(): Promise<TfjsCore> {
   const reasons: string[] = [];
   for (const name of packagesOf('node')) {
@@ -160,14 +163,16 @@ async function loadTfjsNode(): Promise<TfjsCore> {
 
 let starting: Promise<unknown> = Promise.resolve();
 
-/** The device, started. One start at a time: tfjs drops a start that another one overtakes. Errors: BackendError. */
+/**
+ * Starts the device. Only one start runs at a time, since tfjs drops a start that is overtaken by another. Errors: BackendError.
+ */
 export function start(name: DeviceName, options: DriverOptions): Promise<Device> {
   const started = starting.then(() => startNow(name, options));
   starting = started.catch(() => undefined);
   return started;
 }
 
-/** What to do where no package has registered the backend. */
+/** The remedy if no package has registered the backend. */
 function unregistered(name: DeviceName, backend: string, handedIn: boolean): string {
   const remedy =
     name === 'webgl' && !handedIn
@@ -189,7 +194,7 @@ async function startNow(name: DeviceName, options: DriverOptions): Promise<Devic
   if (!tf.findBackendFactory(backend)) {
     throw new BackendError(unregistered(name, backend, options.tf !== undefined), { device: name }, scope);
   }
-  // Only activation starts a backend; whatever was active before is so again afterwards.
+  // A backend only starts by being made current; the previous one is restored afterwards.
   const before = tf.getBackend();
   const active = (await tf.setBackend(backend)) ? tf.getBackend() : '';
   const storage = tf.findBackend(backend);

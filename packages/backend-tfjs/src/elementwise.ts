@@ -1,4 +1,4 @@
-// Lowerings of the ops that work element by element, where tfjs has no kernel that does just that.
+// Lowerings of elementwise ops for which tfjs has no exact kernel.
 
 import type { Equation, OpName } from '@fkm/core/graph';
 import { countOf } from './device.js';
@@ -10,7 +10,7 @@ import type { TensorInfo } from './tfjs.js';
 
 type Elementwise = Exclude<OpName, 'composite'>;
 
-/** f(x, y) with the layout that broadcasting needs, found once a number of rows. */
+/** f(x, y) with its broadcasting layout, computed once for each number of rows. */
 function paired(
   equation: Equation,
   f: (a: TensorInfo, b: TensorInfo, at: ReturnType<typeof broadcastLayout>) => TensorInfo,
@@ -37,14 +37,14 @@ export const unary =
     ];
   };
 
-/** −x; wasm computes Neg in float32 whatever the dtype. */
+/** −x; wasm computes Neg in float32 for every dtype. */
 export const neg: Lowering<'neg'> = (equation, context) => {
   if (input(equation, 0).dtype !== 'int32') return unary<'neg'>('Neg')(equation, context);
   const negate = negateIntegers(context);
   return ([x]) => [negate(x as TensorInfo)];
 };
 
-/** |x|; both devices compute Abs in float32 whatever the dtype. */
+/** |x|; both devices compute Abs in float32 for every dtype. */
 export const abs: Lowering<'abs'> = (equation, context) => {
   if (input(equation, 0).dtype !== 'int32') return unary<'abs'>('Abs')(equation, context);
   const { device, binary: lookup } = context.primitives;
@@ -58,8 +58,8 @@ function negateIntegers({ primitives }: Context): (x: TensorInfo) => TensorInfo 
 }
 
 /**
- * x / y, int32 toward zero and 0 where y is 0, as JavaScript has it. In wasm x/0 and −2³¹/−1 trap:
- * such divisors are replaced by 1, and the quotient multiplied by 0 or −1.
+ * x / y; for int32 truncated, and 0 where y is 0, as in the reference. In wasm, x/0 and −2³¹/−1 trap, so such divisors are replaced
+ * by 1, and the quotient is multiplied by 0 or −1.
  */
 export const div: Lowering<'div'> = (equation, { primitives, constants }) => {
   const { device, fill } = primitives;
@@ -70,7 +70,7 @@ export const div: Lowering<'div'> = (equation, { primitives, constants }) => {
     return paired(equation, quotient);
   }
   const [equal, multiply] = [primitives.binary('Equal'), primitives.binary('Multiply')];
-  /** y where it equals `number`, replaced. */
+  /** y with one number replaced by another. */
   const replace = (y: TensorInfo, number: number, by: number, other: TensorInfo): TensorInfo =>
     device.using(fill([], number, 'int32'), (n) =>
       device.using(equal(y, n), (found) =>
@@ -107,7 +107,7 @@ function truncated({ device, binary: lookup }: Primitives): Binary {
     device.using(size(x, y, at), (a) => device.using(signs(x, y, at), (s) => multiply(a, s)));
 }
 
-/** max or min, NaN where an operand is NaN. */
+/** max or min; NaN if an operand is NaN. */
 export const extremum =
   <O extends 'max' | 'min'>(op: O): Lowering<O> =>
   (equation, { primitives, constants }) => {
@@ -117,7 +117,7 @@ export const extremum =
     if (!device.quirks.losesNaN || dtype !== 'float32') return paired(equation, kernel);
 
     const findNaN = device.kernel('IsNan');
-    /** `best`, or NaN where x is. Both have the shape. */
+    /** `best`, or NaN where x is NaN; both have the same shape. */
     const keepNaN = (x: TensorInfo, best: TensorInfo, wanted: readonly number[]): TensorInfo =>
       device.using(findNaN({ x }), (lost) => primitives.select(lost, x, best, wanted));
 
@@ -136,7 +136,7 @@ export const extremum =
       };
     }
     return paired(equation, (a, b, at) =>
-      // The kernel gives a unless a < b (a > b), so only a NaN in b is lost.
+      // The kernel returns a unless a < b (a > b), so only a NaN in b is lost.
       device.using(primitives.expand(b, at.shape), (wide) =>
         device.using(kernel(a, b, at), (best) => keepNaN(wide, best, at.shape)),
       ),
@@ -148,7 +148,7 @@ export const select: Lowering<'select'> = (equation, { primitives, constants }) 
   const { shape } = output(equation);
   const bound = perRows([shape], (rows) => bindShape(shape, rows));
   const [whenTrue, whenFalse] = [numberOf(constants[1]), numberOf(constants[2])];
-  /** A constant number is filled in, which is faster than repeating it. */
+  /** A constant is filled in, which is faster than repeating it. */
   const operand = (x: TensorInfo, number: number | undefined, wanted: readonly number[]): TensorInfo =>
     number === undefined ? device.share(x) : fill(wanted, number, x.dtype);
   return ([c, x, y], rows) => {

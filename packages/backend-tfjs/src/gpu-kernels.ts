@@ -1,4 +1,4 @@
-// Kernels of our own on the GPUDevice of tfjs' webgpu backend, in place of composites and of what tfjs does one by one.
+// Our kernels on the GPUDevice of tfjs' webgpu backend, for composites and for chains of ops that tfjs runs one by one.
 
 import { trace, transpose } from '@fkm/core/graph';
 import {
@@ -31,7 +31,7 @@ export function gpuKernelsOn(storage: TfjsStorage): GpuKernels {
   };
 }
 
-/** Along the last axis of a matrix: the lanes of tfjs' kernel lose the first of equals. */
+/** Along the last axis of a matrix; tfjs' kernel does not keep the first of equal values. */
 function argMaxOn(gpu: WebGpuStorage): Call {
   const ready = new Map<string, ArgMax>();
   return (inputs) => {

@@ -1,5 +1,5 @@
-// What is used of tfjs' WebGPUBackend 4.22.0 beyond its storage: its buffers, its command encoder and its pass, so that kernels
-// of ours come between its own, and order and memory stay its business.
+// Internals of tfjs' WebGPUBackend 4.22.0 that are used: its buffers, command encoder and pass. Our kernels are encoded among its
+// own; order and memory stay under its control.
 
 import type { Equation } from '@fkm/core/graph';
 import {
@@ -13,7 +13,7 @@ import type { Run } from './kernel-types.js';
 import { bindShape, perRows } from './layout.js';
 import type { TensorInfo, TfjsStorage } from './tfjs.js';
 
-/** The memory of a tensor as tfjs keeps it. */
+/** The memory of a tensor in tfjs. */
 interface TensorData {
   resource?: GpuBuffer | null;
   values: unknown;
@@ -25,9 +25,9 @@ export interface WebGpuStorage extends TfjsStorage {
   readonly bufferManager: { acquireBuffer(size: number, usage: number): GpuBuffer };
   readonly commandEncoder: GpuCommandEncoder | null;
   computePassEncoder: (GpuComputePass & { end(): void }) | null;
-  /** Kernels since the last submission. */
+  /** Number of kernels since the last submission. */
   dispatchCountInPass: number;
-  /** Tensors of commands that were not submitted yet: their memory is kept until they are. */
+  /** Tensors in commands that are not submitted yet; their memory is kept until then. */
   readonly commandQueueOwnedIds: WeakSet<object>;
   uploadToGPU(dataId: object): void;
   makeTensorInfo(shape: readonly number[], dtype: string): TensorInfo;
@@ -36,7 +36,7 @@ export interface WebGpuStorage extends TfjsStorage {
   submitQueue(): void;
 }
 
-/** Kernels after which commands are submitted, and the memory that they held is free; as tfjs has it. */
+/** Number of kernels after which commands are submitted, which frees the memory they held; same as in tfjs. */
 const mostKernels = 15;
 
 /** The memory of a tensor, kept until the commands that use it are submitted. */
@@ -61,7 +61,7 @@ export function encodeKernel(gpu: WebGpuStorage, encode: (pass: GpuComputePass) 
   if (++gpu.dispatchCountInPass >= mostKernels) submit(gpu);
 }
 
-/** Runs a kernel over the memory of tensors: its results are new ones, of the shapes of the equation. */
+/** Runs a kernel on the memory of tensors; its results are new tensors in the shapes of the equation. */
 export function runOf(
   gpu: WebGpuStorage,
   { outputs }: Equation,
@@ -78,14 +78,14 @@ export function runOf(
   };
 }
 
-/** Submits the commands so far, if there are any. */
+/** Submits pending commands, if any. */
 export function submit(gpu: WebGpuStorage): void {
   if (!gpu.commandEncoder) return;
   gpu.endComputePassEncoder();
   gpu.submitQueue();
 }
 
-/** Host to device through the queue, which breaks no pass and maps no buffer: tfjs makes and destroys one an upload. */
+/** Uploads through the queue, which ends no pass and maps no buffer; tfjs creates and destroys a buffer for each upload. */
 export function write(
   gpu: WebGpuStorage,
   values: Float32Array | Int32Array | Uint8Array,
@@ -99,7 +99,7 @@ export function write(
     bytes.byteLength,
     usage.storage | usage.copySource | usage.copyDestination,
   );
-  // A buffer that is free is used by no command that waits.
+  // A free buffer is not used by any pending command.
   gpu.device.queue.writeBuffer(buffer, 0, bytes);
   gpu.tensorMap.get(dataId).resource = buffer;
   return dataId;

@@ -1,4 +1,4 @@
-// Lowerings of the ops that move, choose and count elements.
+// Lowerings of ops that move, select and count elements.
 
 import { sizeOf } from '@fkm/core/graph';
 import { countOf } from './device.js';
@@ -7,7 +7,7 @@ import { type Context, input, type Lowered, type Lowering, numberOf, output } fr
 import { reduceLayout } from './reduce.js';
 import type { TensorInfo } from './tfjs.js';
 
-/** The reduction of `equation` over `axes` by a function of tensor and layout. */
+/** The reduction of `equation` over `axes` by a function of a tensor and its layout. */
 export function reduced(
   equation: Parameters<Lowering<'sum' | 'reduceMax' | 'argMax'>>[0],
   axes: readonly number[],
@@ -21,7 +21,7 @@ export function reduced(
   return ([x], rows) => [run(x as TensorInfo, layout(rows))];
 }
 
-/** The same elements in the shape of the output. */
+/** The elements in the shape of the output. */
 export const reshape = (equation: Parameters<Lowering<'reshape'>>[0], { primitives }: Context): Lowered => {
   const { shape } = output(equation);
   const bound = perRows([shape], (rows) => bindShape(shape, rows));
@@ -44,7 +44,7 @@ export const broadcast: Lowering<'broadcast'> = (equation, { primitives, constan
   return ([x], rows) => [primitives.expand(x as TensorInfo, bound(rows))];
 };
 
-/** Both move whole stretches: as matrices [axes before, the axis and those after it]. */
+/** Both move contiguous blocks: as matrices [axes before, the axis and those after it]. */
 export const concat: Lowering<'concat'> = (equation, { primitives: { device } }) => {
   const { axis } = equation.attrs;
   const kernel = device.kernel('Concat');
@@ -89,7 +89,7 @@ export const gather: Lowering<'gather'> = (equation, { primitives: { device } })
   };
 };
 
-/** x + ScatterNd(updates), which adds up repeated indices one by one, in order. */
+/** x + ScatterNd(updates), which adds repeated indices one by one, in order. */
 export const scatter: Lowering<'scatter'> = (_, { primitives, constants }) => {
   const { device } = primitives;
   const kernel = device.kernel('ScatterNd');
@@ -113,7 +113,7 @@ export const scatter: Lowering<'scatter'> = (_, { primitives, constants }) => {
   };
 };
 
-/** As int32 first, whatever the dtype: wasm's kernel writes integers. */
+/** Computed as int32 for every dtype, since wasm's kernel writes integers. */
 export const oneHot: Lowering<'oneHot'> = (equation, { primitives }) => {
   const { device } = primitives;
   const kernel = device.kernel('OneHot');

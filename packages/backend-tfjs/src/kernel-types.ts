@@ -1,9 +1,9 @@
-// What kernels are, those of tfjs and our own: types that devices, lowerings and kernels share.
+// Types of kernels, of tfjs and ours, shared by devices, lowerings and kernels.
 
 import type { Equation, Graph, TypedArray } from '@fkm/core/graph';
 import type { Attributes, TensorInfo } from './tfjs.js';
 
-/** Dtypes that tfjs knows. */
+/** The dtypes of tfjs. */
 export type TfjsDType = 'float32' | 'int32' | 'bool';
 
 /** A kernel, bound to its device. */
@@ -12,7 +12,7 @@ export type Call = (
   attrs?: Attributes,
 ) => TensorInfo;
 
-/** Runs an equation whose batch axis has `rows` rows; no operand and no result is empty. */
+/** Runs an equation with `rows` rows in the batch axis; no operand and no result is empty. */
 export type Run = (x: readonly TensorInfo[], rows: number) => TensorInfo[];
 
 /** A composite as a kernel. */
@@ -21,16 +21,16 @@ export interface CompositeKernel {
   readonly dispose: () => void;
 }
 
-/** Kernels of our own on a device. */
+/** Our kernels on a device. */
 export interface GpuKernels {
-  /** Names of the composites of core that have a kernel, as flags list them. */
+  /** Names of core's composites that have a kernel, for the backend's flags. */
   readonly names: readonly string[];
-  /** The same graph with small equations gathered into composites, which all have a kernel: others are inlined. */
+  /** The graph with small equations gathered into composites that have kernels; other composites are inlined. */
   fuse(graph: Graph): Graph;
-  /** The kernel of a composite of `fuse`. */
+  /** The kernel of a composite from `fuse`. */
   lower(equation: Equation<'composite'>): CompositeKernel;
-  /** What takes the place of tfjs' kernels of these names. */
+  /** Replacements for tfjs' kernels of these names. */
   readonly kernels: Readonly<Record<string, Call>>;
-  /** Like the storage's own. */
+  /** Replaces the storage's own `write`. */
   write(values: TypedArray, shape: number[], dtype: string): object;
 }

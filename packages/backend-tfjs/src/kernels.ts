@@ -1,4 +1,4 @@
-// The table from ops to tfjs kernels. `composite` has no row: the plan inlines its body.
+// The table from ops to tfjs kernels. `composite` has no row, since the plan inlines its body.
 
 import type { OpName } from '@fkm/core/graph';
 import { ndarray } from '@fkm/core/graph';

@@ -1,6 +1,6 @@
-// What the suite knows to fail on tfjs, by device; in Node and in browsers alike.
+// Known failures of the suite on tfjs, by device; the same in Node and browsers.
 
-// Smaller numbers than 2^-126 are 0 to a shader.
+// Shaders flush numbers below 2^-126 to 0.
 const denormals = 'GPUs flush denormal numbers to 0';
 
 export const onWebGpu: Readonly<Record<string, string>> = {

@@ -1,12 +1,15 @@
-// Shapes brought to the lowest rank that says the same: kernels are fast, and on wasm right, only there.
+// Shapes reduced to the lowest equivalent rank: kernels are fast, and on wasm correct, only there.
 
 import { BATCH, type Shape } from '@fkm/core/graph';
 
-/** The shape with the batch axis at its size. */
+/** The shape with the batch axis set to its size. */
 export const bindShape = (shape: Shape, rows: number): number[] =>
   shape.map((dim) => (dim === BATCH ? rows : dim));
 
-/** `make` at the current number of rows; made again only when that changes, once where no shape has the batch axis. */
+/**
+ * The result of `make` for the current number of rows; computed again only if that changes, and once if no shape has the batch
+ * axis.
+ */
 export function perRows<T>(shapes: readonly Shape[], make: (rows: number) => T): (rows: number) => T {
   if (!shapes.some((shape) => shape.includes(BATCH))) {
     const once = make(0);
@@ -25,11 +28,11 @@ export function perRows<T>(shapes: readonly Shape[], make: (rows: number) => T):
 
 /** Two operands of an elementwise op. */
 export interface BroadcastLayout {
-  /** Operands and result with neighbouring axes of one kind merged and leading ones dropped. */
+  /** Operands and result with equivalent neighbouring axes merged and leading axes of size 1 dropped. */
   readonly a: readonly number[];
   readonly b: readonly number[];
   readonly out: readonly number[];
-  /** The result as the graph knows it. */
+  /** The shape of the result in the graph. */
   readonly shape: readonly number[];
 }
 
@@ -59,11 +62,11 @@ export function broadcastLayout(a: Shape, b: Shape): BroadcastLayout {
   return { a: operand(1), b: operand(2), out, shape };
 }
 
-/** A permutation without axes of size 1, and with axes that stay neighbours merged. */
+/** A permutation without axes of size 1, and with axes that stay adjacent merged. */
 export interface PermutationLayout {
   readonly from: readonly number[];
   readonly permutation: readonly number[];
-  /** The result as the graph knows it. */
+  /** The shape of the result in the graph. */
   readonly shape: readonly number[];
 }
 
@@ -85,7 +88,7 @@ export function permutationLayout(x: Shape, permutation: readonly number[]): Per
   };
 }
 
-/** Product of the sizes before, on and after an axis. */
+/** Products of the sizes before, on and after an axis. */
 export function around(shape: Shape, axis: number): [number, number, number] {
   const product = (part: Shape): number => part.reduce((p, q) => p * q, 1);
   return [product(shape.slice(0, axis)), shape[axis] as number, product(shape.slice(axis + 1))];

@@ -1,11 +1,11 @@
-// Loops over small equations on tfjs' webgpu device, each one kernel in its pass.
+// Fused loops over small equations on tfjs' webgpu device, one kernel each, in its compute pass.
 
 import type { Equation } from '@fkm/core/graph';
 import type { LoopKernel, Loops } from '@fkm/webgpu';
 import { encodeKernel, runOf, type WebGpuStorage } from './gpu-storage.js';
 import type { CompositeKernel } from './kernel-types.js';
 
-/** A composite that `fuseLoops` made. */
+/** A composite from `fuseLoops`. */
 export function lowerLoop(
   gpu: WebGpuStorage,
   loops: Loops,

@@ -1,18 +1,18 @@
-// What a row of the table of kernels is: from an equation to something that runs it.
+// The rows of the kernel table: from an equation to a function that runs it.
 
 import type { Equation, NdArray, OpName, Var } from '@fkm/core/graph';
 import type { Run } from './kernel-types.js';
 import type { Primitives } from './primitives.js';
 import type { TensorInfo } from './tfjs.js';
 
-/** What a lowering may know besides the equation. */
+/** What a lowering may use besides the equation. */
 export interface Context {
   readonly primitives: Primitives;
-  /** Values of the operands that are constants. */
+  /** Values of constant operands. */
   readonly constants: readonly (NdArray | undefined)[];
 }
 
-/** A closure for every run, or a tensor that is made once and kept. */
+/** A function for every run, or a tensor that is created once and kept. */
 export type Lowered = Run | { readonly kept: TensorInfo };
 
 export type Lowering<O extends OpName> = (equation: Equation<O>, context: Context) => Lowered;
@@ -20,7 +20,7 @@ export type Lowering<O extends OpName> = (equation: Equation<O>, context: Contex
 export const input = (equation: Equation, i: number): Var => equation.inputs[i] as Var;
 export const output = (equation: Equation): Var => equation.outputs[0] as Var;
 
-/** The number that a constant operand holds everywhere, if it is one. */
+/** The number that a constant operand holds in all its elements, if it is such a constant. */
 export function numberOf(value: NdArray | undefined): number | undefined {
   if (!value || value.data.length === 0) return undefined;
   const first = value.data[0] as number;

@@ -1,5 +1,5 @@
-// Matrix products. tfjs' cpu kernel takes transposes and batches; tfjs' wasm kernel is fast only for one matrix by one
-// matrix, neither transposed, so other products are brought to that form.
+// Matrix products. tfjs' cpu kernel takes transposes and batches. Its wasm kernel is fast only for two plain matrices, neither
+// transposed, so other products are brought to that form.
 
 import { broadcastShapes, sizeOf } from '@fkm/core/graph';
 import type { Primitives } from './primitives.js';
@@ -20,7 +20,7 @@ export function product(p: Primitives): Product {
   const { device } = p;
   const kernel = device.kernel('BatchMatMul');
   const divide = device.kernel('RealDiv');
-  /** x / 1, which leaves zeros beyond the last row and column. */
+  /** x / 1, which writes zeros beyond the last row and column. */
   const padded = (x: TensorInfo): TensorInfo =>
     device.using(p.fill([], 1, 'float32'), (one) => divide({ a: stack(p, x), b: one }));
   const multiplied = device.quirks.packsMatrices ? packedProduct(p) : null;
@@ -49,12 +49,12 @@ export function product(p: Primitives): Product {
 }
 
 /**
- * Transposing takes about four times as long an element as one of the slow kernel's multiplications.
- * Stacks of different lengths always pay: the longer one becomes the rows of a single product.
+ * Whether packing pays: transposing costs about four times as much an element as a multiplication of the slow kernel. Stacks of
+ * different lengths always pay, since the longer one becomes the rows of a single product.
  */
 function worthPacking(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: Flags): boolean {
   const [m, n] = [lastTwo(a)[transposeA ? 1 : 0], lastTwo(b)[transposeB ? 0 : 1]];
-  // Of m·k·n multiplications: m·k elements of a, k·n of b.
+  // Relative to m·k·n multiplications: m·k elements of a, k·n of b.
   const transposed = (transposeA ? 1 / n : 0) + (transposeB ? 1 / m : 0);
   return sizeOf(leading(a)) !== sizeOf(leading(b)) || 4 * transposed < 1;
 }
@@ -63,10 +63,10 @@ function worthPacking(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: 
 const stack = ({ device }: Primitives, x: TensorInfo): TensorInfo =>
   device.view(x, [sizeOf(leading(x)), ...lastTwo(x)]);
 
-/** Inner sizes by dataId, of every array that was a right operand on any device that packs. */
+/** Inner size by dataId of every array that was a right operand on a device that packs. */
 const packed = new WeakMap<object, number>();
 
-/** Products of two stacks, one of which has a single matrix, each as one product of two plain matrices. */
+/** Products of two stacks, one of them a single matrix, as one product of two plain matrices each. */
 function packedProduct(p: Primitives): Product {
   const { device } = p;
   const kernel = device.kernel('BatchMatMul');
@@ -74,7 +74,9 @@ function packedProduct(p: Primitives): Product {
 
   const plain = (a: TensorInfo, b: TensorInfo): TensorInfo =>
     kernel({ a, b }, { transposeA: false, transposeB: false });
-  /** x[m,k]·y[k,n]. XNNPACK packs y at its first use and finds it again by dataId alone: another shape of the same data needs a copy. */
+  /**
+   * x[m,k]·y[k,n]. XNNPACK packs y at its first use and caches it by dataId only, so another shape of the same data needs a copy.
+   */
   const matrices = (x: TensorInfo, y: TensorInfo): TensorInfo => {
     const [a, b] = [device.view(x, [1, ...x.shape]), device.view(y, [1, ...y.shape])];
     const inner = y.shape[0] as number;
@@ -88,7 +90,7 @@ function packedProduct(p: Primitives): Product {
 
   const run: Product = (a, b, { transposeA, transposeB }) => {
     if (b.shape[0] !== 1) {
-      // (a·b)ᵀ = bᵀ·aᵀ stacks the matrices of b into the rows of one.
+      // (a·b)ᵀ = bᵀ·aᵀ turns the matrices of b into the rows of one product.
       return device.using(run(b, a, { transposeA: !transposeB, transposeB: !transposeA }), (flipped) => {
         const [count, n] = [b.shape[0] as number, b.shape[transposeB ? 1 : 2] as number];
         return p.swap(device.view(flipped, [count, n, a.shape[transposeA ? 2 : 1] as number]));

@@ -1,6 +1,6 @@
-// Which npm packages bring a device of tfjs, for loading them and for saying which one is missing.
+// The npm packages of each device, for loading them and for naming a missing one.
 
-/** Packages of which any one registers the device, the first to try first. */
+/** Packages that register the device; any one suffices, and they are tried in order. */
 export const packagesOf = (device: string): readonly string[] =>
   (device === 'node' ? ['node-gpu', 'node'] : [`backend-${device}`]).map(
     (name) => `@tensorflow/tfjs-${name}`,

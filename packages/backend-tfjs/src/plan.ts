@@ -1,6 +1,5 @@
-// A graph as a list of closures over numbered slots, with the slots to free after each: all decisions are made here, once.
-// Composites are inlined, but for those that the device has kernels for. Runs are synchronous, so nothing else comes between two
-// equations.
+// A graph as a list of closures over numbered slots, with the slots to free after each; all decisions are made here, once.
+// Composites without a kernel on the device are inlined. Runs are synchronous, so nothing interrupts them.
 
 import {
   BATCH,
@@ -24,7 +23,7 @@ import type { TensorInfo } from './tfjs.js';
 
 /** A graph that is ready to run. */
 export interface Plan {
-  /** Tensors for the inputs, in order; gives tensors for the outputs, each with a reference of its own. Errors: BackendError. */
+  /** Takes tensors for the inputs, in order; returns tensors for the outputs, each with its own reference. Errors: BackendError. */
   run(inputs: readonly TensorInfo[], rows: number): TensorInfo[];
   /** Frees the constants. */
   dispose(): void;
@@ -35,11 +34,11 @@ interface Step {
   readonly run: Run;
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
-  /** Slots of which this step is the last user. */
+  /** Slots for which this step is the last user. */
   free: readonly number[];
 }
 
-/** The graph as the device computes it: what has no kernel is inlined. */
+/** The graph as the device runs it, with composites inlined that have no kernel. */
 const inKernels = (graph: Graph, { gpu }: Device): Graph => gpu?.fuse(graph) ?? inlineComposites(graph);
 
 export function plan(given: Graph, primitives: Primitives): Plan {
@@ -47,7 +46,7 @@ export function plan(given: Graph, primitives: Primitives): Plan {
   const graph = inKernels(given, device);
   const steps: Step[] = [];
   const constants = new Map<number, NdArray>();
-  /** What every run starts from: the constants in their slots. */
+  /** The slots at the start of every run, holding the constants. */
   const initial: (TensorInfo | undefined)[] = [];
   const kept: TensorInfo[] = [];
   const disposals: (() => void)[] = [];
@@ -88,7 +87,7 @@ export function plan(given: Graph, primitives: Primitives): Plan {
   const outputSlots = graph.outputs.map(({ variable }) => find(variable));
   releaseAfterLastUse(steps, outputSlots);
   const computed = new Set(steps.flatMap((step) => step.outputs));
-  /** The first output in a slot takes the tensor over; further ones, inputs and constants are shared. */
+  /** The first output of a slot takes over its tensor; further outputs, inputs and constants are shared. */
   const taken = outputSlots.map((at, i) => computed.has(at) && outputSlots.indexOf(at) === i);
 
   return {
@@ -132,7 +131,7 @@ export function plan(given: Graph, primitives: Primitives): Plan {
   };
 }
 
-/** Lists at each step the computed slots that no later step and no output reads. */
+/** For each step, the computed slots that no later step and no output reads. */
 function releaseAfterLastUse(steps: readonly Step[], outputs: readonly number[]): void {
   const computed = new Set(steps.flatMap((step) => step.outputs));
   const seen = new Set(outputs);
@@ -146,11 +145,11 @@ function releaseAfterLastUse(steps: readonly Step[], outputs: readonly number[])
 }
 
 /**
- * Equations that touch an empty tensor run on the reference: tfjs leaves a sum over no rows uninitialised.
- * The operands that are not empty are parameters, which are small.
+ * Runs equations with an empty tensor on the reference: tfjs leaves a sum over no rows uninitialised. Their other operands are
+ * parameters, which are small.
  */
 function unlessEmpty({ device }: Primitives, equation: Equation, run: Run): Run {
-  // Whole graphs run on the reference there.
+  // There, whole graphs run on the reference.
   if (device.quirks.remote) return run;
   const touched = [...equation.inputs, ...equation.outputs];
   const always = touched.some(({ shape }) => shape.includes(0));

@@ -1,5 +1,5 @@
-// Elementary operations that hold on every device whatever its quirks: fill, cast, expand, binary, transpose, select.
-// Each gives a tensor with a reference of its own and frees what it used on the way.
+// Elementary operations that are correct on every device despite its quirks: fill, cast, expand, binary, transpose, select. Each
+// returns a tensor with its own reference and frees intermediates.
 
 import type { Shape } from '@fkm/core/graph';
 import { countOf, type Device } from './device.js';
@@ -23,9 +23,9 @@ export interface Primitives {
   /** A tfjs kernel of two operands, with broadcasting. */
   binary(kernel: string): Binary;
   transpose(x: TensorInfo, at: PermutationLayout): TensorInfo;
-  /** The last two axes exchanged. */
+  /** Swaps the last two axes. */
   swap(x: TensorInfo): TensorInfo;
-  /** Operands of any shapes that broadcast to `shape`. */
+  /** Selects between operands of any shapes that broadcast to `shape`. */
   select(condition: TensorInfo, x: TensorInfo, y: TensorInfo, shape: Shape): TensorInfo;
 }
 
@@ -58,7 +58,7 @@ export function primitives(device: Device): Primitives {
     const convert = (): TensorInfo => {
       if (dtype === 'bool') {
         if (x.dtype === 'int32') return device.using(zero('int32'), (b) => notEqual({ a: flat, b }));
-        // 0 < |x|, since x ≠ 0 would make NaN true.
+        // 0 < |x|, since x ≠ 0 would be true for NaN.
         return device.using(abs({ x: flat }), (b) => device.using(zero('float32'), (a) => less({ a, b })));
       }
       const out = castKernel({ x: flat }, { dtype });
@@ -81,7 +81,7 @@ export function primitives(device: Device): Primitives {
         device.using(expand(a, shape), (wide) => cast(wide, 'bool')),
       );
     }
-    // x · 1 is x for every x, −0, infinities and NaN among them.
+    // x · 1 equals x for every x, including −0, infinities and NaN.
     const out = device.using(fill(at.out, 1, x.dtype), (b) => multiply({ a: device.view(x, at.a), b }));
     return device.view(out, shape);
   };
@@ -89,7 +89,7 @@ export function primitives(device: Device): Primitives {
   const binary: Primitives['binary'] = (name) => {
     const kernel = device.kernel(name);
     return (a, b, at = broadcastLayout(a.shape, b.shape)) => {
-      // One merged axis: the operands have one shape, or one of them is a number.
+      // One merged axis: the operands have equal shapes, or one is a number.
       const fast =
         at.out.length <= 1 || !quirks.slowBroadcast || (a.dtype === 'float32' && arithmetic.has(name));
       const run = (x: TensorInfo, y: TensorInfo): TensorInfo => kernel({ a: x, b: y });
@@ -123,7 +123,7 @@ export function primitives(device: Device): Primitives {
       wide(x, (t) =>
         wide(y, (e) => {
           if (x.dtype !== 'bool') return selectKernel({ condition: c, t, e });
-          // wasm's Select copies four bytes an element, whatever the dtype.
+          // wasm's Select copies four bytes an element for every dtype.
           return device.using(and({ a: c, b: t }), (a) =>
             device.using(not({ x: c }), (other) =>
               device.using(and({ a: other, b: e }), (b) => or({ a, b })),
@@ -138,6 +138,6 @@ export function primitives(device: Device): Primitives {
   return { device, fill, cast, expand, binary, transpose, swap, select };
 }
 
-/** Narrowing of a dtype that a device was asked to hold. */
+/** Whether tfjs has this dtype. */
 export const isTfjsDType = (dtype: string): dtype is TfjsDType =>
   dtype === 'float32' || dtype === 'int32' || dtype === 'bool';

@@ -1,4 +1,4 @@
-// Reductions over any axes, as reductions over the last axis of a matrix: the reduced axes are moved to the end first.
+// Reductions over any axes, as reductions over the last axis of a matrix: reduced axes are moved to the end first.
 
 import type { Shape } from '@fkm/core/graph';
 import { type PermutationLayout, permutationLayout } from './layout.js';
@@ -6,14 +6,14 @@ import { product } from './matmul.js';
 import type { Primitives } from './primitives.js';
 import type { TensorInfo } from './tfjs.js';
 
-/** Where the reduced axes of x are, and the shape of the result. */
+/** The positions of the reduced axes of x, and the shape of the result. */
 export interface ReduceLayout {
-  /** null where the reduced axes are the last ones already. */
+  /** Null if the reduced axes are already the last ones. */
   readonly move: PermutationLayout | null;
   readonly kept: number;
-  /** Sizes of the reduced axes in order, without ones. */
+  /** Sizes of the reduced axes in order, without axes of size 1. */
   readonly reduced: readonly number[];
-  /** Sizes before, on and after the reduced axes, where no kept axis lies between them. */
+  /** Sizes before, on and after the reduced axes, if these are contiguous. */
   readonly block: readonly [number, number, number] | null;
   readonly shape: readonly number[];
 }
@@ -41,7 +41,7 @@ const total = (sizes: Shape): number => sizes.reduce((p, q) => p * q, 1);
 
 type Reduction = (x: TensorInfo, at: ReduceLayout) => TensorInfo;
 
-/** A kernel over the last axis, run over all reduced axes at once. */
+/** A kernel over the last axis, applied to all reduced axes at once. */
 export function reduction({ device, transpose }: Primitives, name: string, attribute: string): Reduction {
   const kernel = device.kernel(name);
   const attrs = { [attribute]: 1, keepDims: false };
@@ -54,8 +54,8 @@ export function reduction({ device, transpose }: Primitives, name: string, attri
 }
 
 /**
- * The sum. Over axes in the middle it is a product with ones, which needs no transpose; else one axis is summed
- * after the other: wasm adds up in float32 one by one, and a sum of sums rounds less.
+ * The sum. Over inner axes it is a product with ones, which needs no transpose. Otherwise axes are summed one after the other: wasm
+ * adds in float32 one by one, and a sum of sums rounds less.
  */
 export function summation(p: Primitives): Reduction {
   const { device, transpose } = p;

@@ -1,4 +1,4 @@
-// What this package uses of tfjs, as types of its own: the declarations it ships must not need a package that may be missing.
+// The parts of tfjs that are used, as our own types: the published declarations must not depend on a package that may be missing.
 
 /** A tensor as kernels see it: a key into the storage of a tfjs backend, with a shape and a dtype. */
 export interface TensorInfo {
@@ -7,7 +7,7 @@ export interface TensorInfo {
   readonly dtype: string;
 }
 
-/** The memory of a tfjs backend (tfjs calls it KernelBackend). References to a `dataId` are counted. */
+/** The memory of a tfjs backend (its KernelBackend). References to a `dataId` are counted. */
 export interface TfjsStorage {
   write(values: object, shape: number[], dtype: string): object;
   read(dataId: object): Promise<unknown>;
@@ -19,7 +19,7 @@ export interface TfjsStorage {
 
 export type Attributes = Readonly<Record<string, unknown>>;
 
-/** One op of a tfjs backend: from tensors and attributes to new tensors, each with a reference of its own. */
+/** An op of a tfjs backend: from tensors and attributes to new tensors, each with its own reference. */
 export type KernelFunc = (call: {
   inputs: object;
   attrs: Attributes;
@@ -28,11 +28,11 @@ export type KernelFunc = (call: {
 
 /** A registered kernel. */
 export interface TfjsKernel {
-  /** A `KernelFunc`; `never`, since tfjs declares the parameters of each kernel apart. */
+  /** A `KernelFunc`; declared as `never`, since tfjs types each kernel's parameters separately. */
   kernelFunc(call: never): TensorInfo | TensorInfo[];
 }
 
-/** What a namespace of `@tensorflow/tfjs-core` (or `@tensorflow/tfjs`) has to offer to be handed in. */
+/** What a passed namespace of `@tensorflow/tfjs-core` (or `@tensorflow/tfjs`) has to offer. */
 export interface TfjsCore {
   getKernel(kernelName: string, backendName: string): TfjsKernel | undefined;
   getBackend(): string;

@@ -1,4 +1,4 @@
-// Tensors of a tfjs device as the contract's values.
+// Tensors of a tfjs device as values of core.
 
 import {
   BackendError,
@@ -68,7 +68,7 @@ export function upload(device: Device, { data, shape, dtype }: NdArray): TfjsVal
   return new TfjsValue(device, device.write(data, shape, dtype));
 }
 
-/** The tensor behind a value of the contract. Errors: BackendError for a value of another backend. */
+/** The tensor of a value. Errors: BackendError for a value of another backend. */
 export function tensorOf(value: Value, device: Device): TensorInfo {
   if (value instanceof TfjsValue) return value.on(device);
   throw new BackendError(

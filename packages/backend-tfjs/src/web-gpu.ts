@@ -1,4 +1,4 @@
-// navigator.gpu where there is none yet: Node has WebGPU through the package webgpu, and tfjs asks navigator for it.
+// Provides navigator.gpu in Node from the package webgpu, since tfjs looks for it there.
 
 import { BackendError } from '@fkm/core/graph';
 
@@ -11,7 +11,7 @@ interface Gpu {
   requestAdapter(options: object): Promise<Adapter | null>;
 }
 
-/** Makes sure that there is an adapter, since tfjs takes another backend without a word. Errors: BackendError. */
+/** Checks that there is an adapter: without one, tfjs would silently use another backend. Errors: BackendError. */
 export async function requireAdapter(): Promise<void> {
   const { findGpu, noAdapter } = await import('@fkm/webgpu');
   const gpu = (await findGpu()) as Gpu;
@@ -27,7 +27,7 @@ export async function requireAdapter(): Promise<void> {
 
 const arrays = 'maxStorageBuffersPerShaderStage';
 
-/** Devices whose kernels may read and write as many arrays as the adapter allows, which tfjs does not ask for: 8 are less than Adam takes. */
+/** Devices that allow kernels as many arrays as the adapter does; tfjs keeps the default of 8, and Adam needs more. */
 const withManyArrays = (gpu: Gpu): Gpu => ({
   async requestAdapter(options) {
     const adapter = await gpu.requestAdapter(options);

@@ -1,14 +1,14 @@
 // ArgMax over a wide last axis in two levels, since runtimes reduce with vector instructions but search one element at a time:
 //   m[g] = max_j x[g, j];  g* = argMax m;  j* = argMax x[g*, ·];  index = g* · width + j*
-// Groups are contiguous and both searches take the first of equals, so the lowest index wins a tie, as in one search.
+// Groups are contiguous and both searches take the first of equals, so ties go to the lowest index, as in a single search.
 
 import type { Shape, Var } from '@fkm/core/graph';
 import type { Context, Peaks } from './context.js';
 import { TensorProto_DataType } from './generated/onnx_pb.js';
 
-/** Below this the three extra nodes cost more than they save. */
+/** Below this width, the three extra nodes cost more than they save. */
 const narrowest = 64;
-/** Widths of a group worth taking: a few vector registers, and few enough groups to search. */
+/** Good widths of a group: a few vector registers, and few groups to search. */
 const widths = { least: 8, best: 32, most: 64 } as const;
 
 /** The divisor of `size` nearest to the best width on a log scale, or null. */
@@ -30,7 +30,8 @@ export function twoLevelArgMax(ctx: Context, x: string, shape: Shape, output: Va
   const group = write.node('ArgMax', [peaks], { axis: 1, keepdims: 1 });
   const winner = write.node('GatherND', [groups, group], { batch_dims: 1 });
   const within = write.node('ArgMax', [winner], { axis: 1, keepdims: 0 });
-  // In int32, which every provider adds; ArgMax and GatherND speak int64. Flat, for a last axis of 1 is walked one by one.
+  // In int32, which every provider can add; ArgMax and GatherND use int64. Flattened, since runtimes walk a last axis of size 1 one
+  // by one.
   const flat = write.node('Reshape', [group, write.int64([-1])]);
   const base = write.node('Mul', [
     write.node('Cast', [flat], int32),
@@ -40,14 +41,14 @@ export function twoLevelArgMax(ctx: Context, x: string, shape: Shape, output: Va
   write.node('Reshape', [index, write.int64(output.shape)], {}, ctx.result(output, 'ArgMax'));
 }
 
-/** The largest along the last axis, of the shape of `output`, from the group maxima that a search of x needs as well. */
+/** The maximum along the last axis, in the shape of `output`, from group maxima that an argMax of x needs as well. */
 export function maxOfPeaks(ctx: Context, x: string, shape: Shape, output: Var, width: number): void {
   const { write } = ctx;
   const max = reduceLast(ctx, peaksOf(ctx, x, shape, width).peaks, 1);
   write.node('Reshape', [max, write.int64(output.shape)], {}, ctx.result(output, 'ReduceMax'));
 }
 
-/** x in groups [-1, G, width], and the largest of each [-1, G]; once for all that ask. */
+/** x in groups [-1, G, width], and the maximum of each [-1, G]; computed once for all users. */
 function peaksOf(ctx: Context, x: string, shape: Shape, width: number): Peaks {
   const size = shape[shape.length - 1] as number;
   let found = ctx.peaks.get(x);

@@ -1,8 +1,8 @@
-// Common subexpressions: bodies of composites that were inlined repeat what others computed from the same operands.
+// Common subexpression elimination: inlined bodies of composites repeat computations on the same operands.
 
 import { type Equation, type Graph, isOp, type Var } from '@fkm/core/graph';
 
-/** An equal graph in which equal equations of equal operands are one. Variables are numbered anew, from the inputs on. */
+/** An equal graph in which equal equations on equal operands are computed once. Variables are renumbered from the inputs on. */
 export function computedOnce(graph: Graph): Graph {
   let next = 0;
   const fresh = (v: Var): Var => ({ ...v, id: next++ });
@@ -33,7 +33,7 @@ export function computedOnce(graph: Graph): Graph {
 /** Longer constants are not compared. */
 const longest = 64;
 
-/** Equal keys mean equal values; null where nothing is compared. */
+/** Equal keys mean equal values; null if the equation is not compared. */
 function keyOf(equation: Equation): string | null {
   if (equation.op === 'composite') return null;
   if (isOp(equation, 'constant')) {

@@ -1,4 +1,4 @@
-// What a row of the lowering table works with: names of lowered variables, and the writer that takes nodes.
+// The context of a lowering rule: names of lowered variables, and the writer that takes nodes.
 
 import {
   type DType,
@@ -18,7 +18,7 @@ export interface ContextOptions {
   readonly opset: number;
   /** How TopK is written. Default 'op'. */
   readonly topK?: 'op' | 'argMax' | undefined;
-  /** How an adding scatter is written. Default 'op'. */
+  /** How scatter-add is written. Default 'op'. */
   readonly scatter?: 'op' | 'product' | undefined;
   /** Names that no value may get. */
   readonly reserved?: readonly string[];
@@ -40,13 +40,13 @@ export class Context {
   readonly searched: ReadonlySet<number>;
   /** Group maxima of values, by the values' names. */
   readonly peaks: Map<string, Peaks> = new Map();
-  /** Indices as GatherND takes them, by the names of the indices. */
+  /** Indices in the form of GatherND, by the names of the indices. */
   readonly places: Map<string, string> = new Map();
   private readonly names = new Map<number, string>();
-  /** Names that outputs of the graph must have. */
+  /** Required names of graph outputs. */
   private readonly wanted = new Map<number, string>();
 
-  /** `outputs`: the names under which the outputs of the graph appear, in order; null for one that is not as it is computed. */
+  /** `outputs`: the names of the graph's outputs, in order; null for one that is postprocessed. */
   constructor(
     graph: Graph,
     outputs: readonly (string | null)[],
@@ -82,19 +82,19 @@ export class Context {
     return name;
   }
 
-  /** Says that a variable is an ONNX value that exists already: no node. */
+  /** Maps a variable to an existing ONNX value, without a node. */
   alias(v: Var, name: string): void {
     this.names.set(v.id, name);
   }
 
-  /** A name for a variable that a node is about to give. */
+  /** A name for a variable that a node is going to define. */
   result(v: Var, stem: string): string {
     const name = this.wanted.get(v.id) ?? this.write.fresh(stem);
     this.names.set(v.id, name);
     return name;
   }
 
-  /** Appends the node that gives the first output of an equation. */
+  /** Appends the node of an equation's first output. */
   emit(equation: Equation, opType: string, inputs: readonly string[], attributes: Attributes = {}): void {
     this.write.node(opType, inputs, attributes, this.result(equation.outputs[0] as Var, opType));
   }

@@ -1,4 +1,4 @@
-// The options of `exportOnnx`, and what each allows: one row an option.
+// The options of `exportOnnx` and their allowed values, one row an option.
 
 import type { Strategy } from '@fkm/core';
 import {
@@ -18,21 +18,21 @@ export interface ExportOptions {
   readonly opset?: number | undefined;
   /** The exported model has a second input, `feature_mask` [B, D]: 1 present, 0 missing; missing values may be NaN. Default false. */
   readonly featureMask?: boolean | undefined;
-  /** How labels are chosen, of a multi-label classifier. Default: as `predict`, 'tuned' where there are thresholds, else 'adaptive'. */
+  /** How labels are chosen by a multi-label classifier. Default: as `predict`: 'tuned' if there are thresholds, else 'adaptive'. */
   readonly strategy?: Strategy | undefined;
-  /** Labels that strategy 'top_k' gives every row. */
+  /** Number of labels that strategy 'top_k' gives every row. */
   readonly k?: number | undefined;
-  /** What prototypes, targets and slopes are stored in; the file widens halves before it computes. Default: as the model stores them. */
+  /** Stored type of prototypes, targets and slopes; the file widens halves before computing. Default: as the model stores them. */
   readonly weights?: 'float32' | 'float16' | undefined;
-  /** TopK as ONNX has it, or as k rounds of ArgMax, for runtimes whose TopK runs on the CPU. Default 'op'. */
+  /** Write TopK as the ONNX op, or as k rounds of ArgMax for runtimes whose TopK runs on the CPU. Default 'op'. */
   readonly topK?: 'op' | 'argMax' | undefined;
-  /** What `importOnnx` needs to go on training: ages, counters, random generator. Default true. */
+  /** Include what `importOnnx` needs to continue training: ages, counters, random generator. Default true. */
   readonly training?: boolean | undefined;
-  /** Texts of your own for the file's metadata; names that begin with 'fkm.' are taken. */
+  /** Your own texts for the file's metadata; names that start with 'fkm.' are reserved. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What names of our own metadata begin with. */
+/** Prefix of our metadata names. */
 export const prefix = 'fkm.';
 
 const rules: { readonly [N in keyof ExportOptions]-?: Rule } = {
@@ -48,7 +48,7 @@ const rules: { readonly [N in keyof ExportOptions]-?: Rule } = {
   ),
 };
 
-/** Errors: OptionError with the option, what came, and what is allowed. */
+/** Errors: OptionError with the option, its value, and the allowed values. */
 export function checkExportOptions(options: ExportOptions): void {
   checkOptions(options, rules, { call: 'exportOnnx', scope: 'onnx' });
 }

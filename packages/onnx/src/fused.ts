@@ -1,9 +1,9 @@
-// Composites with a lowering of their own, by name. All others are written as their bodies.
+// Composites with their own lowering, by name; others are written as their bodies.
 
 import { type Equation, ndarray, type Var } from '@fkm/core/graph';
 import type { Context } from './context.js';
 
-/** Shares below this count as this: what core's softmax does before the division, for the sake of speed, this does behind it. */
+/** Least share of a softmax: core clamps before the division, for speed, and this lowering after it. */
 const leastShare = 1e-26;
 
 export const fused: Readonly<Record<string, (ctx: Context, equation: Equation<'composite'>) => void>> = {

@@ -1,4 +1,4 @@
-// Which equations one Gemm takes together: Y = alpha · op(A) op(B) + C, in one pass over Y instead of two or three.
+// Fuses equations into Gemm: Y = alpha · op(A) op(B) + C, in one pass over Y instead of two or three.
 
 import {
   type Equation,
@@ -11,7 +11,7 @@ import {
   type Var,
 } from '@fkm/core/graph';
 
-/** One Gemm, written where `last` stands. */
+/** A Gemm, written at the place of `last`. */
 export interface Gemm {
   readonly product: Equation<'matmul'>;
   readonly last: Equation;
@@ -20,13 +20,13 @@ export interface Gemm {
 }
 
 export interface GemmPlan {
-  /** By the equation whose place the Gemm takes. */
+  /** Gemms by the equation at whose place they are written. */
   readonly at: ReadonlyMap<Equation, Gemm>;
   /** Equations computed by a later Gemm. */
   readonly absorbed: ReadonlySet<Equation>;
 }
 
-/** Gemm broadcasts C one way only, to the shape of Y. */
+/** Whether C can be broadcast to Y: Gemm broadcasts only C. */
 function reaches(c: Shape, y: Shape): boolean {
   if (c.length > y.length) return false;
   return c.every((dim, i) => dim === 1 || dim === y[y.length - c.length + i]);
@@ -38,7 +38,7 @@ function scalarOf({ data, dtype }: NdArray): number | null {
   return dtype === 'float16' ? fromFloat16(value) : dtype === 'bfloat16' ? fromBfloat16(value) : value;
 }
 
-/** Follows each product of matrices through a scale and an addition, as long as nothing else reads it. */
+/** Extends each matrix product by a following scale and addition, as long as nothing else reads the intermediate. */
 export function planGemms(graph: Graph): GemmPlan {
   const users = new Map<number, Equation[]>();
   for (const equation of graph.equations) {
@@ -60,7 +60,7 @@ export function planGemms(graph: Graph): GemmPlan {
       const readers = users.get(y.id) ?? [];
       const next = readers[0];
       if (readers.length !== 1 || !next || isOutput.has(y.id)) break;
-      // A sum of two products: the first one took the addition, the second one is its C.
+      // A sum of two products: the first has taken the addition, the second is its C.
       if (at.has(next) || absorbed.has(next)) break;
       const longer = extend(gemm, next, y, constants);
       if (!longer) break;
@@ -72,7 +72,7 @@ export function planGemms(graph: Graph): GemmPlan {
   return { at, absorbed };
 }
 
-/** The Gemm that computes `next` too, or null. */
+/** The Gemm extended by `next`; null if it cannot be. */
 function extend(gemm: Gemm, next: Equation, y: Var, constants: ReadonlyMap<number, NdArray>): Gemm | null {
   const [a, b] = next.inputs as readonly [Var, Var];
   const other = a === y ? b : a;
@@ -85,7 +85,7 @@ function extend(gemm: Gemm, next: Equation, y: Var, constants: ReadonlyMap<numbe
   }
   if (gemm.c !== null) return null;
   if (next.op === 'add') return { ...gemm, last: next, c: other };
-  // c − y is taken; y − c is not: beta = −1 costs onnxruntime a pass of its own, more than Sub does.
+  // c − y is fused, y − c is not: beta = −1 costs onnxruntime an extra pass, more than Sub.
   if (next.op === 'sub' && b === y) return { ...gemm, last: next, alpha: -gemm.alpha, c: other };
   return null;
 }

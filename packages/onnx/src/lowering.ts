@@ -1,5 +1,5 @@
-// Every op as ONNX nodes: one row an op. Dtypes that a runtime lacks are the runtime's business; what ONNX itself
-// wants otherwise than our ops (int64 indices, wrapping, integer division) is settled here.
+// Lowers every op to ONNX nodes, one row an op. Dtypes that a runtime lacks are not handled here. Differences between our ops and
+// ONNX (int64 indices, wrapping, integer division) are.
 
 import { BATCH, type Equation, type OpName, type Shape, type Var } from '@fkm/core/graph';
 import { groupWidth, maxOfPeaks, twoLevelArgMax } from './arg-max.js';
@@ -30,7 +30,7 @@ const alias: Plain = (ctx, equation) => {
   ctx.alias(out(equation), ctx.name(operand(equation, 0)));
 };
 
-/** Ops that a Gemm may have taken in: `otherwise` runs where none has. */
+/** Ops that may be part of a Gemm: `otherwise` runs if they are not. */
 const unlessGemm =
   (otherwise: Plain): Plain =>
   (ctx, equation) => {
@@ -61,7 +61,7 @@ function batchedMatmul(ctx: Context, equation: Equation<'matmul'>): void {
   ctx.emit(equation, 'MatMul', [turned(0, transposeA), turned(1, transposeB)]);
 }
 
-/** The sizes for Reshape: −1 stands for the batch there too. */
+/** The shape for Reshape; −1 stands for the batch there too. */
 const sizes = (ctx: Context, shape: Shape): string => ctx.write.int64(shape);
 
 const reduce =
@@ -76,7 +76,7 @@ const reduce =
     else ctx.emit(equation, opType, [x], { axes, keepdims });
   };
 
-/** ONNX leaves x / 0 open for integers, and processors trap: the reference gives 0. */
+/** ONNX leaves x / 0 undefined for integers, and processors trap; the reference gives 0. */
 const divide: Plain = (ctx, equation) => {
   const [x, y] = ctx.operands(equation) as [string, string];
   if (out(equation).dtype !== 'int32') return ctx.emit(equation, 'Div', [x, y]);
@@ -89,7 +89,7 @@ const divide: Plain = (ctx, equation) => {
   ctx.emit(equation, 'Where', [none, zero, quotient]);
 };
 
-/** Width of the groups in which the last axis is searched, or null. */
+/** Width of the groups in which an argMax searches the last axis; null for a plain search. */
 const searchWidth = ({ dtype, shape }: Var): number | null =>
   dtype === 'float32' ? groupWidth(shape[shape.length - 1] as number) : null;
 
@@ -116,7 +116,7 @@ const broadcast: LoweringRule<'broadcast'> = (ctx, equation) => {
   const [x, like] = equation.inputs as readonly [Var, Var | undefined];
   const rows = shape.indexOf(BATCH);
   const bound = rows < 0 || x.shape[x.shape.length - shape.length + rows] === BATCH;
-  // Expand broadcasts both ways, so a 1 keeps the batch that x has.
+  // Expand broadcasts both ways, so a 1 keeps the batch size of x.
   const wanted =
     bound || !like
       ? ctx.write.int64(shape.map((dim) => (dim === BATCH ? 1 : dim)))
@@ -124,7 +124,7 @@ const broadcast: LoweringRule<'broadcast'> = (ctx, equation) => {
   ctx.emit(equation, 'Expand', [ctx.name(x), wanted]);
 };
 
-/** ONNX wraps negative indices in OneHot, so indices meet 0 … depth − 1 by comparison: outside of it nothing is equal. */
+/** ONNX wraps negative indices in OneHot. Comparing indices with 0 … depth − 1 instead gives zeros for all indices out of range. */
 const oneHot: LoweringRule<'oneHot'> = (ctx, equation) => {
   const { depth, dtype } = equation.attrs;
   const indices = operand(equation, 0);
@@ -140,9 +140,8 @@ const oneHot: LoweringRule<'oneHot'> = (ctx, equation) => {
 };
 
 /**
- * ScatterElements, with the row number repeated along the row. ScatterND would take row numbers as they are, but
- * onnxruntime 1.30 adds its rows from several threads without a lock: repeated indices lose addends, silently, once a
- * batch is large enough to be shared out.
+ * ScatterElements, with the row number repeated along the row. ScatterND would take row numbers directly, but onnxruntime 1.30 adds
+ * its rows from several threads without a lock: in large batches, repeated indices silently lose addends.
  */
 const scatter: LoweringRule<'scatter'> = (ctx, equation) => {
   const [x, indices, updates] = ctx.operands(equation) as [string, string, string];
@@ -159,12 +158,12 @@ const scatter: LoweringRule<'scatter'> = (ctx, equation) => {
   const attributes = { axis: 0, reduction: 'add' };
   if (dtype === 'float32' || dtype === 'int32')
     return ctx.emit(equation, 'ScatterElements', [x, places, updates], attributes);
-  // Halves are summed in float32: not every runtime adds them, and sums of many want the bits.
+  // Halves are summed in float32: not every runtime adds them, and long sums need the precision.
   const inputs = [ctx.cast(x, 'float32'), places, ctx.cast(updates, 'float32')];
   ctx.emit(equation, 'Cast', [write.node('ScatterElements', inputs, attributes)], { to: elementType[dtype] });
 };
 
-/** Runtimes choose between numbers alone: c ? a : b is (c ∧ a) ∨ (¬c ∧ b) for conditions. */
+/** Runtimes select only between numbers; for bools, c ? a : b is (c ∧ a) ∨ (¬c ∧ b). */
 const select: Plain = (ctx, equation) => {
   const [c, a, b] = ctx.operands(equation) as [string, string, string];
   if (out(equation).dtype !== 'bool') return ctx.emit(equation, 'Where', [c, a, b]);
@@ -173,7 +172,7 @@ const select: Plain = (ctx, equation) => {
   ctx.emit(equation, 'Or', [write.node('And', [c, a]), otherwise]);
 };
 
-/** A number of a table that the file holds. Not Gather: onnxruntime's quantize_dynamic would round the table to 8 bits. */
+/** Looks up a number in a stored table. Not by Gather, since onnxruntime's quantize_dynamic would round its table to 8 bits. */
 function lookUp(ctx: Context, equation: Equation<'gather'>, table: string, index: string): void {
   let place = ctx.places.get(index);
   if (place === undefined) {
@@ -184,7 +183,7 @@ function lookUp(ctx: Context, equation: Equation<'gather'>, table: string, index
   ctx.emit(equation, 'GatherND', [table, place]);
 }
 
-/** How each op is written. */
+/** The lowering of each op. */
 export const lowering: { [O in OpName]: LoweringRule<O> } = {
   constant: (ctx, equation) => {
     ctx.alias(out(equation), ctx.write.constant(equation.attrs.value));
@@ -255,12 +254,12 @@ export const lowering: { [O in OpName]: LoweringRule<O> } = {
   },
   stopGradient: alias,
   composite: (ctx, equation) => {
-    // Others were resolved into their bodies before.
+    // Other composites were inlined before.
     fused[equation.attrs.name]?.(ctx, equation);
   },
 };
 
-/** The rule of one equation, applied. */
+/** Applies the rule of an equation. */
 export function lower(ctx: Context, equation: Equation): void {
   (lowering[equation.op] as LoweringRule<OpName>)(ctx, equation);
 }

@@ -1,5 +1,5 @@
-// What of a model is no initialiser, as metadata of the file: texts, and small tensors as base64. Written by `exportOnnx`,
-// read by `importOnnx`.
+// The parts of a model that are not initialisers, as metadata: texts, and small tensors as base64. Written by `exportOnnx`, read by
+// `importOnnx`.
 
 import {
   boundedJson,
@@ -13,10 +13,10 @@ import {
 import type { NdArray } from '@fkm/core/graph';
 import { type ExportOptions, prefix } from './export-options.js';
 
-/** How a file was exported: what `exportOnnx` needs to write its graph again, and the version of it that did. */
+/** How a file was exported: the options that reproduce its graph, and the version that wrote it. */
 export type Written = Omit<ExportOptions, 'training' | 'metadata'> & { readonly version?: string };
 
-/** The names of ours: those of a checkpoint's metadata, and four more. */
+/** Our metadata names: those of a checkpoint, and four more. */
 const own = {
   classes: `${prefix}classes`,
   tensors: `${prefix}tensors`,
@@ -24,12 +24,12 @@ const own = {
   digest: `${prefix}digest`,
 } as const;
 
-/** JSON in ASCII: Java's onnxruntime ends metadata at characters beyond the basic plane. */
+/** JSON in ASCII, since onnxruntime for Java truncates metadata at characters beyond the basic plane. */
 const ascii = (json: string): string =>
   json.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 const toJson = (value: unknown): string => ascii(JSON.stringify(value));
 
-/** Without `training`, what describes the model and no more; `texts` are the caller's. */
+/** The metadata of a model; without `training`, only its description. `texts` are the caller's. */
 export function metadataOf(
   { constants, ...parts }: Pick<Deployment, 'rest' | 'counters' | 'classes' | 'constants'>,
   written: Written,
@@ -46,7 +46,7 @@ function describing(
   written: Written,
   training: boolean,
 ): Record<string, string> {
-  // The names of many classes are long: once in a file is enough.
+  // Names of many classes are long, so they are stored only once.
   const { state: _, ...texts } = rest.metadata;
   const tensors = rest.tensors.map(({ name, dtype, shape, bytes }) => [name, dtype, shape, toBase64(bytes)]);
   return {
@@ -79,14 +79,14 @@ export function readMetadata(
   };
 }
 
-/** The texts that the caller of `exportOnnx` gave, of a file with digests. */
+/** The caller's texts in a file with digests. */
 export const textsOfCaller = (texts: ReadonlyMap<string, string>): Record<string, string> => {
   const { metadata = {} } = (boundedJson(texts.get(own.digest)) ?? {}) as { metadata?: object };
   const names = Object.keys(metadata).filter((name) => !name.startsWith(prefix));
   return Object.fromEntries(names.map((name) => [name, texts.get(name) as string]));
 };
 
-/** What differs from the digests that were written, as half a sentence; null where nothing does, and in older files, which have none. */
+/** The first difference from the stored digests, as half a sentence; null if there is none, and for older files without digests. */
 export function damageIn(
   texts: ReadonlyMap<string, string>,
   constants: Readonly<Record<string, NdArray>>,
@@ -101,7 +101,7 @@ export function damageIn(
   );
 }
 
-/** The file has no state to go on from. */
+/** Whether the file lacks the state for further training. */
 export const isForInferenceOnly = (texts: ReadonlyMap<string, string>): boolean =>
   texts.has(`${prefix}kind`) && !texts.has(`${prefix}state`);
 
@@ -112,11 +112,11 @@ function tensorOf(entry: unknown): Checkpoint['tensors'][number] | null {
   const [name, dtype, shape, text] = Array.isArray(entry) ? (entry as unknown[]) : [];
   if (typeof name !== 'string' || typeof dtype !== 'string' || typeof text !== 'string') return null;
   const bytes = fromBase64(text);
-  // Shapes are for `load` to judge, as all that a file says.
+  // `load` checks the shapes, as everything else in the file.
   return bytes && Array.isArray(shape) ? { name, dtype, shape: shape as number[], bytes } : null;
 }
 
-/** Characters at a time: arguments of one call are limited. */
+/** Characters at a time, since a call takes a limited number of arguments. */
 const block = 8192;
 
 function toBase64(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-// The text of an ONNX model, one line a node: what tests and people read.
+// The text of an ONNX model, one line a node, for tests and readers.
 
 import {
   type AttributeProto,
@@ -44,12 +44,12 @@ const arrays = {
 function content({ dataType, dims, rawData }: TensorProto): string {
   const size = dims.reduce((a, b) => a * b, 1n);
   const List = arrays[dataType as keyof typeof arrays];
-  // A copy, since the bytes of a message start anywhere.
+  // A copy, since the bytes of a message may start at any offset.
   const values = List && size <= 8n ? ` {${new List(rawData.slice().buffer)}}` : '';
   return `${typeNames.get(dataType)}[${dims}]${values}`;
 }
 
-/** One line a node, after the initialisers; for reading, not for parsing. */
+/** Prints the initialisers, then one line for each node. For reading, not for parsing. */
 export function printOnnx(model: ModelProto): string {
   const graph = model.graph;
   if (!graph) return `(no graph)`;

@@ -1,10 +1,10 @@
-// Bytes → decoded model, for tests, tools and readers of metadata.
+// Decodes the bytes of a model, for tests, tools and readers of metadata.
 
 import { fromBinary } from '@bufbuild/protobuf';
 import { cut, FormatError } from '@fkm/core/graph';
 import { type ModelProto, ModelProtoSchema } from './generated/onnx_pb.js';
 
-/** The decoded ModelProto. Errors: FormatError where the bytes are no ONNX model. */
+/** The decoded ModelProto. Errors: FormatError if the bytes are not an ONNX model. */
 export function readOnnx(bytes: Uint8Array): ModelProto {
   let model: ModelProto;
   try {
@@ -17,7 +17,7 @@ export function readOnnx(bytes: Uint8Array): ModelProto {
       'onnx',
     );
   }
-  // Protobuf takes many other bytes for a message without known fields, and no bytes for an empty one.
+  // Protobuf accepts many other bytes as a message without known fields, and no bytes as an empty one.
   if (model.graph === undefined || model.opsetImport.length === 0) {
     throw new FormatError(
       `readOnnx: these ${bytes.length} bytes hold no graph or no opset; pass the whole file of an ONNX model.`,

@@ -1,11 +1,11 @@
-// What an import looks at in the bytes of an ONNX file: the top of the model, and tensors by name. Two levels of messages are
-// walked, field by field, and nothing is built of the rest: neither depth nor number of nodes nor claims of size cost anything.
+// What an import reads of an ONNX file: the top level of the model, and tensors by name. Two levels of messages are walked field by
+// field and the rest is skipped, so that depth, number of nodes and claimed sizes cost nothing.
 
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { allocate, bytesPerElement, cut, type DType, type NdArray } from '@fkm/core/graph';
 import { TensorProto_DataLocation, TensorProto_DataType } from './generated/onnx_pb.js';
 
-/** Numbers of the fields that are read, as onnx.proto has them. */
+/** Numbers of the fields that are read, from onnx.proto. */
 const model = {
   producerName: 2,
   producerVersion: 3,
@@ -27,24 +27,24 @@ const dtypes: ReadonlyMap<number, DType> = new Map<number, DType>([
   [TensorProto_DataType.BOOL, 'bool'],
 ]);
 
-/** Bytes that are no message as this file expects it: a plain Error, for callers to put into a sentence. */
+/** The message is not as expected: a plain Error, whose text callers include in their own. */
 export class Malformed extends Error {}
 
 export interface Field {
   readonly number: number;
-  /** A varint, or what stands behind a length; null for anything else, which nothing here reads. */
+  /** A varint, or length-delimited bytes; null for other types, which are never read. */
   readonly value: bigint | Uint8Array | null;
-  /** Where the whole field stands. */
+  /** Start of the whole field. */
   readonly begin: number;
   readonly end: number;
 }
 
-/** Fields of one message: a model of ten million classes has fewer. */
+/** Most fields of a message: a model of ten million classes has fewer. */
 const mostFields = 2 ** 24;
-/** Fields at the top of a file: each is an object here, and may be two bytes there. */
+/** Most fields at the top level: each is an object here but may be only two bytes in the file. */
 const mostParts = 4096;
 
-/** The fields of a message, in place. Errors: Malformed, or an Error of the reader. */
+/** The fields of a message, as views. Errors: Malformed, or an Error of the reader. */
 export function* fieldsOf(bytes: Uint8Array): Generator<Field> {
   const reader = new BinaryReader(bytes);
   for (let count = 0; reader.pos < reader.len; count++) {
@@ -74,7 +74,7 @@ export interface Parts {
   readonly producerName: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly graph: Uint8Array;
-  /** Every other field of the model, whole, but for what it says in words: those are for registries to set. */
+  /** Every other field of the model as bytes, except descriptive ones, which registries may set. */
   readonly others: readonly Uint8Array[];
 }
 
@@ -86,7 +86,7 @@ const words: readonly number[] = [
   model.docString,
 ];
 
-/** The top of a model. Errors: Malformed, or an Error of the reader. */
+/** The top level of a model. Errors: Malformed, or an Error of the reader. */
 export function readParts(bytes: Uint8Array): Parts {
   let producerName = '';
   let found: Uint8Array | undefined;
@@ -95,7 +95,7 @@ export function readParts(bytes: Uint8Array): Parts {
   const said = new Set<number>();
   for (const field of fieldsOf(bytes)) {
     if (words.includes(field.number)) {
-      // Protobuf would take the last of them.
+      // Protobuf would use the last one.
       if (said.has(field.number)) throw new Malformed(`it has field ${field.number} twice`);
       said.add(field.number);
     }
@@ -118,7 +118,7 @@ export function readParts(bytes: Uint8Array): Parts {
         break;
       }
       case model.graph:
-        // Protobuf would merge two of them.
+        // Protobuf would merge them.
         if (found) throw new Malformed('it has two graphs');
         found = bytesOf(field);
         break;
@@ -160,7 +160,7 @@ function nameOf(bytes: Uint8Array): string {
   return name;
 }
 
-/** More axes than any array of a model. */
+/** More axes than any array of a model has. */
 const mostAxes = 8;
 
 function arrayOf(name: string, bytes: Uint8Array): NdArray {
@@ -193,7 +193,7 @@ function arrayOf(name: string, bytes: Uint8Array): NdArray {
   const dtype = dtypes.get(type);
   if (!dtype) throw new Malformed(`${name} has the type ${type}`);
   const size = shape.reduce((product, dim) => (dim >= 0 ? product * dim : Number.NaN), 1);
-  // The bytes that are there decide how much is allocated, never the claim.
+  // The actual bytes determine the allocation, never the claimed shape.
   if (!raw || size * bytesPerElement[dtype] !== raw.length) {
     throw new Malformed(`${name} has ${raw?.length ?? 0} bytes for the shape [${shape}] of ${dtype}`);
   }

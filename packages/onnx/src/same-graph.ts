@@ -1,9 +1,9 @@
-// Whether two models in ONNX compute the same, to the letter of their nodes: what registries and tools write into a file in words
-// (names of the graph and of its nodes, notes, shapes of values in between) is looked past.
+// Whether two ONNX models have equal nodes, ignoring what registries and tools may write: names of the graph and of its nodes,
+// notes, shapes of intermediate values.
 
 import { fieldsOf, graphFields, type Parts } from './read-parts.js';
 
-/** Fields of words, by the message that has them, and the messages among its fields. */
+/** Descriptive fields of a message, and its fields that are messages. */
 interface Message {
   readonly words: readonly number[];
   readonly inner?: Readonly<Record<number, Message>>;
@@ -17,7 +17,7 @@ const graph: Message = {
   inner: { [graphFields.node]: node, [graphFields.initializer]: tensor, 11: value, 12: value },
 };
 
-/** What a message says without its words: its fields in the order of their numbers, those of one number in their own. */
+/** The fields of a message without the descriptive ones, by number; fields of one number keep their order. */
 function* meaningOf(bytes: Uint8Array, { words, inner = {} }: Message): Generator<Uint8Array> {
   const fields = [...fieldsOf(bytes)].filter(({ number }) => !words.includes(number));
   for (const field of fields.sort((a, b) => a.number - b.number)) {
@@ -45,7 +45,7 @@ function alike(a: Iterable<Uint8Array>, b: Iterable<Uint8Array>): boolean {
 export const sameModel = (a: Parts, b: Parts): boolean =>
   alike(meaningOf(a.graph, graph), meaningOf(b.graph, graph)) && alike(a.others, b.others);
 
-/** Whether one flipped bit makes the one of the other: no tool does that to a name. */
+/** Whether one flipped bit turns one name into the other, which no tool would do. */
 export function isOneBitApart(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   const at = a.findIndex((byte, i) => byte !== b[i]);

@@ -1,12 +1,12 @@
-// The adding scatter as one product, for runtimes that add with atomics: there sums depend on which thread comes first.
+// Scatter-add as one product, for runtimes that add with atomics, whose sums depend on the order of threads.
 
 import { BATCH, type Equation, type Var } from '@fkm/core/graph';
 import type { Context } from './context.js';
 import { TensorProto_DataType } from './generated/onnx_pb.js';
 
 /**
- * scatter(x [K, …], indices [N], updates [N, …]) = x + Hᵀ·updates, where H [N, K] is 1 where indices[i] = k, else 0.
- * float32 alone. What is added must be finite: 0·∞ reaches every row.
+ * scatter(x [K, …], indices [N], updates [N, …]) = x + Hᵀ·updates, where H [N, K] is 1 if indices[i] = k, else 0. For float32 only.
+ * Updates must be finite: 0·∞ would reach every row.
  */
 export function scatterByProduct(ctx: Context, equation: Equation<'scatter'>): void {
   const { write } = ctx;
@@ -28,7 +28,7 @@ export function scatterByProduct(ctx: Context, equation: Equation<'scatter'>): v
   }
 }
 
-/** 0, 1, … as int32, one a row of x. */
+/** 0, 1, … as int32, one for each row of x. */
 function placesOf({ write }: Context, rows: number, x: string): string {
   const int32 = (data: Int32Array, shape: number[]): string =>
     write.constant({ data, shape, dtype: 'int32' });

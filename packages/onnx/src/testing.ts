@@ -1,4 +1,4 @@
-// Small seeded models for the tests of this folder, and a session of onnxruntime that knows nothing of them but their bytes.
+// Small seeded models for the tests of this folder, and an onnxruntime session that gets only their bytes.
 
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
@@ -27,7 +27,7 @@ import { readInitializers, readParts } from './read-parts.js';
 
 export const backend: Backend = jsBackend();
 
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+/** Numbers in [0, 1), reproducible by seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -45,7 +45,7 @@ export function rows(count: number, columns = 4, seed = 1): number[][] {
   return Array.from({ length: count }, () => Array.from({ length: columns }, () => 2 * random() - 1));
 }
 
-/** A third of the values of rows missing, NaN where they are, and the mask that says so. */
+/** Rows with a third of the values missing, as NaN, and their mask. */
 export function withHoles(X: readonly (readonly number[])[], seed = 2): { X: number[][]; mask: number[][] } {
   const random = seeded(seed);
   const mask = X.map((row) => row.map(() => (random() < 1 / 3 ? 0 : 1)));
@@ -65,7 +65,7 @@ const labelSets = (X: readonly (readonly number[])[]): string[][] =>
   ]);
 
 type Targets<Y> = (X: readonly (readonly number[])[]) => Y;
-/** What goes with rows, for each kind of estimator. */
+/** Targets for rows, for each kind of estimator. */
 export const targetsOf: {
   readonly numbers: Targets<number[]>;
   readonly classes: Targets<string[]>;
@@ -75,11 +75,11 @@ export const trainingRows: readonly (readonly number[])[] = rows(80);
 
 export type Settings = Partial<Omit<ClassifierOptions, 'backend'>> & Readonly<Record<string, unknown>>;
 
-/** Few prototypes: in two heads with 'gaussian', six a class, stratum or in all otherwise. */
+/** Few prototypes: two heads with 'gaussian', else six a class, a stratum, or in total. */
 const few = ({ softType = 'gaussian' }: Settings, otherwise: object): object =>
   softType === 'gaussian' ? { nPrototypes: 12, heads: 2 } : otherwise;
 
-/** A model of each estimator that has learned one batch. */
+/** A model of each estimator, fitted to one batch. */
 export const learned = {
   clusterer: async (options: Settings = {}): Promise<FastKMeansClusterer> => {
     const model = new FastKMeansClusterer({ backend, kInit: 6, ...options });
@@ -120,7 +120,7 @@ export interface Answer {
 const tensor = (X: readonly (readonly number[])[], columns: number): Tensor =>
   new Tensor('float32', Float32Array.from(X.flat()), [X.length, columns]);
 
-/** A file in onnxruntime, with no option but that it keeps to itself what it folds away. */
+/** A file in onnxruntime, with default options except the log level. */
 export async function opened(bytes: Uint8Array): Promise<{
   run(
     X: readonly (readonly number[])[],
@@ -150,7 +150,7 @@ export async function opened(bytes: Uint8Array): Promise<{
 const plain = (value: number | string | bigint): number | string =>
   typeof value === 'bigint' ? Number(value) : value;
 
-/** Exports, opens, runs, and closes again. */
+/** Exports, opens, runs and closes. */
 export async function exported(
   model: Estimator,
   X: readonly (readonly number[])[],
@@ -163,7 +163,7 @@ export async function exported(
   return answers;
 }
 
-/** Numbers agree to 1e-5, relative to what is above 1. */
+/** Expects numbers to agree to 1e-5, relative for values above 1. */
 export function expectClose(
   actual: Answer | undefined,
   expected: ArrayLike<number>,
@@ -181,7 +181,7 @@ export function expectClose(
   expect(worst).toBeLessThanOrEqual(1e-5);
 }
 
-/** Labels are equal, but where the scores of both are within rounding of each other; then either is right. */
+/** Expects labels to be equal, except where the scores of both are within rounding: then either is right. */
 export function expectLabels(
   actual: Answer | undefined,
   expected: ArrayLike<number | string>,
@@ -201,7 +201,7 @@ export function expectLabels(
   expect(ties, 'rows at ties').toBeLessThanOrEqual(expected.length / 10);
 }
 
-/** What an exported model has to say, of what the model itself says of the same rows. */
+/** Expects the exported model to answer like the model itself. */
 export async function expectAgreement(
   model: Estimator,
   X: number[][],
@@ -213,17 +213,17 @@ export async function expectAgreement(
   return answers;
 }
 
-/** Rows that exported models are judged by, and the same with holes. */
+/** Rows on which exported models are tested, and the same with missing values. */
 export const judgedRows: number[][] = rows(53, 4, 7);
 export const judgedHoles: { X: number[][]; mask: number[][] } = withHoles(judgedRows);
 
-/** Agrees on whole rows and on rows with holes. */
+/** Expects agreement on complete rows and on rows with missing values. */
 export async function expectBoth(model: Estimator, options: ExportOptions = {}): Promise<void> {
   await expectAgreement(model, judgedRows, options);
   await expectAgreement(model, judgedHoles.X, options, judgedHoles.mask);
 }
 
-/** The answers of any runtime, held against what the model says. */
+/** Compares the answers of any runtime with those of the model. */
 export async function expectAnswers(
   answers: Readonly<Record<string, Answer>>,
   model: Estimator,
@@ -275,7 +275,7 @@ const withEntries = (proto: ModelProto, entries: ReadonlyMap<string, string>): U
   return toBinary(ModelProtoSchema, proto);
 };
 
-/** The file with the digests of what it holds by now: what was changed in it is for deeper checks to find. */
+/** The file with digests of its current content, so that deeper checks have to find what was changed. */
 export function withDigests(bytes: Uint8Array): Uint8Array {
   const proto = readOnnx(bytes);
   const entries = entriesOf(proto);
@@ -297,7 +297,7 @@ export function withoutDigests(bytes: Uint8Array): Uint8Array {
   return withEntries(proto, entries);
 }
 
-/** What `importOnnx` says of bytes that it refuses. */
+/** The error text of `importOnnx` for bytes that it refuses. */
 export async function refusal(bytes: unknown): Promise<string> {
   const error = await importOnnx(bytes as Uint8Array, { backend }).then(
     () => null,
@@ -312,7 +312,7 @@ export async function refusal(bytes: unknown): Promise<string> {
 /** A change of a file's messages. */
 export type Change = (model: ModelProto) => unknown;
 
-/** A regressor's file with something done to its messages. */
+/** A regressor's file with changed messages. */
 export async function changed(change: Change, options: ExportOptions = {}): Promise<Uint8Array> {
   const model = readOnnx(exportOnnx(await learned.regressor(), options));
   change(model);
@@ -330,7 +330,7 @@ export const metadataText =
     expect(entry.value).not.toBe(before);
   };
 
-/** With digests that fit, where the file can be read as far as that. */
+/** The file with matching digests, if it can be read far enough. */
 export function sealed(bytes: Uint8Array): Uint8Array {
   try {
     return withDigests(bytes);

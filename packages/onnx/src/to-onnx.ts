@@ -1,4 +1,4 @@
-// Graph → bytes of an ONNX model: the lowering that backends run and that exports write.
+// From a graph to the bytes of an ONNX model; backends and exports use the same lowering.
 
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
@@ -32,15 +32,15 @@ import {
 import { lower } from './lowering.js';
 import { elementType, elementTypeOf } from './writer.js';
 
-/** Operator sets that the lowering writes: 16 brought the adding ScatterND. */
+/** Operator sets that the lowering writes; 16 introduced the adding ScatterND. */
 export const opsets = { least: 16, most: 21 } as const;
-/** Versions of the file format: 8 belongs to opset 16, 10 to 21. */
+/** Versions of the file format: 8 belongs to opset 16, 10 to opset 21. */
 export const irVersions = { least: 8, most: 10 } as const;
 
 export interface ToOnnxOptions {
   /** Version of the operator set, 16 … 21. Default 17. */
   readonly opset?: number;
-  /** Version of the file format, 8 … 10. Default 8, which every reader of these opsets takes. */
+  /** Version of the file format, 8 … 10. Default 8, which every reader of these opsets accepts. */
   readonly irVersion?: number;
   /** Default '@fkm/onnx'. */
   readonly producerName?: string;
@@ -48,23 +48,23 @@ export interface ToOnnxOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Name of the symbolic batch dimension. Default 'B'. */
   readonly batchName?: string;
-  /** Arrays in place of the inputs of these names: they become initialisers that keep the names. */
+  /** Arrays in place of the inputs of these names: they become initialisers with these names. */
   readonly constants?: Readonly<Record<string, NdArray>>;
   /**
-   * int32 outputs that come as something else: as int64, or, where they are places in a list, as its entries: strings, integers
-   * (int64) or other numbers (double).
+   * int32 outputs to convert: to int64, or, if they are indices into a list, to its entries: strings, integers (int64) or other
+   * numbers (double).
    */
   readonly labels?: Readonly<Record<string, 'int64' | readonly (string | number)[]>>;
-  /** What is added to float outputs [.., T], [T], which then come as double. */
+  /** Numbers [T] added to float outputs [.., T], which become double. */
   readonly centers?: Readonly<Record<string, Float64Array>>;
-  /** TopK as the op, or as k rounds of ArgMax, for runtimes whose TopK runs on the CPU. Default 'op'. */
+  /** Write TopK as the ONNX op, or as k rounds of ArgMax for runtimes whose TopK runs on the CPU. Default 'op'. */
   readonly topK?: 'op' | 'argMax';
   /**
-   * Sums by place as the op, or as a product with zeros and ones, for runtimes whose op adds in an order of chance: there the
-   * same inputs give the same bits, where all that is added is finite. Default 'op'.
+   * Write scatter-add as the ONNX op, or as a product with a one-hot matrix for runtimes whose op adds in random order. With
+   * 'product', the same inputs give the same bits; all addends must be finite. Default 'op'.
    */
   readonly scatter?: 'op' | 'product';
-  /** Version of the producer, and what the model is, in words. */
+  /** Version of the producer, and a description of the model. */
   readonly producerVersion?: string;
   readonly description?: string;
 }
@@ -85,8 +85,8 @@ const rules: { readonly [N in keyof ToOnnxOptions]-?: Rule } = {
 };
 
 /**
- * The graph as an ONNX model. Inputs keep the names of their ports; so do outputs, but for `.out` behind a name that an
- * input has too. Equal graphs give equal bytes. Errors: OptionError, GraphError.
+ * The graph as an ONNX model. Inputs and outputs keep the names of their ports; an output with the name of an input gets the suffix
+ * `.out`. Equal graphs give equal bytes. Errors: OptionError, GraphError.
  */
 export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
   checkOptions(options, rules, { call: 'toOnnx', scope: 'onnx' });
@@ -163,7 +163,7 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
   return toBinary(ModelProtoSchema, model);
 }
 
-/** Errors: OptionError for a constant that no input takes. */
+/** Errors: OptionError for a constant that matches no input. */
 function checkConstants({ inputs }: Graph, constants: Readonly<Record<string, NdArray>>): void {
   for (const [name, array] of Object.entries(constants)) {
     const variable = inputs.find((port) => port.name === name)?.variable;

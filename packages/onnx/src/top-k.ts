@@ -1,5 +1,5 @@
-// TopK as k rounds of ArgMax, for runtimes that take TopK back to the CPU: in each round the largest that is left, the lowest
-// index among equals, which then leaves. Entries have to be above the lowest number of their type.
+// TopK as k rounds of ArgMax, for runtimes that run TopK on the CPU. Each round takes the largest remaining entry, the lowest index
+// among equals. Entries must exceed the lowest number of their type.
 
 import type { Equation, Var } from '@fkm/core/graph';
 import type { Context } from './context.js';
@@ -13,7 +13,7 @@ export function topKByRounds(ctx: Context, { attrs, inputs, outputs }: Equation<
   const [x] = inputs as readonly [Var];
   const [values, indices] = outputs as readonly [Var, Var];
   const size = x.shape[x.shape.length - 1] as number;
-  // Not every runtime searches halves.
+  // Not every runtime can search halves.
   const dtype = x.dtype === 'int32' ? 'int32' : 'float32';
   const gone = write.constant({ data: lowest[dtype], shape: [], dtype });
   const places = write.constant({

@@ -1,4 +1,4 @@
-// What exported files name as their producer.
+// The producer name and version in exported files.
 
 import { version } from '../package.json';
 

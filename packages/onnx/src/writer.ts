@@ -1,4 +1,4 @@
-// Collects nodes and initialisers of one ONNX graph under unique names. Knows protobuf messages, and no op of ours.
+// Collects the nodes and initialisers of one ONNX graph under unique names. It knows protobuf messages, but none of our ops.
 
 import { create } from '@bufbuild/protobuf';
 import { type DType, type NdArray, type Shape, sizeOf } from '@fkm/core/graph';
@@ -17,7 +17,7 @@ import {
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 export type Attributes = Readonly<Record<string, Attribute>>;
 
-/** ONNX element types of ours. */
+/** The ONNX element type of each of our dtypes. */
 export const elementType: Readonly<Record<DType, TensorProto_DataType>> = {
   float32: TensorProto_DataType.FLOAT,
   float16: TensorProto_DataType.FLOAT16,
@@ -36,7 +36,7 @@ export const elementTypeOf = (values: readonly (string | number)[]): TensorProto
 
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-/** The bytes of an array as ONNX stores them, little-endian; aliases the array where the host is. */
+/** The bytes of an array as ONNX stores them, little-endian; a view if the host is little-endian. */
 function rawBytes(data: ArrayBufferView & { readonly BYTES_PER_ELEMENT: number }): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (littleEndian || data.BYTES_PER_ELEMENT === 1) return bytes;
@@ -55,7 +55,7 @@ function attributeProto(name: string, value: Attribute): AttributeProto {
   return create(AttributeProtoSchema, { name, type: type.INTS, ints: value.map(BigInt) });
 }
 
-/** Grows the node list of a graph in order of evaluation. */
+/** Appends nodes in order of evaluation. */
 export class GraphWriter {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
@@ -64,7 +64,7 @@ export class GraphWriter {
   private readonly counts = new Map<string, number>();
   private readonly shared = new Map<string, string>();
 
-  /** `reserved`: names that belong to inputs and outputs. */
+  /** `reserved`: names of inputs and outputs. */
   constructor(reserved: Iterable<string>) {
     this.taken = new Set(reserved);
   }
@@ -82,14 +82,14 @@ export class GraphWriter {
     }
   }
 
-  /** Appends a node with one output, named freshly unless said; gives the output's name. */
+  /** Appends a node with one output, by default with a fresh name; returns the output's name. */
   node(opType: string, inputs: readonly string[], attributes: Attributes = {}, output?: string): string {
     const name = output ?? this.fresh(opType);
     this.nodeOf(opType, inputs, attributes, [name]);
     return name;
   }
 
-  /** The initialisers that some node or one of `others` reads: runtimes warn about the rest. */
+  /** The initialisers that some node or one of `others` reads: runtimes warn about unused ones. */
   read(others: readonly string[]): TensorProto[] {
     const names = new Set([...others, ...this.nodes.flatMap(({ input }) => input)]);
     return this.initializers.filter(({ name }) => names.has(name));
@@ -114,7 +114,7 @@ export class GraphWriter {
     );
   }
 
-  /** An initialiser of one of our dtypes, named freshly unless said. */
+  /** An initialiser of one of our dtypes, by default with a fresh name. */
   constant({ data, dtype, shape }: NdArray, name: string = this.fresh('const')): string {
     return this.initializer(name, elementType[dtype], shape, data);
   }
@@ -124,7 +124,7 @@ export class GraphWriter {
     return this.held.has(name);
   }
 
-  /** What places in a list stand for: texts, integers as int64, or numbers as double. */
+  /** The entries of a list as an initialiser: texts, integers as int64, or numbers as double. */
   list(values: readonly (string | number)[]): string {
     const name = this.fresh('names');
     const dataType = elementTypeOf(values);
@@ -148,7 +148,7 @@ export class GraphWriter {
     return this.initializer(this.fresh('numbers'), TensorProto_DataType.DOUBLE, [values.length], values);
   }
 
-  /** An int64 initialiser, as ONNX wants shapes and axes; a scalar if given a number. Equal ones are shared. */
+  /** An int64 initialiser, as ONNX requires for shapes and axes; a scalar for a number. Equal ones are shared. */
   int64(values: number | readonly number[]): string {
     const key = JSON.stringify(values);
     let name = this.shared.get(key);

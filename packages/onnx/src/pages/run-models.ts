@@ -1,9 +1,9 @@
-// In a page: exported models in onnxruntime-web, which knows nothing of them but their bytes.
+// Runs in a page: exported models in onnxruntime-web, which gets only their bytes.
 
 import { env, InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
 import type { Answer } from '../testing.js';
 
-/** A batch for the model at a path; values that are missing are null. */
+/** A batch for the model at a path; missing values are null. */
 export interface Job {
   readonly path: string;
   readonly inputs: Readonly<Record<string, readonly (readonly (number | null)[])[]>>;
