@@ -21,22 +21,13 @@ function noClass(classes: readonly (string | number)[]): string | number {
   return label;
 }
 
-/** What its int32 outputs come as: places in a list of classes as its entries, everything else as int64. */
-const labels: Readonly<
-  Record<Deployment['task'], (classes: Deployment['classes']) => NonNullable<ToOnnxOptions['labels']>>
-> = {
-  clusterer: () => ({ label: 'int64' }),
-  classifier: (classes) => ({ label: [...classes, noClass(classes)] }),
-  multiLabel: () => ({ label: 'int64' }),
-  regressor: () => ({}),
-};
-
-const names: Readonly<Record<Deployment['task'], string>> = {
-  clusterer: 'FastKMeansClusterer',
-  classifier: 'FastKMeansClassifier',
-  multiLabel: 'FastMultiLabelKMeansClassifier',
-  regressor: 'FastKMeansRegressor',
-};
+/** What int32 outputs come as: places in the classes as their entries, everything else as int64. */
+const typesOf = ({ graph, labels, classes }: Deployment): NonNullable<ToOnnxOptions['labels']> =>
+  Object.fromEntries(
+    graph.outputs
+      .filter(({ variable }) => variable.dtype === 'int32')
+      .map(({ name }) => [name, labels === 'classes' ? [...classes, noClass(classes)] : 'int64']),
+  );
 
 /**
  * A fitted estimator as an ONNX model from raw features to answers, scaling included: plain ai.onnx ops, IR version 8. Input `X`
@@ -51,16 +42,16 @@ export function exportOnnx(model: Estimator, options: ExportOptions = {}): Uint8
   checkExportOptions(options);
   const { opset = 17, topK = 'op', featureMask = false, strategy, k, weights } = options;
   const deployed = deployment(model, { featureMask, strategy, k, weights }, 'exportOnnx');
-  const { task, graph, constants, classes, targetCenter } = deployed;
+  const { estimator, graph, constants, targetCenter } = deployed;
   return toOnnx(graph, {
     opset,
     topK,
     constants,
-    labels: labels[task](classes),
+    labels: typesOf(deployed),
     ...(targetCenter ? { centers: { variable: targetCenter } } : {}),
     producerName: producer.name,
     producerVersion: producer.version,
-    description: `${names[task]} of @fkm/core`,
+    description: `${estimator} of @fkm/core`,
     metadata: metadataOf(
       deployed,
       { version: producer.version, opset, topK, featureMask, strategy, k, weights },

@@ -1,14 +1,8 @@
 // The way back: a model out of a file that `exportOnnx` wrote. The weights are the initialisers, everything else is in the
 // metadata, and both go through the checks of `load`. The graph of the file is never run: it is compared.
 
-import {
-  FastKMeansClassifier,
-  FastKMeansClusterer,
-  FastKMeansRegressor,
-  FastMultiLabelKMeansClassifier,
-  type LoadOptions,
-} from '@fkm/core';
-import { constantNames, type Estimator, toCheckpoint } from '@fkm/core/deploy';
+import type { LoadOptions } from '@fkm/core';
+import { constantNames, type Estimator, estimatorClasses, toCheckpoint } from '@fkm/core/deploy';
 import { cut, FormatError, isFkmError, type NdArray } from '@fkm/core/graph';
 import { anything, checkOptions, type Rule } from '@fkm/core/internal';
 import { exportOnnx } from './export-onnx.js';
@@ -28,12 +22,7 @@ const rules = { backend: anything, index: anything, useIndex: anything } satisfi
 interface Loader {
   load(bytes: Uint8Array, options: ImportOptions): Promise<Estimator>;
 }
-const loaders: ReadonlyMap<string, Loader> = new Map<string, Loader>([
-  ['clusterer', FastKMeansClusterer],
-  ['classifier', FastKMeansClassifier],
-  ['multiLabel', FastMultiLabelKMeansClassifier],
-  ['regressor', FastKMeansRegressor],
-]);
+const loaders: ReadonlyMap<string, Loader> = new Map<string, Loader>(Object.entries(estimatorClasses));
 
 const failure = (what: string): FormatError =>
   new FormatError(`importOnnx: ${what}; pass the bytes of exportOnnx().`, {}, 'onnx');

@@ -14,7 +14,13 @@ import {
   type SoftType,
   type StrategyOptions,
 } from '@fkm/core';
-import { constantNames, digestText, type Estimator, storedTensors } from '@fkm/core/deploy';
+import {
+  constantNames,
+  digestText,
+  type Estimator,
+  type EstimatorClasses,
+  storedTensors,
+} from '@fkm/core/deploy';
 import { distanceNames, softTypeNames } from '@fkm/core/graph';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
@@ -105,7 +111,7 @@ export const learned = {
     await model.fitBatch(trainingRows as number[][], numbers(trainingRows));
     return model;
   },
-} as const;
+} as const satisfies { [T in keyof EstimatorClasses]: (options?: Settings) => Promise<Estimator> };
 
 export const distances: readonly Distance[] = distanceNames;
 export const softTypes: readonly SoftType[] = softTypeNames;

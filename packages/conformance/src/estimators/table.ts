@@ -1,19 +1,14 @@
 // The estimators as the checks run them: one row an estimator, and the settings that take it through all of its parts.
 
-import {
-  FastKMeansClassifier,
-  FastKMeansClusterer,
-  FastKMeansRegressor,
-  FastMultiLabelKMeansClassifier,
-  type Matrix,
-  type PredictOptions,
-} from '@fkm/core';
+import type { FastKMeansClusterer, Matrix, PredictOptions } from '@fkm/core';
+import { type EstimatorClasses, estimatorClasses } from '@fkm/core/deploy';
 import type { Backend } from '@fkm/core/graph';
 import type { Model, Options } from './model.js';
 
-export interface Estimator {
-  readonly make: (options: { readonly backend: Backend } & Options) => Model;
-  readonly load: (bytes: Uint8Array, options: { readonly backend: Backend }) => Promise<Model>;
+type Task = keyof EstimatorClasses;
+
+/** What the checks need to know of an estimator beside its class. */
+interface Row {
   /** Targets that follow from one number a row; undefined where there are none. */
   readonly targets: (numbers: readonly number[]) => readonly unknown[] | undefined;
   /** The answer as numbers that move with the parameters: values or probabilities. */
@@ -38,7 +33,7 @@ const terciles = (numbers: readonly number[]): number[] => {
 };
 
 type Probable = Pick<FastKMeansClusterer, 'predictProba'>;
-const probabilities: Estimator['numbers'] = async (model, X, options) =>
+const probabilities: Row['numbers'] = async (model, X, options) =>
   (await (model as unknown as Probable).predictProba(X, options)).data;
 
 /** Two heads of six prototypes. */
@@ -50,13 +45,8 @@ const perClass = {
 };
 const plain: Options = { softType: 'scaled', kInit: 3, repulsionFactor: 0.1 };
 
-/** Every estimator. */
-export const estimators: Readonly<
-  Record<'clusterer' | 'classifier' | 'multiLabel' | 'regressor', Estimator>
-> = {
+const rows: Readonly<Record<Task, Row>> = {
   clusterer: {
-    make: (options) => new FastKMeansClusterer(options),
-    load: (bytes, options) => FastKMeansClusterer.load(bytes, options),
     targets: () => undefined,
     numbers: probabilities,
     routes: () => false,
@@ -66,8 +56,6 @@ export const estimators: Readonly<
   },
   classifier: {
     ...perClass,
-    make: (options) => new FastKMeansClassifier(options),
-    load: (bytes, options) => FastKMeansClassifier.load(bytes, options),
     targets: (numbers) => terciles(numbers).map((c) => ['low', 'middle', 'top'][c]),
     routes: () => true,
     least: (gaussian) => (gaussian ? 0.45 : 0.35),
@@ -75,8 +63,6 @@ export const estimators: Readonly<
   },
   multiLabel: {
     ...perClass,
-    make: (options) => new FastMultiLabelKMeansClassifier(options),
-    load: (bytes, options) => FastMultiLabelKMeansClassifier.load(bytes, options),
     targets: (numbers) => terciles(numbers).map((c) => [Number(c > 0), Number(c > 1), Number(c < 2)]),
     routes: ({ softType = 'gaussian' }) => softType === 'gaussian',
     // Similarities above one half decide, which euclidean ones of rows this far apart are not.
@@ -84,8 +70,6 @@ export const estimators: Readonly<
     kinds: { heads, plain },
   },
   regressor: {
-    make: (options) => new FastKMeansRegressor(options),
-    load: (bytes, options) => FastKMeansRegressor.load(bytes, options),
     targets: (numbers) => numbers,
     numbers: async (model, X, options) => (await model.predict(X, options)).data as ArrayLike<number>,
     routes: () => true,
@@ -98,6 +82,26 @@ export const estimators: Readonly<
     small: (gaussian) => (gaussian ? few : { kTargets: 3, kFeatures: 4 }),
   },
 };
+
+export interface Estimator extends Row {
+  readonly make: (options: { readonly backend: Backend } & Options) => Model;
+  readonly load: (bytes: Uint8Array, options: { readonly backend: Backend }) => Promise<Model>;
+}
+
+/** A class as the checks see it. */
+interface AnyClass {
+  new (options: object): Model;
+  load(bytes: Uint8Array, options: { readonly backend: Backend }): Promise<Model>;
+}
+
+/** Every estimator. */
+export const estimators: Readonly<Record<Task, Estimator>> = Object.fromEntries(
+  Object.entries(rows).map(([task, row]) => {
+    const its = estimatorClasses[task as Task] as unknown as AnyClass;
+    const load: Estimator['load'] = (bytes, options) => its.load(bytes, options);
+    return [task, { ...row, make: (options: object) => new its(options), load }];
+  }),
+) as unknown as Readonly<Record<Task, Estimator>>;
 
 /** One estimator with one of its settings. */
 export interface Subject extends Estimator {

@@ -64,8 +64,8 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   }
   const carries = arrays.targets !== undefined;
   const head = family.head(options, carries);
-  const { routes, start, task } = head;
-  if (task === 'clusterer' && outputs > 0) return `clusters have no outputs, the file says ${outputs}`;
+  const { routes, start } = head;
+  if (!family.supervised && outputs > 0) return `clusters have no outputs, the file says ${outputs}`;
   const owned = start === 'owners';
   if (owned && classes.length !== outputs) return `${classes.length} classes are not ${outputs} outputs`;
   if (owned && carries !== family.carries(options, outputs)) return 'targets do not fit the options';
@@ -92,13 +92,13 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (columns !== width) return `prototypes have ${columns} columns, the scaler gives ${width}`;
 
   const { dtype: storedAs = 'float32' } = options;
-  const linear = task === 'regressor' && options.prototypeModel === 'linear';
+  const linear = options.prototypeModel === 'linear';
   // Every array that a state can have: its type, its shape, and whether it is required.
   const rows: Readonly<Record<string, readonly [DType, readonly number[], boolean]>> = {
     prototypes: [storedAs, [prototypes, columns], true],
-    targets: [storedAs, [prototypes, targets], task === 'regressor' && targets > 0],
+    targets: [storedAs, [prototypes, targets], family.numeric && targets > 0],
     ...(owned ? { owners: ['int32', [prototypes], true] as const } : {}),
-    ...(task === 'multiLabel' ? { thresholds: ['float32', [targets], false] as const } : {}),
+    ...(head.labels ? { thresholds: ['float32', [targets], false] as const } : {}),
     ...(head.reads.logits ? { sharpness: ['float32', [], false] as const } : {}),
     ...(linear
       ? {
@@ -161,7 +161,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (variances && variances.length !== 2 * columns) return 'variances does not fit';
   const wrong = wrongNumber(arrays, wide);
   if (wrong !== null) return wrong;
-  if (targetCenter && (task !== 'regressor' || targetCenter.length !== outputs))
+  if (targetCenter && (!family.numeric || targetCenter.length !== outputs))
     return 'targetCenter does not fit the targets';
   const counters = { random, step, trained, batches, rawColumns };
   return {

@@ -6,8 +6,7 @@ import { onHost } from '../heads/calibration.js';
 import type { HeadFamily } from '../heads/head.js';
 import { mostMarks } from '../state/bounded-json.js';
 import { encodingText } from '../state/encoding.js';
-import type { AnyOptions, OptionName, Resolved, Task } from '../state/options.js';
-import { optionNames } from '../state/rules.js';
+import type { AnyOptions, OptionName, Resolved } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
 import { originOf } from '../training/context.js';
 import { checkState } from './checked-state.js';
@@ -34,7 +33,7 @@ const firstWithDigests = 1;
 const firstCalibrated = 1;
 
 interface Saved {
-  readonly kind: Task;
+  readonly family: HeadFamily;
   readonly options: Resolved;
   readonly state: ModelState | null;
   /** The position of a run over a source, as JSON. */
@@ -44,17 +43,17 @@ interface Saved {
 const float64State = ['ages', 'coordinateAges', 'moments', 'spread', 'variances', 'targetCenter'] as const;
 
 /** The options of this estimator, without the backend. */
-export const ownOptions = (task: Task, options: Resolved): Partial<AnyOptions> =>
-  Object.fromEntries(
-    Object.entries(options).filter(
-      ([name]) => name !== 'backend' && optionNames[task].includes(name as OptionName),
-    ),
+export function ownOptions(family: HeadFamily, options: Resolved): Partial<AnyOptions> {
+  const names = family.options();
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => name !== 'backend' && names.includes(name as OptionName)),
   );
+}
 
 /** The options as JSON: equal options have equal texts. */
-export const optionsText = (task: Task, options: Resolved): string =>
+export const optionsText = (family: HeadFamily, options: Resolved): string =>
   JSON.stringify(
-    { ...ownOptions(task, options), initMode: nameOfGrid(options), ...ownersOfGrid(options) },
+    { ...ownOptions(family, options), initMode: nameOfGrid(options), ...ownersOfGrid(options) },
     (_key, value) =>
       ArrayBuffer.isView(value)
         ? Array.from(value as Float32Array)
@@ -104,7 +103,7 @@ export const scalarsOf = (
 });
 
 /** The parts of a checkpoint; arrays are not copied. */
-export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
+export function partsOf({ family, options, state, stream }: Saved): Checkpoint {
   const tensors: StoredTensor[] = [];
   if (state) {
     for (const name of Object.keys(state.arrays).sort()) {
@@ -125,8 +124,8 @@ export function partsOf({ kind, options, state, stream }: Saved): Checkpoint {
   const metadata = {
     format: formatName,
     version: `${version.major}.${version.minor}`,
-    kind,
-    options: optionsText(kind, options),
+    kind: family.task,
+    options: optionsText(family, options),
     ...(stream === undefined ? {} : { stream }),
     ...(state?.encoding ? { encoding: encodingText(state.encoding) } : {}),
     state: JSON.stringify(state && scalarsOf(state)),

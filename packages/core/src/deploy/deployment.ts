@@ -9,11 +9,11 @@ import type { Estimator } from '../estimators/estimator.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { Graph } from '../graph/ir.js';
 import { simplify } from '../graph/simplify.js';
+import type { Head } from '../heads/head.js';
 import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
-import type { Task } from '../state/options.js';
 import type { Label, ModelState } from '../state/state.js';
 import { halvedNames, widened, withoutMasters } from '../state/storage.js';
-import { arraysOf, specOf } from '../training/context.js';
+import { arraysOf, headOf, specOf } from '../training/context.js';
 import { readsGraph } from '../training/graphs.js';
 import { guarded } from './guarded.js';
 import { checkedSnapshot } from './snapshot.js';
@@ -30,7 +30,8 @@ export interface DeploymentOptions {
 }
 
 export interface Deployment {
-  readonly task: Task;
+  /** The name of the model's class. */
+  readonly estimator: string;
   /** D */
   readonly columns: number;
   /** The caller's names of the classes or labels; none where there are none. */
@@ -42,6 +43,8 @@ export interface Deployment {
    * no answer, as those with NaN, get NaN, and as labels the number of classes of a classifier, −1 otherwise.
    */
   readonly graph: Graph;
+  /** What `label` counts: places in `classes`; or prototypes, or holds 0 and 1. */
+  readonly labels: 'classes' | 'integers';
   /** What `variable` [B, T] is less of than answers are, to be added in float64; null where nothing is. */
   readonly targetCenter: Float64Array | null;
   /** Arrays of the model that the graph reads, by the names of its inputs. */
@@ -52,32 +55,24 @@ export interface Deployment {
   readonly counters: Readonly<Record<string, unknown>>;
 }
 
-/** What each estimator gives, by the names that scikit-learn's converter has for it. */
-const outputs: Readonly<Record<Task, (strategy: Strategy) => Readonly<Record<string, string>>>> = {
-  clusterer: () => ({ label: 'label', scores: 'distances' }),
-  classifier: () => ({ label: 'label', probabilities: 'probabilities' }),
-  multiLabel: (strategy) => ({ label: strategy, probabilities: 'probabilities' }),
-  regressor: () => ({ variable: 'value' }),
-};
-
 const inputs: Readonly<Record<string, string>> = { x: 'X', mask: 'feature_mask' };
 
 /** Errors: OptionError for what the estimator has no use of, or cannot do; StateError before fit; DataError for numbers beyond a half. */
 export function deployment(model: Estimator, options: DeploymentOptions, call = 'deployment'): Deployment {
   const { context, state } = checkedSnapshot(model, call);
   const { family } = context;
-  const task = family.task;
-  const strategy = strategyOf(task, state, options, call);
+  const head = headOf(context, state);
+  const strategy = strategyOf(head, state, options, call);
   const learned = withoutMasters(withoutMoments(state));
   const seen = { ...learned, arrays: inWeights(learned.arrays, options.weights, call) };
   const arrays = arraysOf(context, seen);
   const traced = readsGraph(
-    task,
-    outputs[task](strategy),
+    family.task,
+    head.exported(strategy),
     options.k,
   )(specOf(context, seen, options.featureMask), arrays);
   // Behind the last class, or before the first cluster.
-  const none = task === 'classifier' ? state.classes.length : -1;
+  const none = head.counts === 'classes' ? state.classes.length : -1;
   const graph = simplify(readingOnly(guarded(traced, none)));
   const constants = Object.fromEntries(
     graph.inputs.flatMap(({ name }) => (arrays[name] ? [[name, arrays[name] as NdArray]] : [])),
@@ -86,19 +81,20 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
   const rest = { ...learned, arrays: Object.fromEntries(others) };
   const { classes, ...counters } = scalarsOf(learned);
   return {
-    task,
+    estimator: family.estimator,
     columns: state.rawColumns,
     classes,
     graph,
+    labels: head.counts === 'classes' ? 'classes' : 'integers',
     targetCenter: state.targetCenter,
     constants,
-    rest: partsOf({ kind: task, options: context.options, state: rest }),
+    rest: partsOf({ family, options: context.options, state: rest }),
     counters,
   };
 }
 
 function strategyOf(
-  task: Task,
+  { labels }: Head,
   { arrays }: ModelState,
   { strategy, k }: DeploymentOptions,
   call: string,
@@ -108,10 +104,10 @@ function strategyOf(
   const refuse = (option: string, value: unknown, why: string): never => {
     throw new OptionError(`${call}: ${option} is ${value}, which ${why}.`, { option, value });
   };
-  if (task === 'multiLabel') checkStrategy(call, chosen, { k, tuned });
+  if (labels) checkStrategy(call, chosen, { k, tuned });
   else if (strategy !== undefined)
     refuse('strategy', strategy, 'a multi-label classifier alone has; leave it out');
-  if (k !== undefined && (task !== 'multiLabel' || chosen !== 'top_k'))
+  if (k !== undefined && (!labels || chosen !== 'top_k'))
     refuse('k', k, "strategy 'top_k' alone has; leave it out, or set the strategy");
   return chosen;
 }

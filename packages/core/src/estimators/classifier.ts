@@ -1,24 +1,18 @@
 // The classifier: prototypes that vote for classes.
 
-import { readWhole } from '../checkpoint/files.js';
-import type { FileBytes } from '../checkpoint/safetensors.js';
 import { type Matrix, type Rows, toWeights } from '../data/matrix.js';
 import { DataError, shown } from '../errors.js';
 import { AccuracyTally } from '../formulas/metrics.js';
 import { classifierHeads } from '../heads/classifier.js';
-import { type ResultArray, ResultLabels } from '../result.js';
+import type { HeadFamily } from '../heads/head.js';
+import { ResultLabels } from '../result.js';
 import { areWhole, indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../state/labels.js';
-import type { ClassifierOptions, LoadOptions } from '../state/options.js';
+import type { ClassifierOptions } from '../state/options.js';
 import { type Answers, isSource, type Source } from '../state/source.js';
 import type { Label } from '../state/state.js';
 import type { PredictOptions, RowOptions } from './calls.js';
-import {
-  type After,
-  SourceModel,
-  type SourceReadOptions,
-  type SourceScoreOptions,
-  type Tally,
-} from './source-model.js';
+import { ProbabilityModel } from './probability-model.js';
+import type { After, SourceReadOptions, SourceScoreOptions, Tally } from './source-model.js';
 import type { Encoded, Known } from './targets.js';
 
 type Texts<L extends Label> = Extract<L, string>;
@@ -39,31 +33,22 @@ export type PredictedLabels<L extends Label = Label> = ResultLabels<
  * Classification by a grid of prototypes: with 'gaussian' the softmax of Σ_k r_k(x)·targets_k, beyond 256 classes and with
  * other soft types the share of r(x) that each class's own prototypes have.
  *
+ * `predictProba` gives probabilities of the classes [N, C], which add up to 1 where routing weights do. Of prototypes with vectors
+ * they are calibrated: p = (q − ε/C) / (1 − ε), at least q/10, over the sum, undoes the label smoothing ε in q, the softmax of the
+ * logits; and rows that evaluated, or waited in `finetune` while others trained, tell one factor of the logits (temperature scaling,
+ * Guo et al. 2017). The order of the classes stays.
+ *
  * `await new FastKMeansClassifier({ backend }).fit(X, y)`, then `finetune(X, y)`. X [N, D] raw features; y [N] numbers or strings.
  * `FastKMeansClassifier<'cat' | 'dog'>` takes and answers these labels alone, as far as types go.
  * Errors: OptionError for an unknown or impossible option.
  */
-export class FastKMeansClassifier<L extends Label = Label> extends SourceModel<ClassLabels<L>> {
+export class FastKMeansClassifier<L extends Label = Label> extends ProbabilityModel<ClassLabels<L>> {
   constructor(options: ClassifierOptions) {
-    super(options, classifierHeads, 'FastKMeansClassifier');
+    super(options);
   }
 
-  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
-  static async load<L extends Label = Label>(
-    bytes: FileBytes,
-    options: LoadOptions,
-  ): Promise<FastKMeansClassifier<L>> {
-    return SourceModel.restore(bytes, classifierHeads, options, create<L>);
-  }
-
-  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile<L extends Label = Label>(
-    path: string,
-    options: LoadOptions,
-  ): Promise<FastKMeansClassifier<L>> {
-    return readWhole(path, 'loadFile', async (bytes) =>
-      SourceModel.restore(bytes, classifierHeads, options, create<L>),
-    );
+  protected heads(): HeadFamily {
+    return classifierHeads;
   }
 
   /** The classes in the order of the columns of `predictProba`, a copy. Errors: StateError. */
@@ -89,24 +74,6 @@ export class FastKMeansClassifier<L extends Label = Label> extends SourceModel<C
         ? names
         : (areWhole(classes) ? Int32Array : Float64Array).from(names as number[]);
     return new ResultLabels(held as PredictedLabels<L>['data']);
-  }
-
-  /**
-   * Probabilities of the classes [N, C], which add up to 1 where routing weights do. Of prototypes with vectors they are calibrated:
-   * p = (q − ε/C) / (1 − ε), at least q/10, over the sum, undoes the label smoothing ε in q, the softmax of the logits; and rows that
-   * evaluated, or waited in `finetune` while others trained, tell one factor of the logits (temperature scaling, Guo et al. 2017).
-   * The order of the classes stays. Of a source those of every batch. Errors: as `predict`.
-   */
-  predictProba(
-    source: Source,
-    options?: SourceReadOptions,
-  ): AsyncGenerator<ResultArray<Float32Array, number[][]>, void, void>;
-  predictProba(X: Matrix, options?: PredictOptions): Promise<ResultArray<Float32Array, number[][]>>;
-  predictProba(
-    X: Matrix | Source,
-    options: PredictOptions | SourceReadOptions = {},
-  ): Answers<ResultArray<Float32Array, number[][]>> {
-    return this.probabilities(X, options);
   }
 
   /**
@@ -166,7 +133,3 @@ export class FastKMeansClassifier<L extends Label = Label> extends SourceModel<C
     return { y: { data, rows, columns: 1 }, outputs: classes.length, classes };
   }
 }
-
-/** Outside of the class: bundlers rename one that refers to itself. */
-const create = <L extends Label>(options: ClassifierOptions): FastKMeansClassifier<L> =>
-  new FastKMeansClassifier(options);

@@ -1,7 +1,5 @@
 // The clusterer: prototypes that stand for themselves.
 
-import { readWhole } from '../checkpoint/files.js';
-import type { FileBytes } from '../checkpoint/safetensors.js';
 import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import type { NdArray } from '../dtype.js';
@@ -11,10 +9,11 @@ import { fitPasses } from '../fitting/fit.js';
 import { type Located, lloydPasses, lloydPassesAtMost } from '../fitting/lloyd.js';
 import type { FitResult } from '../fitting/passes.js';
 import { clustererHeads } from '../heads/clusterer.js';
+import type { HeadFamily } from '../heads/head.js';
 import { ResultArray, withJson } from '../result.js';
 import { inOwnUnits } from '../scaling/unit.js';
 import type { Batch } from '../state/batch.js';
-import type { ClustererOptions, LoadOptions } from '../state/options.js';
+import type { ClustererOptions } from '../state/options.js';
 import { type Answers, isSource, type Source } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
 import { stored, trainable, withoutMasters } from '../state/storage.js';
@@ -32,13 +31,13 @@ import {
   type PredictOptions,
   type RowOptions,
 } from './calls.js';
-import {
-  type SourceFinetuneOptions,
-  type SourceFitOptions,
-  SourceModel,
-  type SourceReadOptions,
-  type SourceScoreOptions,
-  type Tally,
+import { ProbabilityModel } from './probability-model.js';
+import type {
+  SourceFinetuneOptions,
+  SourceFitOptions,
+  SourceReadOptions,
+  SourceScoreOptions,
+  Tally,
 } from './source-model.js';
 import type { Encoded, Raw } from './targets.js';
 
@@ -78,12 +77,13 @@ interface Fitted {
 }
 
 /**
- * Clustering by prototypes: each row belongs to its nearest one, argmin_k δ(x, p_k).
+ * Clustering by prototypes: each row belongs to its nearest one, argmin_k δ(x, p_k). `predictProba` gives the routing weights of the
+ * rows [N, K], by softType: a soft assignment to clusters, which no labels calibrate.
  *
  * `await new FastKMeansClusterer({ backend, kInit: 10 }).fit(X)`, then `labels`, `inertia`, `predict(X)`. X [N, D].
  * Errors: OptionError for an unknown or impossible option.
  */
-export class FastKMeansClusterer extends SourceModel<NoTargets> {
+export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
   private fittedTo: {
     readonly labels: Int32Array | undefined;
     readonly inertia: number;
@@ -91,19 +91,11 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
   } | null = null;
 
   constructor(options: ClustererOptions) {
-    super(options, clustererHeads, 'FastKMeansClusterer');
+    super(options);
   }
 
-  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
-  static async load(bytes: FileBytes, options: LoadOptions): Promise<FastKMeansClusterer> {
-    return SourceModel.restore(bytes, clustererHeads, options, create);
-  }
-
-  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile(path: string, options: LoadOptions): Promise<FastKMeansClusterer> {
-    return readWhole(path, 'loadFile', async (bytes) =>
-      SourceModel.restore(bytes, clustererHeads, options, create),
-    );
+  protected heads(): HeadFamily {
+    return clustererHeads;
   }
 
   override async fitBatch(
@@ -256,22 +248,6 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return new ResultArray(labels as NdArray<Int32Array>);
   }
 
-  /**
-   * Routing weights of the rows [N, K], by softType: a soft assignment to clusters, which no labels calibrate. Of a source those of
-   * every batch. Errors: as `predict`.
-   */
-  predictProba(
-    source: Source,
-    options?: SourceReadOptions,
-  ): AsyncGenerator<ResultArray<Float32Array, number[][]>, void, void>;
-  predictProba(X: Matrix, options?: PredictOptions): Promise<ResultArray<Float32Array, number[][]>>;
-  predictProba(
-    X: Matrix | Source,
-    options: PredictOptions | SourceReadOptions = {},
-  ): Answers<ResultArray<Float32Array, number[][]>> {
-    return this.probabilities(X, options);
-  }
-
   /** −Σ w·δ of the rows to their prototypes, of a source of all its rows: larger is better. Errors: as `predict`. */
   score(source: Source, options?: SourceScoreOptions): Promise<number>;
   score(X: Matrix, y?: Either<RowOptions>, options?: RowOptions): Promise<number>;
@@ -334,6 +310,3 @@ export class FastKMeansClusterer extends SourceModel<NoTargets> {
     return { y: { data: new Float32Array(0), rows, columns: 0 }, outputs: 0, classes: [] };
   }
 }
-
-/** Outside of the class: bundlers rename one that refers to itself. */
-const create = (options: ClustererOptions): FastKMeansClusterer => new FastKMeansClusterer(options);

@@ -1,7 +1,7 @@
 // What all estimators share besides training: the state, and the calls that read it.
 
 import { decodeModel, encodeModel } from '../checkpoint/checkpoint.js';
-import { writeWhole } from '../checkpoint/files.js';
+import { readWhole, writeWhole } from '../checkpoint/files.js';
 import type { FileBytes } from '../checkpoint/safetensors.js';
 import {
   type DenseMatrix,
@@ -31,7 +31,7 @@ import type { Encoding } from '../state/encoding.js';
 import type { AnyOptions, LoadOptions, Resolved } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
 import { stored, withoutMasters } from '../state/storage.js';
-import { type Context, headOf } from '../training/context.js';
+import type { Context } from '../training/context.js';
 import { readGraph, transformGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';
 import { Ownership } from '../training/ownership.js';
@@ -66,6 +66,12 @@ const internals: WeakMap<object, Internals> = /* @__PURE__ */ new WeakMap();
 /** Undefined for what is no model. */
 export const internalsOf = (model: unknown): Internals | undefined => internals.get(model as object);
 
+/** A class of models, as what makes one of a file sees it. */
+export interface EstimatorClass {
+  readonly prototype: LearnedModel;
+  new (options: AnyOptions): LearnedModel;
+}
+
 /** Base of a model: options, state, and what can be read off it. */
 export abstract class LearnedModel extends DisposingBase {
   protected readonly options: Resolved;
@@ -80,10 +86,14 @@ export abstract class LearnedModel extends DisposingBase {
   protected readonly ownership: Ownership = new Ownership();
   private readonly search: IndexKeeper | undefined;
 
-  protected constructor(options: AnyOptions, family: HeadFamily, owner: string) {
+  /** What the estimator is: a method, which `load` finds on the prototype before there is a model. */
+  protected abstract heads(): HeadFamily;
+
+  protected constructor(options: AnyOptions) {
     super();
-    this.options = resolveOptions(options, owner, family.task);
-    this.family = family;
+    this.family = this.heads();
+    const { estimator: owner } = this.family;
+    this.options = resolveOptions(options, this.family);
     printsItsName(this);
     this.programs = new Programs(this.options.backend);
     const { index, useIndex, distance } = this.options;
@@ -208,7 +218,7 @@ export abstract class LearnedModel extends DisposingBase {
 
   /** A grid that was given without targets waits for the first rows. */
   protected complete(state: ModelState): boolean {
-    return headOf(this.context('fit'), state).task !== 'regressor' || state.arrays.targets !== undefined;
+    return !this.family.numeric || state.arrays.targets !== undefined;
   }
 
   /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
@@ -292,7 +302,7 @@ export abstract class LearnedModel extends DisposingBase {
     checkCall('save', options);
     const whole = options.optimiser ?? true;
     const state = this.state && (whole ? this.state : withoutMasters(withoutMoments(this.state)));
-    return encodeModel({ kind: this.family.task, options: this.options, state });
+    return encodeModel({ family: this.family, options: this.options, state });
   }
 
   /**
@@ -305,26 +315,37 @@ export abstract class LearnedModel extends DisposingBase {
     await writeWhole(path, await this.save(options), 'saveFile');
   }
 
-  /** A model as `build` makes it of the options and the state in the bytes. Errors: FormatError, OptionError. */
-  protected static restore<M extends LearnedModel>(
+  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
+  static async load<C extends EstimatorClass>(
+    this: C,
     bytes: FileBytes,
-    family: HeadFamily,
-    given: LoadOptions,
-    build: (options: AnyOptions) => M,
-  ): M {
-    checkCall('load', given);
-    checkEstimator(given, 'load', family.task);
-    const backend = checkedBackend(given, 'load');
-    const { options, state, damaged } = decodeModel(bytes, family);
-    const search = searchOf(given, options);
-    let model: M;
+    options: LoadOptions,
+  ): Promise<InstanceType<C>> {
+    // biome-ignore lint/complexity/noThisInStatic: the class that was asked, and not this base of it.
+    const family = this.prototype.heads();
+    checkCall('load', options);
+    checkEstimator(options, family, 'load');
+    const backend = checkedBackend(options, 'load');
+    const saved = decodeModel(bytes, family);
+    const search = searchOf(options, saved.options);
+    let model: InstanceType<C>;
     try {
-      model = build({ ...options, ...search, backend });
+      model = new this({ ...saved.options, ...search, backend }) as InstanceType<C>;
     } catch (error) {
       if (!isFkmError(error)) throw error;
-      throw damaged(`the options in the checkpoint are damaged: ${error.message.replace(/\.$/, '')}`);
+      throw saved.damaged(`the options in the checkpoint are damaged: ${error.message.replace(/\.$/, '')}`);
     }
-    model.state = state?.(model.options) ?? null;
+    model.state = saved.state?.(model.options) ?? null;
     return model;
+  }
+
+  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
+  static loadFile<C extends EstimatorClass & Pick<typeof LearnedModel, 'load'>>(
+    this: C,
+    path: string,
+    options: LoadOptions,
+  ): Promise<InstanceType<C>> {
+    // biome-ignore lint/complexity/noThisInStatic: as above.
+    return readWhole(path, 'loadFile', (bytes) => this.load(bytes, options));
   }
 }

@@ -242,7 +242,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
 
   /** What a fit that begins anew has to say of its start. */
   protected warnings(before: ModelState | null): (start: ModelState) => readonly string[] {
-    return (start) => (before ? [] : fewerThanAsked(this.options, this.family.task, start));
+    return (start) => (before ? [] : fewerThanAsked(this.options, this.family, start));
   }
 
   /**

@@ -1,7 +1,5 @@
 // The multi-label classifier: prototypes that say for each label whether it holds.
 
-import { readWhole } from '../checkpoint/files.js';
-import type { FileBytes } from '../checkpoint/safetensors.js';
 import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import { checkFeatures, denseRows, type Features, toFeatures, visitRow } from '../data/sparse.js';
@@ -9,21 +7,17 @@ import type { NdArray } from '../dtype.js';
 import { DataError, ShapeError } from '../errors.js';
 import { withThresholds } from '../fitting/thresholds.js';
 import { F1Tally } from '../formulas/metrics.js';
+import type { HeadFamily } from '../heads/head.js';
 import { multiLabelHeads } from '../heads/multi-label.js';
 import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
 import { ResultArray, withJson } from '../result.js';
 import { indexOfLabels, sortedLabels } from '../state/labels.js';
-import type { LoadOptions, MultiLabelOptions } from '../state/options.js';
+import type { MultiLabelOptions } from '../state/options.js';
 import { type Answers, isSource, type Source } from '../state/source.js';
 import type { Label } from '../state/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
-import {
-  type After,
-  SourceModel,
-  type SourceReadOptions,
-  type SourceScoreOptions,
-  type Tally,
-} from './source-model.js';
+import { ProbabilityModel } from './probability-model.js';
+import type { After, SourceReadOptions, SourceScoreOptions, Tally } from './source-model.js';
 import type { Encoded, Known } from './targets.js';
 
 /** The labels of each row: 0 or 1 a label [N, C], dense or sparse, or lists of names. */
@@ -49,34 +43,21 @@ export interface ThresholdOptions extends RowOptions {
 /**
  * Multi-label classification by a grid of prototypes: with 'gaussian' the sigmoid of Σ_k r_k(x)·targets_k, with other soft
  * types the highest similarity among those of the topK nearest that are the label's own; trained by the asymmetric loss.
- * The loss answers more than the share of rows that have a label, with its defaults 0.5 where 31 % have it: `predictProba` gives the
- * share back, so that the mean probability of a label is its rate. Similarities of other soft types are no such shares.
+ * The loss answers more than the share of rows that have a label, with its defaults 0.5 where 31 % have it: `predictProba` [N, C] gives
+ * the share back, so that the mean probability of a label is its rate. By `negativeSampling` and other soft types it gives similarities,
+ * which are no such shares.
  *
  * `await new FastMultiLabelKMeansClassifier({ backend }).fit(X, Y)`, then `finetune(X, Y)`. X [N, D] raw features; Y [N, C] of
  * 0 and 1, or lists of label names; `FastMultiLabelKMeansClassifier<'red' | 'round'>` takes these names alone, as far as types
  * go. Errors: OptionError for an unknown or impossible option.
  */
-export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends SourceModel<LabelSets<L>> {
+export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends ProbabilityModel<LabelSets<L>> {
   constructor(options: MultiLabelOptions) {
-    super(options, multiLabelHeads, 'FastMultiLabelKMeansClassifier');
+    super(options);
   }
 
-  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
-  static async load<L extends Label = Label>(
-    bytes: FileBytes,
-    options: LoadOptions,
-  ): Promise<FastMultiLabelKMeansClassifier<L>> {
-    return SourceModel.restore(bytes, multiLabelHeads, options, create<L>);
-  }
-
-  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile<L extends Label = Label>(
-    path: string,
-    options: LoadOptions,
-  ): Promise<FastMultiLabelKMeansClassifier<L>> {
-    return readWhole(path, 'loadFile', async (bytes) =>
-      SourceModel.restore(bytes, multiLabelHeads, options, create<L>),
-    );
+  protected heads(): HeadFamily {
+    return multiLabelHeads;
   }
 
   /** The labels in the order of the columns, a copy. Errors: StateError. */
@@ -107,22 +88,6 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Sou
     this.checkStrategy('predict', strategy, k);
     const chosen = await this.read('predict', X, rest, strategy, k);
     return new ResultArray(chosen as NdArray<Int32Array>);
-  }
-
-  /**
-   * Probabilities of the labels [N, C], which with 'gaussian' are shares of rows: what the asymmetric loss does to them is undone. By
-   * `negativeSampling` and other soft types they are similarities. Of a source those of every batch. Errors: as `predict`.
-   */
-  predictProba(
-    source: Source,
-    options?: SourceReadOptions,
-  ): AsyncGenerator<ResultArray<Float32Array, number[][]>, void, void>;
-  predictProba(X: Matrix, options?: PredictOptions): Promise<ResultArray<Float32Array, number[][]>>;
-  predictProba(
-    X: Matrix | Source,
-    options: PredictOptions | SourceReadOptions = {},
-  ): Answers<ResultArray<Float32Array, number[][]>> {
-    return this.probabilities(X, options);
   }
 
   /** Macro-averaged F1 of the labels that a strategy gives; of a source over all its rows, a batch at a time. Errors: as `predict`. */
@@ -197,10 +162,6 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Sou
     return indicators(flags, call, known);
   }
 }
-
-/** Outside of the class: bundlers rename one that refers to itself. */
-const create = <L extends Label>(options: MultiLabelOptions): FastMultiLabelKMeansClassifier<L> =>
-  new FastMultiLabelKMeansClassifier(options);
 
 function checkLength(length: number, expected: number, call: string): void {
   if (length === expected) return;

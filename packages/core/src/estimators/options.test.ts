@@ -4,14 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { ownOptions } from '../checkpoint/checkpoint.js';
 import { Random } from '../random.js';
 import type { Task } from '../state/options.js';
-import { optionNames } from '../state/rules.js';
 import { resolveOptions } from './options.js';
 import { originalDefaults } from './original.js';
 import { FastKMeansRegressor } from './regressor.js';
 import { backend, estimators, expectError, rows, tasks } from './testing.js';
 
 const resolve = (options: object, task: Task = 'regressor') =>
-  resolveOptions({ backend, ...options }, 'Test', task);
+  resolveOptions({ backend, ...options }, estimators[task].family);
+const optionNames = (task: Task): readonly string[] => estimators[task].family.options();
 const grid = {
   prototypes: [
     [0, 0],
@@ -67,32 +67,30 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 describe('checkOptions', () => {
-  const own = tasks.flatMap((task) => optionNames[task].map((option) => [task, option] as const));
+  const own = tasks.flatMap((task) => optionNames(task).map((option) => [task, option] as const));
 
   it.each(own)('of a %s refuses wrong values of %s', async (task, option) => {
     for (const value of wrong[option] ?? []) {
       await expectError(() => resolve({ [option]: value }, task), {
         kind: 'option',
-        says: ['Test:', option],
+        says: [`${estimators[task].family.estimator}:`, option],
       });
     }
   });
 
   it('covers every option', () => {
-    const all = new Set(tasks.flatMap((task) => optionNames[task] as readonly string[]));
+    const all = new Set(tasks.flatMap((task) => optionNames(task)));
     expect([...all].sort()).toEqual(Object.keys(wrong).sort());
   });
 
   it.each(tasks)('of a %s refuses the options of others', async (task) => {
-    const foreign = Object.keys(wrong).filter(
-      (name) => !(optionNames[task] as readonly string[]).includes(name),
-    );
+    const foreign = Object.keys(wrong).filter((name) => !optionNames(task).includes(name));
     expect(foreign.length).toBeGreaterThan(0);
     for (const name of foreign) {
       const value = ({ ...originalDefaults } as Readonly<Record<string, unknown>>)[name] ?? 1;
       await expectError(() => estimators[task].make({ [name]: value }), {
         kind: 'option',
-        says: [`there is no option ${name}`, optionNames[task].join(', ')],
+        says: [`there is no option ${name}`, optionNames(task).join(', ')],
       });
     }
   });
@@ -141,7 +139,10 @@ describe('resolveOptions', () => {
     ['nPrototypes', { initMode: grid, nPrototypes: 2 }],
     ['nPrototypes', { nPrototypes: 5, kTargets: 2, kFeatures: 2 }],
   ])('refuses an impossible %s: %o', async (option, options) => {
-    await expectError(() => resolve(options), { kind: 'option', says: ['Test:', option] });
+    await expectError(() => resolve(options), {
+      kind: 'option',
+      says: ['FastKMeansRegressor:', option],
+    });
   });
 
   it.each<[Task, string, object]>([
@@ -160,7 +161,10 @@ describe('resolveOptions', () => {
     ['clusterer', 'scaling', { initMode: grid, scaling: 'dual' }],
     ['clusterer', 'featureWeights', { featureWeights: [1], scaling: 'dual' }],
   ])('refuses of a %s an impossible %s: %o', async (task, option, options) => {
-    await expectError(() => resolve(options, task), { kind: 'option', says: ['Test:', option] });
+    await expectError(() => resolve(options, task), {
+      kind: 'option',
+      says: [`${estimators[task].family.estimator}:`, option],
+    });
   });
 
   it('resolves to itself, as a checkpoint needs it', () => {
@@ -176,7 +180,7 @@ describe('resolveOptions', () => {
     ];
     for (const options of all) {
       const once = resolve(options);
-      expect(resolve(ownOptions('regressor', once))).toEqual(once);
+      expect(resolve(ownOptions(estimators.regressor.family, once))).toEqual(once);
     }
   });
 
@@ -203,7 +207,10 @@ describe('resolveOptions', () => {
     ['ages that are none', { ...grid, ages: 5 }, 'shape', ['initMode.ages should be']],
     ['an unknown part', { ...grid, target: [1, 2] }, 'option', ['initMode has no target']],
   ] as const)('refuses a grid: %s', async (_what, initMode, kind, says) => {
-    await expectError(() => resolve({ initMode }), { kind, says: ['Test:', ...says] });
+    await expectError(() => resolve({ initMode }), {
+      kind,
+      says: ['FastKMeansRegressor:', ...says],
+    });
   });
 
   it('refuses heads that do not divide a grid, and featureWeights of another length', async () => {
@@ -235,7 +242,7 @@ describe('resolveOptions', () => {
     ];
     for (const options of all) {
       const once = resolve(options, task);
-      expect(resolve(ownOptions(task, once), task)).toEqual(once);
+      expect(resolve(ownOptions(estimators[task].family, once), task)).toEqual(once);
     }
   });
 
@@ -262,11 +269,11 @@ describe('originalDefaults', () => {
   it.each(tasks)('spread into a %s, which takes those that it has', async (task) => {
     const resolved = resolve(originalDefaults, task);
     for (const [name, value] of Object.entries(originalDefaults)) {
-      const own = (optionNames[task] as readonly string[]).includes(name);
+      const own = optionNames(task).includes(name);
       if (own) expect(resolved[name as keyof typeof resolved], name).toEqual(value);
     }
     // Of the others nothing is left: a model is what its checkpoint says.
-    expect(resolve(ownOptions(task, resolved), task)).toEqual(resolved);
+    expect(resolve(ownOptions(estimators[task].family, resolved), task)).toEqual(resolved);
     const y = estimators[task].targets(X);
     const model = estimators[task].make({ ...originalDefaults, randomState: 3 });
     await model.fit(X, y, { maxIters: 2 });
@@ -278,9 +285,7 @@ describe('originalDefaults', () => {
   });
 
   it.each(tasks)('do not open a %s to unknown options, nor to others of a foreign name', async (task) => {
-    const foreign = Object.keys(originalDefaults).find(
-      (name) => !(optionNames[task] as readonly string[]).includes(name),
-    ) as string;
+    const foreign = Object.keys(originalDefaults).find((name) => !optionNames(task).includes(name)) as string;
     for (const options of [{ kTarget: 5 }, { softtype: 'hard' }, { [foreign]: 'x' }]) {
       const [name] = Object.keys(options) as [string];
       await expectError(() => estimators[task].make({ ...originalDefaults, ...options }), {

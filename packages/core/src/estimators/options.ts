@@ -6,20 +6,25 @@ import { OptionError, shown } from '../errors.js';
 import { comparesDirections, distanceNames } from '../formulas/distances.js';
 import { findsOf, hasBandwidths } from '../formulas/routing.js';
 import type { Backend } from '../graph/backend.js';
+import type { HeadFamily } from '../heads/head.js';
 import { checkedGrid } from '../state/initial-grid.js';
-import type { AnyOptions, LoadOptions, OptionName, Resolved, Task } from '../state/options.js';
+import type { AnyOptions, LoadOptions, OptionName, Resolved } from '../state/options.js';
 import { defaultLearningRate, defaultStrata } from '../state/options.js';
-import { optionNames, rules } from '../state/rules.js';
+import { rules } from '../state/rules.js';
 import { isOriginal } from './original.js';
 
 /**
  * The options of an estimator, checked one by one; values that came with the spread of `originalDefaults` may be options of other
  * estimators. Errors: OptionError.
  */
-export const checkEstimator = <O extends object>(options: O, owner: string, task: Task): O =>
+export const checkEstimator = <O extends object>(
+  options: O,
+  family: HeadFamily,
+  owner: string = family.estimator,
+): O =>
   checkOptions(options, rules, {
     call: owner,
-    names: optionNames[task],
+    names: family.options(),
     renamed: { lr: 'learningRate' },
     ignores: (name, value) => isOriginal(options, name, value),
   });
@@ -54,17 +59,19 @@ export function searchOf(
  * Fills in the defaults and refuses combinations that cannot work; values that came with the spread of `originalDefaults` and
  * contradict what the caller wrote are as if absent. Errors: OptionError.
  */
-export function resolveOptions(options: AnyOptions, owner: string, task: Task): Resolved {
-  const all = checkEstimator(options, owner, task);
+export function resolveOptions(options: AnyOptions, family: HeadFamily): Resolved {
+  const { estimator: owner } = family;
+  const all = checkEstimator(options, family);
+  const names = family.options();
   // What is undefined is absent, and options of other estimators in `originalDefaults` say nothing here.
   const own = Object.entries(all).filter(
-    ([name, value]) => value !== undefined && optionNames[task].includes(name as OptionName),
+    ([name, value]) => value !== undefined && names.includes(name as OptionName),
   );
-  const given: Partial<Record<OptionName, unknown>> = Object.fromEntries(own);
+  const given: Partial<Record<OptionName, unknown>> = { ...family.defaults, ...Object.fromEntries(own) };
   for (;;) {
     const written = given as unknown as AnyOptions;
-    const options = withDefaults(written, owner, task);
-    const conflict = conflictsOf(written, options, task).find(({ holds }) => holds);
+    const options = withDefaults(written, family);
+    const conflict = conflictsOf(written, options, family).find(({ holds }) => holds);
     if (!conflict) return options;
     const { option, why, against = [] } = conflict;
     const value = given[option];
@@ -74,17 +81,17 @@ export function resolveOptions(options: AnyOptions, owner: string, task: Task): 
   }
 }
 
-function withDefaults(given: AnyOptions, owner: string, task: Task): Resolved {
+function withDefaults(given: AnyOptions, { estimator: owner, grid, supervised }: HeadFamily): Resolved {
   const softType = given.softType ?? 'gaussian';
   const gaussian = hasBandwidths(softType);
   const distance = given.distance ?? 'euclidean';
-  const start = given.initMode ?? (gaussian && task !== 'clusterer' ? undefined : 'kmeans++');
-  const initMode = typeof start === 'object' ? ownCopy(checkedGrid(start, owner, task)) : start;
+  const start = given.initMode ?? (gaussian && supervised ? undefined : 'kmeans++');
+  const initMode = typeof start === 'object' ? ownCopy(checkedGrid(start, owner, grid)) : start;
   const isGrid = typeof initMode === 'object';
   const drawn = initMode === 'kmeans++' || initMode === 'random';
   const { kTargets, kFeatures } = given;
   // A sample of the classes leaves out enough.
-  const dropsOut = gaussian && task !== 'clusterer' && given.negativeSampling === undefined;
+  const dropsOut = gaussian && supervised && given.negativeSampling === undefined;
   return {
     backend: checkedBackend(given, owner),
     distance,
@@ -101,7 +108,7 @@ function withDefaults(given: AnyOptions, owner: string, task: Task): Resolved {
     targetAssignment: given.targetAssignment ?? 'mean',
     prototypeModel: given.prototypeModel ?? 'constant',
     scaling: given.scaling ?? (isGrid ? 'none' : undefined),
-    metric: given.metric ?? (drawn || isGrid || task === 'multiLabel' ? 'none' : undefined),
+    metric: given.metric ?? (drawn || isGrid ? 'none' : undefined),
     featureWeights: given.featureWeights && Float32Array.from(given.featureWeights),
     autoFeatureWeights: given.autoFeatureWeights ?? false,
     l2Reg: given.l2Reg ?? 0,
@@ -152,7 +159,8 @@ interface Conflict {
   readonly against?: readonly OptionName[];
 }
 
-function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly Conflict[] {
+function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): readonly Conflict[] {
+  const { supervised } = family;
   const { initMode, kTargets, kFeatures } = options;
   const gaussian = hasBandwidths(options.softType);
   const isGrid = typeof initMode === 'object';
@@ -161,13 +169,15 @@ function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly
   const several = (options.heads ?? 1) > 1;
   const strata = product(given);
   const sized = given.nPrototypes !== undefined;
-  const place =
-    task === 'regressor' ? 'kTargets · kFeatures here; set those.' : 'kInit a class here; set that.';
+  const place = family.options().includes('kTargets')
+    ? 'kTargets · kFeatures here; set those.'
+    : 'kInit a class here; set that.';
   const samples = options.negativeSampling !== undefined;
   const indexed = options.useIndex === true;
   // Labels of owners are those of their nearest prototypes, whatever the soft type.
-  const softmax = gaussian && (task !== 'multiLabel' || !samples);
-  const isRouted = task !== 'clusterer' && findsOf(options.softType) !== 'nearest' && !softmax;
+  const { routes } = family.head(options, family.carries(options, 2));
+  const softmax = gaussian && routes;
+  const isRouted = supervised && findsOf(options.softType) !== 'nearest' && !softmax;
   const ranked = options.scaling === 'dual' || options.scaling === 'quantile';
   return [
     { holds: sized && isGrid, option: 'nPrototypes', why: 'is what a given grid says.' },
@@ -213,7 +223,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly
       against: ['softType'],
     },
     {
-      holds: isJoint && task === 'clusterer',
+      holds: isJoint && !supervised,
       option: 'initMode',
       why: 'needs targets, which clusters have not.',
     },
@@ -230,7 +240,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly
       against: ['initMode'],
     },
     {
-      holds: options.minWeight > 0 && options.heads !== 1 && task !== 'clusterer',
+      holds: options.minWeight > 0 && options.heads !== 1 && supervised,
       option: 'minWeight',
       why: 'prunes one head alone; set heads: 1.',
     },
@@ -256,7 +266,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly
       why: "needs initMode 'kmeans++' or 'random'.",
     },
     {
-      holds: isGrid && options.kInit !== undefined && task === 'clusterer',
+      holds: isGrid && options.kInit !== undefined && !supervised,
       option: 'kInit',
       why: 'is what a given grid says.',
     },
@@ -277,7 +287,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, task: Task): readonly
       why: 'samples the classes of one head; set heads: 1.',
     },
     {
-      holds: samples && task === 'multiLabel' && options.prototypeDropout > 0,
+      holds: samples && !routes && options.prototypeDropout > 0,
       option: 'prototypeDropout',
       why: 'leaves prototypes out of the routing, and labels that are sampled have none.',
     },

@@ -1,7 +1,5 @@
 // The regressor: prototypes that say numbers.
 
-import { readWhole } from '../checkpoint/files.js';
-import type { FileBytes } from '../checkpoint/safetensors.js';
 import {
   checkColumns,
   checkFinite,
@@ -17,9 +15,10 @@ import {
 import type { NdArray } from '../dtype.js';
 import { ShapeError, shown } from '../errors.js';
 import { R2Tally } from '../formulas/metrics.js';
+import type { HeadFamily } from '../heads/head.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { ResultArray } from '../result.js';
-import type { LoadOptions, RegressorOptions } from '../state/options.js';
+import type { RegressorOptions } from '../state/options.js';
 import { type Answers, isSource, type Source } from '../state/source.js';
 import { centeredTargets, targetCenter, withCenter } from '../state/target-center.js';
 import type { PredictOptions, RowOptions } from './calls.js';
@@ -49,19 +48,11 @@ const isVector = (y: RegressionTargets): y is Vector =>
  */
 export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   constructor(options: RegressorOptions) {
-    super(options, regressorHeads, 'FastKMeansRegressor');
+    super(options);
   }
 
-  /** A model from the bytes of `save()`, a view or a whole ArrayBuffer, on any backend. Errors: FormatError, OptionError. */
-  static async load(bytes: FileBytes, options: LoadOptions): Promise<FastKMeansRegressor> {
-    return SourceModel.restore(bytes, regressorHeads, options, create);
-  }
-
-  /** A model from a file of `saveFile()`. Errors: as `load`; OptionError, BackendError where there are no files. */
-  static async loadFile(path: string, options: LoadOptions): Promise<FastKMeansRegressor> {
-    return readWhole(path, 'loadFile', async (bytes) =>
-      SourceModel.restore(bytes, regressorHeads, options, create),
-    );
+  protected heads(): HeadFamily {
+    return regressorHeads;
   }
 
   /**
@@ -155,6 +146,3 @@ function wideTargets(y: RegressionTargets, rows: number, place: Place, known: Kn
   checkFinite(targets, place, undefined, y);
   return targets;
 }
-
-/** Outside of the class: bundlers rename one that refers to itself. */
-const create = (options: RegressorOptions): FastKMeansRegressor => new FastKMeansRegressor(options);

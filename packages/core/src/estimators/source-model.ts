@@ -2,15 +2,12 @@
 
 import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
-import type { NdArray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { freeToWait, stoppingShare } from '../fitting/early-stopping.js';
 import type { FitResult } from '../fitting/passes.js';
 import { Random } from '../random.js';
-import { ResultArray } from '../result.js';
 import type { Batch } from '../state/batch.js';
 import {
-  type Answers,
   batchesFrom,
   checkSameEncoding,
   type FlatMatrix,
@@ -27,13 +24,7 @@ import { Held } from '../streams/held.js';
 import type { Learner } from '../streams/learner.js';
 import { checkAgain } from '../streams/source-passes.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
-import {
-  checkCall,
-  type FinetuneOptions,
-  type FitOptions,
-  type PredictOptions,
-  type RowOptions,
-} from './calls.js';
+import { checkCall, type FinetuneOptions, type FitOptions, type RowOptions } from './calls.js';
 import { fitRows, PrototypeModel } from './model.js';
 import type { Raw } from './targets.js';
 
@@ -219,7 +210,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     for await (const { number, rows: batch } of batchesFrom(source, 0, call, signal)) {
       await breathe(signal);
       const { X, y, ...rest } = batch;
-      if (y === undefined && this.family.task !== 'clusterer') {
+      if (y === undefined && this.family.supervised) {
         throw new OptionError(`${call}: the source gives no y; open it with its target.`, {
           option: 'source',
         });
@@ -229,22 +220,6 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     if (rows !== undefined) checkAgain(rows, seen, call);
     if (seen > 0) return tally.value();
     throw new DataError(`${call}: the source gave no rows; pass one with a batch at least.`, { rows: seen });
-  }
-
-  /** Probabilities of rows, or of every batch of a source. */
-  protected probabilities(
-    X: Matrix | Source,
-    options: PredictOptions | SourceReadOptions,
-  ): Answers<ResultArray<Float32Array, number[][]>> {
-    const call = 'predictProba';
-    const answer = async (
-      rows: Matrix,
-      all: PredictOptions,
-    ): Promise<ResultArray<Float32Array, number[][]>> =>
-      new ResultArray((await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>);
-    return isSource(X)
-      ? this.overSource(X, call, options as SourceReadOptions, answer)
-      : this.inUse(call, () => answer(X, options as PredictOptions));
   }
 
   /**

@@ -6,14 +6,13 @@ import type { NdArray } from '../dtype.js';
 import { type ErrorKind, isFkmError } from '../errors.js';
 import type { FitResult } from '../fitting/passes.js';
 import type { Backend } from '../graph/backend.js';
+import type { HeadFamily } from '../heads/head.js';
 import { Random } from '../random.js';
 import { jsBackend } from '../reference/js-backend.js';
 import type { InitialGrid, RegressorOptions, Task } from '../state/options.js';
 import type { Progress } from '../training/progress.js';
-import { FastKMeansClassifier } from './classifier.js';
-import { FastKMeansClusterer } from './clusterer.js';
+import { estimatorClasses } from './estimator.js';
 import type { Grid } from './grid.js';
-import { FastMultiLabelKMeansClassifier } from './multi-label.js';
 import { FastKMeansRegressor } from './regressor.js';
 
 export const backend: Backend = jsBackend();
@@ -85,11 +84,7 @@ export interface Model {
 }
 
 /** What a test of every estimator needs to know of one. */
-export interface Estimator {
-  /** With these options and no other but the backend. */
-  make(options?: object): Model;
-  load(bytes: Uint8Array): Promise<Model>;
-  loadFile(path: string): Promise<Model>;
+interface Sample {
   /** Plain and quick: six prototypes in one head. */
   readonly small: object;
   /** Owners or targets of the triangle, at which nothing but 'scaled' is said. */
@@ -99,30 +94,22 @@ export interface Estimator {
 }
 
 const side = (v: number | undefined): boolean => (v as number) > 0;
+const small6 = { nPrototypes: 6, heads: 1, metric: 'none' };
 
 /** A row an estimator. */
-export const estimators: Readonly<Record<Task, Estimator>> = {
+const samples: Readonly<Record<Task, Sample>> = {
   regressor: {
-    make: (options) => new FastKMeansRegressor({ backend, ...options }) as Model,
-    load: async (bytes) => (await FastKMeansRegressor.load(bytes, { backend })) as Model,
-    loadFile: async (path) => (await FastKMeansRegressor.loadFile(path, { backend })) as Model,
-    small: { nPrototypes: 6, heads: 1, metric: 'none' },
+    small: small6,
     corners: { targets: [0, 1, 2] },
     targets: (X) => X.map(([a, b]) => 3 * (a as number) + Math.sin(4 * (b as number))),
   },
   classifier: {
-    make: (options) => new FastKMeansClassifier({ backend, ...options }) as Model,
-    load: async (bytes) => (await FastKMeansClassifier.load(bytes, { backend })) as Model,
-    loadFile: async (path) => (await FastKMeansClassifier.loadFile(path, { backend })) as Model,
-    small: { nPrototypes: 6, heads: 1, metric: 'none' },
+    small: small6,
     corners: { owners: ['a', 'b', 'c'] },
     targets: (X) => X.map(([a, b]) => (side(a) ? 'b' : side(b) ? 'c' : 'a')),
   },
   multiLabel: {
-    make: (options) => new FastMultiLabelKMeansClassifier({ backend, ...options }) as Model,
-    load: async (bytes) => (await FastMultiLabelKMeansClassifier.load(bytes, { backend })) as Model,
-    loadFile: async (path) => (await FastMultiLabelKMeansClassifier.loadFile(path, { backend })) as Model,
-    small: { nPrototypes: 6, heads: 1, metric: 'none' },
+    small: small6,
     corners: { owners: ['a', 'b', 'c'] },
     targets: (X) =>
       X.map(([a, b]) => [
@@ -131,15 +118,42 @@ export const estimators: Readonly<Record<Task, Estimator>> = {
         ...(side((a as number) + (b as number)) ? [] : ['a']),
       ]),
   },
-  clusterer: {
-    make: (options) => new FastKMeansClusterer({ backend, ...options }) as Model,
-    load: async (bytes) => (await FastKMeansClusterer.load(bytes, { backend })) as Model,
-    loadFile: async (path) => (await FastKMeansClusterer.loadFile(path, { backend })) as Model,
-    small: { kInit: 6 },
-    corners: {},
-    targets: () => undefined,
-  },
+  clusterer: { small: { kInit: 6 }, corners: {}, targets: () => undefined },
 };
+
+/** An estimator under test, y and options unchecked. */
+export interface Estimator extends Sample {
+  readonly family: HeadFamily;
+  /** With these options and no other but the backend. */
+  make(options?: object): Model;
+  load(bytes: Uint8Array, options?: object): Promise<Model>;
+  loadFile(path: string): Promise<Model>;
+}
+
+/** A class as tests of every estimator see it. */
+interface AnyClass {
+  readonly prototype: { heads(): HeadFamily };
+  new (options: object): Model;
+  load(bytes: Uint8Array, options: object): Promise<Model>;
+  loadFile(path: string, options: object): Promise<Model>;
+}
+
+/** Every estimator by its task. */
+export const estimators: Readonly<Record<Task, Estimator>> = Object.fromEntries(
+  Object.entries(samples).map(([task, sample]) => {
+    const its = estimatorClasses[task as Task] as unknown as AnyClass;
+    return [
+      task,
+      {
+        ...sample,
+        family: its.prototype.heads(),
+        make: (options?: object) => new its({ backend, ...options }),
+        load: (bytes: Uint8Array, options?: object) => its.load(bytes, { backend, ...options }),
+        loadFile: (path: string) => its.loadFile(path, { backend }),
+      },
+    ];
+  }),
+) as unknown as Readonly<Record<Task, Estimator>>;
 
 export const tasks = Object.keys(estimators) as readonly Task[];
 

@@ -1,17 +1,22 @@
 // The warning of `fit` that the first rows gave fewer prototypes than the options ask for.
 
 import type { NdArray } from '../dtype.js';
-import type { OptionName, Resolved, Task } from '../state/options.js';
+import type { HeadFamily } from '../heads/head.js';
+import type { OptionName, Resolved } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
 
 /** Sentences for `warnings`; none if the options leave the number open or give a grid. */
-export function fewerThanAsked(options: Resolved, task: Task, start: ModelState): readonly string[] {
+export function fewerThanAsked(
+  options: Resolved,
+  { supervised }: HeadFamily,
+  start: ModelState,
+): readonly string[] {
   const { nPrototypes, kInit, kTargets, kFeatures, initMode } = options;
   if (typeof initMode === 'object') return [];
   const count = (start.arrays.prototypes as NdArray).shape[0] as number;
   const strata =
     typeof kTargets === 'number' && typeof kFeatures === 'number' ? kTargets * kFeatures : undefined;
-  const perClass = typeof kInit === 'number' ? kInit * (task === 'clusterer' ? 1 : start.outputs) : undefined;
+  const perClass = typeof kInit === 'number' ? kInit * (supervised ? start.outputs : 1) : undefined;
   const [option, asked]: readonly [OptionName, number | undefined] =
     strata !== undefined
       ? ['kTargets', strata]

@@ -89,7 +89,7 @@ export async function fitPasses(
     }
     let shift = 0;
     const spec = specOf(context, state, rows.mask !== undefined);
-    if (passes.done > 0 && spec.head.task === 'clusterer') state = faded(state);
+    if (passes.done > 0 && !context.family.supervised) state = faded(state);
     const weights = new Float64Array(state.ages.length);
     const worst: Worst = new Map();
     let batch: Batch | undefined;

@@ -24,6 +24,8 @@ import {
   transpose,
 } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import type { ClassifierOptions } from '../state/options.js';
+import { classifyingOptions, keysOf, sharedOptions, supervisedOptions } from '../state/rules.js';
 import { type Origin, unsmoothed } from './calibration.js';
 import type { Head, HeadFamily, Routed, TargetCode } from './head.js';
 
@@ -55,10 +57,12 @@ const logShares: TargetCode = {
 
 /** y [B, 1] holds the index of the class. */
 const common = {
-  task: 'classifier',
   routes: true,
   candidates: 'class',
   start: 'owners',
+  counts: 'classes',
+  exported: () => ({ label: 'label', probabilities: 'probabilities' }),
+  yColumns: () => 1,
   jointScale: (columns: number) => Math.sqrt(columns),
   coordinates: (y: Tensor, outputs: number) => oneHot(indexOf(y), outputs),
   coordinatesOf: (y: Features, outputs: number) => {
@@ -144,6 +148,18 @@ const owners: Head = {
 
 export const classifierHeads: HeadFamily = {
   task: 'classifier',
+  estimator: 'FastKMeansClassifier',
+  options: () =>
+    keysOf<ClassifierOptions>()([
+      ...sharedOptions,
+      ...supervisedOptions,
+      ...classifyingOptions,
+      'prototypeTargets',
+      'labelSmoothing',
+    ]),
+  grid: ['prototypes', 'owners', 'targets', 'ages'],
+  supervised: true,
+  numeric: false,
   carries: ({ softType, prototypeTargets, negativeSampling }, outputs) =>
     hasBandwidths(softType) &&
     (prototypeTargets ??

@@ -4,10 +4,11 @@ import { nearest } from '../formulas/composites.js';
 import { distances } from '../formulas/distances.js';
 import { compare } from '../formulas/similarity.js';
 import { mul } from '../graph/ops.js';
+import type { ClustererOptions } from '../state/options.js';
+import { keysOf, sharedOptions } from '../state/rules.js';
 import { asTheyAre, type Head, type HeadFamily } from './head.js';
 
 export const clustererHead: Head = {
-  task: 'clusterer',
   key: 'clusterer',
   code: null,
   routes: false,
@@ -27,10 +28,17 @@ export const clustererHead: Head = {
     },
     probabilities: ({ weights }) => weights,
   },
+  counts: 'prototypes',
+  exported: () => ({ label: 'label', scores: 'distances' }),
 };
 
 export const clustererHeads: HeadFamily = {
   task: 'clusterer',
+  estimator: 'FastKMeansClusterer',
+  options: () => keysOf<ClustererOptions>()([...sharedOptions, 'kInit', 'algorithm']),
+  grid: ['prototypes', 'ages'],
+  supervised: false,
+  numeric: false,
   carries: () => false,
   head: () => clustererHead,
 };

@@ -5,8 +5,9 @@ import type { Features } from '../data/sparse.js';
 import { comparesDirections, type Distance } from '../formulas/distances.js';
 import type { Comparison } from '../formulas/similarity.js';
 import type { Tensor } from '../graph/trace.js';
-import type { Resolved, Task } from '../state/options.js';
+import type { AnyOptions, InitialGrid, OptionName, Resolved, Task } from '../state/options.js';
 import type { Origin } from './calibration.js';
+import type { Strategy } from './strategies.js';
 
 /** A batch compared with the grid, as a head sees it. */
 export interface Routed {
@@ -37,7 +38,6 @@ export interface TargetCode {
 }
 
 export interface Head {
-  readonly task: Task;
   /** The formulas and their parameters as text: equal keys trace equal graphs. */
   readonly key: string;
   /** Null where prototypes carry no targets. */
@@ -48,6 +48,8 @@ export interface Head {
   readonly candidates: 'all' | 'class' | 'labels';
   /** How a grid starts that is neither given nor 'joint': rows of each class, of each stratum of the target, or of all. */
   readonly start: 'owners' | 'strata' | 'rows';
+  /** Columns of y as the graphs take it, where an answer has so many. */
+  yColumns(outputs: number): number;
   /** How far the coordinates count in the joint space of the start, beside features that vary by 1. */
   jointScale(columns: number, outputs: number): number;
   /** y as the graphs take it to coordinates [B, outputs] of the joint space. */
@@ -63,6 +65,10 @@ export interface Head {
    * undone.
    */
   readonly reads: Readonly<Record<string, (routed: Routed, k: number) => Tensor>>;
+  /** What the integers of `reads.label` count: prototypes of the grid, or classes; absent where there are none. */
+  readonly counts?: 'prototypes' | 'classes';
+  /** What an export answers: the names of its outputs, as scikit-learn's converter has them, and the read that each of them is. */
+  exported(strategy: Strategy): Readonly<Record<string, string>>;
   /** Of labels: how their probabilities come out of what prototypes say, and where strategy 'adaptive' cuts them. */
   readonly labels?: LabelReading;
 }
@@ -74,9 +80,25 @@ export interface LabelReading {
   cut(origin: Origin): number;
 }
 
-/** The heads of one estimator: which of them serves depends on the options and on how many outputs there are. */
+/**
+ * All that tells an estimator from the others, beside its class: shared code reads these fields and never asks for the task. Which of
+ * its heads serves depends on the options and on how many outputs there are.
+ */
 export interface HeadFamily {
+  /** What checkpoints and exports name it by. */
   readonly task: Task;
+  /** The name of its class. */
+  readonly estimator: string;
+  /** The options that it has. */
+  options(): readonly OptionName[];
+  /** Defaults of its own. */
+  readonly defaults?: Partial<AnyOptions>;
+  /** The arrays that a given grid may have. */
+  readonly grid: readonly (keyof InitialGrid)[];
+  /** Rows come with targets; without them prototypes are what is learned, and fade from pass to pass. */
+  readonly supervised: boolean;
+  /** Targets are numbers: they have a unit and an offset, and a grid that was given without them waits for the first rows. */
+  readonly numeric: boolean;
   /** Whether prototypes carry targets for so many outputs. */
   carries(options: Resolved, outputs: number): boolean;
   head(options: Resolved, carries: boolean): Head;
@@ -91,6 +113,7 @@ export const jointScaleOf = (
 
 /** Coordinates that are the columns of y themselves. */
 export const asTheyAre = {
+  yColumns: (outputs: number): number => outputs,
   coordinates: (y: Tensor): Tensor => y,
   coordinatesOf: (y: Features): Features => y,
 } as const;

@@ -5,7 +5,8 @@ import { hasBandwidths, largest } from '../formulas/routing.js';
 import { sigmoid, zerosLike } from '../graph/functions.js';
 import { concat, gather, matmul, reduceMax, reshape, select, slice } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import type { Resolved } from '../state/options.js';
+import type { MultiLabelOptions, Resolved } from '../state/options.js';
+import { classifyingOptions, keysOf, sharedOptions, supervisedOptions } from '../state/rules.js';
 import { type AsymmetricLoss, asymmetricLoss, shareOfPositives } from './asymmetric-loss.js';
 import { onHost, shareOfRows } from './calibration.js';
 import {
@@ -88,7 +89,6 @@ function head(
         thresholds: routed.parameters.thresholds,
       });
   return {
-    task: 'multiLabel',
     key: `multiLabel ${code ? 'vectors' : 'owners'} ${JSON.stringify(options)}`,
     code,
     routes: code !== null,
@@ -106,6 +106,7 @@ function head(
       top_k: read('top_k'),
       tuned: read('tuned'),
     },
+    exported: (strategy) => ({ label: strategy, probabilities: 'probabilities' }),
   };
 }
 
@@ -118,6 +119,22 @@ const lossOptions = ({ aslGammaNeg, aslGammaPos, aslClip, aslVariant }: Resolved
 
 export const multiLabelHeads: HeadFamily = {
   task: 'multiLabel',
+  estimator: 'FastMultiLabelKMeansClassifier',
+  options: () =>
+    keysOf<MultiLabelOptions>()([
+      ...sharedOptions,
+      ...supervisedOptions,
+      ...classifyingOptions,
+      'aslGammaNeg',
+      'aslGammaPos',
+      'aslClip',
+      'aslVariant',
+      'thresholdMetric',
+    ]),
+  defaults: { metric: 'none' },
+  grid: ['prototypes', 'owners', 'targets', 'ages'],
+  supervised: true,
+  numeric: false,
   // The asymmetric loss of a few rows rises while F1 still does: the last epoch of one that all rows trained is better.
   carries: ({ softType, negativeSampling }) => hasBandwidths(softType) && negativeSampling === undefined,
   head: (options, carries) =>

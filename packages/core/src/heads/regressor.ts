@@ -4,6 +4,8 @@ import { hasBandwidths } from '../formulas/routing.js';
 import { clamp, expandDims, square } from '../graph/functions.js';
 import { add, div, lt, matmul, max, min, mul, reshape, select, sub, sum } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
+import type { RegressorOptions } from '../state/options.js';
+import { keysOf, sharedOptions, supervisedOptions } from '../state/rules.js';
 import { asTheyAre, type Head, type HeadFamily, type Routed } from './head.js';
 
 /** Σ_k r_k · (targets_k + slopes_k · (x − p_k)) in standard units, slopes where there are any; the heads' answers add up. */
@@ -41,7 +43,6 @@ function inUnits(value: Tensor, { parameters }: Routed): Tensor {
 }
 
 const head = (standardised: boolean): Head => ({
-  task: 'regressor',
   key: 'regressor',
   code: {
     standardised,
@@ -56,10 +57,25 @@ const head = (standardised: boolean): Head => ({
   // mean over columns of (answer − y)²
   loss: (routed, y) => div(sum(square(sub(answer(routed), y)), -1), y.dim(-1)),
   reads: { value: (routed) => inRange(inUnits(answer(routed), routed), routed) },
+  exported: () => ({ variable: 'value' }),
 });
 
 export const regressorHeads: HeadFamily = {
   task: 'regressor',
+  estimator: 'FastKMeansRegressor',
+  options: () =>
+    keysOf<RegressorOptions>()([
+      ...sharedOptions,
+      ...supervisedOptions,
+      'kTargets',
+      'kFeatures',
+      'targetDistance',
+      'targetAssignment',
+      'prototypeModel',
+    ]),
+  grid: ['prototypes', 'targets', 'ages'],
+  supervised: true,
+  numeric: true,
   carries: () => true,
   // A step of Adam is as long in any unit, so that targets in units of their own are for grids and features that are left as they are.
   head: ({ softType, scaling }) => head(hasBandwidths(softType) || scaling !== 'none'),

@@ -5,7 +5,7 @@ import { denseRows } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError, OptionError } from '../errors.js';
 import { comparesDirections } from '../formulas/distances.js';
-import type { HeadFamily } from '../heads/head.js';
+import type { Head, HeadFamily } from '../heads/head.js';
 import type { Random } from '../random.js';
 import { commonUnit, unitOf } from '../scaling/unit.js';
 import type { Batch } from '../state/batch.js';
@@ -34,10 +34,11 @@ export function initialFromGrid(
     });
   }
   checkFeatureWeights(options, columns, call);
-  const owned = family.head(options, true).start === 'owners';
+  const { candidates, start } = family.head(options, true);
+  const owned = start === 'owners';
   const told = targetsOf(grid, heads, owned, call);
   const { targets } = told;
-  const classes = owned ? classesOf(grid, targets?.columns, family, call) : [];
+  const classes = owned ? classesOf(grid, targets?.columns, candidates, call) : [];
   const outputs = owned ? classes.length : (targets?.columns ?? 0);
   const carries = family.carries(options, outputs);
   const { code, routes } = family.head(options, carries);
@@ -127,7 +128,7 @@ export function withUnit(state: ModelState, options: Resolved, unit: number): Mo
 function classesOf(
   { owners }: InitialGrid,
   columns: number | undefined,
-  { task }: HeadFamily,
+  candidates: Head['candidates'],
   call: string,
 ): readonly Label[] {
   const numbered = (count: number): Label[] => Array.from({ length: count }, (_, c) => c);
@@ -141,7 +142,7 @@ function classesOf(
     );
   }
   const names = sortedLabels(owners as readonly Label[], call, 'initMode.owners');
-  if (task !== 'multiLabel' || typeof names[0] === 'string') return names;
+  if (candidates !== 'labels' || typeof names[0] === 'string') return names;
   // Labels without names are columns of y; some of them may own no prototype.
   const last = names[names.length - 1] as number;
   if (names.some((name) => !Number.isInteger(name) || (name as number) < 0)) {

@@ -2,10 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { ndarray } from '../dtype.js';
-import { FastKMeansClassifier } from '../estimators/classifier.js';
 import { FastKMeansClusterer } from '../estimators/clusterer.js';
-import { FastMultiLabelKMeansClassifier } from '../estimators/multi-label.js';
-import { FastKMeansRegressor } from '../estimators/regressor.js';
 import { backend, estimators, expectError, type Model, tasks } from '../estimators/testing.js';
 import { Random } from '../random.js';
 import type { Task } from '../state/options.js';
@@ -18,13 +15,6 @@ const uniform = (rows: number): number[][] =>
   Array.from({ length: rows }, () => Array.from({ length: columns }, () => 2 * random.uniform() - 1));
 const prototypes = uniform(120);
 const X = uniform(40);
-
-const classes: Readonly<Record<Task, { load(bytes: Uint8Array, options: object): Promise<unknown> }>> = {
-  clusterer: FastKMeansClusterer,
-  classifier: FastKMeansClassifier,
-  multiLabel: FastMultiLabelKMeansClassifier,
-  regressor: FastKMeansRegressor,
-} as never;
 
 const targetsOf: Readonly<Record<Task, object>> = {
   clusterer: {},
@@ -55,7 +45,7 @@ async function wholeAnswers(
   bytes: Uint8Array,
   x: unknown = X,
 ): Promise<ArrayLike<number | string>> {
-  const whole = (await classes[task].load(bytes, { backend, useIndex: false })) as Model;
+  const whole = await estimators[task].load(bytes, { useIndex: false });
   return (await whole.predict(x)).data;
 }
 
@@ -95,7 +85,7 @@ describe.each(tasks)('the index of a %s', (task) => {
     const model = make(task, watched);
     await model.fitBatch(X, y[task]);
     const bytes = await model.save();
-    const again = (await classes[task].load(bytes, { backend, index: watched.index })) as Model;
+    const again = await estimators[task].load(bytes, { index: watched.index });
     expect(await again.save()).toEqual(bytes);
     await expectExact(task, again);
     expect(count(watched, 'search 40')).toBeGreaterThan(0);

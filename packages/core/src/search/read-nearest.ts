@@ -171,7 +171,7 @@ function inWholeGrid(
   answer: NdArray,
 ): NdArray {
   const { data, shape, dtype } = answer;
-  const map = head.task === 'clusterer' ? prototypes : classes;
+  const map = head.counts === 'prototypes' ? prototypes : classes;
   if (!map || name === 'distance') return answer;
   if (name === 'label') return { ...answer, data: data.map((local) => map[local] as number) };
   const [rows, width] = shape as [number, number];

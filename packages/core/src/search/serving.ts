@@ -58,12 +58,12 @@ export interface Need {
 export function needOf({ head, routing, heads, prototypes }: GridSpec, name: string): Need | null {
   const { softType, topK } = routing;
   const nearest: Need = {
-    purpose: head.task === 'clusterer' ? 'cluster' : 'routing',
+    purpose: head.counts === 'prototypes' ? 'cluster' : 'routing',
     count: fewest,
     least: 1,
   };
   let need: Need | null;
-  if (head.task === 'clusterer') need = aboutAll.includes(name) ? null : nearest;
+  if (head.counts === 'prototypes') need = aboutAll.includes(name) ? null : nearest;
   else if (head.routes && findsOf(softType) === 'nearest') need = nearest;
   else if (head.routes && findsOf(softType) === 'softmax') {
     const least = Math.max(1, topK);

@@ -10,26 +10,19 @@ import {
   type WideRows,
 } from '../data/matrix.js';
 import { DataError, OptionError, ShapeError } from '../errors.js';
-import type { InitialGrid, Task } from './options.js';
+import type { InitialGrid } from './options.js';
 import type { Label } from './state.js';
-
-const names: Readonly<Record<Task, readonly string[]>> = {
-  clusterer: ['prototypes', 'ages'],
-  classifier: ['prototypes', 'owners', 'targets', 'ages'],
-  multiLabel: ['prototypes', 'owners', 'targets', 'ages'],
-  regressor: ['prototypes', 'targets', 'ages'],
-};
 
 const copied = ({ data, rows, columns }: WideRows): DenseMatrix => ({
   data: data.slice(),
   shape: [rows, columns],
 });
 
-/** A copy with flat matrices. Errors: OptionError, ShapeError, DataError. */
-export function checkedGrid(grid: InitialGrid, call: string, task: Task): InitialGrid {
+/** A copy with flat matrices; `names` are the arrays that it may have. Errors: OptionError, ShapeError, DataError. */
+export function checkedGrid(grid: InitialGrid, call: string, names: readonly string[]): InitialGrid {
   for (const name of Object.keys(grid)) {
-    if (!names[task].includes(name)) {
-      throw new OptionError(`${call}: initMode has no ${name}; it has ${names[task].join(', ')}.`, {
+    if (!names.includes(name)) {
+      throw new OptionError(`${call}: initMode has no ${name}; it has ${names.join(', ')}.`, {
         option: 'initMode',
         name,
       });

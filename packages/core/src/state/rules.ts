@@ -1,4 +1,4 @@
-// The allowed values of each option, and the options of each estimator.
+// The allowed values of each option, and the options that estimators share; a head adds its own to them.
 
 import {
   boolean,
@@ -12,15 +12,7 @@ import {
 } from '../checked-options.js';
 import { distanceNames } from '../formulas/distances.js';
 import { softTypeNames } from '../formulas/routing.js';
-import type {
-  ClassifierOptions,
-  ClustererOptions,
-  EstimatorOptions,
-  MultiLabelOptions,
-  OptionName,
-  RegressorOptions,
-  Task,
-} from './options.js';
+import type { OptionName } from './options.js';
 
 const notNegative = number('a finite number of at least 0', (v) => v >= 0 && v < Number.POSITIVE_INFINITY);
 const positive = number('a positive number', (v) => v > 0);
@@ -93,14 +85,15 @@ export const rules: { readonly [N in OptionName]: Rule } = {
 };
 
 /** All keys of a type: a missing one fails the type check. */
-const keysOf =
+export const keysOf =
   <T>() =>
   <K extends keyof T & OptionName>(
     keys: readonly K[] & (Exclude<keyof T & OptionName, K> extends never ? unknown : never),
   ): readonly K[] =>
     keys;
 
-const shared = keysOf<EstimatorOptions>()([
+/** Options of every estimator. */
+export const sharedOptions = [
   'backend',
   'distance',
   'initMode',
@@ -123,28 +116,8 @@ const shared = keysOf<EstimatorOptions>()([
   'index',
   'dtype',
   'arithmetic',
-]);
-const supervised = [...shared, 'heads', 'nPrototypes', 'metric', 'prototypeDropout'] as const;
-const classifying = [...supervised, 'kInit', 'repulsionFactor', 'negativeSampling'] as const;
-
-/** The options of each estimator. */
-export const optionNames: Readonly<Record<Task, readonly OptionName[]>> = {
-  clusterer: keysOf<ClustererOptions>()([...shared, 'kInit', 'algorithm']),
-  regressor: keysOf<RegressorOptions>()([
-    ...supervised,
-    'kTargets',
-    'kFeatures',
-    'targetDistance',
-    'targetAssignment',
-    'prototypeModel',
-  ]),
-  classifier: keysOf<ClassifierOptions>()([...classifying, 'prototypeTargets', 'labelSmoothing']),
-  multiLabel: keysOf<MultiLabelOptions>()([
-    ...classifying,
-    'aslGammaNeg',
-    'aslGammaPos',
-    'aslClip',
-    'aslVariant',
-    'thresholdMetric',
-  ]),
-};
+] as const;
+/** Options besides of those that learn from targets. */
+export const supervisedOptions = ['heads', 'nPrototypes', 'metric', 'prototypeDropout'] as const;
+/** Options besides of the classifiers. */
+export const classifyingOptions = ['kInit', 'repulsionFactor', 'negativeSampling'] as const;

@@ -8,7 +8,7 @@ import { collectWorst, reseed, type Worst } from '../fitting/reseed.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import type { Source } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
-import { type Context, specOf } from '../training/context.js';
+import { type Context, headOf, specOf } from '../training/context.js';
 import { prune } from '../training/ema-step.js';
 import { joinRows, withLabels } from './join.js';
 import type { Learner } from './learner.js';
@@ -72,11 +72,11 @@ export async function fitSource<R extends { readonly batch: Batch }>(
     const passes = new Passes(
       run,
       state,
-      evaluation && ((state) => lossOf(context, state, as(evaluation, state, learner))),
+      evaluation && ((state) => lossOf(context, state, as(context, state, evaluation))),
     );
     let converged = false;
     while (passes.done < run.maxIters && !converged) {
-      if (passes.done > 0 && learner.family.task === 'clusterer') state = faded(state);
+      if (passes.done > 0 && !learner.family.supervised) state = faded(state);
       let [shift, masked] = [0, false];
       const weights = new Float64Array(state.ages.length);
       const candidates = new ReseedCandidates();
@@ -97,12 +97,12 @@ export async function fitSource<R extends { readonly batch: Batch }>(
       await passes.ended(state, { shift });
     }
     const ended = passes.result(converged);
-    return { ...ended, evaluation: held.evaluation && as(held.evaluation, ended.state, learner) };
+    return { ...ended, evaluation: held.evaluation && as(context, ended.state, held.evaluation) };
   } finally {
     await rowsOf.close();
   }
 }
 
 /** Only a multi-label model has targets that get wider with new labels. */
-const as = (rows: Batch, state: ModelState, { family }: Pick<Learner<never>, 'family'>): Batch =>
-  family.task === 'multiLabel' ? withLabels(rows, state.outputs) : rows;
+const as = (context: Context, state: ModelState, rows: Batch): Batch =>
+  withLabels(rows, headOf(context, state).yColumns(state.outputs));

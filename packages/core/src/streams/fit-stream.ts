@@ -224,5 +224,5 @@ function betweenPasses(
 ): ModelState {
   const learned = trainable(state);
   const pruned = options.minWeight > 0 ? prune(learned, options.minWeight) : learned;
-  return another && family.task === 'clusterer' ? faded(pruned) : pruned;
+  return another && !family.supervised ? faded(pruned) : pruned;
 }

@@ -42,7 +42,7 @@ export const writeRun = (
   trail: Trail | undefined,
 ): Promise<void> => {
   const stream = JSON.stringify({ ...position, ...run, ...(trail ? { trail: trail.saved() } : {}) });
-  return writeWhole(path, encodeModel({ kind: family.task, options, state, stream }), call);
+  return writeWhole(path, encodeModel({ family, options, state, stream }), call);
 };
 
 export interface Resumed {
@@ -78,7 +78,7 @@ function parse(bytes: Uint8Array, it: Checkpointed): Resumed {
   const another = 'name another file, or remove this one';
   const { state, texts } = decodeModel(bytes, family);
   if (texts.stream === undefined) refuse('holds a model without a place in a stream', another);
-  const differing = differences(texts.options as string, optionsText(family.task, options));
+  const differing = differences(texts.options as string, optionsText(family, options));
   if (differing.length > 0)
     refuse(
       `holds a run of a model with other options: ${differing.join(', ')}`,

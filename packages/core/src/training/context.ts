@@ -69,7 +69,7 @@ export function specOf(context: Context, state: ModelState, masked: boolean): Gr
     columns,
     prototypes,
     outputs: state.outputs,
-    yColumns: head.task === 'classifier' ? 1 : state.outputs,
+    yColumns: head.yColumns(state.outputs),
     masked,
     candidates: head.candidates,
     joint: state.joint,
@@ -127,7 +127,7 @@ export const lossInOwnUnits = (
   { family, options }: Context,
   { arrays }: Pick<ModelState, 'arrays'>,
   loss: number,
-): number => (family.task === 'clusterer' ? inOwnUnits(arrays, options.distance, loss) : loss);
+): number => (family.supervised ? loss : inOwnUnits(arrays, options.distance, loss));
 
 /** The arrays of a state, with those that graphs derive from it. */
 export const arraysOf = (context: Context, state: ModelState): Readonly<Record<string, NdArray>> => ({

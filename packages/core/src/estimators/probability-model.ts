@@ -1,0 +1,28 @@
+// Estimators that answer probabilities: the call `predictProba`, over rows and over sources.
+
+import type { Matrix } from '../data/matrix.js';
+import type { NdArray } from '../dtype.js';
+import { ResultArray } from '../result.js';
+import { type Answers, isSource, type Source } from '../state/source.js';
+import type { PredictOptions } from './calls.js';
+import { SourceModel, type SourceReadOptions } from './source-model.js';
+
+type Probabilities = ResultArray<Float32Array, number[][]>;
+
+/** Base of the estimators whose head reads probabilities. */
+export abstract class ProbabilityModel<Y> extends SourceModel<Y> {
+  /**
+   * Probabilities of the rows [N, C], in the order of the classes, the labels or the clusters; the class says what they are. Of a
+   * source those of every batch. Errors: as `predict`.
+   */
+  predictProba(source: Source, options?: SourceReadOptions): AsyncGenerator<Probabilities, void, void>;
+  predictProba(X: Matrix, options?: PredictOptions): Promise<Probabilities>;
+  predictProba(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<Probabilities> {
+    const call = 'predictProba';
+    const answer = async (rows: Matrix, all: PredictOptions): Promise<Probabilities> =>
+      new ResultArray((await this.read(call, rows, all, 'probabilities')) as NdArray<Float32Array>);
+    return isSource(X)
+      ? this.overSource(X, call, options as SourceReadOptions, answer)
+      : this.inUse(call, () => answer(X, options as PredictOptions));
+  }
+}
