@@ -111,7 +111,9 @@ export const learned = {
     await model.fitBatch(trainingRows as number[][], numbers(trainingRows));
     return model;
   },
-} as const satisfies { [T in keyof EstimatorClasses]: (options?: Settings) => Promise<Estimator> };
+} as const;
+// Of every estimator.
+learned satisfies { [T in keyof EstimatorClasses]: (options?: Settings) => Promise<Estimator> };
 
 export const distances: readonly Distance[] = distanceNames;
 export const softTypes: readonly SoftType[] = softTypeNames;
