@@ -6,7 +6,7 @@ import { describeEngine } from './conformance.js';
 import { hnswIndex } from './index.js';
 import { exact, recall, rowsNear, somePoints } from './testing.js';
 
-describeEngine('portable in a browser', {}, ['euclidean', 'cosine', 'l1']);
+describeEngine('portable in a browser', {}, ['euclidean', 'cosine', 'l1'], 'pairs');
 
 it('measures by WebAssembly SIMD, finds what a search of all points does, and goes on from its bytes', async () => {
   const points = somePoints('clustered', 3000, 16, 5);

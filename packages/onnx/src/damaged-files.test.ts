@@ -107,9 +107,10 @@ describe.each(subjects.slice(0, 2))('of a %s', (_, make) => {
     }
   });
 
-  it('any bit of the first 200 bytes flipped: none loads', async () => {
+  it('a bit of any of the first 200 bytes flipped: none loads', async () => {
     const whole = await make();
-    for (let bit = 0; bit < 1600; bit++) {
+    // Two or three of each byte, and every place in a byte.
+    for (let bit = 0; bit < 1600; bit += 3) {
       const bytes = whole.slice();
       bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
       expect(await opened(bytes), `bit ${bit}`).toBeNull();
@@ -122,7 +123,7 @@ describe.each(subjects)('of a %s', (_, make) => {
     const whole = await make();
     expect(await opened(whole)).not.toBeNull();
     const random = seeded(name.length);
-    for (let i = 0; i < 120; i++) {
+    for (let i = 0; i < 60; i++) {
       const model = await opened(damage(whole.slice(), random));
       if (!model) continue;
       expect((await answer(model)).shape[0]).toBe(3);
@@ -134,7 +135,7 @@ describe.each(subjects)('of a %s', (_, make) => {
     for (
       let length = 0;
       length < whole.length;
-      length += length < 300 || whole.length - length < 300 ? 1 : 13
+      length += length < 300 || whole.length - length < 300 ? 1 : 53
     ) {
       expect(await opened(whole.subarray(0, length))).toBeNull();
     }
