@@ -1,4 +1,4 @@
-// Compiles kernel.ts to WebAssembly and writes it as a module: `pnpm kernel`. Same source, same bytes.
+// `pnpm kernel` compiles kernel.ts to WebAssembly and writes it as a module. The same source gives the same bytes.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';

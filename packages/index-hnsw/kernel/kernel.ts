@@ -4,16 +4,16 @@
 // others.
 // @ts-nocheck: f32, v128 and load are AssemblyScript's, not TypeScript's.
 
-// Names of metrics as types: a function is compiled once for each type that it is called with.
+// Metrics as types: a generic function is compiled once for each type argument.
 class Euclidean {}
 class Cosine {}
 class L1 {}
 
-// Columns as types.
+// Column formats as types.
 class Floats {}
 class Codes {}
 
-/** The columns of `from` that a step takes: four floats, or eight codes, which are twice as wide as those of a row. */
+/** The columns of `from` in one step: four floats, or eight codes, which are twice as wide there as in a row. */
 function loadFrom<Columns>(from: usize, at: usize): v128 {
   return idof<Columns>() === idof<Floats>() ? v128.load(from + at) : v128.load(from + at + at);
 }
@@ -22,12 +22,12 @@ function loadRow<Columns>(row: usize, at: usize): v128 {
   return idof<Columns>() === idof<Floats>() ? v128.load(row + at) : v128.load_ext<i8>(row + at);
 }
 
-/** Bytes of a row that a step takes. */
+/** Bytes of a row in one step. */
 function stride<Columns>(): usize {
   return idof<Columns>() === idof<Floats>() ? 16 : 8;
 }
 
-/** Four sums, and what the columns of a step add to them. */
+/** Four sums, with the columns of one step added. */
 function add<Metric, Columns>(sums: v128, x: v128, y: v128): v128 {
   if (idof<Columns>() === idof<Codes>()) {
     const difference = i16x8.sub(x, y);
@@ -58,8 +58,8 @@ function row(vectors: usize, width: usize, list: usize): usize {
 }
 
 /**
- * Writes the distances of the row at `from` to rows `list[0 … count − 1]` of `vectors` to `out`; `fetch` where these are mostly
- * in no cache.
+ * Writes the distances from the row at `from` to rows `list[0 … count − 1]` of `vectors` into `out`. `fetch`: prefetch them, if
+ * most are in no cache.
  */
 function distances<Metric, Columns>(
   from: usize,
@@ -72,16 +72,16 @@ function distances<Metric, Columns>(
 ): void {
   const end = list + (count << 2);
   if (fetch) {
-    // All misses at once: a processor waits for many lines of memory together where nothing else stands between the loads.
+    // Loads without anything between them, so that the processor waits for many cache misses at once.
     let sink = f32x4.splat(0);
     for (let at = list; at < end; at += 4) {
       const a = row(vectors, width, at);
       for (let line: usize = 0; line < width; line += 64) sink = v128.or(sink, v128.load(a + line));
     }
-    // Written where the first distance will be, so that no compiler leaves the loads out.
+    // Stored where the first distance will go, so that the compiler keeps the loads.
     if (count > 0) store<f32>(out, f32x4.extract_lane(sink, 0));
   }
-  // Four rows a round, so that each column of `from` is loaded once for four.
+  // Four rows at a time, so that each column of `from` is loaded once for four rows.
   for (; list + 16 <= end; list += 16, out += 16) {
     const a = row(vectors, width, list);
     const b = row(vectors, width, list + 4);
@@ -126,7 +126,7 @@ export function euclidean(
   distances<Euclidean, Floats>(from, vectors, width, list, count, out, fetch);
 }
 
-/** 1 − Σ x·y, of rows of length 1. */
+/** 1 − Σ x·y, for rows of unit length. */
 export function cosine(
   from: usize,
   vectors: usize,

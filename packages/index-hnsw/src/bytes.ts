@@ -1,4 +1,4 @@
-// The frame that both engines write: who wrote the bytes, which version, a digest of the rest. Little-endian.
+// The frame of both engines' bytes: magic number, version, and a digest of the rest. Little-endian.
 
 import { FormatError } from '@fkm/core';
 import { digestWords } from '@fkm/core/deploy';
@@ -6,13 +6,13 @@ import { scope } from './check.js';
 
 /** Bytes before the content: magic 8, version 4, digest 16. */
 export const frameBytes = 28;
-/** Versions of both engines that are written: 1 had a checksum of 32 bits, which two flipped signs left as it was. */
+/** The version that is written. Version 1 had a checksum of 32 bits, which two flipped signs left unchanged. */
 const version = 2;
 const before = { version: 1, frameBytes: 16 } as const;
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** Fills in the frame of bytes whose content is there. */
+/** Writes the frame around existing content. */
 export function seal(bytes: Uint8Array, magic: string, written: number = version): Uint8Array {
   const view = viewOf(bytes);
   for (let i = 0; i < 8; i++) bytes[i] = magic.charCodeAt(i);
@@ -23,7 +23,7 @@ export function seal(bytes: Uint8Array, magic: string, written: number = version
   return bytes;
 }
 
-/** The content of bytes that are whole. Errors: FormatError for bytes that are foreign, newer, or damaged. */
+/** The content of intact bytes. Errors: FormatError for bytes that are foreign, newer, or damaged. */
 export function contentOf(bytes: Uint8Array, magic: string): Uint8Array {
   if (!(bytes instanceof Uint8Array)) throw refusal('a Uint8Array is expected', {});
   const own =
@@ -44,7 +44,7 @@ export function contentOf(bytes: Uint8Array, magic: string): Uint8Array {
       ? view.getUint32(12, true) === checksum(bytes)
       : bytes.length >= frameBytes &&
         digestWords(content).every((word, i) => view.getUint32(12 + 4 * i, true) === word);
-  if (!whole) throw refusal('they are damaged: their digest is another one', { length: bytes.length });
+  if (!whole) throw refusal('they are damaged: their digest does not match', { length: bytes.length });
   return content;
 }
 
@@ -54,7 +54,7 @@ export const viewOf = (bytes: Uint8Array): DataView =>
 export const refusal = (reason: string, details: Readonly<Record<string, unknown>>): FormatError =>
   new FormatError(`load: these bytes are not an index that can be read: ${reason}.`, details, scope);
 
-/** Of version 1: FNV-1a over the 32-bit words after the frame; the last bytes count as a word each. */
+/** The checksum of version 1: FNV-1a over the 32-bit words after the frame; remaining bytes count as a word each. */
 export function checksum(bytes: Uint8Array): number {
   const { frameBytes } = before;
   const words = (bytes.length - frameBytes) >> 2;
@@ -76,7 +76,7 @@ export function checksum(bytes: Uint8Array): number {
 
 type Words = Float32Array | Int32Array;
 
-/** Writes numbers at a byte, whatever the byte order of the machine. */
+/** Writes numbers at a byte offset, little-endian on any machine. */
 export function writeWords(bytes: Uint8Array, at: number, words: Words): void {
   if (littleEndian) {
     bytes.set(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), at);
@@ -87,7 +87,7 @@ export function writeWords(bytes: Uint8Array, at: number, words: Words): void {
   for (let i = 0; i < source.length; i++) view.setInt32(at + 4 * i, source[i] as number, true);
 }
 
-/** Fills an array with the numbers from a byte on. */
+/** Fills an array with the numbers from a byte offset on. */
 export function readWords(bytes: Uint8Array, at: number, words: Words): void {
   if (littleEndian) {
     new Uint8Array(words.buffer, words.byteOffset, words.byteLength).set(

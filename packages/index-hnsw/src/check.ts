@@ -1,4 +1,4 @@
-// What calls are given, checked before anything changes: shapes, numbers, places.
+// Checks of arguments before anything changes: shapes, numbers, indices.
 
 import { DataError, type Points, ShapeError, StateError } from '@fkm/core';
 
@@ -18,7 +18,7 @@ export function checkPoints(call: string, argument: string, points: Points, colu
   const isSize = (n: number): boolean => Number.isSafeInteger(n) && n >= 0;
   if (shape.length !== 2 || !isSize(rows) || !isSize(width) || data.length !== rows * width) {
     throw new ShapeError(
-      `${call}: ${argument} has shape [${shape}] and ${data.length} numbers, should have rows × columns of them.`,
+      `${call}: ${argument} has shape [${shape}] and ${data.length} numbers; they should be rows × columns.`,
       { argument, shape: [...shape], length: data.length },
       scope,
     );
@@ -49,24 +49,24 @@ export function checkPoints(call: string, argument: string, points: Points, colu
   }
 }
 
-/** Whole numbers in 0 … count − 1. Errors: DataError. */
+/** Integers in 0 … count − 1. Errors: DataError. */
 export function checkPlaces(call: string, places: ArrayLike<number>, count: number): void {
   for (let i = 0; i < places.length; i++) {
     const place = places[i] as number;
     if (Number.isInteger(place) && place >= 0 && place < count) continue;
     throw new DataError(
-      `${call}: places[${i}] is ${place}, should be a whole number from 0 to ${count - 1}: places are the rows that were built.`,
-      { argument: 'places', row: i, value: place, expected: count },
+      `${call}: indices[${i}] is ${place}, should be an integer from 0 to ${count - 1}, a row of the points that were built.`,
+      { argument: 'indices', row: i, value: place, expected: count },
       scope,
     );
   }
 }
 
-/** A row a place. Errors: ShapeError. */
+/** One row for each index. Errors: ShapeError. */
 export function checkRowAPlace(places: ArrayLike<number>, points: Points): void {
   if (places.length === points.shape[0]) return;
   throw new ShapeError(
-    `update: points has ${points.shape[0]} rows for ${places.length} places, should have a row a place.`,
+    `update: points has ${points.shape[0]} rows for ${places.length} indices, should have one for each.`,
     { argument: 'points', rows: points.shape[0], expected: places.length },
     scope,
   );

@@ -1,35 +1,35 @@
-// Vectors in a byte a column, for walks: a quarter of the memory, where that is what a walk waits for. What a walk along codes
-// finds is measured again, exactly.
+// Vectors quantised to one byte a column: a quarter of the memory, for walks that wait for memory. What a walk along codes finds is
+// measured again exactly.
 
 import type { HnswDistance } from './distances.js';
 import type { Graph } from './graph.js';
 import type { CodedRows, Measure } from './kernel.js';
 import { lengthOf, nearestLink } from './lengths.js';
 
-/** Codes of vectors are −127 … 127, and of a query, which may lie outside of all vectors, four times as wide. */
+/** Codes of vectors are −127 … 127. A query may lie outside of all vectors, so its codes may be four times as large. */
 const most = 127;
 const mostOfQuery = 4 * most;
-/** Places whose links are looked at, to see whether codes tell neighbours apart. */
+/** Number of points whose links are checked, to see whether codes tell neighbours apart. */
 const sampled = 256;
-/** Rounding may change a length by so much of it. */
+/** Relative error of a length that rounding may cause. */
 const tolerated = 1 / 20;
-/** So many places that lie outside of what codes reach, of all, make it worth while to encode all anew. */
+/** Share of points outside of the range of codes above which all are encoded again. */
 const outsideShare = 1 / 64;
 
 export class Codes {
   private readonly graph: Graph;
   private readonly coded: CodedRows;
   private readonly distance: HnswDistance;
-  /** What 0 stands for, a column. */
+  /** The value of code 0, for each column. */
   private readonly offset: Float32Array;
-  /** What 1 stands for. */
+  /** The size of one step. */
   private step = 1;
   private fine = false;
   private outside = 0;
   /** Whether vectors or links have changed since all were encoded. */
   stale: boolean = true;
 
-  /** Codes of vectors and links that are there. */
+  /** Encodes existing vectors and links. */
   constructor(graph: Graph, coded: CodedRows, distance: HnswDistance) {
     this.graph = graph;
     this.coded = coded;
@@ -38,7 +38,7 @@ export class Codes {
     this.renew();
   }
 
-  /** Encodes all vectors anew: codes that come from nothing but vectors and links. */
+  /** Encodes all vectors again; the result depends only on vectors and links. */
   renew(): void {
     this.fitRange();
     this.fine = this.isFine();
@@ -47,7 +47,7 @@ export class Codes {
     this.stale = false;
   }
 
-  /** Follows the vectors at places that moved. */
+  /** Updates the codes of moved vectors. */
   update(places: ArrayLike<number>): void {
     this.stale = true;
     if (!this.fine) return;
@@ -55,7 +55,7 @@ export class Codes {
     if (this.outside > this.graph.count * outsideShare) this.renew();
   }
 
-  /** Measures from the kernel's query, in order but in no unit; null where rounding would hide who is near. */
+  /** Measures from the kernel's query in proportion to distances; null if rounding would hide which points are near. */
   ask(): Measure | null {
     if (!this.fine) return null;
     const { query, measure } = this.coded;
@@ -68,7 +68,7 @@ export class Codes {
     return this.round(kernel.vectors, place * kernel.width, this.coded.rows, place * this.coded.width, most);
   }
 
-  /** Whether all columns are within ±limit; those that are not go to its end. */
+  /** Rounds to codes; columns beyond ±limit are clamped. Returns whether all were within. */
   private round(
     from: Float32Array,
     start: number,
@@ -86,7 +86,7 @@ export class Codes {
     return within;
   }
 
-  /** One step for all columns, so that sums over codes are in proportion to distances; the widest column takes all codes. */
+  /** One step size for all columns, so that sums over codes are proportional to distances; the widest column uses all codes. */
   private fitRange(): void {
     const { kernel, count, columns } = this.graph;
     const low = new Float32Array(columns).fill(Number.POSITIVE_INFINITY);
@@ -109,8 +109,8 @@ export class Codes {
   }
 
   /**
-   * Whether the median length to a nearest link, at places here and there, is far above what rounding makes of a length:
-   * √(D/6) steps of l1, else √(1/6), the standard deviation of the difference of two roundings.
+   * Whether the median distance to the nearest link, over sampled points, is far above the rounding error of a length: √(D/6) steps
+   * for l1, else √(1/6), the standard deviation of the difference of two roundings.
    */
   private isFine(): boolean {
     const { graph, distance } = this;
@@ -129,7 +129,7 @@ export class Codes {
   }
 }
 
-/** Rows of zeros are 1 from all others by cosine, and not by the length of the difference. */
+/** Whether there are rows of zeros. Their cosine distance to all others is 1, which the length of a difference does not give. */
 function hasZeros({ kernel, count }: Graph): boolean {
   for (let place = 0; place < count; place++) {
     const start = place * kernel.width;

@@ -1,4 +1,4 @@
-// What every engine has to do, run by the tests of each: the contract of `PrototypeIndex`, recall against looking at all.
+// Tests that every engine has to pass: the contract of `PrototypeIndex`, and recall compared with exact search.
 
 import type { Points } from '@fkm/core';
 import { describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ import {
   somePoints,
 } from './testing.js';
 
-/** So many that the portable engine walks, in place of a scan. */
+/** Enough points for the portable engine to walk in place of a scan. */
 const count = 2000;
 const rowCount = 40;
 
@@ -36,9 +36,9 @@ async function built(options: HnswOptions, of: Points): Promise<HnswIndex> {
 }
 
 /**
- * All tests for an engine with these options, in the distances that it has. `sizes`: 'every' measures recall of every kind of
- * points in every number of columns; 'pairs', of a walk that another engine takes as well, of one kind for each distance and
- * number of columns, by turns, so that every two of the three meet.
+ * All tests for an engine with these options, for its distances. `sizes`: 'every' measures recall for every kind of points and every
+ * number of columns. 'pairs', for a walk that another engine runs too, takes one kind of points for each distance and number of
+ * columns in turn, so that every pair of the three occurs.
  */
 export function describeEngine(
   name: string,
@@ -56,7 +56,7 @@ export function describeEngine(
         async (columns) => {
           const all = somePoints(kind, count, columns, columns);
           const rows = rowsNear(all, rowCount, 0.1);
-          // Uniform points of 128 columns are all about as far from one another: the worst there is, so more candidates.
+          // Uniform points in 128 columns all have about equal distances: the worst case, so more candidates are used.
           const hard = kind === 'uniform' && columns === 128;
           const index = await built(hard ? { ...own, ef: 80, m: 32 } : own, all);
           expect(index.size).toBe(count);
@@ -69,7 +69,7 @@ export function describeEngine(
               rowOf(rows, Math.floor(i / 5)),
               rowOf(all, found.indices[i] as number),
             );
-            // float32 sums of up to 128 terms, of numbers of about 1.
+            // float32 sums of up to 128 terms of about 1.
             expect(Math.abs((found.distances[i] as number) - right)).toBeLessThan(2e-5 * (1 + right));
             if (i % 5 > 0) {
               expect(found.distances[i]).toBeGreaterThanOrEqual(found.distances[i - 1] as number);
@@ -141,7 +141,7 @@ export function describeEngine(
       await index.update([7], { data: target, shape: [1, 8] });
       expect((await index.search({ data: target, shape: [1, 8] }, 1)).indices[0]).toBe(7);
       expect((await index.search({ data: rowOf(start, 7), shape: [1, 8] }, 1)).indices[0]).not.toBe(7);
-      // Of a place that is named twice, the last row counts.
+      // If an index occurs twice, its last row counts.
       await index.update([7, 9, 7], points([...target], [...rowOf(start, 9)], [...rowOf(start, 7)]));
       expect((await index.search({ data: rowOf(start, 7), shape: [1, 8] }, 1)).indices[0]).toBe(7);
     });
@@ -258,11 +258,11 @@ export function describeEngine(
       }
       for (const wrong of [2, -1, 0.5]) {
         await expect(index.update([wrong], row)).rejects.toMatchObject(
-          sorry('data', `places[0] is ${wrong}`),
+          sorry('data', `indices[0] is ${wrong}`),
         );
         await expect(index.remove([wrong])).rejects.toMatchObject({ kind: 'data' });
       }
-      await expect(index.update([0, 1], row)).rejects.toMatchObject(sorry('shape', '1 rows for 2 places'));
+      await expect(index.update([0, 1], row)).rejects.toMatchObject(sorry('shape', '1 rows for 2 indices'));
       await expect(index.update([0], points([Number.NaN, 0]))).rejects.toMatchObject({ kind: 'data' });
       expect([...(await index.search(row, 2)).indices]).toEqual([0, 1]);
     });
@@ -294,7 +294,7 @@ export function describeEngine(
       for (let at = 12; at < bytes.length; at += 7) {
         await refuses(changed(at, (bytes[at] as number) ^ 0x41), 'damaged');
       }
-      // From a Buffer's pool, bytes begin anywhere.
+      // Bytes in a Buffer's pool may start at any offset.
       const shifted = new Uint8Array(bytes.length + 1);
       shifted.set(bytes, 1);
       const again = hnswIndex(options);

@@ -1,5 +1,5 @@
-// A graph as bytes, and back without building anything. What is read is checked as if somebody hostile had written it:
-// sizes before anything is allocated, then every level, link and number.
+// A graph as bytes, read back without building anything. Bytes are checked as untrusted: sizes before anything is allocated, then
+// every level, link and number.
 //
 //   frame · distance, K, D, m, efConstruction, entry: 4 each · seed 8 · levels and states, a byte each, [K] padded to 4
 //   · drift f32 [K] · ground i32 [K, 2m] · upper i32 [Σ levels, m] · vectors f32 [K, D]
@@ -11,9 +11,9 @@ import { type KernelName, openKernel } from './kernel.js';
 import { maxEf, maxLinks } from './options.js';
 
 const magic = 'fkm-hnsw';
-/** Without the frame. */
+/** Bytes of the head without the frame. */
 const headBytes = 32;
-/** State of a place in the two bits above its level. */
+/** The state of a point is in the two bits above its level. */
 const stateShift = 5;
 
 interface Head {
@@ -48,7 +48,7 @@ export function writeGraph(graph: Graph, { distance, efConstruction, seed }: Hea
   return seal(bytes, magic);
 }
 
-/** Errors: FormatError, also where the bytes are of another distance. */
+/** Errors: FormatError, also for bytes of another distance. */
 export function readGraph(
   file: Uint8Array,
   kernelName: KernelName,
@@ -71,7 +71,7 @@ export function readGraph(
   within('m', m, 2, maxLinks);
   within('efConstruction', efConstruction, 1, maxEf);
   within('seed', seed, 0, Number.MAX_SAFE_INTEGER);
-  // Before anything is allocated: a small file that claims millions of rows is too short for their levels.
+  // Checked before anything is allocated: a small file that claims millions of rows is too short for their levels.
   const levelsEnd = headBytes + padded(count);
   const shortest = levelsEnd + count * 4 * (1 + 2 * m + columns);
   if (bytes.length < shortest) throw refusal(`they end at ${bytes.length}`, { expected: shortest });
@@ -131,7 +131,7 @@ function checkGraph(graph: Graph): void {
     if (states[place] !== unlinked && (levels[place] as number) > (levels[entry] as number)) {
       throw refusal(`place ${place} is above the entry`, { place });
     }
-    // Infinity is a move that overflowed.
+    // Infinity is the sum of moves that overflowed.
     if (!((drift[place] as number) >= 0))
       throw refusal(`place ${place} has drift ${drift[place]}`, { place });
     for (let level = 0; level <= (levels[place] as number); level++) checkLinks(graph, place, level);

@@ -1,44 +1,43 @@
-// The layered graph as flat arrays: who is linked to whom, what each place is, and where the vectors are.
-// (Malkov & Yashunin 2018.) It holds no algorithm.
+// The layered graph (Malkov & Yashunin 2018) as flat arrays: links, the state of each point, and vectors. It holds no algorithm.
 
 import type { Kernel } from './kernel.js';
 
-/** What a place is. */
+/** The state of a point: it can be found. */
 export const live = 0;
-/** Found no more, but searches still pass through it. */
+/** Not found any more, but searches still pass through it. */
 export const removed = 1;
-/** Found no more, and no link leads there. */
+/** Not found any more, and no link leads to it. */
 export const unlinked = 2;
 
-/** Levels above the ground; with 2 links a node, a graph of 2³¹ has 30. */
+/** Most levels above the lowest; with 2 links a node, a graph of 2³¹ points has 30. */
 export const maxLevel = 30;
 
 export interface Graph {
   readonly kernel: Kernel;
   readonly count: number;
   readonly columns: number;
-  /** Links of a node on levels above the ground; twice as many on the ground. */
+  /** Links of a node on upper levels; twice as many on the lowest. */
   readonly m: number;
-  /** Top level of each place [K]. */
+  /** Top level of each point [K]. */
   readonly levels: Uint8Array;
   readonly states: Uint8Array;
-  /** How far each place has moved since its links were chosen [K]: lengths of its moves, added up. */
+  /** Total length of each point's moves since its links were chosen [K]. */
   readonly drift: Float32Array;
-  /** Links on the ground [K, 2m]; −1 ends a list. */
+  /** Links on the lowest level [K, 2m]; −1 ends a list. */
   readonly ground: Int32Array;
-  /** Links above: levels 1 … levels[k] of place 0, then of place 1 … [Σ levels, m]. */
+  /** Links on upper levels: levels 1 … levels[k] of point 0, then of point 1, … [Σ levels, m]. */
   readonly upper: Int32Array;
-  /** Sum of the levels of the places before [K]. */
+  /** Sum of the levels of all points before [K]. */
   readonly upperStart: Int32Array;
-  /** Where searches begin; −1 without nodes. */
+  /** The point at which searches start; −1 without nodes. */
   entry: number;
-  /** Places with links, removed ones included. */
+  /** Number of points with links, including removed ones. */
   linked: number;
-  /** Places that can be found. */
+  /** Number of points that can be found. */
   size: number;
 }
 
-/** A graph over the kernel's vectors without links. */
+/** A graph on the kernel's vectors, without links. */
 export function emptyGraph(kernel: Kernel, columns: number, m: number, levels: Uint8Array): Graph {
   const count = levels.length;
   const upperStart = new Int32Array(count);
@@ -64,7 +63,7 @@ export function emptyGraph(kernel: Kernel, columns: number, m: number, levels: U
   };
 }
 
-/** Level of each place, P(level ≥ l) = m^−l, from the seed and the place alone. */
+/** The level of each point, P(level ≥ l) = m^−l, determined by the seed and the point's index. */
 export function drawLevels(count: number, m: number, seed: number): Uint8Array {
   const levels = new Uint8Array(count);
   const scale = -1 / Math.log(m);
@@ -74,7 +73,7 @@ export function drawLevels(count: number, m: number, seed: number): Uint8Array {
   return levels;
 }
 
-/** In (0, 1]: the finaliser of MurmurHash3 (Appleby) over place and seed. */
+/** A number in (0, 1] from seed and index: the finaliser of MurmurHash3 (Appleby). */
 export function uniform(seed: number, place: number): number {
   let h = Math.imul(place + 1, 0x9e3779b1) ^ seed ^ Math.imul(Math.floor(seed / 2 ** 32) + 1, 0x85ebca77);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -85,9 +84,9 @@ export function uniform(seed: number, place: number): number {
 export const linksOf = (graph: Graph, level: number): Int32Array =>
   level === 0 ? graph.ground : graph.upper;
 
-/** Links of a node on a level, at most. */
+/** Most links of a node on a level. */
 export const linkLimit = (graph: Graph, level: number): number => (level === 0 ? graph.m * 2 : graph.m);
 
-/** Where the links of a place on a level begin in `linksOf`. */
+/** Where the links of a point on a level start in `linksOf`. */
 export const linkStart = (graph: Graph, place: number, level: number): number =>
   level === 0 ? place * graph.m * 2 : ((graph.upperStart[place] as number) + level - 1) * graph.m;

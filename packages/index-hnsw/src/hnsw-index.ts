@@ -1,4 +1,4 @@
-// `hnswIndex`: which engine answers.
+// `hnswIndex`: selects the engine.
 
 import type { HnswIndex } from './engine.js';
 import { type HnswOptions, settingsOf } from './options.js';
@@ -6,9 +6,9 @@ import { PortableIndex } from './portable.js';
 import { UsearchIndex } from './usearch.js';
 
 /**
- * An empty index of points, searched in O(log K): HNSW (Malkov & Yashunin 2018). Calls run in one go; only usearch, where it
- * is imported, waits for anything. Errors: OptionError; BackendError where `simd: true` finds none, and, of the first call,
- * where usearch is missing.
+ * Creates an empty index of points, searched in O(log K) by HNSW (Malkov & Yashunin 2018). Calls run synchronously, except the
+ * import of usearch. Errors: OptionError; BackendError for `simd: true` without WebAssembly SIMD, and, at the first call, without
+ * the usearch package.
  */
 export function hnswIndex(options: HnswOptions = {}): HnswIndex {
   const settings = settingsOf(options);

@@ -1,48 +1,48 @@
-// Where vectors are and how far they are from one another: WebAssembly with SIMD over its own memory, or the same three sums
-// in JavaScript. Kernels agree up to rounding; everything above them is one code.
+// Holds the vectors and measures distances: by WebAssembly SIMD on its own memory, or by the same three sums in JavaScript. Both
+// agree up to rounding, and all other code is common.
 
 import { BackendError, DataError } from '@fkm/core';
 import type { HnswDistance } from './distances.js';
 import { kernelBytes } from './kernel-bytes.js';
 
-/** What computes distances: WebAssembly SIMD in float32, or JavaScript in float64 rounded to float32. */
+/** What measures distances: WebAssembly SIMD in float32, or JavaScript in float64 rounded to float32. */
 export type KernelName = 'wasm-simd' | 'js';
 
-/** Distances a call measures at most. */
+/** Most distances measured in a call. */
 export const batch = 1024;
 
-/** Vectors [K, width] in one array, and a place for lists of them. */
+/** Vectors [K, width] in one array, and buffers for lists of indices and distances. */
 export interface Kernel {
   readonly name: KernelName;
-  /** Columns, rounded up to a multiple of 4; what pads a row is 0. */
+  /** Columns, rounded up to a multiple of 4; padding is 0. */
   readonly width: number;
   readonly vectors: Float32Array;
-  /** The row that `measure` starts from [width]. */
+  /** The row from which `measure` measures [width]. */
   readonly query: Float32Array;
-  /** Places to measure [batch]. */
+  /** Indices to measure [batch]. */
   readonly list: Int32Array;
-  /** What was measured [batch]. */
+  /** Measured distances [batch]. */
   readonly out: Float32Array;
   /** `out[i]` = distance of the query to vector `list[i]`, i < count. */
   readonly measure: Measure;
-  /** The same from the vector at a place. */
+  /** The same, from the vector at this index. */
   readonly measureFrom: (place: number, count: number) => void;
-  /** Room for the vectors in a byte a column, where they are mostly in no cache. */
+  /** Memory for quantised vectors; null unless the vectors exceed the caches. */
   readonly codes: CodedRows | null;
 }
 
-/** Measures the first `count` places of the kernel's list into its `out`. */
+/** Measures the first `count` indices of the kernel's list into its `out`. */
 export type Measure = (count: number) => void;
 
-/** What `codes.ts` fills. */
+/** Memory that codes.ts fills. */
 export interface CodedRows {
-  /** Columns, rounded up to a multiple of 16; what pads a row is 0. */
+  /** Columns, rounded up to a multiple of 16; padding is 0. */
   readonly width: number;
   /** [K, width] */
   readonly rows: Int8Array;
   /** [width] */
   readonly query: Int16Array;
-  /** `out[i]` = Σ (x − y)², of l1 Σ |x − y|, of the codes of the query and of vector `list[i]`, i < count. */
+  /** `out[i]` = Σ (x − y)², for l1 Σ |x − y|, between the codes of the query and of vector `list[i]`, i < count. */
   readonly measure: Measure;
 }
 
@@ -56,7 +56,7 @@ type Export = (
   fetch: number,
 ) => void;
 
-/** What is used of WebAssembly, whose types come with those of pages, which programs on Node do not have. */
+/** The part of WebAssembly that is used: its types come with DOM types, which Node programs lack. */
 interface Wasm {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Memory: new (options: { readonly initial: number }) => Memory;
@@ -70,22 +70,22 @@ interface Memory {
 }
 
 /**
- * Vectors of more bytes are mostly in no cache: fetching them all at once costs 5 % below, and gains a third far above; and
- * walks along codes gain nothing below, and a third far above.
+ * Bytes of vectors above which most are in no cache. Below, fetching them all at once costs 5 %, and codes gain nothing; far above,
+ * each gains a third.
  */
 const cachedBytes = 2 ** 25;
-/** Columns up to which sums of squares of codes fit into the four 32 bits that they are added up in. */
+/** Most columns for which sums of squares of codes fit into 32 bits. */
 const maxCodedColumns = 2 ** 14;
 
 const pageBytes = 65536;
 const maxPages = 65536;
-/** More than a memory holds beside vectors and codes. */
+/** Memory besides vectors and codes. */
 const spareBytes = 2 ** 20;
 let compiled: object | null | undefined;
 
 const wasm = (): Wasm => (globalThis as unknown as { readonly WebAssembly: Wasm }).WebAssembly;
 
-/** Compiled once; null where WebAssembly or its SIMD is missing. */
+/** The module, compiled once; null without WebAssembly or its SIMD. */
 function wasmModule(): object | null {
   if (compiled === undefined) {
     try {
@@ -98,7 +98,7 @@ function wasmModule(): object | null {
   return compiled;
 }
 
-/** The kernel that `simd` asks for: undefined takes the fastest there is. Errors: BackendError where true and missing. */
+/** The kernel for `simd`; undefined takes the fastest available. Errors: BackendError if true and not available. */
 export function chooseKernel(simd: boolean | undefined): KernelName {
   if (simd === false) return 'js';
   if (wasmModule()) return 'wasm-simd';
@@ -112,8 +112,8 @@ export function chooseKernel(simd: boolean | undefined): KernelName {
 }
 
 /**
- * Room for `count` vectors of `columns`, all 0; with codes beside vectors of more than `cached` bytes in WebAssembly.
- * Errors: DataError beyond the 4 GiB of a WebAssembly memory.
+ * Memory for `count` vectors of `columns`, all 0, with codes in WebAssembly if the vectors exceed `cached` bytes. Errors: DataError
+ * beyond the 4 GiB of a WebAssembly memory.
  */
 export function openKernel(
   name: KernelName,
@@ -133,7 +133,7 @@ function openWasm(distance: HnswDistance, count: number, width: number, cached: 
   const fits = count * (rowBytes + codeBytes) < maxPages * pageBytes - spareBytes;
   const codedBytes = fetch && fits && width <= maxCodedColumns ? codeBytes : 0;
   let end = 0;
-  /** Where so many bytes begin, at a line of memory. */
+  /** Reserves bytes, starting at a cache line. */
   const take = (bytes: number): number => {
     const start = end;
     end = Math.ceil((start + bytes) / 64) * 64;
@@ -212,7 +212,7 @@ function openJs(distance: HnswDistance, count: number, width: number): Kernel {
 
 type Sum = (x: Float32Array, i: number, y: Float32Array, j: number, width: number) => number;
 
-/** As kernel/kernel.ts computes them. */
+/** The sums of kernel/kernel.ts. */
 const sums = {
   euclidean: (x, i, y, j, width) => {
     let sum = 0;

@@ -1,15 +1,15 @@
-// Distances as lengths, which add up along a way.
+// Distances as lengths, which add up along a path.
 
 import type { HnswDistance } from './distances.js';
 import { type Graph, linkLimit, linkStart } from './graph.js';
 
-/** Unsquared; of cosine the chord between unit vectors. */
+/** The square root of a squared distance; for cosine the chord between unit vectors. */
 export function lengthOf(distance: number, name: HnswDistance): number {
   if (name === 'l1') return distance;
   return Math.sqrt(Math.max(0, name === 'cosine' ? 2 * distance : distance));
 }
 
-/** Distance of a place to the nearest of its links on the ground; Infinity without any. */
+/** Distance of a point to the nearest of its links on the lowest level; Infinity without links. */
 export function nearestLink(graph: Graph, place: number): number {
   const { kernel, ground } = graph;
   const start = linkStart(graph, place, 0);

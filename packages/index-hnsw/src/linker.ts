@@ -1,5 +1,5 @@
-// Links places into the graph: the nearest that a search finds, thinned out so that links point into different directions
-// (algorithms 1 and 4 of Malkov & Yashunin 2018).
+// Links points into the graph: to the nearest that a search finds, pruned so that links point in different directions (algorithms 1
+// and 4 of Malkov & Yashunin 2018).
 
 import type { HnswDistance } from './distances.js';
 import { type Graph, linkLimit, linkStart, linksOf, live, uniform, unlinked } from './graph.js';
@@ -10,11 +10,11 @@ export class Linker {
   private readonly graph: Graph;
   private readonly walker: Walker;
   private readonly efConstruction: number;
-  /** Candidates of a choice, ascending by distance. */
+  /** Candidates for links, ascending by distance. */
   private readonly places: Int32Array;
   private readonly distances: Float32Array;
   private candidates = 0;
-  /** Distance up to which points count as equal; of 1 − cosine it is rounding. */
+  /** Distance up to which points count as equal, which for cosine is rounding. */
   private readonly equal: number;
 
   constructor(graph: Graph, walker: Walker, efConstruction: number, name: HnswDistance) {
@@ -26,7 +26,7 @@ export class Linker {
     this.distances = new Float32Array(this.places.length);
   }
 
-  /** Links all live places anew, in an order drawn from the seed: rows that come sorted would lead searches astray. */
+  /** Links all live points anew, in an order drawn from the seed: linking sorted rows in their order would mislead searches. */
   build(seed: number): void {
     const { graph } = this;
     const order = Uint32Array.from(graph.levels.keys()).filter((place) => graph.states[place] === live);
@@ -45,7 +45,7 @@ export class Linker {
     for (const place of order) this.insert(place);
   }
 
-  /** Links an unlinked place, whose vector is there, and makes it live. */
+  /** Links an unlinked point, whose vector is set, and makes it live. */
   insert(place: number): void {
     const { graph, walker } = this;
     const { kernel } = graph;
@@ -78,8 +78,8 @@ export class Linker {
   }
 
   /**
-   * Chooses the links of a place on a level without those who leave: from what remains and from where these were linked to.
-   * Nothing happens where no link leads to one who leaves.
+   * Chooses the links of a point on a level again without those that leave: from the remaining links and from the links of those
+   * that leave. Does nothing if no link leads to a leaving point.
    */
   mend(place: number, level: number, leaving: Uint8Array): void {
     const links = linksOf(this.graph, level);
@@ -110,7 +110,7 @@ export class Linker {
     this.choose(place, level, end - start);
   }
 
-  /** Links `from` to `to` as well; where its list is full, it is chosen anew. */
+  /** Links `from` to `to` too; if its list is full, its links are chosen again. */
   private linkBack(from: number, to: number, level: number): void {
     const { graph } = this;
     const links = linksOf(graph, level);
@@ -131,7 +131,7 @@ export class Linker {
     this.choose(from, level, limit);
   }
 
-  /** The first n places of the kernel's list become candidates of `from`. */
+  /** Makes the first n indices of the kernel's list candidates of `from`. */
   private rank(from: number, n: number): void {
     const { places, distances } = this;
     const { kernel } = this.graph;
@@ -150,9 +150,9 @@ export class Linker {
   }
 
   /**
-   * Writes up to `wanted` of the candidates as links of a place: nearest first, each nearer to it than to all links before.
-   * A link to an equal point must not stand in the way of all others, which are as far from the one as from the other; and of
-   * equal points one is near. The nearest of those left out fill up half of the list, so that all equal points are linked.
+   * Writes up to `wanted` candidates as links of a point: nearest first, each nearer to the point than to all links before. A link
+   * to an equal point does not exclude others, which are equally far from both; of several equal points, one counts as near. The
+   * nearest of the rejected fill up half of the list, so that all equal points are linked.
    */
   private choose(place: number, level: number, wanted: number): void {
     const { graph, places, distances, candidates } = this;

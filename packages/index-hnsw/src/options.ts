@@ -1,4 +1,4 @@
-// The options of `hnswIndex`: their defaults, and what is refused with which words.
+// The options of `hnswIndex`: their defaults and checks.
 
 import { type Distance, OptionError } from '@fkm/core';
 import { boolean, checkOptions, integer, oneOf, type Rule } from '@fkm/core/internal';
@@ -9,25 +9,25 @@ import type { UsearchModule } from './usearch-module.js';
 export type EngineName = 'portable' | 'usearch';
 
 export interface HnswOptions {
-  /** 'euclidean' unless said; also 'cosine', and 'l1' with the portable engine. */
+  /** 'euclidean', 'cosine', or 'l1' (portable engine only). Default 'euclidean'. */
   readonly distance?: Distance;
-  /** Links of a node, twice as many on the ground level; 16 unless said, 2 … 128. */
+  /** Links of a node, twice as many on the lowest level; 2 … 128. Default 16. */
   readonly m?: number;
-  /** Candidates that a node's links are chosen from; 100 unless said. */
+  /** Candidates from which a node's links are chosen. Default 100. */
   readonly efConstruction?: number;
-  /** Candidates of a search. Unless said it grows with K: `defaultEf`. */
+  /** Candidates of a search. The default grows with K: `defaultEf`. */
   readonly ef?: number;
   /** Seed of the levels of nodes and of the order in which they are linked. Default 0. */
   readonly randomState?: number;
-  /** @deprecated The old name of `randomState`. */
+  /** @deprecated Use `randomState`. */
   readonly seed?: number;
-  /** 'portable' unless said: runs anywhere. 'usearch' needs Node and the package usearch. */
+  /** 'portable' runs anywhere; 'usearch' needs Node and the package usearch. Default 'portable'. */
   readonly engine?: EngineName;
-  /** Of the portable engine: true insists on WebAssembly SIMD, false takes JavaScript; unless said, whichever there is. */
+  /** Portable engine: true requires WebAssembly SIMD, false uses JavaScript. Default: SIMD if available. */
   readonly simd?: boolean;
-  /** Of usearch: a namespace of the package to use instead of importing it. */
+  /** usearch: a namespace of the package to use in place of an import. */
   readonly usearch?: UsearchModule;
-  /** Of usearch: threads of build and search; 1 unless said. With more, builds differ from run to run. */
+  /** usearch: threads of build and search. With more than one, builds differ from run to run. Default 1. */
   readonly threads?: number;
 }
 
@@ -47,7 +47,7 @@ export interface Settings {
 export const maxLinks = 128;
 export const maxEf = 1_000_000;
 
-/** Which engine has an option that the other lacks. */
+/** Options that only one engine has. */
 const only: Readonly<Record<string, EngineName>> = {
   randomState: 'portable',
   simd: 'portable',
@@ -102,14 +102,14 @@ export function settingsOf(given: HnswOptions): Settings {
   };
 }
 
-/** The options of a search for so many neighbours. Errors: OptionError. */
+/** The options of a search for this number of neighbours. Errors: OptionError. */
 export function checkSearch<O extends { readonly ef?: number }>(count: number, options: O): O {
   const check = { call: 'search', scope };
   checkOptions({ count }, { count: integer(1, maxEf) }, check);
   return checkOptions(options, { ef: rules.ef }, check);
 }
 
-/** Candidates of a search where nothing is said: 36 of a thousand points, 48 of ten thousand, 60 of a million. */
+/** The default number of candidates: 36 for a thousand points, 48 for ten thousand, 60 for a million. */
 export function defaultEf(size: number): number {
   const digits = Math.log10(Math.max(1, size));
   return Math.max(24, Math.ceil(Math.min(12 * digits, 24 + 6 * digits)));

@@ -1,5 +1,5 @@
-// The portable engine: the calls of `PrototypeIndex` over the flat graph. Each call checks everything it was given before it
-// changes anything, and runs in one go.
+// The portable engine: `PrototypeIndex` on the flat graph. Each call checks all arguments before it changes anything, and runs
+// synchronously.
 
 import type { Neighbours, Points } from '@fkm/core';
 import { checkPlaces, checkPoints, checkRowAPlace, disposed, notBuilt } from './check.js';
@@ -15,12 +15,12 @@ import { checkSearch, defaultEf, type Settings } from './options.js';
 import { renewAll, renewSome, wearLimit, wearOf } from './renew.js';
 import { Walker } from './walk.js';
 
-/** Places whose worn links an update renews, at most: so many, and one for so many that it moves. */
+/** Most points relinked by an update: this many, plus the same fraction of the points that it moves. */
 const renewals = 16;
 const movesARenewal = 16;
-/** A scan of so many places takes as long as a walk with one candidate. */
+/** A scan of this many points takes as long as a walk with one candidate. */
 const scannedACandidate = 24;
-/** Of what a walk along codes found, so many are measured exactly, to know the `wanted` nearest. */
+/** Number of points found along codes that are measured exactly, to determine the `wanted` nearest. */
 const measuredAgain = (wanted: number): number => 2 * wanted + 8;
 
 export class PortableIndex implements HnswIndex {
@@ -78,7 +78,7 @@ export class PortableIndex implements HnswIndex {
       const found = Math.min(count, walker.size);
       for (let i = 0; i < found; i++) {
         indices[row * count + i] = walker.places[i] as number;
-        // Rounding takes 1 − cosine below 0.
+        // Rounding can make 1 − cosine negative.
         distances[row * count + i] = Math.max(0, walker.distances[i] as number);
       }
     }
@@ -98,7 +98,7 @@ export class PortableIndex implements HnswIndex {
       kernel.list[0] = place;
       kernel.measure(1);
       const move = lengthOf(kernel.out[0] as number, this.distance);
-      // Where the place was, its links are near, so that one that jumps is more worn than any that drifts.
+      // Measured at the old position, where links are near: so a point that jumps counts as more worn than one that drifts.
       const wear = wearOf(graph, place, this.distance, move);
       if (wear > wearLimit) worn.set(place, wear);
       drift[place] = (drift[place] as number) + move;
@@ -132,7 +132,7 @@ export class PortableIndex implements HnswIndex {
       graph.states[place] = removed;
       graph.size--;
     }
-    // So that walks do not lead through removed places for the most part.
+    // Otherwise most of a walk would lead through removed points.
     if (graph.size < graph.linked / 2) this.renewAll(graph, linker);
   }
 
@@ -143,7 +143,7 @@ export class PortableIndex implements HnswIndex {
 
   async save(): Promise<Uint8Array> {
     const { graph } = this.built('save');
-    // Codes are not written, and those who read this fit their own: so that both find the same.
+    // Codes are not saved; a loaded index fits its own. Renewed here, so that both find the same.
     if (this.codes?.stale) this.codes.renew();
     const { efConstruction, seed } = this.settings;
     return writeGraph(graph, { distance: this.distance, efConstruction, seed });
@@ -175,11 +175,11 @@ export class PortableIndex implements HnswIndex {
     this.codes?.renew();
   }
 
-  /** Leaves the `wanted` nearest of the kernel's query, at least, in the walker. */
+  /** Leaves at least the `wanted` nearest points of the kernel's query in the walker. */
   private find(graph: Graph, wanted: number, ef: number): void {
     const { walker } = this;
     const coarse = this.codes?.ask() ?? null;
-    // Removed places take part in a walk, so it needs more candidates for as many answers.
+    // Removed points take part in a walk, so it needs more candidates for as many results.
     let candidates = Math.max(wanted, Math.ceil(ef * (graph.linked / Math.max(1, graph.size))));
     for (; candidates * scannedACandidate < graph.size; candidates *= 2) {
       walker.search(graph, 0, candidates, -1, coarse ?? graph.kernel.measure);
@@ -191,7 +191,7 @@ export class PortableIndex implements HnswIndex {
     walker.scan(graph, Math.max(1, wanted));
   }
 
-  /** Copies a row: to unit length for cosine, where zeros stay zeros. */
+  /** Copies a row; for cosine normalised, where zeros stay zeros. */
   private put(from: Float32Array, row: number, to: Float32Array, place: number, graph: Graph): void {
     const { columns, kernel } = graph;
     const start = row * columns;

@@ -1,40 +1,37 @@
-// What moves and removals do to links, and how they are renewed: those who leave are taken out, their neighbours are linked
-// to one another, and those who only moved come back at their new place.
+// Maintains links after moves and removals: points that leave are taken out, their neighbours are linked to one another, and points
+// that only moved are linked again at their new position.
 
 import type { HnswDistance } from './distances.js';
 import { type Graph, linkLimit, linkStart, linksOf, live, removed, unlinked } from './graph.js';
 import { lengthOf, nearestLink } from './lengths.js';
 import type { Linker } from './linker.js';
 
-/** Links of a place are worn out when it has moved by more than this share of the distance to its nearest link. */
+/** The links of a point are worn once it has moved by more than this share of the distance to its nearest link. */
 export const wearLimit = 0.5;
 
 /**
- * How worn the links of a place are: what it has moved since they were chosen, with `move` to come, in shares of the distance
- * to its nearest link.
+ * Wear of a point's links: the length of its moves since they were chosen, plus the coming `move`, as a share of the distance to
+ * its nearest link.
  */
 export function wearOf(graph: Graph, place: number, name: HnswDistance, move = 0): number {
   const drift = (graph.drift[place] as number) + move;
   if (drift === 0 || graph.states[place] !== live) return 0;
-  // The only point of an index has no links, and no wrong ones: 0.
+  // The only point of an index has no links, so no wrong ones: 0.
   return drift / lengthOf(nearestLink(graph, place), name);
 }
 
-/** Renews all worn links and takes removed places out. */
+/** Relinks all worn points and takes removed points out. */
 export function renewAll(graph: Graph, linker: Linker, name: HnswDistance, seed: number): void {
   const places: number[] = [];
   for (let place = 0; place < graph.count; place++) {
     if (graph.states[place] === removed || wearOf(graph, place, name) > wearLimit) places.push(place);
   }
-  // Mending costs about as much a place as linking it.
+  // Mending costs about as much a point as linking it.
   if (2 * places.length > graph.linked) linker.build(seed);
   else if (places.length > 0) renew(graph, linker, places, graph.levels.keys());
 }
 
-/**
- * Renews the links of live places, and mends those of their own neighbours alone: others still lead here, which is no more
- * than a detour.
- */
+/** Relinks live points, and mends only the links of their own neighbours. Other links to them still work, with a detour. */
 export function renewSome(graph: Graph, linker: Linker, places: readonly number[]): void {
   const neighbours = new Set<number>();
   for (const place of places) {
@@ -76,12 +73,12 @@ function renew(graph: Graph, linker: Linker, places: readonly number[], near: It
     }
   }
   if (graph.entry >= 0 && leaving[graph.entry]) graph.entry = highest(graph);
-  // The entry needs no links of its own: those who come back link to it.
+  // The entry needs no links of its own: points that return link to it.
   for (const place of cutOff) if (place !== graph.entry) unlink(place);
   for (const place of returning) linker.insert(place);
 }
 
-/** A linked place of the highest level; −1 without any. */
+/** A linked point of the highest level; −1 if there is none. */
 function highest({ states, levels }: Graph): number {
   let best = -1;
   for (let place = 0; place < levels.length; place++) {

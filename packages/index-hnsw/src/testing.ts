@@ -1,4 +1,4 @@
-// Points and rows for tests, seeded, and what a search should have found.
+// Seeded points and rows for tests, and the results that a search should find.
 
 import type { Neighbours, Points } from '@fkm/core';
 import type { HnswDistance } from './distances.js';
@@ -18,12 +18,12 @@ export function seeded(seed: number): () => number {
 export const normal = (uniform: () => number): number =>
   Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 
-/** Standard deviation of a cluster; clusters lie 1 apart in each column. */
+/** Standard deviation of a cluster; clusters are 1 apart in each column. */
 export const sigma = 0.3;
 
 export type Kind = 'clustered' | 'uniform';
 
-/** K points, in clusters of about 50 or all over [−1, 1). */
+/** K points, in clusters of about 50 or uniform in [−1, 1). */
 export function somePoints(kind: Kind, count: number, columns: number, seed: number): Points {
   const uniform = seeded(seed);
   const data = new Float32Array(count * columns);
@@ -42,7 +42,7 @@ export function somePoints(kind: Kind, count: number, columns: number, seed: num
   return { data, shape: [count, columns] };
 }
 
-/** N rows beside points drawn at random; `by` is the standard deviation in each column. */
+/** N rows near random points; `by` is the standard deviation in each column. */
 export function rowsNear({ data, shape: [count, columns] }: Points, rows: number, by: number): Points {
   const uniform = seeded(rows + columns);
   const out = new Float32Array(rows * columns);
@@ -55,13 +55,13 @@ export function rowsNear({ data, shape: [count, columns] }: Points, rows: number
   return { data: out, shape: [rows, columns] };
 }
 
-/** The rows of `points` moved, each column by a normal step. */
+/** The rows of `points`, each column moved by a normal step. */
 export function moved({ data, shape }: Points, by: number, seed: number): Points {
   const uniform = seeded(seed);
   return { data: data.map((value) => value + by * normal(uniform)), shape };
 }
 
-/** In float64, from the formulas. */
+/** The distance in float64, by its formula. */
 export function distanceOf(name: HnswDistance, x: ArrayLike<number>, y: ArrayLike<number>): number {
   let [sum, xx, yy] = [0, 0, 0];
   for (let i = 0; i < x.length; i++) {
@@ -76,7 +76,7 @@ export function distanceOf(name: HnswDistance, x: ArrayLike<number>, y: ArrayLik
 export const rowOf = ({ data, shape: [, columns] }: Points, row: number): Float32Array =>
   data.subarray(row * columns, (row + 1) * columns);
 
-/** Places of the `count` nearest of each row, by looking at all that are not `gone`. */
+/** Indices of the `count` nearest points of each row, by exact search over those that are not `gone`. */
 export function exact(
   name: HnswDistance,
   points: Points,
@@ -97,7 +97,7 @@ export function exact(
   });
 }
 
-/** Share of what should have been found that was. */
+/** The share of the expected results that was found. */
 export function recall({ indices, shape: [, count] }: Neighbours, expected: readonly number[][]): number {
   let hits = 0;
   let all = 0;
@@ -109,6 +109,6 @@ export function recall({ indices, shape: [, count] }: Neighbours, expected: read
   return hits / all;
 }
 
-/** Whether all bytes are equal; vitest takes seconds to compare so many one by one. */
+/** Whether all bytes are equal; vitest takes seconds to compare them one by one. */
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);

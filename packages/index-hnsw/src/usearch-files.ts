@@ -1,10 +1,10 @@
-// usearch saves to files alone: bytes go through a temporary folder that is removed again. Asked of Node where first used, so
-// that the package imports no built-in.
+// usearch only saves to files, so bytes pass through a temporary folder. Node's modules are requested at first use, so that the
+// package imports no built-in.
 
 import { BackendError } from '@fkm/core';
 import { scope } from './check.js';
 
-/** What is used of `node:fs/promises`, `node:os`, `node:path`. */
+/** The parts of `node:fs/promises`, `node:os` and `node:path` that are used. */
 interface Files {
   mkdtemp(prefix: string): Promise<string>;
   readFile(path: string): Promise<Uint8Array>;
@@ -34,10 +34,10 @@ function builtIn<M>(name: string): M {
   );
 }
 
-/** Threads that can run at once. */
+/** Number of threads that can run at once. */
 export const machineThreads = (): number => builtIn<Os>('node:os').availableParallelism();
 
-/** use(path of a file in a folder of its own), after which the folder is removed. */
+/** Calls use(path of a file in its own folder), then removes the folder. */
 async function withFile<T>(use: (path: string, files: Files) => Promise<T>): Promise<T> {
   const files = builtIn<Files>('node:fs/promises');
   const { join } = builtIn<Paths>('node:path');
@@ -49,14 +49,14 @@ async function withFile<T>(use: (path: string, files: Files) => Promise<T>): Pro
   }
 }
 
-/** The bytes that `save` writes to the path that it is given. */
+/** The bytes that `save` writes to the given path. */
 export const savedBytes = (save: (path: string) => void): Promise<Uint8Array> =>
   withFile(async (path, files) => {
     save(path);
     return files.readFile(path);
   });
 
-/** Gives `load` the path of a file with these bytes. */
+/** Calls `load` with the path of a file with these bytes. */
 export const loadBytes = (bytes: Uint8Array, load: (path: string) => void): Promise<void> =>
   withFile(async (path, files) => {
     await files.writeFile(path, bytes);

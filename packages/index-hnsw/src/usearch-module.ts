@@ -1,7 +1,7 @@
-// What this package uses of usearch, as types of its own: the declarations it ships must not need a package that may be
-// missing, and usearch's own say Matches where a batch gives BatchMatches.
+// The parts of usearch that are used, as our own types: the published declarations must not depend on a package that may be
+// missing, and usearch's own declare Matches where a batch returns BatchMatches.
 
-/** Results of a search: of one row as long as what was found, of several [rows, k] with `counts` found for each. */
+/** Results of a search: for one row, as many as were found; for several [rows, k], with the number found for each in `counts`. */
 export interface UsearchMatches {
   readonly keys: BigUint64Array;
   readonly distances: Float32Array;
@@ -29,9 +29,9 @@ export interface UsearchConfig {
   readonly multi: boolean;
 }
 
-/** What a namespace of `usearch` has to offer to be handed in. */
+/** What a passed namespace of `usearch` has to offer. */
 export interface UsearchModule {
-  // `never`, since usearch declares the names of metrics as enums.
+  // `never`, since usearch declares metric names as enums.
   readonly Index: new (
     config: never,
   ) => unknown;

@@ -1,5 +1,6 @@
-// The engine on usearch: native code for Node, threads. What is particular: a search fails with other threads than points were
-// added with, or than its process can run where it was loaded, so one number an index serves both; ef is fixed when an index is made; moving a point is taking it out and adding it.
+// The engine on usearch: native code with threads, for Node. Peculiarities: a search fails with a different number of threads than
+// was used for adding, or with more than its process could run when it was loaded, so one number serves both; ef is fixed when an
+// index is created; a point moves by removing and adding it.
 
 import { BackendError, type Neighbours, OptionError, type Points } from '@fkm/core';
 import { cut } from '@fkm/core/graph';
@@ -12,12 +13,12 @@ import { loadBytes, machineThreads, savedBytes } from './usearch-files.js';
 import type { UsearchConfig, UsearchIndexLike, UsearchModule } from './usearch-module.js';
 
 const magic = 'fkm-usea';
-/** Without the frame. */
+/** Bytes of the head without the frame. */
 const headBytes = 24;
-/** Times that points which threads left behind are added again; one was enough for all but one build in a hundred. */
+/** Most rounds of adding points again that parallel adding left unreachable; one was enough for all but one build in a hundred. */
 const mostRounds = 4;
 
-/** An index of usearch, and which places are in it. */
+/** A usearch index, and which points are in it. */
 interface Native {
   readonly index: UsearchIndexLike;
   readonly columns: number;
@@ -25,11 +26,11 @@ interface Native {
   readonly efConstruction: number;
   readonly ef: number;
   readonly threads: number;
-  /** 1 where a place can be found [K]. */
+  /** 1 for points that can be found [K]. */
   readonly live: Uint8Array;
-  /** As usearch measures them [K, D]: it does not give them back, and a refresh needs them. */
+  /** The vectors as usearch measures them [K, D]: it does not return them, and a refresh needs them. */
   readonly vectors: Float32Array;
-  /** Whether points have come or gone since the build. */
+  /** Whether points were added or removed since the build. */
   changed: boolean;
 }
 
@@ -86,7 +87,7 @@ export class UsearchIndex implements HnswIndex {
         const hits = matches.counts ? Number(matches.counts[row]) : matches.keys.length;
         for (let i = 0; i < hits; i++) {
           indices[row * count + i] = Number(matches.keys[row * wanted + i]);
-          // Rounding takes 1 − cosine below 0.
+          // Rounding can make 1 − cosine negative.
           found[row * count + i] = Math.max(0, matches.distances[row * wanted + i] as number);
         }
       }
@@ -100,7 +101,7 @@ export class UsearchIndex implements HnswIndex {
     checkPlaces('update', places, live.length);
     checkPoints('update', 'points', points, columns);
     checkRowAPlace(places, points);
-    // Of a place that is named twice, the last row counts, and a key cannot be added twice.
+    // If an index occurs twice, its last row counts, since a key cannot be added twice.
     const rowOf = new Map<number, number>();
     for (let row = 0; row < places.length; row++) rowOf.set(places[row] as number, row);
     if (rowOf.size === 0) return;
@@ -129,7 +130,7 @@ export class UsearchIndex implements HnswIndex {
     native.changed = true;
   }
 
-  /** Builds anew where points have come or gone: a removal of usearch leaves its neighbours with fewer links. */
+  /** Rebuilds the index if points were added or removed: removals in usearch leave neighbours with fewer links. */
   async refresh(): Promise<void> {
     const { live, vectors, columns, m, efConstruction, changed } = this.built('refresh');
     if (!changed) return;
@@ -179,7 +180,7 @@ export class UsearchIndex implements HnswIndex {
         efConstruction,
       });
     }
-    // usearch reserves for the machine's threads when it loads, and more of them at once are an error of its own.
+    // usearch reserves memory for the machine's threads when it loads; using more at once is an error.
     const threads = Math.min(this.settings.threads, machineThreads());
     const native = await this.open(count, columns, m, efConstruction, threads);
     native.live.set(bytes.subarray(headBytes, vectorsAt));
@@ -203,7 +204,7 @@ export class UsearchIndex implements HnswIndex {
     this.native = null;
   }
 
-  /** Rows as usearch measures them: of unit length for cosine, whose inner products are then cosines, 0 for zeros. */
+  /** Rows as usearch measures them: normalised for cosine, so that inner products are cosines; zeros stay zeros. */
   private measured({ data, shape: [rows, columns] }: Points): Float32Array {
     if (this.distance !== 'cosine') return data;
     const out = new Float32Array(data.length);
@@ -253,8 +254,8 @@ export class UsearchIndex implements HnswIndex {
   }
 
   /**
-   * Adds rows as they are measured. Threads that add side by side leave some points, up to one in fifty of a small index, without a
-   * link to them, where no walk arrives: who does not find itself goes in again, alone, until all do, or as many as can.
+   * Adds rows. Threads that add in parallel leave some points unreachable, up to one in fifty of a small index. Points that a
+   * search does not find are added again, one by one, until all are found or no more can be.
    */
   private add(native: Native, places: readonly number[], rows: Points): void {
     const { index, threads } = native;
@@ -272,7 +273,7 @@ export class UsearchIndex implements HnswIndex {
     }
   }
 
-  /** Of rows at these places, those whose own place, or an equal one, a search for them does not find. */
+  /** The rows whose own point, or an equal one, is not found by a search. */
   private lost(
     { index, threads }: Native,
     places: readonly number[],
@@ -288,7 +289,10 @@ export class UsearchIndex implements HnswIndex {
     });
   }
 
-  /** What usearch says of a point and itself at most, and of its equals: 0, or 1 − x·x, which is 1 of zeros, with its rounding. */
+  /**
+   * Upper bound of usearch's distance between a point and itself or an equal point: 0, or 1 − x·x, which is 1 for zeros, with
+   * rounding.
+   */
   private toItself(row: Float32Array): number {
     return this.distance === 'cosine' ? 1 - row.reduce((sum, x) => sum + x * x, 0) + 1e-6 : 0;
   }
@@ -309,7 +313,7 @@ type Numbers = [number, number, number, number, number, number];
 const keysOf = (places: readonly number[]): BigUint64Array =>
   BigUint64Array.from(places, (place) => BigInt(place));
 
-/** Errors: FormatError where usearch holds other places than the head says. */
+/** Errors: FormatError if usearch holds other points than the head says. */
 function expectSame({ index, columns, live }: Native): void {
   const places = Array.from(live.keys()).filter((place) => live[place]);
   const contained = places.length === 0 ? [] : [index.contains(keysOf(places))].flat();
@@ -321,7 +325,7 @@ function expectSame({ index, columns, live }: Native): void {
 }
 
 async function importUsearch(): Promise<UsearchModule> {
-  // A name that bundlers do not see: they would look for native code that pages never run.
+  // Hidden from bundlers, which would otherwise include native code that pages never run.
   const name = ['usearch'].join('');
   try {
     return (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as UsearchModule;

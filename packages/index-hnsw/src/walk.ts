@@ -1,31 +1,31 @@
-// Searches in the graph: the best that a walk along links finds, or a scan of everything. Allocates nothing a query.
+// Searches in the graph: a walk along links that keeps the best candidates, or a scan. It allocates nothing for a query.
 
 import { type Graph, linkLimit, linkStart, linksOf, live, removed } from './graph.js';
 import { batch, type Measure } from './kernel.js';
 
 /**
- * Candidates that a walk expands at once: what is known of them is then on its way from memory together. Their links, twice
- * `maxLinks` each at most, fit into a batch.
+ * Number of candidates expanded at once, so that their memory accesses overlap. Their links, at most 2 · `maxLinks` each, fit into
+ * a batch.
  */
 const together = 4;
-/** Links, of four bytes, in a line of memory. */
+/** Links of four bytes in a cache line. */
 const lineLinks = 16;
 
-/** The best so far, ascending, of which those that were expanded carry their place as ~place. */
+/** The best candidates so far, ascending; those already expanded have their index stored as ~index. */
 export class Walker {
-  /** Of the last search. */
+  /** Number of results of the last search. */
   size = 0;
   distances: Float32Array = new Float32Array(0);
   places: Int32Array = new Int32Array(0);
-  /** A bit a place, so that it stays in a cache [K / 32]. */
+  /** One bit a point, to stay in a cache [K / 32]. */
   private visited: Int32Array = new Int32Array(0);
-  /** Places whose bits are set, and room for one more [K + 1]. */
+  /** Indices whose bits are set, with room for one more [K + 1]. */
   private trail: Int32Array = new Int32Array(1);
   private trailed = 0;
-  /** What was loaded ahead of its use, kept so that no compiler leaves the loads out. */
+  /** Prefetched values, kept so that the compiler does not drop the loads. */
   ahead = 0;
 
-  /** Makes room for results of `ef`, in a graph of `count` places. */
+  /** Reserves memory for results of `ef`, in a graph of `count` points. */
   reserve(ef: number, count: number): void {
     if (this.places.length < ef) {
       this.distances = new Float32Array(ef);
@@ -39,9 +39,9 @@ export class Walker {
   }
 
   /**
-   * From the kernel's query: down to `level` with the nearest one of each level, then the `ef` nearest that links lead to,
-   * in `places` and `distances`, ascending. Removed places are among them; `skip` is not (−1: nobody). Distances are those
-   * that `measure` gives.
+   * Searches from the kernel's query: down to `level` by the nearest point of each level, then the `ef` nearest points that links
+   * lead to, into `places` and `distances`, ascending. Includes removed points, but not `skip` (−1: none). Distances are those of
+   * `measure`.
    */
   search(graph: Graph, level: number, ef: number, skip = -1, measure: Measure = graph.kernel.measure): void {
     this.reserve(ef, graph.count);
@@ -59,14 +59,14 @@ export class Walker {
     this.expand(graph, level, ef, measure);
   }
 
-  /** Goes on a level below from what the last search found. */
+  /** Continues one level below from the results of the last search. */
   descend(graph: Graph, level: number, ef: number, skip: number): void {
     this.reserve(ef, graph.count);
     this.mark(skip);
     this.expand(graph, level, ef, graph.kernel.measure);
   }
 
-  /** Keeps the first n of what was found, by their exact distances. */
+  /** Keeps the first n results, ordered by their exact distances. */
   measureAgain({ kernel }: Graph, n: number): void {
     const found = Math.min(n, this.size);
     const { list, out } = kernel;
@@ -79,7 +79,7 @@ export class Walker {
     }
   }
 
-  /** The `ef` nearest of all live places, exactly. */
+  /** The `ef` nearest of all live points, exactly. */
   scan(graph: Graph, ef: number): void {
     this.reserve(ef, graph.count);
     const { kernel, states, count } = graph;
@@ -93,7 +93,7 @@ export class Walker {
     }
   }
 
-  /** Forgets what was visited but for what is in the pool. */
+  /** Resets the visited bits, except for the points in the pool. */
   private mark(skip: number): void {
     const { visited, trail } = this;
     for (let i = 0; i < this.trailed; i++) visited[(trail[i] as number) >>> 5] = 0;
@@ -117,7 +117,7 @@ export class Walker {
     let ahead = 0;
     let next = 0;
     while (next < size) {
-      // Links of those who are likely to come next begin their way from memory while these are looked at.
+      // Prefetches the links of the next likely candidates while these are processed.
       for (let i = next + 1, n = 0; i < size && n < together; i++) {
         const place = places[i] as number;
         if (place < 0) continue;
@@ -133,7 +133,7 @@ export class Walker {
         for (let at = start; at < start + limit; at++) {
           const link = links[at] as number;
           if (link < 0) break;
-          // Without a branch, whose outcome no processor foresees.
+          // Branchless, since the outcome is unpredictable.
           const word = visited[link >>> 5] as number;
           const unseen = ((word >>> link) & 1) ^ 1;
           visited[link >>> 5] = word | (1 << link);
@@ -187,7 +187,7 @@ export class Walker {
     places[at] = place;
   }
 
-  /** Drops removed places from what was found. */
+  /** Drops removed points from the results. */
   keepLive({ states }: Graph): void {
     let kept = 0;
     for (let i = 0; i < this.size; i++) {

@@ -1,12 +1,12 @@
-// The place of the largest of each row: the first of equals, which reductions in lanes lose unless they carry places along.
+// ArgMax along rows, keeping the first of equal values: parallel reductions lose it unless they carry indices along.
 
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
 import { usage } from './gpu.js';
 import { pipelineOf } from './pipelines.js';
 
-/** A compiled search for the largest along rows [rows, size]. */
+/** A compiled argMax along rows [rows, size]. */
 export interface ArgMax {
-  /** Appends the search: x [rows, size] to index [rows], int32. NaN is skipped, unless it comes first. */
+  /** Appends the search: x [rows, size] to index [rows], int32. NaN is skipped, unless it is the first element. */
   encode(encoder: GpuCommandEncoder, rows: number, x: GpuBuffer, index: GpuBuffer): void;
   dispose(): void;
 }
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
 }`;
 };
 
-/** The first of the largest along rows of `size` elements. */
+/** The first maximum along rows of `size` elements. */
 export function argMax(device: GpuDevice, type: 'float32' | 'int32', size: number): ArgMax {
   const pipeline = pipelineOf(device, code(type));
   const params = new Map<number, GpuBuffer>();

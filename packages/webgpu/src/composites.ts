@@ -1,4 +1,4 @@
-// The composites of core that have a kernel: which, and how they are encoded from the buffers of their ports.
+// The composites of core that have a kernel, and how they are encoded from the buffers of their ports.
 
 import { type Equation, isOp, type Shape, type Var } from '@fkm/core/graph';
 import { type GpuBuffer, type GpuCommandEncoder, type GpuDevice, usage } from './gpu.js';
@@ -7,12 +7,12 @@ import { type SearchSpec, searchedDistances } from './spec.js';
 import { type Sums, sumsByIndex } from './sums.js';
 
 const sumsName = 'sumsByIndex';
-/** Most similar ones that a thread keeps beside its sums. */
+/** Most results of topKSimilar that a thread can keep next to its sums. */
 const mostSimilar = 32;
-/** Places beyond are not exact in float32. */
+/** Most prototypes: larger indices are not exact in float32. */
 const mostPrototypes = 2 ** 24;
 
-/** Names of the composites of core that have a kernel, as flags list them. */
+/** Names of core's composites that have a kernel, for backend flags. */
 export const compositeNames: readonly string[] = [
   ...['nearest', 'topKSimilar'].flatMap((what) => searchedDistances.map((distance) => `${what}.${distance}`)),
   sumsName,
@@ -20,22 +20,22 @@ export const compositeNames: readonly string[] = [
 
 /** A composite on a device, compiled at its first run. */
 export interface CompositeKernel {
-  /** Appends it over B rows: a buffer for each input and each output, in the order of the equation. */
+  /** Appends a run over B rows: a buffer for each input and each output, in the order of the equation. */
   encode(
     encoder: GpuCommandEncoder,
     rows: number,
     inputs: readonly GpuBuffer[],
     outputs: readonly GpuBuffer[],
   ): void;
-  /** Frees its memory, which commands that were not submitted yet may use. */
+  /** Frees its memory, which commands not yet submitted may still use. */
   dispose(): void;
 }
 
-/** Whether a composite has a kernel for operands like its own. */
+/** Whether a composite has a kernel for its operands. */
 export const hasKernel = (equation: Equation<'composite'>): boolean =>
   equation.attrs.name === sumsName || specOf(equation) !== undefined;
 
-/** The kernel of a composite, or undefined where its body has to do. */
+/** The kernel of a composite; undefined if its body has to run. */
 export function compositeKernel(
   device: GpuDevice,
   equation: Equation<'composite'>,
@@ -68,7 +68,7 @@ function searchKernel(
 
 function sumsKernel(device: GpuDevice, { inputs, outputs }: Equation<'composite'>): CompositeKernel {
   const [prototypes, columns] = (outputs[0] as Var).shape as readonly [number, number];
-  // (index, weight), or with values.
+  // Inputs are (index, weight), or in addition values.
   const weighs = inputs.length === 2;
   let ready: { readonly sums: Sums; readonly other: GpuBuffer } | undefined;
   return {
@@ -91,7 +91,7 @@ function sumsKernel(device: GpuDevice, { inputs, outputs }: Equation<'composite'
   };
 }
 
-/** What a composite searches, where a kernel can: float32, one head, a mask of its own for each row. */
+/** The search in a composite, if a kernel can run it: float32, one head, and a mask for each row. */
 function specOf({ attrs: { name, body } }: Equation<'composite'>): SearchSpec | undefined {
   const [what, by] = name.split('.');
   const distance = searchedDistances.find((one) => one === by);

@@ -1,17 +1,17 @@
-// A GPUDevice wherever there is one: the browser's, or in Node Dawn's through npm's `webgpu`. Nothing falls back to a CPU.
+// Opens a GPUDevice: the browser's, or in Node Dawn's from the npm package `webgpu`. Nothing falls back to a CPU.
 
 import { BackendError } from '@fkm/core/graph';
 import { checkOptions, objectOf, type Rule } from '@fkm/core/internal';
 import type { GpuDevice } from './gpu.js';
 
 export interface OpenOptions {
-  /** An object like `navigator.gpu` to use instead of looking for one. */
+  /** An object like `navigator.gpu`, to use in place of the default. */
   readonly gpu?: object;
-  /** Switches of Dawn, in Node: `['backend=vulkan', 'adapter=NVIDIA']`. */
+  /** Flags of Dawn, in Node: `['backend=vulkan', 'adapter=NVIDIA']`. */
   readonly dawn?: readonly string[];
 }
 
-/** A device, the adapter that it is of, and where both come from. */
+/** A device, its adapter, and their origin. */
 export interface Opened {
   readonly device: GpuDevice;
   readonly info: Readonly<Record<'vendor' | 'architecture' | 'device' | 'description', string>>;
@@ -35,10 +35,10 @@ interface Dawn {
 
 const scope = 'webgpu';
 
-/** Features asked for where the adapter has them. */
+/** Features that are requested if the adapter has them. */
 const wanted = ['shader-f16', 'subgroups', 'timestamp-query'];
 
-/** The limits that searches and tensors grow into. */
+/** Limits raised to the adapter's, for searches and tensors. */
 const raised = [
   'maxComputeWorkgroupStorageSize',
   'maxComputeWorkgroupsPerDimension',
@@ -49,7 +49,7 @@ const raised = [
   'maxStorageBuffersPerShaderStage',
 ];
 
-/** What to do where WebGPU is there and no GPU for it. */
+/** The message if there is WebGPU but no GPU. */
 export const noAdapter: string =
   'WebGPU found no adapter. In Node it needs a Vulkan loader (Debian: libvulkan1) and a driver that VK_DRIVER_FILES ' +
   "or the system names, or Metal or Direct3D 12; in a browser, a GPU that it allows. Use device: 'wasm' or 'cpu' instead.";
@@ -64,7 +64,7 @@ const rules: { readonly [N in keyof OpenOptions]-?: Rule } = {
 
 let dawn: Gpu | undefined;
 
-/** Dawn once a process: its objects keep it awake, and its flags hold for all of them. */
+/** Dawn, created once for the process: its objects keep the process alive, and its flags apply to all of them. */
 async function fromDawn(flags: readonly string[]): Promise<Gpu> {
   if (dawn) return dawn;
   let module: Dawn;
@@ -77,7 +77,7 @@ async function fromDawn(flags: readonly string[]): Promise<Gpu> {
       scope,
     );
   }
-  // GPUBuffer and its kin, which tfjs asks for by these names.
+  // GPUBuffer and others, which tfjs expects as globals.
   for (const [name, value] of Object.entries(module.globals)) {
     if (!(name in globalThis))
       Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
@@ -86,7 +86,7 @@ async function fromDawn(flags: readonly string[]): Promise<Gpu> {
   return dawn;
 }
 
-/** `navigator.gpu`, or Dawn where this is Node. Errors: OptionError; BackendError where neither is there. */
+/** `navigator.gpu`, or Dawn in Node. Errors: OptionError; BackendError if neither exists. */
 export async function findGpu(options: OpenOptions = {}): Promise<object> {
   const { gpu, dawn: flags = [] } = checkOptions(options, rules, { call: 'openDevice', scope });
   const host = globalThis as { readonly navigator?: { readonly gpu?: object } };
@@ -100,9 +100,7 @@ export async function findGpu(options: OpenOptions = {}): Promise<object> {
   );
 }
 
-/**
- * A device with the adapter's own limits. Errors: BackendError where there is no WebGPU, no adapter, or no device.
- */
+/** A device with the adapter's limits. Errors: BackendError without WebGPU, adapter, or device. */
 export async function openDevice(options: OpenOptions = {}): Promise<Opened> {
   const gpu = (await findGpu(options)) as Gpu;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });

@@ -1,4 +1,4 @@
-// What this package uses of WebGPU, as types of its own: the declarations it ships must not need @webgpu/types.
+// The parts of WebGPU that are used, as our own types: the published declarations must not depend on @webgpu/types.
 
 export interface GpuBuffer {
   readonly size: number;
@@ -27,7 +27,7 @@ export interface GpuCommandEncoder {
   finish(): object;
 }
 
-/** A `GPUDevice`, as far as it is used here. */
+/** The parts of a `GPUDevice` that are used. */
 export interface GpuDevice {
   readonly adapterInfo?: { readonly architecture: string; readonly description: string };
   readonly features: { has(name: string): boolean };
@@ -54,7 +54,7 @@ export interface GpuDevice {
   destroy(): void;
 }
 
-/** Bits of `GPUBufferUsage`, which is a global only where WebGPU is. */
+/** Bits of `GPUBufferUsage`, which is a global only where WebGPU exists. */
 export const usage = {
   mapRead: 1,
   copySource: 4,

@@ -1,23 +1,23 @@
-// The functions by which the searching kernel reads rows: centered, masked and weighted as their distance wants them.
+// WGSL functions by which the search kernel reads rows: centered, masked and weighted for their distance.
 
 import { type Prepared, type SearchSpec, scoringOf } from './spec.js';
 
 export const range = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
 export const lines = (parts: readonly string[], indent = '  '): string => parts.join(`\n${indent}`);
-/** A vector of the array of prepared prototypes, `offset` numbers on. */
+/** Reads a vector from the array of prepared prototypes, starting at `offset` numbers. */
 export const read = (at: string, offset: number): string => `prepared[${offset / 4}u + ${at}]`;
 
-/** What a column adds to the number that all distances of a row share. */
+/** The contribution of a column to the term that all distances of a row share. */
 export const perColumn = ({ distance }: SearchSpec): string => (distance === 'l1' ? 'abs(v)' : 'v * v');
 
-/** D / ΣM in WGSL, of the sum of weights that count. */
+/** D / ΣM in WGSL, from the sum of the weights that count. */
 export const scaleOf = (
   { distance, masked, weighted, columns }: SearchSpec,
   counted: string,
 ): string | null =>
   distance !== 'cosine' && (masked || weighted) ? `${columns}f / max(${counted}, 1e-12f)` : null;
 
-/** `loadFour(row, d)`: the operands of four columns; masked also `rowStat(row)`: Σ M x² or Σ M |x|, and D / ΣM. */
+/** `loadFour(row, d)`: the operands of four columns. With a mask also `rowStat(row)`: Σ M x² or Σ M |x|, and D / ΣM. */
 export function loadingFunctions(spec: SearchSpec, layout: Prepared): string {
   const { columns, masked, weighted, distance } = spec;
   const vectors = columns % 4 === 0;
@@ -39,7 +39,7 @@ export function loadingFunctions(spec: SearchSpec, layout: Prepared): string {
   };
 
   const centered = distance === 'euclidean';
-  /** Operands of four columns of a row: `a` and, masked, the mask `m`. */
+  /** Operands of four columns of a row: `a`, and with a mask `m`. */
   const load = `fn loadFour(row: u32, d: u32) -> array<vec4f, ${operands.length}> {
   ${lines([
     'var a = xFour(row, d);',

@@ -1,4 +1,4 @@
-// Pipelines of a device by their code: kernels of one kind are compiled once, whoever asks.
+// Pipelines of a device, cached by their code: equal kernels are compiled once.
 
 import type { GpuDevice } from './gpu.js';
 

@@ -1,16 +1,16 @@
-// Prototypes as the search wants them: turned, padded to whole tiles, centered or of unit length, with the factors of their
-// distance in them. Small beside the search: K·D numbers against B·K·D products.
+// Prepares prototypes for the search: transposed, padded to whole tiles, centered or normalised, with the factors of their
+// distance. This is small beside the search: K·D numbers against B·K·D products.
 
 import { lowest, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
 import type { Tile } from './tiles.js';
 
 const threads = 64;
 
-/** One kernel of the chain, and how many workgroups it takes. */
+/** A kernel of the chain, and its number of workgroups. */
 export interface Pass {
   readonly code: string;
   readonly groups: number;
-  /** What it binds, in this order. */
+  /** Its bindings, in order. */
   readonly bindings: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export function preparePasses(spec: SearchSpec, tile: Tile): readonly Pass[] {
 @group(0) @binding(1) var<storage, read> prototypes: array<${half ? 'f16' : 'f32'}>;
 `;
 
-  // A workgroup adds up 16 columns in 16 lanes each, which read neighbouring numbers.
+  // A workgroup sums 16 columns in 16 lanes each, which read adjacent numbers.
   const center = `${head}
 var<workgroup> sums: array<f32, 256>;
 @compute @workgroup_size(256)
@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
   const { operands } = scoringOf(spec);
   const [first = 0, second = 0] = layout.operand;
   const at = (operand: number): string => `prepared[${operand}u + d * ${layout.width}u + k]`;
-  // Over the columns of a prototype: p, w its weight; `sum` is Σ w p².
+  // Loops over the columns of a prototype: p is the value, w its weight; `sum` is Σ w p².
   const rows: Readonly<Record<string, { first: string; second?: string; start: string }>> = {
     euclidean: { first: '2f * w * p', second: '-w * p * p', start: masked ? '0f' : '-sum' },
     cosine: {
@@ -86,7 +86,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   prepared[${layout.start}u + k] = select(${row.start}, sum, lost);
 }`;
 
-  // A NaN in one prototype makes every δ NaN, as a maximum over all does, and in the first one it stops the search.
+  // A NaN in one prototype makes every δ NaN, as a maximum over all would. In the first prototype, it stops the search.
   const poison = `
 @group(0) @binding(0) var<storage, read_write> prepared: array<f32>;
 fn lost(k: u32) -> bool { return (bitcast<u32>(prepared[${layout.start}u + k]) & 0x7fffffffu) > 0x7f800000u; }
@@ -111,7 +111,7 @@ fn main() {
       groups: Math.ceil(widest / threads),
       bindings: weighted ? [...both, 'weights'] : both,
     },
-    // Around a center that is NaN all rows are.
+    // With a center that is NaN, all rows are NaN.
     ...(distance === 'euclidean' || spec.k > 0 ? [] : [{ code: poison, groups: 1, bindings: ['prepared'] }]),
   ];
 }

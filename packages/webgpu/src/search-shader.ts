@@ -1,5 +1,5 @@
-// The kernel of a search in WGSL: a matrix product in tiles whose result is looked at and thrown away. A workgroup takes a
-// tile of rows past all prototypes; each thread keeps a block of scores in registers, and beside it the best of each row.
+// The WGSL of the search kernel: a tiled matrix product whose result is reduced at once and never stored. A workgroup moves a tile
+// of rows past all prototypes. Each thread keeps a block of scores in registers, and the best of each row next to it.
 
 import { lines, loadingFunctions, perColumn, range, read, scaleOf } from './load-shader.js';
 import { bindings, lowest, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
@@ -13,7 +13,7 @@ export function searchShader(spec: SearchSpec, tile: Tile): string {
   const threads = threadsOf(tile);
   const [ownRows, ownColumns] = own;
   const [rowQuads, columnQuads] = [ownRows / 4, ownColumns / 4];
-  /** Threads along each side, and quads (four rows or prototypes) of the tile. */
+  /** Threads along each side, and quads (four rows or prototypes) in the tile. */
   const [down, wide] = [rows / ownRows, prototypes / ownColumns];
   const [tileRowQuads, tileColumnQuads] = [rows / 4, prototypes / 4];
   const operands = range(scoring.operands);
@@ -54,7 +54,7 @@ export function searchShader(spec: SearchSpec, tile: Tile): string {
   );
 
   const rescaled = scaleOf(spec, 'ownStat.y');
-  // A thread that loads takes four columns of four rows and turns them, so that memory is read and written in fours.
+  // A loading thread takes four columns of four rows and transposes them, so that memory is read and written in fours.
   const rowUnits = tileRowQuads * (depth / 4);
   const columnUnits = tileColumnQuads * depth;
   const loops = (units: number): { count: number; whole: boolean } => ({
@@ -166,7 +166,7 @@ export function searchShader(spec: SearchSpec, tile: Tile): string {
         'let peak = max(max(top.x, top.y), max(top.z, top.w));',
         `if (peak > best${i}) {`,
         `  best${i} = peak;`,
-        // Backwards, so that the first of equals is what stays.
+        // Backwards, so that the first of equal values is kept.
         ...range(columnQuads)
           .reverse()
           .flatMap((g) =>
@@ -200,7 +200,7 @@ export function searchShader(spec: SearchSpec, tile: Tile): string {
       '      ',
     );
   const rowAt = (i: number): string => `4u * (ty + ${(i >> 2) * down}u) + ${i & 3}u`;
-  /** The best so far of a row of this thread, sorted; equals stay in the order in which they came, which is that of the index. */
+  /** Inserts into the sorted best results of a row; equal scores keep the order of their indices. */
   const insert = (i: number): string => `
 var<private> similar${i}: array<f32, ${k}>;
 var<private> which${i}: array<u32, ${k}>;
@@ -229,7 +229,7 @@ fn insert${i}(s: f32, at: u32) {
         ${weighted ? 'ownStat.y += w;' : ''}
       }
     }`;
-  // Unmasked, ownStat.y has added up the weights; here it becomes the scale.
+  // Without a mask, ownStat.y holds the sum of the weights; here it becomes the scale.
   const statDone = lines([
     ...(masked ? [] : [`ownStat.y = ${rescaled ?? '1f'};`]),
     ...(distance === 'cosine' ? ['ownStat.x = max(sqrt(max(ownStat.x, 1e-30f)), 1e-9f);'] : []),
@@ -251,7 +251,7 @@ fn insert${i}(s: f32, at: u32) {
     cosine: 'max(2f * (1f - top / ownStat.x), 0f)',
     l1: 'max(-top * ownStat.y, 0f)',
   }[distance];
-  /** The array of the prototypes as one of [threads across, rows], whatever its own sides are. */
+  /** The prototypes' array viewed as [threads across, rows]. */
   const second = (across: string, quad: string): string => {
     const flat = `(${across}) * ${tileRowQuads}u + ${quad}`;
     return tileRowQuads === tileColumnQuads
@@ -267,7 +267,7 @@ fn insert${i}(s: f32, at: u32) {
             .join(', ')})`;
         return [
           `rows0[tx][ty + ${q * down}u] = ${four(values)};`,
-          // Places of up to 2^24 prototypes are exact in float32.
+          // Indices up to 2^24 are exact in float32.
           `${second(`tx`, `ty + ${q * down}u`)} = ${four((i) => `f32(${places(i)})`)};`,
         ];
       }),
@@ -365,7 +365,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
 `;
 }
 
-/** Where a thread stands in the tile: warps of 32 form blocks of `across` threads along the prototypes. */
+/** The position of a thread in the tile: warps of 32 form blocks of `across` threads along the prototypes. */
 function threadPlace(threads: number, wide: number, across: number): string {
   if (across >= wide || threads < 32) return `let tx = lid % ${wide}u;\n  let ty = lid / ${wide}u;`;
   const warps = wide / across;

@@ -1,4 +1,4 @@
-// A search on a device: pipelines and scratch memory made once, encoded into whatever command encoder the caller has.
+// A search on a device: pipelines and scratch memory are created once; runs are encoded into the caller's command encoder.
 
 import { BackendError } from '@fkm/core/graph';
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
@@ -9,15 +9,15 @@ import { searchShader } from './search-shader.js';
 import { bindings, checkSearch, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
 import { chooseTile, type Tile } from './tiles.js';
 
-/** Arrays of a search, row by row, each from the start of its buffer. */
+/** The arrays of a search, row-major, each from the start of its buffer. */
 export interface SearchBuffers {
   /** [B, D] */
   readonly x: GpuBuffer;
   /** [K, D] */
   readonly prototypes: GpuBuffer;
-  /** [B, D], float32; read where the search is masked. */
+  /** [B, D], float32; only for a masked search. */
   readonly mask?: GpuBuffer;
-  /** [1, D], float32; read where it is weighted. */
+  /** [1, D], float32; only for a weighted search. */
   readonly weights?: GpuBuffer;
   /** [B] or [B, k], int32. */
   readonly index: GpuBuffer;
@@ -25,7 +25,7 @@ export interface SearchBuffers {
   readonly value: GpuBuffer;
 }
 
-/** A compiled search. Runs on one queue share its scratch memory, which is safe, since they come one after the other. */
+/** A compiled search. Its runs on a queue share scratch memory, which is safe, since they run in order. */
 export interface Search {
   readonly tile: Tile;
   /** Appends the search over B rows. Errors: BackendError for buffers that are too small. */
@@ -33,13 +33,13 @@ export interface Search {
   dispose(): void;
 }
 
-/** Rows of slices start at multiples of this, so that buffers can be bound from there: 256 bytes are due. */
+/** Slices of rows start at multiples of this, since bindings must start at multiples of 256 bytes. */
 const sliceStep = 128;
 const bytesOfType = { float32: 4, float16: 2 } as const;
 
 /**
- * The nearest prototype of each row, the lowest of equals, and δ to it (`k: 0`), or the `k` most similar ones.
- * Errors: OptionError; BackendError where the device lacks float16, workgroup memory, or room for k.
+ * Compiles a search for the nearest prototype of each row (ties: the lowest index) and δ to it (`k: 0`), or for the `k` most
+ * similar ones. Errors: OptionError; BackendError if the device lacks float16, workgroup memory, or room for k.
  */
 export function search(device: GpuDevice, spec: SearchSpec, given?: Tile): Search {
   checkSearch(spec);

@@ -1,26 +1,26 @@
-// What a search compares, how its distance scores, and where the prepared prototypes lie: what all its kernels agree on.
+// What all kernels of a search agree on: the operands, how the distance scores, and the layout of prepared prototypes.
 
 import type { Distance } from '@fkm/core/graph';
 import { boolean, checkOptions, integer, oneOf, type Rule } from '@fkm/core/internal';
 import type { Tile } from './tiles.js';
 
-/** The distances of core that kernels search by; composites of any other run their body. */
+/** The distances of core that kernels can search; composites of others run as their bodies. */
 export type SearchedDistance = Extract<Distance, 'cosine' | 'euclidean' | 'l1'>;
 export const searchedDistances: readonly SearchedDistance[] = ['cosine', 'euclidean', 'l1'];
 
-/** What a search compares. */
+/** The operands and results of a search. */
 export interface SearchSpec {
   readonly distance: SearchedDistance;
   readonly columns: number;
   readonly prototypes: number;
-  /** A mask [B, D] says which columns of a row count, and how much. */
+  /** Whether there is a mask [B, D] of column weights for each row. */
   readonly masked: boolean;
-  /** Weights [1, D] say how much a column counts. */
+  /** Whether there are column weights [1, D]. */
   readonly weighted: boolean;
   /** Element types of rows and prototypes; sums are float32 either way. */
   readonly rowType: 'float32' | 'float16';
   readonly prototypeType: 'float32' | 'float16';
-  /** Results a row: 0 for the nearest with δ, else so many of the most similar ones. */
+  /** Number of results a row: 0 for the nearest with δ, else the number of most similar ones. */
   readonly k: number;
 }
 
@@ -41,18 +41,18 @@ const rules: { readonly [N in keyof SearchSpec]: Rule } = {
 export const checkSearch = (spec: SearchSpec): SearchSpec =>
   checkOptions(spec, rules, { call: 'search', scope: 'webgpu' });
 
-/** How a distance scores rows against prototypes; the larger, the nearer. */
+/** How a distance scores rows against prototypes; larger means nearer. */
 interface Scoring {
-  /** Arrays a side in workgroup memory, and sums a pair of row and prototype. */
+  /** Number of arrays on each side in workgroup memory, and of sums for each pair of row and prototype. */
   readonly operands: 1 | 2;
   readonly sums: 1 | 2;
-  /** Statements that add column products to the sums of a row (`a`, scalars) and four prototypes (`b`, vec4). */
+  /** Statements that add column products to the sums, for a row (`a`, scalars) and four prototypes (`b`, vec4). */
   add(c: (sum: number) => string, a: (operand: number) => string, b: (operand: number) => string): string;
-  /** The score of finished sums. */
+  /** The score from finished sums. */
   score(c: (sum: number) => string): string;
 }
 
-/** Masked cosine needs the length of a prototype a row; all else is one sum. */
+/** Masked cosine needs the length of each prototype for each row; all others need one sum. */
 export function scoringOf({ distance, masked }: SearchSpec): Scoring {
   const same: Scoring['score'] = (c) => c(0);
   const product: Scoring = {
@@ -89,19 +89,19 @@ export function scoringOf({ distance, masked }: SearchSpec): Scoring {
   };
 }
 
-/** Where things lie in the array that the preparing kernel writes, in float32. */
+/** Offsets in the array of prepared prototypes, float32. */
 export interface Prepared {
-  /** Rows of columns: D and K rounded up to whole tiles. */
+  /** D and K rounded up to whole tiles. */
   readonly depth: number;
   readonly width: number;
   /** Operands [depth, width], one after the other. */
   readonly operand: readonly number[];
-  /** What sums start from [width]; the lowest number beyond the last prototype. */
+  /** Initial values of the sums [width]; the lowest number beyond the last prototype. */
   readonly start: number;
   /** Center [depth] and weights [depth]. */
   readonly center: number;
   readonly weights: number;
-  /** Two numbers: NaN where any prototype holds one, NaN where the first does. */
+  /** Two numbers: NaN if any prototype has a NaN, NaN if the first one has. */
   readonly poison: number;
   readonly size: number;
 }
@@ -130,7 +130,7 @@ export function preparedLayout(spec: SearchSpec, tile: Tile): Prepared {
 
 export const lowest = '-3.4028234e38f';
 
-/** The bindings of the searching kernel, in this order. */
+/** The bindings of the search kernel, in order. */
 export function bindings({ masked }: SearchSpec): readonly string[] {
   return ['prepared', 'x', ...(masked ? ['mask'] : []), 'index', 'value', 'params'];
 }

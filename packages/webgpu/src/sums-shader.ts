@@ -1,7 +1,7 @@
-// Sums by prototype in WGSL: rows are sorted by the prototype they belong to, by counting, and stay in order within it; then
-// every prototype adds up its own rows. No atomic adds of floats, so the same rows give the same bits.
+// Sums by prototype in WGSL. A counting sort orders rows by prototype, stable within each; then every prototype sums its rows.
+// There are no atomic adds of floats, so the same rows give the same bits.
 
-/** What is added up. */
+/** The shape of the sums. */
 export interface SumsSpec {
   readonly columns: number;
   readonly prototypes: number;
@@ -14,7 +14,7 @@ const threads = 256;
 export const chunk = 2048;
 /** Prototypes that a workgroup counts at a time: 8 kB. */
 export const keys = 2048;
-/** Columns that a workgroup adds up at a time. */
+/** Columns that a workgroup sums at a time. */
 export const lanesOf = (columns: number): number => {
   let lanes = 1;
   while (lanes < Math.min(64, columns)) lanes *= 2;
@@ -25,7 +25,7 @@ const params = (binding: number): string => `
 struct Params { rows: u32, blocks: u32, slices: u32, counts: u32, across: u32 }
 @group(0) @binding(${binding}) var<uniform> params: Params;`;
 
-/** counts[k, block]: rows of a block that belong to k. */
+/** counts[k, block]: number of rows in a block that belong to k. */
 export const countShader = ({ prototypes }: SumsSpec): string => `
 @group(0) @binding(0) var<storage, read> index: array<i32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;${params(2)}
@@ -45,7 +45,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
   }
 }`;
 
-/** An array's entries `first` … `first + own` before `end`, replaced by the sums of all before them that the workgroup holds (Hillis & Steele 1986). */
+/**
+ * Prefix sums: replaces an array's entries `first` … `first + own` before `end` by the sums of all entries before them in the
+ * workgroup (Hillis & Steele 1986).
+ */
 const runningSums = (array: string, end: string): string => `  var sum = 0u;
   for (var i = first; i < min(first + own, ${end}); i++) {
     let count = ${array}[i];
@@ -62,7 +65,7 @@ const runningSums = (array: string, end: string): string => `  var sum = 0u;
   }
   for (var i = first; i < min(first + own, ${end}); i++) { ${array}[i] += sums[lid] - sum; }`;
 
-/** Running sums within chunks, and the total of each chunk. */
+/** Prefix sums within chunks, and the total of each chunk. */
 export const scanShader = (): string => `
 @group(0) @binding(0) var<storage, read_write> counts: array<u32>;
 @group(0) @binding(1) var<storage, read_write> totals: array<u32>;${params(2)}
@@ -75,7 +78,7 @@ ${runningSums('counts', 'params.counts')}
   if (lid == ${threads - 1}u) { totals[group.x] = sums[lid]; }
 }`;
 
-/** Running sums of the totals, by one workgroup. */
+/** Prefix sums of the totals, by one workgroup. */
 export const totalsShader = (): string => `
 @group(0) @binding(0) var<storage, read_write> totals: array<u32>;${params(1)}
 var<workgroup> sums: array<u32, ${threads}>;
@@ -89,10 +92,10 @@ ${runningSums('totals', 'size')}
 
 const place = (at: string): string => `counts[${at}] + totals[(${at}) / ${chunk}u]`;
 
-/** Threads that sort, each four rows at a time. */
+/** Number of sorting threads; each takes four rows at a time. */
 const sorters = 64;
 
-/** order: the rows of prototype 0 in order, those of 1, and so on. */
+/** order: the rows of prototype 0, then those of 1, and so on. */
 export const orderShader = ({ prototypes }: SumsSpec): string => `
 @group(0) @binding(0) var<storage, read> index: array<i32>;
 @group(0) @binding(1) var<storage, read> counts: array<u32>;
@@ -134,7 +137,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
   }
 }`;
 
-/** Σ w·x and Σ w of a slice of the rows of a prototype, in lanes that are added up in order. */
+/** Σ w·x and Σ w over a slice of a prototype's rows, in lanes that are added in a fixed order. */
 export const addShader = ({ columns, prototypes }: SumsSpec): string => {
   const lanes = lanesOf(columns);
   const down = threads / lanes;
@@ -190,7 +193,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
 }`;
 };
 
-/** The slices of each prototype added up: sums [K, D] and weights [K]. */
+/** Adds the slices of each prototype: sums [K, D] and weights [K]. */
 export const gatherShader = ({ columns, prototypes }: SumsSpec): string => `
 @group(0) @binding(0) var<storage, read> parts: array<f32>;
 @group(0) @binding(1) var<storage, read_write> sums: array<f32>;

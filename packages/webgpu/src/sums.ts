@@ -1,4 +1,4 @@
-// Sums by prototype on a device: pipelines made once, memory for the most rows so far.
+// Sums by prototype on a device: pipelines are created once; memory grows to the most rows so far.
 
 import { checkOptions, integer, type Rule } from '@fkm/core/internal';
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
@@ -18,13 +18,13 @@ import {
   totalsShader,
 } from './sums-shader.js';
 
-/** Arrays of a sum, row by row, each from the start of its buffer. */
+/** The arrays of the sums, row-major, each from the start of its buffer. */
 export interface SumsBuffers {
   /** [B, D], float32 */
   readonly x: GpuBuffer;
   /** [B], float32 */
   readonly w: GpuBuffer;
-  /** [B], int32: the prototype of each row, as a search gives it. */
+  /** [B], int32: the prototype of each row, as returned by a search. */
   readonly index: GpuBuffer;
   /** Σ w·x [K, D] */
   readonly sums: GpuBuffer;
@@ -32,7 +32,7 @@ export interface SumsBuffers {
   readonly weights: GpuBuffer;
 }
 
-/** Compiled sums. The same rows give the same bits; those of a prototype are added in one fixed order. */
+/** Compiled sums. The rows of a prototype are added in a fixed order, so the same rows give the same bits. */
 export interface Sums {
   encode(encoder: GpuCommandEncoder, rows: number, buffers: SumsBuffers): void;
   dispose(): void;
@@ -47,7 +47,7 @@ interface Scratch {
   readonly params: GpuBuffer;
 }
 
-/** Rows that a workgroup adds up, about; prototypes with more are cut into slices. */
+/** Approximate number of rows that a workgroup sums; prototypes with more rows are divided into slices. */
 const sliceRows = 128;
 const mostSlices = 16;
 

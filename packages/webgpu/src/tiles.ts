@@ -1,18 +1,20 @@
-// Sizes of tiles: how much of rows × prototypes a workgroup holds at a time, chosen from the limits of the device.
+// Tile sizes: the part of rows × prototypes that a workgroup holds at a time, chosen by the limits of the device.
 
 import { BackendError } from '@fkm/core/graph';
 import type { GpuDevice } from './gpu.js';
 
-/** A workgroup searches `rows` rows, `prototypes` prototypes at a time, `depth` columns of both in workgroup memory. */
+/**
+ * A workgroup searches `rows` rows with `prototypes` prototypes at a time, and holds `depth` columns of both in workgroup memory.
+ */
 export interface Tile {
   readonly rows: number;
   readonly prototypes: number;
   readonly depth: number;
-  /** What one thread holds in registers of rows × prototypes; both multiples of 4. */
+  /** The block of rows × prototypes that a thread holds in registers; both are multiples of 4. */
   readonly own: readonly [rows: number, prototypes: number];
-  /** Threads of a warp beside each other along the prototypes. */
+  /** Number of adjacent threads in a warp along the prototypes. */
   readonly across: number;
-  /** Writes the products of a step out one by one: faster on GPUs, seconds to compile on processors. */
+  /** Whether the products of a step are unrolled: faster on GPUs, but seconds to compile on CPUs. */
   readonly unrolled: boolean;
 }
 
@@ -22,7 +24,7 @@ export const threadsOf = ({ rows, prototypes, own }: Tile): number => (rows / ow
 export const bytesOf = ({ rows, prototypes, depth }: Tile, operands: number): number =>
   4 * operands * depth * (rows + prototypes);
 
-/** From the fastest where there is room for it, down to what every device has: 16 kB and 128 threads. */
+/** From the fastest tile down to one that fits every device: 16 kB and 128 threads. */
 const tiles: readonly Tile[] = [
   { rows: 128, prototypes: 128, depth: 16, own: [8, 8], across: 8, unrolled: true },
   { rows: 64, prototypes: 64, depth: 16, own: [4, 4], across: 8, unrolled: false },
@@ -30,13 +32,13 @@ const tiles: readonly Tile[] = [
   { rows: 32, prototypes: 16, depth: 8, own: [4, 4], across: 4, unrolled: false },
 ];
 
-/** Adapters that compile for a processor, where large kernels take seconds to compile. */
+/** Adapters that run on a CPU, where large kernels take seconds to compile. */
 const software = /swiftshader|llvmpipe|lavapipe|basic render/i;
 
-/** Beside the tiles: a few numbers a row. */
+/** Bytes besides the tiles: a few numbers a row. */
 const spare = 512;
 
-/** The tile for a search. `operands`: arrays a side; `most`: the largest product of `own`. Errors: BackendError. */
+/** The tile for a search. `operands`: arrays on each side; `most`: largest product of `own`. Errors: BackendError. */
 export function chooseTile(
   { limits, adapterInfo }: GpuDevice,
   prototypes: number,

@@ -1,6 +1,6 @@
-// A graph with its small equations gathered into loops: composites named 'loop', each one kernel, whose bodies are what they
-// replace. A step of training is some hundred equations, and what a GPU takes for most of them is less than the host takes to
-// ask for it.
+// Gathers the small equations of a graph into loops: composites named 'loop', each compiled to one kernel, whose bodies are the
+// equations they replace. A training step has some hundred equations, and launching most of them costs the host more time than
+// running them costs the GPU.
 
 import { type Equation, type Graph, inlineComposites, type Var, verify } from '@fkm/core/graph';
 import { type Count, sameCount } from './indices.js';
@@ -10,26 +10,23 @@ import { thinProducts } from './thin.js';
 /** The name of the composites. */
 export const loopName = 'loop';
 
-/** Equations of one kernel: compilers take longer than linear. */
+/** Most equations in a kernel: compile time grows faster than linearly. */
 const mostEquations = 96;
 
 type Columns = Loop & { readonly over: 'columns' };
 
-/** Equations that run together. */
+/** Equations that run in one kernel. */
 interface Group {
-  /** What it loops over; undefined for an equation that is no loop. */
+  /** What the kernel loops over; undefined for an equation that is not a loop. */
   readonly loop: Loop | undefined;
-  /** Elements of a row, once something is reduced. */
+  /** Elements in a row, once something is reduced. */
   readonly width: number | undefined;
   readonly equations: readonly Equation[];
-  /** Values computed inside, and whether they have an element for each place or one a row. */
+  /** Values computed inside: one for each element ('place') or one for each row. */
   readonly levels: ReadonlyMap<number, 'place' | 'row'>;
 }
 
-/**
- * The same graph, with loops of at most `mostArrays` operands and results. Composites other than those that are `kept` are
- * replaced by their bodies first.
- */
+/** The graph with loops of at most `mostArrays` operands and results. Composites that are not `kept` are inlined first. */
 export function fuseLoops(
   graph: Graph,
   mostArrays: number,
@@ -40,7 +37,7 @@ export function fuseLoops(
   return verify({ ...flat, equations: new Emission(flat).emit(groups) });
 }
 
-/** Values behind reshapes. */
+/** Resolves values through reshapes. */
 class Roots {
   readonly made = new Map<number, Equation>();
 
@@ -53,18 +50,18 @@ class Roots {
     return equation && isView(equation) ? this.of(equation.inputs[0] as Var) : v;
   }
 
-  /** Whether readers write it into their code. */
+  /** Whether readers inline the value into their code. */
   isInlined(v: Var): boolean {
     const equation = this.made.get(v.id);
     return equation !== undefined && isInlined(equation);
   }
 }
 
-/** Puts every equation into the first group where all that it needs is there. */
+/** Puts every equation into the first group in which all its operands are available. */
 class Grouping {
   private readonly roots: Roots;
   private readonly equations: readonly Equation[];
-  /** Who reads a value, views left out; null stands for the caller of the graph. */
+  /** The readers of a value, ignoring views; null stands for an output of the graph. */
   private readonly readers = new Map<number, (Equation | null)[]>();
   private readonly list: Group[] = [];
   private readonly placeOfRoot = new Map<number, number>();
@@ -90,8 +87,8 @@ class Grouping {
   }
 
   /**
-   * Equations with those that have no other reader and as many elements: they are placed together, since what they read may be
-   * there long before.
+   * Equations together with those that have no other reader and as many elements. They are placed together, since their operands
+   * may be available much earlier.
    */
   private units(): readonly (readonly Equation[])[] {
     const units = new Map<Equation, Equation[]>();
@@ -115,7 +112,7 @@ class Grouping {
     return [...units.values()];
   }
 
-  /** Whether the equations found a place, which `alone` they always do. */
+  /** Whether the equations were placed; `alone`, they always are. */
   private place(unit: readonly Equation[], alone = unit.length === 1): boolean {
     const loop = loopOf(unit[unit.length - 1] as Equation) ?? undefined;
     const made = new Set(unit.map((equation) => result(equation).id));
@@ -135,7 +132,7 @@ class Grouping {
     const fresh: Group = { loop, width: undefined, equations: [], levels: new Map() };
     const joined = loop && this.joined(fresh, unit);
     if (!joined && !alone) return false;
-    // A loop of one equation that has too many arrays is none.
+    // A single equation with too many arrays is not a loop.
     this.settle(at, joined ?? { ...fresh, loop: undefined, equations: unit }, unit);
     return true;
   }
@@ -157,10 +154,10 @@ class Grouping {
     return width !== undefined && sameCount(times(loop.count, width), own.count) ? 'row' : null;
   }
 
-  /** The group with the equations, or null where they do not belong together. */
+  /** The group extended by the equations; null if they do not fit. */
   private joined(group: Group, unit: readonly Equation[]): Group | null {
     if (group.equations.length > 0 && group.equations.length + unit.length > mostEquations) return null;
-    // What is added up by columns is not written down.
+    // Values that are summed over columns are not stored.
     const last = loopOf(unit[unit.length - 1] as Equation);
     if (group.loop?.over === 'columns' && last?.over !== 'columns') return null;
     let next = group;
@@ -178,7 +175,7 @@ class Grouping {
     return this.arrays(next.equations) <= this.mostArrays ? next : null;
   }
 
-  /** What an equation would compute in the group, or null where it cannot. */
+  /** What an equation would compute in the group; null if it cannot join. */
   private levelOf(group: Group, equation: Equation, loop: Loop): 'place' | 'row' | null {
     const levelOf = (v: Var): 'place' | 'row' | undefined => group.levels.get(this.roots.of(v).id);
     const level = this.levelIn(group, loop);
@@ -196,7 +193,7 @@ class Grouping {
     return level;
   }
 
-  /** Operands and results of these equations together. */
+  /** Number of operands and results of these equations together. */
   private arrays(equations: readonly Equation[]): number {
     const all = new Set(equations);
     const made = new Set(equations.map((equation) => result(equation).id));
@@ -214,7 +211,7 @@ class Grouping {
   }
 }
 
-/** Whether a place is that of the row. */
+/** Whether an operand's index is that of the row. */
 const isRowOf = (from: string, width: number | undefined, { batched, size }: Count): boolean =>
   from === `i / ${width}u` || (from === '0u' && !batched && size === width);
 
@@ -223,7 +220,7 @@ const sameColumns = (a: Columns, b: Columns): boolean =>
 
 const times = ({ batched, size }: Count, width: number): Count => ({ batched, size: size * width });
 
-/** Writes groups out as equations, views where they are asked for. */
+/** Emits groups as equations, and views where they are read. */
 class Emission {
   private readonly roots: Roots;
   private readonly graph: Graph;
@@ -251,7 +248,7 @@ class Emission {
     for (const v of equation.outputs) this.defined.add(v.id);
   }
 
-  /** Views and inlined values come where they are first needed. */
+  /** Views and inlined values are defined where they are first needed. */
   private define(v: Var): void {
     if (!this.defined.has(v.id)) this.write(this.roots.made.get(v.id) as Equation);
   }

@@ -1,8 +1,8 @@
-// Where an element of an operand lies, seen from the place of an element of the result: broadcasting as arithmetic on places.
+// Index arithmetic of broadcasting: where an element of the result is found in an operand.
 
 import { BATCH, type Shape } from '@fkm/core/graph';
 
-/** So many elements, or so many for every row of the batch. */
+/** A number of elements: fixed, or for each row of the batch. */
 export interface Count {
   readonly batched: boolean;
   readonly size: number;
@@ -15,7 +15,7 @@ export const countOf = (shape: Shape): Count => ({
 
 export const sameCount = (a: Count, b: Count): boolean => a.batched === b.batched && a.size === b.size;
 
-/** Elements of a run over `rows` rows. */
+/** Number of elements in a run over `rows` rows. */
 export const elements = ({ batched, size }: Count, rows: number): number => (batched ? rows * size : size);
 
 /** The same in WGSL. */
@@ -28,7 +28,7 @@ const dimOf = (dim: number): Count =>
 const product = (a: Count, b: Count): Count => ({ batched: a.batched || b.batched, size: a.size * b.size });
 const isOne = ({ batched, size }: Count): boolean => !batched && size === 1;
 
-/** How far apart neighbours on each axis lie. */
+/** Distance between neighbours along each axis. */
 function stridesOf(shape: Shape): Count[] {
   const strides: Count[] = [];
   let stride = one;
@@ -39,9 +39,12 @@ function stridesOf(shape: Shape): Count[] {
   return strides;
 }
 
-/** The place in an operand of what element `i` of a result takes from it, in WGSL; `strides` are the operand's along each axis, null where it is repeated. */
+/**
+ * The index in an operand for element `i` of the result, in WGSL. `strides` are the operand's along each axis, null where it is
+ * broadcast.
+ */
 function walk(to: Shape, strides: readonly (Count | null)[], i: string): string {
-  /** Axes that lie side by side in the operand as in the result. */
+  /** Axes that are adjacent in both operand and result, merged. */
   const blocks: { size: Count; stride: Count | null }[] = [];
   to.forEach((dim, axis) => {
     if (dim === 1) return;
@@ -76,14 +79,14 @@ const factor = (count: Count): string => {
   return text.includes(' ') ? `(${text})` : text;
 };
 
-/** The place in an operand of shape `from` that is broadcast to `to`. */
+/** The index in an operand of shape `from` that is broadcast to `to`. */
 export function placeOf(from: Shape, to: Shape, i = 'i'): string {
   const own = [...new Array<number>(to.length - from.length).fill(1), ...from];
   const strides = stridesOf(own).map((stride, axis) => (own[axis] === to[axis] ? stride : null));
   return walk(to, strides, i);
 }
 
-/** The place in an operand of shape `from` whose axes are permuted. */
+/** The index in an operand of shape `from` whose axes are permuted. */
 export function placeBefore(from: Shape, permutation: readonly number[], i = 'i'): string {
   const strides = stridesOf(from);
   const to = permutation.map((axis) => from[axis] as number);

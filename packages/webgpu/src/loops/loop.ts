@@ -1,4 +1,4 @@
-// Loops on a device: a pipeline each, and one uniform for each number of rows that all of them share.
+// Loops on a device: one pipeline for each, and one uniform buffer for each number of rows, which all share.
 
 import type { Graph } from '@fkm/core/graph';
 import { type GpuBuffer, type GpuComputePass, type GpuDevice, usage } from '../gpu.js';
@@ -8,7 +8,10 @@ import { loopShader } from './shader.js';
 
 /** A compiled loop. */
 export interface LoopKernel {
-  /** Appends the loop over `rows` rows: arrays of the body's inputs and outputs, in order, each from the start of its buffer. */
+  /**
+   * Appends the loop over `rows` rows, with the arrays of the body's inputs and outputs in order, each from the start of its
+   * buffer.
+   */
   encode(
     pass: GpuComputePass,
     rows: number,
@@ -17,7 +20,7 @@ export interface LoopKernel {
   ): void;
 }
 
-/** Compiles bodies of loops for one device. Bools lie in four bytes. */
+/** Compiles loop bodies for one device. Bools take four bytes. */
 export class Loops {
   private readonly device: GpuDevice;
   private readonly params = new Map<number, GpuBuffer>();
@@ -60,12 +63,12 @@ export class Loops {
   }
 }
 
-/** Groups that are kept: buffers come back in the same order step after step. */
+/** Bind groups kept: buffers recur in the same order in every step. */
 const mostGroups = 64;
 const numbers = new WeakMap<GpuBuffer, number>();
 let next = 0;
 
-/** Bind groups of these buffers, made once: that is most of what a small kernel costs its host. */
+/** Bind groups of these buffers, cached: creating them is most of a small kernel's cost on the host. */
 function boundOnce(device: GpuDevice, layout: object): (buffers: readonly GpuBuffer[]) => object {
   const groups = new Map<string, object>();
   return (buffers) => {

@@ -1,11 +1,11 @@
-// What loops compute of each op, in WGSL, and what it takes for infinities and NaN, which shaders may take not to exist.
+// The WGSL of each op in a loop, with workarounds for infinities and NaN, which shaders may assume not to exist.
 
 import type { DType, Equation, OpName, Var } from '@fkm/core/graph';
 import { result } from './sizes.js';
 
 const computed: Readonly<Record<string, string>> = { float32: 'f32', int32: 'i32', bool: 'bool' };
 
-/** What every kernel starts with. */
+/** The beginning of every kernel. */
 export const head = `struct Params { rows: u32, unknown: u32, lowest: u32, infinite: u32 }
 fn isUnknown(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn larger(x: f32, y: f32) -> f32 {
@@ -26,11 +26,11 @@ fn logarithm(x: f32) -> f32 {
 }
 `;
 
-/** A number as WGSL writes it. */
+/** A number in WGSL. */
 export function literal(value: number, dtype: DType): string {
   if (dtype === 'bool') return value ? 'true' : 'false';
   if (dtype === 'int32') return value === -(2 ** 31) ? '(-2147483647i - 1i)' : `${value}i`;
-  // −0 would be 0 where compilers fold it, as Chromium's does the cast of its bits: they come out of those of −∞.
+  // Compilers may fold −0 to 0; Chromium's even folds a cast of its bits. So it is derived from the bits of −∞ at run time.
   return Object.is(value, -0) ? 'bitcast<f32>(params.lowest & 0x80000000u)' : `${Math.fround(value)}f`;
 }
 
@@ -49,12 +49,12 @@ const casts: Rule = ([x], equation) => {
   const from = (equation.inputs[0] as Var).dtype;
   const to = result(equation).dtype;
   if (from === to) return `${x}`;
-  // 0 < |x|, since x ≠ 0 would make NaN true.
+  // 0 < |x|, since x ≠ 0 would be true for NaN.
   if (to === 'bool') return from === 'float32' ? `0f < abs(${x})` : `${x} != 0i`;
   return `${computed[to]}(${x})`;
 };
 
-/** Every op that loops compute by element. */
+/** The ops that loops compute elementwise. */
 export const rules: { readonly [O in OpName]?: Rule } = {
   add: infix('+'),
   sub: infix('-'),

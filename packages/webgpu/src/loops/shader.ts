@@ -1,17 +1,17 @@
-// The WGSL of a loop: one thread an element, or some threads a row where rows are reduced. What later parts of a row need again
-// is computed again, which costs less than writing it down.
+// The WGSL of a loop: one thread for each element, or several threads for each row with reductions. Values needed in later phases
+// of a row are recomputed, which costs less than storing them.
 
 import { type DType, type Equation, type Graph, isOp, type Var } from '@fkm/core/graph';
 import { type Count, elementsOf } from './indices.js';
 import { head, literal, type Rule, rules } from './rules.js';
 import { isView, type Loop, loopOf, numberIn, placeIn, readBy, result } from './sizes.js';
 
-/** A kernel's code, and how large it is for a number of rows. */
+/** A kernel's code, and its size for a number of rows. */
 export interface LoopShader {
   readonly code: string;
-  /** Inputs of the body that are bound, by their position, before the outputs; the uniform is the last binding. */
+  /** Positions of the body's inputs that are bound, before the outputs; the uniform buffer is the last binding. */
   readonly reads: readonly number[];
-  /** What one workgroup does of this. */
+  /** What one workgroup does of this work. */
   readonly work: Count;
   readonly perGroup: number;
 }
@@ -19,7 +19,7 @@ export interface LoopShader {
 export const threads = 256;
 
 const stored = (dtype: DType): string => (dtype === 'float32' ? 'f32' : 'i32');
-/** Code and memory of one kernel. */
+/** Collects the code and bindings of one kernel. */
 class Writer {
   readonly made = new Map<number, Equation>();
   private readonly body: Graph;
@@ -39,7 +39,7 @@ class Writer {
     });
   }
 
-  /** The number of an equation's result in its names: equal bodies have equal code. */
+  /** The number of an equation's result for its name: equal bodies have equal code. */
   number(v: Var): number {
     return this.numbers.get(v.id) as number;
   }
@@ -62,7 +62,7 @@ class Writer {
     return `y${at}[${place}] = ${v.dtype === 'bool' ? `select(0i, 1i, ${value})` : value};`;
   }
 
-  /** Bindings: what was loaded, then the outputs, then the uniform. */
+  /** Bindings: inputs, then outputs, then the uniform buffer. */
   declarations(): string {
     const binding = (at: number, access: string, name: string, dtype: DType): string =>
       `@group(0) @binding(${at}) var<storage, ${access}> ${name}: array<${stored(dtype)}>;\n`;
@@ -76,7 +76,7 @@ class Writer {
   }
 }
 
-/** Values at one place: of an element, or of a row. */
+/** Values at one index: of an element, or of a row. */
 class Scope {
   readonly lines: string[] = [];
   private readonly known = new Map<number, string>();
@@ -111,7 +111,7 @@ class Scope {
     return name;
   }
 
-  /** What an equation reads, at this place. */
+  /** An operand of an equation at this index. */
   operand(equation: Equation, v: Var): string {
     return this.read(v, isReduction(equation) ? 'i' : placeIn(equation, v, this.place));
   }
@@ -129,7 +129,7 @@ class Scope {
 
   private readonly loads = new Map<string, string>();
 
-  /** Elements are loaded once a place. */
+  /** An element is loaded once for each index. */
   private named(key: string, load: () => string): string {
     let name = this.loads.get(key);
     if (!name) {
@@ -143,7 +143,7 @@ class Scope {
 
 const isReduction = (equation: Equation): boolean => equation.op === 'sum' || equation.op === 'reduceMax';
 
-/** The code of a body that `fuseLoops` made. */
+/** The code of a body from `fuseLoops`. */
 export function loopShader(body: Graph): LoopShader {
   const loops = body.equations.flatMap((equation) => {
     const loop = isView(equation) ? null : loopOf(equation);
@@ -174,7 +174,7 @@ function elementShader(body: Graph, count: Count): LoopShader {
   return { code, reads: writer.reads, work: count, perGroup: threads };
 }
 
-/** Threads that share a row: some elements each. */
+/** Number of threads that share a row. */
 const lanesOf = (width: number): number =>
   Math.min(threads, 2 ** Math.ceil(Math.log2(Math.max(1, width / 4))));
 
@@ -252,7 +252,7 @@ ${main(threads)}
   return { code, reads: writer.reads, work: rowCount, perGroup };
 }
 
-/** Which values have an element a place and which one a row, and which reductions can be made in one go, in order. */
+/** Which values have one element an index and which one a row, and which reductions can share a pass, in order. */
 function phasesOf(
   body: Graph,
   writer: Writer,
@@ -284,7 +284,7 @@ function phasesOf(
   return { levels, phases };
 }
 
-/** Columns that a workgroup adds up at a time, fewer where there are too few groups to keep a device busy. */
+/** Columns that a workgroup sums at a time; fewer if there would be too few groups to keep a device busy. */
 function acrossOf(outputs: number): number {
   for (const across of [32, 16, 8]) if (outputs / across >= 64) return across;
   return Math.min(4, 2 ** Math.floor(Math.log2(outputs)));
@@ -309,7 +309,7 @@ function columnShader(body: Graph, { outer, length, columns }: Loop & { over: 'c
     `let length = ${elementsOf(length)};`,
     `let end = select(0u, length, d < ${columns}u && block < ${elementsOf(outer)});`,
     `var l = lid / ${across}u;`,
-    // Four at a time, whose reads wait for one another otherwise.
+    // Four at a time, so that their reads overlap.
     `for (; l + ${3 * down}u < end; l += ${4 * down}u) {`,
     `  let first = (block * length + l) * ${columns}u + d;`,
     ...[0, 1, 2, 3].flatMap((n) => add(`first + ${n * down * columns}u`)).map((line) => `  ${line}`),

@@ -1,18 +1,18 @@
-// What an equation loops over: elements, rows that it reduces, or columns that it adds up.
+// What an equation loops over: elements, rows that it reduces, or columns that it sums.
 
 import { type Equation, isOp, type OpName, type Shape, type Var } from '@fkm/core/graph';
 import { type Count, countOf, placeBefore, placeOf } from './indices.js';
 
 /** The loop of an equation. */
 export type Loop =
-  /** One element of the result after the other. */
+  /** Computes each element of the result. */
   | { readonly over: 'elements'; readonly count: Count }
   /** Rows of `width` elements, of which one is left. */
   | { readonly over: 'rows'; readonly count: Count; readonly width: number }
   /** Σ over the middle of [outer, length, columns]. */
   | { readonly over: 'columns'; readonly outer: Count; readonly length: Count; readonly columns: number };
 
-/** How many elements a loop looks at. */
+/** Number of elements that a loop reads. */
 export const wholeOf = (loop: Loop): Count =>
   loop.over === 'columns'
     ? {
@@ -46,11 +46,11 @@ const elementwise: ReadonlySet<OpName> = new Set<OpName>([
 
 const dtypes: ReadonlySet<string> = new Set(['float32', 'int32', 'bool']);
 
-/** Operands whose elements are read: `broadcast` takes no more than the shape of its second one. */
+/** Operands whose elements are read: `broadcast` uses only the shape of its second one. */
 export const readBy = ({ op, inputs }: Equation): readonly Var[] =>
   op === 'broadcast' ? inputs.slice(0, 1) : inputs;
 
-/** The place in operand `v` of what element `i` of the equation's result takes from it, in WGSL. */
+/** The index in operand `v` for element `i` of the equation's result, in WGSL. */
 export function placeIn(equation: Equation, v: Var, i = 'i'): string {
   if (isOp(equation, 'transpose')) return placeBefore(v.shape, equation.attrs.permutation, i);
   // One index serves all of its classes.
@@ -59,7 +59,7 @@ export function placeIn(equation: Equation, v: Var, i = 'i'): string {
 
 export const result = (equation: Equation): Var => equation.outputs[0] as Var;
 
-/** Sizes before, on and after the axes that are reduced, where no other axis lies between them. */
+/** Sizes before, on and after the reduced axes, if these are contiguous. */
 function aroundAxes(
   shape: Shape,
   axes: readonly number[],
@@ -71,13 +71,13 @@ function aroundAxes(
   return { before: shape.slice(0, first), on: shape.slice(first, last + 1), after: shape.slice(last + 1) };
 }
 
-/** The loop that runs an equation, or null where none does. */
+/** The loop of an equation; null if it cannot be one. */
 export function loopOf(equation: Equation): Loop | null {
   const out = result(equation);
   const all = [...equation.inputs, out];
   if (!all.every(({ dtype }) => dtypes.has(dtype))) return null;
   if (elementwise.has(equation.op)) {
-    // Integers divide with rules of their own.
+    // Integer division has rules of its own.
     if (equation.op === 'div' && out.dtype !== 'float32') return null;
     return { over: 'elements', count: countOf(out.shape) };
   }
@@ -98,14 +98,14 @@ export function loopOf(equation: Equation): Loop | null {
   return { over: 'columns', outer, length, columns: columns.size };
 }
 
-/** Reshapes and their kin, sums over axes of one element among them: the same elements in the same order. */
+/** Whether an equation returns the same elements in the same order: reshapes, and sums over axes of size 1. */
 export const isView = (equation: Equation): boolean =>
   equation.op === 'reshape' ||
   equation.op === 'stopGradient' ||
   ((isOp(equation, 'sum') || isOp(equation, 'reduceMax')) &&
     equation.attrs.axes.every((axis) => equation.inputs[0]?.shape[axis] === 1));
 
-/** A number that holds everywhere and is written into the code. */
+/** A constant with one value everywhere, which is written into the code. */
 export const numberIn = (equation: Equation | undefined): number | undefined => {
   if (!equation || !isOp(equation, 'constant')) return undefined;
   const { data, dtype } = equation.attrs.value;
@@ -114,6 +114,6 @@ export const numberIn = (equation: Equation | undefined): number | undefined => 
   return Number.isFinite(value) ? value : undefined;
 };
 
-/** Whether an equation is written into the code of whoever reads it. */
+/** Whether an equation is inlined into the code of its readers. */
 export const isInlined = (equation: Equation): boolean =>
   equation.op === 'iota' || numberIn(equation) !== undefined;

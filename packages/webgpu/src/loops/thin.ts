@@ -1,9 +1,9 @@
-// Products of matrices of which one has a single row or column, as products of elements and their sums: loops, which whatever
-// comes before and after them joins.
+// Rewrites matrix products with a single row or column as elementwise products and sums, which can join loops before and after
+// them.
 
 import { type Equation, type Graph, isOp, type OpName, type Shape, type Var } from '@fkm/core/graph';
 
-/** The same graph with no product of a vector in it. */
+/** The graph without vector products. */
 export function thinProducts(graph: Graph): Graph {
   const writer = new Writer(graph);
   for (const equation of graph.equations) {
@@ -24,7 +24,7 @@ class Writer {
     this.next = 1 + variables.reduce((most, { id }) => Math.max(most, id), -1);
   }
 
-  /** Writes c[m, n] = Σ_k a[m, k]·b[k, n] where one of the three sizes is 1; says whether it is. */
+  /** Writes c[m, n] = Σ_k a[m, k]·b[k, n] if one of the three sizes is 1; returns whether it is. */
   thin({ inputs, attrs: { transposeA, transposeB }, outputs }: Equation<'matmul'>): boolean {
     const [a, b] = inputs as readonly [Var, Var];
     const out = outputs[0] as Var;
@@ -42,7 +42,7 @@ class Writer {
     return true;
   }
 
-  /** Σ of a matrix times a vector, along the axis that they share: its first where the matrix is `down`. */
+  /** Σ of a matrix times a vector along their common axis, which is the matrix's first if it is `down`. */
   private sumOf(matrix: Var, down: boolean, vector: Var, inner: number, out: Var): void {
     const along = this.view(vector, down ? [inner, 1] : [1, inner]);
     const terms = this.fresh(matrix.shape);

@@ -1,9 +1,9 @@
-// Arrays in and out of a device, for tests and benches.
+// Transfers arrays to and from a device, for tests and benches.
 
 import type { GpuBuffer, GpuDevice } from '../gpu.js';
 import { mapRead, usage } from '../gpu.js';
 
-/** A buffer of these elements; of so many bytes where it is a number. */
+/** A buffer with these elements, or of this many bytes. */
 export function bufferOf(device: GpuDevice, content: ArrayBufferView | number): GpuBuffer {
   const bytes = typeof content === 'number' ? content : content.byteLength;
   const buffer = device.createBuffer({

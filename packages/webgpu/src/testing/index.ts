@@ -1,4 +1,4 @@
-// What tests of several packages share: a WebGPU that is there on every machine, and arrays in and out of it.
+// Shared by the tests of several packages: WebGPU on any machine, and transfers of arrays.
 
 export { bufferOf, readBack } from './arrays.js';
 export { useSwiftShader } from './swiftshader.js';

@@ -1,4 +1,4 @@
-// WebGPU without a GPU, for tests: Dawn on SwiftShader, both out of npm packages.
+// WebGPU without a GPU, for tests: Dawn on SwiftShader, both from npm packages.
 
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -6,10 +6,10 @@ import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 
-/** glibc's RTLD_NODELETE: a library stays although it is no addon of Node. */
+/** glibc's RTLD_NODELETE: keeps a library loaded that is not a Node addon. */
 const stays = 0x1000;
 
-/** The files of @sparticuz/chromium's SwiftShader, unpacked once a version. */
+/** The SwiftShader files of @sparticuz/chromium, unpacked once for each version. */
 function unpacked(): string {
   const require = createRequire(import.meta.url);
   const entry = require.resolve('@sparticuz/chromium');
@@ -45,8 +45,8 @@ function unpacked(): string {
 let loaded = false;
 
 /**
- * Lets this process find SwiftShader, where it names no Vulkan driver of its own. Linux on x64 alone: elsewhere Dawn takes
- * what the system has.
+ * Makes this process use SwiftShader, unless the environment names a Vulkan driver. Only for Linux on x64; elsewhere Dawn uses the
+ * system's drivers.
  */
 export function useSwiftShader(): void {
   if (loaded || process.platform !== 'linux' || process.arch !== 'x64') return;
@@ -56,7 +56,7 @@ export function useSwiftShader(): void {
   process.env.VK_DRIVER_FILES = join(folder, 'vk_swiftshader_icd.json');
   process.env.VK_ICD_FILENAMES = process.env.VK_DRIVER_FILES;
   try {
-    // Dawn asks the linker for libvulkan.so.1 by name, which a library of that name in the process answers.
+    // Dawn asks the linker for libvulkan.so.1 by name, which a loaded library of that name satisfies.
     process.dlopen({ exports: {} }, join(folder, 'libvulkan.so.1'), constants.dlopen.RTLD_NOW | stays);
   } catch {
     // Not an addon, as expected.
