@@ -153,7 +153,7 @@ describe('options', () => {
     [{ strategy: 'best' }, "strategy is 'best'; allowed is 'adaptive', 'gap', 'top_k', 'tuned'"],
     [{ strategy: 'top_k' }, "strategy 'top_k' needs k"],
     [{ strategy: 'top_k', k: 0 }, 'k is 0; allowed is a positive integer'],
-    [{ strategy: 'gap', k: 2 }, "k is 2, which strategy 'top_k' alone has"],
+    [{ strategy: 'gap', k: 2 }, "k is 2, which only strategy 'top_k' has"],
     [{ weights: 'int8' }, "weights is 'int8'; allowed is 'float32', 'float16'"],
     [{ topK: 'ArgMax' }, "topK is 'ArgMax'; allowed is 'op', 'argMax'"],
     [{ training: 'no' }, "training is 'no'"],
@@ -169,7 +169,7 @@ describe('options', () => {
   it('strategies of other estimators, models that are none, and models that know nothing are refused', async () => {
     const regressor = await learned.regressor();
     expect(refused(() => exportOnnx(regressor, { strategy: 'gap' })).message).toContain(
-      'exportOnnx: strategy is gap, which a multi-label classifier alone has',
+      'exportOnnx: strategy is gap, which only a multi-label classifier has',
     );
     expect(refused(() => exportOnnx({} as never)).message).toContain('exportOnnx: model is object; pass');
     expect(refused(() => exportOnnx(null as never)).message).toContain('exportOnnx: model is null; pass');

@@ -1,5 +1,5 @@
-// A learned model as one graph from raw rows to answers, with the arrays that it reads: what an exporter writes down.
-// Traced from the same formulas as `predict`, which are nowhere said twice.
+// A fitted model as one graph from raw rows to answers, with its arrays: what an exporter writes. Traced from the same formulas as
+// `predict`.
 
 import { partsOf, scalarsOf } from '../checkpoint/checkpoint.js';
 import type { Checkpoint } from '../checkpoint/safetensors.js';
@@ -19,13 +19,13 @@ import { guarded } from './guarded.js';
 import { checkedSnapshot } from './snapshot.js';
 
 export interface DeploymentOptions {
-  /** The rows come with a mask, 1 present and 0 missing; masked values may be anything. */
+  /** Whether the graph takes a mask, 1 present, 0 missing; masked values may be anything. */
   readonly featureMask: boolean;
-  /** How labels are chosen, of a multi-label classifier alone. Default: as `predict`. */
+  /** How a multi-label classifier chooses labels. Default: as `predict`. */
   readonly strategy?: Strategy | undefined;
-  /** Labels that 'top_k' gives every row. */
+  /** Number of labels that 'top_k' gives every row. */
   readonly k?: number | undefined;
-  /** What the arrays that grow with the grid come in. Default: as the model stores them. */
+  /** Type of the arrays that grow with the grid. Default: as the model stores them. */
   readonly weights?: 'float32' | 'float16' | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface Deployment {
   readonly estimator: string;
   /** D */
   readonly columns: number;
-  /** The caller's names of the classes or labels; none where there are none. */
+  /** The caller's names of the classes or labels; empty if there are none. */
   readonly classes: readonly Label[];
   /**
    * Inputs `X` [B, D], `feature_mask` [B, D] where asked for, and one for each constant. Outputs: `label` int32 [B] and `scores`
@@ -45,19 +45,22 @@ export interface Deployment {
   readonly graph: Graph;
   /** What `label` counts: places in `classes`; or prototypes, or holds 0 and 1. */
   readonly labels: 'classes' | 'integers';
-  /** What `variable` [B, T] is less of than answers are, to be added in float64; null where nothing is. */
+  /** The offset of the targets, to be added to `variable` [B, T] in float64; null if there is none. */
   readonly targetCenter: Float64Array | null;
-  /** Arrays of the model that the graph reads, by the names of its inputs. */
+  /** Arrays of the model that are inputs of the graph, by name. */
   readonly constants: Readonly<Record<string, NdArray>>;
-  /** Everything else that `load` needs, as the parts of a checkpoint; its tensors exclude those of the constants. */
+  /** The rest of what `load` needs, as parts of a checkpoint; its tensors exclude the constants. */
   readonly rest: Checkpoint;
-  /** What `rest` has in its text `state`, but for the classes. */
+  /** The counters in the text `state` of `rest`, without the classes. */
   readonly counters: Readonly<Record<string, unknown>>;
 }
 
 const inputs: Readonly<Record<string, string>> = { x: 'X', mask: 'feature_mask' };
 
-/** Errors: OptionError for what the estimator has no use of, or cannot do; StateError before fit; DataError for numbers beyond a half. */
+/**
+ * The deployment of a model. Errors: OptionError for options that the estimator does not have or cannot honour; StateError before
+ * `fit`; DataError for numbers beyond float16.
+ */
 export function deployment(model: Estimator, options: DeploymentOptions, call = 'deployment'): Deployment {
   const { context, state } = checkedSnapshot(model, call);
   const { family } = context;
@@ -71,7 +74,7 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
     head.exported(strategy),
     options.k,
   )(specOf(context, seen, options.featureMask), arrays);
-  // Behind the last class, or before the first cluster.
+  // The mark of rows without an answer: one past the last class, or −1.
   const none = head.counts === 'classes' ? state.classes.length : -1;
   const graph = simplify(readingOnly(guarded(traced, none)));
   const constants = Object.fromEntries(
@@ -106,13 +109,13 @@ function strategyOf(
   };
   if (labels) checkStrategy(call, chosen, { k, tuned });
   else if (strategy !== undefined)
-    refuse('strategy', strategy, 'a multi-label classifier alone has; leave it out');
+    refuse('strategy', strategy, 'only a multi-label classifier has; leave it out');
   if (k !== undefined && (!labels || chosen !== 'top_k'))
-    refuse('k', k, "strategy 'top_k' alone has; leave it out, or set the strategy");
+    refuse('k', k, "only strategy 'top_k' has; leave it out, or set the strategy");
   return chosen;
 }
 
-/** Named as exports name them, without the arrays that no equation reads. */
+/** The graph with export names, without inputs that no equation reads. */
 function readingOnly(graph: Graph): Graph {
   const { equations } = simplify(graph);
   const read = new Set(equations.flatMap((equation) => equation.inputs.map((v) => v.id)));
@@ -128,7 +131,7 @@ function readingOnly(graph: Graph): Graph {
 const infinity = 0x7c00;
 const largest = 65504;
 
-/** The arrays with those that grow with the grid in these numbers. Errors: DataError. */
+/** The arrays, with those that grow with the grid in this type. Errors: DataError. */
 function inWeights(
   arrays: ModelState['arrays'],
   weights: DeploymentOptions['weights'],

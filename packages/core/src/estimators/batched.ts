@@ -1,4 +1,4 @@
-// Many small calls as one run: a server that answers each row by itself spends most of its time around the run.
+// Combines many small calls into one run: a server that answers each row by its own call spends most of its time on overhead.
 
 import { type Csr, type Matrix, type Rows, repeatMask } from '../data/matrix.js';
 import { type Features, isSparse, type SparseRows } from '../data/sparse.js';
@@ -12,40 +12,40 @@ import { checkCall, type PredictOptions } from './calls.js';
 import { type Internals, internalsOf, type LearnedModel } from './learned.js';
 
 export interface BatchedOptions {
-  /** Rows of a run at most; a call with more of them is a run by itself. Default 256. */
+  /** Most rows in a run; a call with more is a run by itself. Default 256. */
   readonly maxRows?: number | undefined;
-  /** Milliseconds that a call waits for others at most; 0 is until the event loop has come round. Default 0. */
+  /** Most milliseconds that a call waits for others; 0: one turn of the event loop. Default 0. */
   readonly maxWaitMs?: number | undefined;
 }
 
 const names = ['predict', 'predictProba', 'transform'] as const;
 type Name = (typeof names)[number];
 
-/** A call of a model over rows [N, D], which a signal can end. */
+/** A model's call on rows [N, D], with a signal. */
 type Batchable<F> = F extends (X: Matrix, options?: infer O) => Promise<infer R>
   ? (X: Matrix, options?: NonNullable<O> & Pick<RunControl, 'signal'>) => Promise<R>
   : never;
 
-/** The calls of a model that answer row by row, each of which may be one of a batch. */
+/** The model's calls that answer row by row and can be batched. */
 export type Batched<M> = { readonly [N in Extract<keyof M, Name>]: Batchable<M[N]> } & Disposing;
 
-/** What all answers are: an entry or a line of entries a row. */
+/** The common type of answers: an entry, or a line of entries, for each row. */
 type Answer = ResultArray<TypedArray, unknown> | ResultLabels<string | number>;
 
 type Options = PredictOptions & Pick<RunControl, 'signal'> & Readonly<Record<string, unknown>>;
 type Call = (X: Matrix, options: object) => Promise<Answer>;
 
-/** A call that waits for its answer; its rows are its own. */
+/** A waiting call, with its own copy of its rows. */
 interface Waiting {
   readonly x: Features;
   readonly mask: Rows | undefined;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (reason: unknown) => void;
-  /** Stops listening to its signal. */
+  /** Removes the listener of its signal. */
   readonly leave: () => void;
 }
 
-/** Calls that can share a run: the same call, with the same options, of rows of one kind. */
+/** Waiting calls that can share a run: the same method, equal options, rows of one kind. */
 interface Group {
   readonly name: Name;
   readonly options: object;
@@ -55,11 +55,11 @@ interface Group {
 }
 
 /**
- * The calls `predict`, `predictProba` and `transform` of a model, of which those that come together are answered by one run: of the
- * same call, with equal options, of up to `maxRows` rows. Each call has the answer that it would have alone (a product of more rows
- * may round otherwise in its last bit), its own errors, with its own rows, and its own `signal`. Arrays may be used again as soon as
- * a call was made. `dispose()` answers what waits, and refuses later calls with a StateError; the model is the caller's.
- * Errors: OptionError; of calls as the model's, the signal's reason.
+ * `predict`, `predictProba` and `transform` of a model, with concurrent calls combined into one run: calls of the same method with
+ * equal options, up to `maxRows` rows. Each call gets the answer that it would get alone (a product of more rows may round the last
+ * bit differently), errors that name its own rows, and its own `signal`. Arrays may be reused as soon as a call was made.
+ * `dispose()` answers waiting calls and refuses later ones with a StateError; it does not dispose of the model. Errors:
+ * OptionError; in calls, those of the model and the signal's reason.
  */
 export function batched<M extends LearnedModel>(model: M, options: BatchedOptions = {}): Batched<M> {
   const queue = new Queue(model, options);
@@ -124,7 +124,7 @@ class Queue {
     });
   }
 
-  /** Answers what waits; waits for what runs. */
+  /** Answers the waiting calls; resolves when all runs have ended. */
   async dispose(): Promise<void> {
     this.disposed = true;
     for (const [key, group] of [...this.groups]) this.send(key, group);
@@ -135,7 +135,7 @@ class Queue {
     return (X, options) => (this.model as unknown as Readonly<Record<Name, Call>>)[name](X, options);
   }
 
-  /** The group that waits for such calls, with room for so many rows. */
+  /** The waiting group for these calls that has room for so many rows. */
   private groupFor(key: string, name: Name, options: object, rows: number): Group {
     const known = this.groups.get(key);
     if (known && known.rows + rows <= this.maxRows) return known;
@@ -157,7 +157,7 @@ class Queue {
     this.running.add(run);
   }
 
-  /** One run for all; where that fails, one for each, so that every call fails by what is its own. */
+  /** One run for all calls. If it fails, each call runs alone, so that it fails only by its own error. */
   private async run({ name, options, calls: waiting }: Group): Promise<void> {
     const calls = [...waiting];
     const call = this.call(name);
@@ -187,7 +187,7 @@ function checkedModel(model: unknown): Internals {
   });
 }
 
-/** Equal for calls that can share a run; null where options say what no run shares, which the model refuses. */
+/** Equal keys mean that calls can share a run. Null for options that no run can share, which the model then refuses. */
 function keyOf(name: Name, x: Features, mask: Rows | undefined, options: object): string | null {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   if (entries.some(([, value]) => typeof value === 'object' || typeof value === 'function')) return null;
@@ -197,13 +197,13 @@ function keyOf(name: Name, x: Features, mask: Rows | undefined, options: object)
 
 const withoutSignal = ({ signal: _, ...rest }: Options): object => rest;
 
-/** A copy, which the caller's next use of the arrays does not change. */
+/** A copy, so that the caller may reuse the arrays. */
 const ownRows = <F extends Features>(x: F): F =>
   (isSparse(x)
     ? { ...x, indptr: x.indptr.slice(), indices: x.indices.slice(), values: x.values.slice() }
     : { ...x, data: x.data.slice() }) as F;
 
-/** The rows of all calls in their order, and the options with their masks. */
+/** The rows of all calls in order, and the options with the joined masks. */
 function stacked(calls: readonly Waiting[], options: object): [Matrix, object] {
   const masks = calls.flatMap(({ mask }) => mask ?? []);
   const rows = calls.map(({ x }) => x);
@@ -242,7 +242,7 @@ function csrOf(parts: readonly SparseRows[]): Csr {
   return { indptr, indices, values, shape: [indptr.length - 1, (parts[0] as SparseRows).columns] };
 }
 
-/** What the answer says of rows begin … end − 1. */
+/** The answer for rows begin … end − 1. */
 function linesOf(answer: Answer, begin: number, end: number): Answer {
   if (answer instanceof ResultLabels) {
     return new ResultLabels((answer.data as readonly (string | number)[]).slice(begin, end));
@@ -253,7 +253,7 @@ function linesOf(answer: Answer, begin: number, end: number): Answer {
   return new ResultArray({ data: lines, shape: [end - begin, ...shape.slice(1)], dtype });
 }
 
-/** Calls back after so many milliseconds, unless the function that it gives is called; 0: once the event loop has come round. */
+/** Calls back after this many milliseconds, or after one turn of the event loop for 0; the returned function cancels that. */
 function later(milliseconds: number, back: () => void): () => void {
   if (milliseconds === 0 && typeof setImmediate === 'function') {
     const turn = setImmediate(back);

@@ -17,7 +17,7 @@ import type { Schedule } from '../fitting/schedule.js';
 import { rules as optionRules } from '../state/rules.js';
 import type { RunControl } from '../training/progress.js';
 
-/** What can accompany rows. */
+/** Options that accompany rows. */
 export interface RowOptions {
   /** Weight of each row [N], finite, at least 0. */
   readonly sampleWeight?: Vector | undefined;
@@ -25,29 +25,29 @@ export interface RowOptions {
   readonly featureMask?: DenseMatrix | Vector | undefined;
 }
 
-/** Rows that evaluate and do not train. */
+/** Evaluation rows, which do not train. */
 export interface EvalSet<Y> extends RowOptions {
   readonly X: Matrix;
   readonly y: Y;
 }
 
 export interface FitBatchOptions extends RowOptions {
-  /** One Adam step in place of the phase-1 update. Default false. */
+  /** Take one Adam step in place of the phase-1 update. Default false. */
   readonly gradientStep?: boolean | undefined;
 }
 
 export interface FitOptions<Y> extends RowOptions, RunControl {
-  /** Passes at most. Default 10. */
+  /** Most passes. Default 10. */
   readonly maxIters?: number | undefined;
   /**
-   * Largest movement of a prototype at which to stop, in the units of the rows as they are scaled. Default 1e-4. Where no value
-   * of unscaled rows reaches 2^-10, or one exceeds 2^40, the default is 1e-4 of the power of two above the largest value.
+   * Stop once no prototype moves by more than this, in the units of the scaled rows. Default 1e-4. For unscaled rows whose largest
+   * absolute value is below 2^-10 or above 2^40, the default is 1e-4 of the next power of two above it.
    */
   readonly tol?: number | undefined;
-  /** Another order of the rows in every pass. Default true. */
+  /** Shuffle the rows in every pass. Default true. */
   readonly shuffle?: boolean | undefined;
   readonly evalSet?: EvalSet<Y> | undefined;
-  /** Share of the rows that evaluates; the pass of the lowest loss is kept. Default 0. */
+  /** Share of the rows held out for evaluation; the pass with the lowest evaluation loss is kept. Default 0. */
   readonly evalFraction?: number | undefined;
 }
 
@@ -56,22 +56,30 @@ export interface FinetuneOptions<Y> extends RowOptions, RunControl {
   readonly epochs?: number | undefined;
   /** Peak learning rate; 'auto' runs `findLearningRate` on the rows first. Default: the model's `learningRate`. */
   readonly lr?: number | 'auto' | undefined;
-  /** @deprecated Write `lr`. */
+  /** @deprecated Use `lr`. */
   readonly learningRate?: number | 'auto' | undefined;
   /** Default 'oneCycle'. */
   readonly schedule?: Schedule | undefined;
-  /** Epochs without a lower evaluation loss after which to stop; a tenth of the rows evaluates unless said otherwise. Default: none. */
+  /**
+   * Number of epochs without a lower evaluation loss after which the run stops. Without other evaluation rows, a tenth of the rows
+   * evaluates. Default: no limit.
+   */
   readonly earlyStoppingRounds?: number | undefined;
   readonly evalSet?: EvalSet<Y> | undefined;
   /**
-   * Share of the rows that evaluates and never trains; the epoch of the lowest loss is kept. With 0 all rows train in all epochs.
-   * Default: a tenth of the rows, 2,000 at most, waits, and joins the others once it shows that the run learns. At 40, 60 and 80 %
-   * of the epochs a moving average of the model is compared with its best epoch by the losses of these rows, row by row. Where it
-   * is more than 2 standard errors of the mean difference behind, the run fits noise, and ends. Where it is at most .5 behind, and
-   * more than 1 ahead of a constant answer, the rows join, and the last epoch is kept. Else they wait on. Classes may lose 5 % of
-   * the lead over a constant answer first; of 20,000 rows of classes or more, those that wait never join. A run that they have
-   * not joined keeps the average of its best epoch. No row waits where there are fewer than 500, in fewer than 13 epochs, with
-   * labels, and with prototypes that have no targets or another softType than 'gaussian'.
+   * Share of the rows held out for evaluation; they never train, and the epoch with the lowest evaluation loss is kept. With 0, all
+   * rows train in all epochs.
+   *
+   * Default: early stopping by waiting rows. A tenth of the rows, at most 2,000, does not train at first. At 40, 60 and 80 % of the
+   * epochs, the losses of these rows for a moving average of the model are compared, row by row, with those for its best epoch.
+   * - More than 2 standard errors worse: the run overfits, and stops.
+   * - At most 0.5 standard errors worse, and more than 1 better than a constant answer: the waiting rows join the training rows,
+   * and the last epoch is kept.
+   * - Otherwise the rows go on waiting.
+   *
+   * A classifier may first lose 5 % of its lead over a constant answer; with 20,000 rows or more, its waiting rows never join. If
+   * the rows never join, the average of the best epoch is kept. No rows wait with fewer than 500 rows, in fewer than 13 epochs, for
+   * labels, for prototypes without targets, and with a softType other than 'gaussian'.
    */
   readonly evalFraction?: number | undefined;
 }
@@ -81,7 +89,7 @@ export interface PredictOptions {
 }
 
 export interface SaveOptions {
-  /** Adam's moments and the float32 masters of halves too, so that training goes on to the bit. Default true. */
+  /** Save Adam's moments and the float32 masters of halves, so that training continues to the bit. Default true. */
   readonly optimiser?: boolean | undefined;
 }
 
@@ -93,7 +101,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   fit: [...rowOptions, ...control, ...evaluation, 'maxIters', 'tol', 'shuffle'],
   fitStream: [...control, 'gradientStep', 'maxIters', 'startRows', 'checkpoint'],
   checkpoint: ['path', 'everyBatches', 'verify'],
-  // A source brings the weights and masks of its rows, and their order.
+  // A source provides the weights and masks of its rows, and their order.
   fitSource: [...control, ...evaluation, 'maxIters', 'tol'],
   finetuneSource: [...control, ...evaluation, 'epochs', 'lr', 'schedule', 'earlyStoppingRounds'],
   finetune: [...rowOptions, ...control, ...evaluation, 'epochs', 'lr', 'schedule', 'earlyStoppingRounds'],
@@ -115,7 +123,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
 const aFunction: Rule = { allowed: 'a function', accepts: (value) => typeof value === 'function' };
 const finite = number('a finite number of at least 0', (v) => v >= 0 && v < Number.POSITIVE_INFINITY);
 
-/** What options allow that are not checked with the rows. */
+/** Rules of options that are not checked together with the rows. */
 const rules: Rules = {
   gradientStep: boolean,
   k: positiveInteger,
@@ -144,13 +152,13 @@ const rules: Rules = {
   signal: abortSignal,
 };
 
-/** Streams may be endless. */
+/** The number of passes over a stream may be infinite. */
 const streamRules: Rules = {
   ...rules,
   maxIters: either(positiveInteger, oneOf(Number.POSITIVE_INFINITY)),
 };
 
-/** Old spellings, and where they were used. */
+/** Old spellings of options, by call. */
 const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   fitStream: { passes: 'maxIters' },
   finetune: { learningRate: 'lr' },
@@ -158,8 +166,8 @@ const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 /**
- * The options of a call under their present names; `where` opens the sentence of an error, `more` are names of options besides.
- * Errors: OptionError.
+ * The options of a call under their current names; `where` starts error messages, `more` are names of further options. Errors:
+ * OptionError.
  */
 export const checkCall = <O extends object>(
   call: string,

@@ -1,4 +1,4 @@
-// The classifier: prototypes that vote for classes.
+// The classifier: prototypes vote for classes.
 
 import { type Matrix, type Rows, toWeights } from '../data/matrix.js';
 import { DataError, shown } from '../errors.js';
@@ -30,16 +30,17 @@ export type PredictedLabels<L extends Label = Label> = ResultLabels<
 >;
 
 /**
- * Classification by a grid of prototypes: with 'gaussian' the softmax of Σ_k r_k(x)·targets_k, beyond 256 classes and with
- * other soft types the share of r(x) that each class's own prototypes have.
- *
- * `predictProba` gives probabilities of the classes [N, C], which add up to 1 where routing weights do. Of prototypes with vectors
- * they are calibrated: p = (q − ε/C) / (1 − ε), at least q/10, over the sum, undoes the label smoothing ε in q, the softmax of the
- * logits; and rows that evaluated, or waited in `finetune` while others trained, tell one factor of the logits (temperature scaling,
- * Guo et al. 2017). The order of the classes stays.
+ * Classification by a grid of prototypes. With 'gaussian' and up to 256 classes, probabilities are the softmax of Σ_k
+ * r_k(x)·targets_k; otherwise the share of r(x) that each class's own prototypes have.
  *
  * `await new FastKMeansClassifier({ backend }).fit(X, y)`, then `finetune(X, y)`. X [N, D] raw features; y [N] numbers or strings.
- * `FastKMeansClassifier<'cat' | 'dog'>` takes and answers these labels alone, as far as types go.
+ * `FastKMeansClassifier<'cat' | 'dog'>` restricts the types to these labels.
+ *
+ * `predictProba` returns probabilities [N, C], which add up to 1 where routing weights do. With prototype vectors they are
+ * calibrated: p = (q − ε/C) / (1 − ε), at least q/10, divided by the sum, undoes label smoothing ε in the softmax q of the logits.
+ * Evaluation rows, or the waiting rows of `finetune`, determine one factor for the logits (temperature scaling, Guo et al. 2017).
+ * The order of the classes does not change.
+ *
  * Errors: OptionError for an unknown or impossible option.
  */
 export class FastKMeansClassifier<L extends Label = Label> extends ProbabilityModel<ClassLabels<L>> {
@@ -51,12 +52,15 @@ export class FastKMeansClassifier<L extends Label = Label> extends ProbabilityMo
     return classifierHeads;
   }
 
-  /** The classes in the order of the columns of `predictProba`, a copy. Errors: StateError. */
+  /** The classes in the order of the columns of `predictProba`, as a copy. Errors: StateError. */
   get classes(): readonly L[] {
     return this.fitted('classes').classes.slice() as L[];
   }
 
-  /** The class of the largest probability of each row [N]; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
+  /**
+   * The class of the largest probability for each row [N]; for a source, one answer for each batch. Errors: ShapeError, DataError,
+   * StateError.
+   */
   predict(source: Source, options?: SourceReadOptions): AsyncGenerator<PredictedLabels<L>, void, void>;
   predict(X: Matrix, options?: PredictOptions): Promise<PredictedLabels<L>>;
   predict(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<PredictedLabels<L>> {
@@ -77,8 +81,8 @@ export class FastKMeansClassifier<L extends Label = Label> extends ProbabilityMo
   }
 
   /**
-   * Accuracy: the weighted share of rows whose class is found; of a source among all its rows, a batch at a time.
-   * Errors: as `predict`; DataError for a label that is not among `classes`.
+   * Accuracy, the weighted share of correct classes; over all rows of a source, batch by batch. Errors: as `predict`; DataError for
+   * a label that is not in `classes`.
    */
   score<X extends Matrix | Source>(
     X: X,
@@ -127,7 +131,7 @@ export class FastKMeansClassifier<L extends Label = Label> extends ProbabilityMo
     }
     const fresh = sortedLabels(names, call);
     if (fresh.length > 0) sortedLabels([...own.slice(0, 1), ...fresh], call);
-    // The same list where nothing is new: what was counted of it once stays right.
+    // The same list if nothing is new, so that cached counts stay valid.
     const classes = fresh.length > 0 ? [...own, ...fresh] : own;
     const data = Float32Array.from(indexOfLabels(labels, classes));
     return { y: { data, rows, columns: 1 }, outputs: classes.length, classes };

@@ -1,4 +1,4 @@
-// The clusterer: prototypes that stand for themselves.
+// The clusterer: prototypes without targets.
 
 import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
@@ -41,7 +41,7 @@ import type {
 } from './source-model.js';
 import type { Encoded, Raw } from './targets.js';
 
-/** Clusters have no targets; a pipeline that passes some to all its steps passes undefined. */
+/** A clusterer has no targets; a pipeline that passes targets to all its steps passes undefined. */
 export type NoTargets = undefined;
 
 type Either<O> = O | NoTargets;
@@ -49,7 +49,7 @@ type Either<O> = O | NoTargets;
 const isOptions = (y: unknown): boolean =>
   typeof y === 'object' && !Array.isArray(y) && !ArrayBuffer.isView(y) && !('shape' in (y as object));
 
-/** The options of a call whose y may be left out. Errors: ShapeError for targets. */
+/** The options of a call, whose y may be left out. Errors: ShapeError for targets. */
 function second<O>(call: string, y: Either<O>, options: O | undefined): O | undefined {
   if (y === undefined || y === null) return options;
   if (options === undefined && isOptions(y)) return y;
@@ -61,7 +61,7 @@ function second<O>(call: string, y: Either<O>, options: O | undefined): O | unde
 
 /** Options of `fit`. */
 export interface ClustererFitOptions extends FitOptions<NoTargets> {
-  /** 'lloyd': exact passes over all rows; 'ema': averages that follow them batch by batch. Default: the model's `algorithm`. */
+  /** 'lloyd': exact passes over all rows; 'ema': moving averages, batch by batch. Default: the model's `algorithm`. */
   readonly algorithm?: 'ema' | 'lloyd' | undefined;
 }
 
@@ -70,7 +70,7 @@ export interface ClustererSourceFitOptions
   extends SourceFitOptions<NoTargets>,
     Pick<ClustererFitOptions, 'algorithm'> {}
 
-/** Where the rows of a fit went. */
+/** The assignment of the rows of a fit. */
 interface Fitted {
   readonly labels: Int32Array;
   readonly inertia: number;
@@ -107,15 +107,15 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
   }
 
   /**
-   * Learns X [N, D] from the start, which looks at rows of all (those of the first batch with `shuffle: false`).
-   * 'ema' goes on as `fitBatch` does, batch by batch, for `maxIters` passes (default 10) or until no prototype moves by more
-   * than `tol`; after each pass older ones count a tenth. 'lloyd' puts every prototype at the mean of its rows, and one without
-   * rows at the row farthest from its own, for `maxIters` passes (default 300) or until no row changes its cluster or
-   * Σ ‖shift‖² <= `tol` · the mean variance of the columns, as scikit-learn. Errors: as `fitBatch`; the signal's reason.
+   * Fits X [N, D] from the start. Initialisation draws from all rows (with `shuffle: false`, from the first batch). 'ema' continues
+   * like `fitBatch`, batch by batch, for `maxIters` passes (default 10) or until no prototype moves by more than `tol`; after each
+   * pass, earlier ones count a tenth. 'lloyd' moves every prototype to the mean of its rows, and one without rows to the row
+   * farthest from its own, for `maxIters` passes (default 300) or until no row changes its cluster or Σ ‖shift‖² <= `tol` · the
+   * mean variance of the columns, as in scikit-learn. Errors: as `fitBatch`; the signal's reason.
    *
-   * A source starts from its first 10,240 rows. 'ema' leaves no `labels`, `inertia` and `nIter` behind; 'lloyd' leaves no
-   * `labels`, which `predict` of the source gives, takes one more iteration for the inertia, and stops by `tol` alone, of which
-   * 0 is when no row changes its cluster.
+   * A source is initialised on its first 10,240 rows. With 'ema' there are then no `labels`, `inertia` and `nIter`. With 'lloyd'
+   * there are no `labels` (use `predict` of the source); the inertia takes one more iteration; and only `tol` stops early, where 0
+   * means that no row changes its cluster.
    */
   override fit(source: Source, options?: ClustererSourceFitOptions): Promise<FitResult>;
   override fit(X: Matrix, y?: Either<ClustererFitOptions>, options?: ClustererFitOptions): Promise<FitResult>;
@@ -135,7 +135,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     const { algorithm = this.options.algorithm, ...given } = options;
     const lloyd = algorithm === 'lloyd';
     let fitted: Fitted | undefined;
-    // Exact passes see all rows from the start, in an order that does not matter.
+    // Exact passes use all rows from the start; their order does not matter.
     const result = await this.fitBy(
       async (context, start, rows, order, run, evaluation) => {
         const learned = lloyd
@@ -143,7 +143,8 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
           : { ...(await fitPasses(context, start, rows, order, run, evaluation)), located: undefined };
         const { dtype } = this.options;
         const seen = stored(learned.state, dtype, 'fit');
-        // Rows that evaluate, that are repeated or weigh nothing are rows of X too; and halves may lie nearer to others.
+        // `labels` also covers evaluation rows, repeated rows and rows of weight 0; and rounding to halves may change the nearest
+        // prototype.
         const whole = run.whole ? rows : await this.scaled('fit', seen, X, given);
         const known = whole === rows && dtype === 'float32' ? learned.located : undefined;
         fitted = await this.judged(context, seen, whole, known);
@@ -158,7 +159,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     return result;
   }
 
-  /** The rows are gone by then: what the fit was worth takes one more iteration, and where each row went is not kept. */
+  /** The rows are not kept, so inertia takes one more iteration, and there are no labels. */
   private async fitSource(source: Source, options: ClustererSourceFitOptions): Promise<FitResult> {
     const { algorithm = this.options.algorithm, ...given } = options;
     checkCall('fitSource', options, 'fit of a source', ['algorithm']);
@@ -211,11 +212,11 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     return super.lossAndGradients(X, undefined, second('lossAndGradients', y, options));
   }
 
-  /** The cluster of each row of the last `fit` [N], a copy. Errors: StateError. */
+  /** The cluster of each row of the last `fit` [N], as a copy. Errors: StateError. */
   get labels(): Int32Array {
     const { labels } = this.lastFit('labels');
     if (labels) return withJson(labels.slice());
-    throw new StateError('labels: a fit of a source keeps none; call predict(source).');
+    throw new StateError('labels: a fit of a source has none; call predict(source).');
   }
 
   /** Σ w·δ of the rows of the last `fit` to their prototypes. Errors: StateError. */
@@ -223,12 +224,12 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     return this.lastFit('inertia').inertia;
   }
 
-  /** Passes of the last `fit`. Errors: StateError. */
+  /** Number of passes of the last `fit`. Errors: StateError. */
   get nIter(): number {
     return this.lastFit('nIter').nIter;
   }
 
-  /** The nearest prototype of each row [N]; of a source those of every batch. Errors: ShapeError, DataError, StateError. */
+  /** The nearest prototype of each row [N]; for a source, one answer for each batch. Errors: ShapeError, DataError, StateError. */
   predict(
     source: Source,
     options?: SourceReadOptions,
@@ -248,7 +249,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     return new ResultArray(labels as NdArray<Int32Array>);
   }
 
-  /** −Σ w·δ of the rows to their prototypes, of a source of all its rows: larger is better. Errors: as `predict`. */
+  /** −Σ w·δ of the rows to their prototypes, larger is better; over all rows of a source. Errors: as `predict`. */
   score(source: Source, options?: SourceScoreOptions): Promise<number>;
   score(X: Matrix, y?: Either<RowOptions>, options?: RowOptions): Promise<number>;
   async score(
@@ -280,7 +281,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     return scaleBatch(this.context(call), state, this.checkBatch(X, undefined, options, call).batch);
   }
 
-  /** Where scaled rows belong, which may be known, and Σ w·δ of that in float64. */
+  /** The assignment of scaled rows, computed unless known, and its Σ w·δ in float64. */
   private async judged(context: Context, state: ModelState, rows: Batch, known?: Located): Promise<Fitted> {
     const seen = trainable(withoutMasters(state));
     const spec = specOf(context, seen, rows.mask !== undefined);

@@ -1,11 +1,11 @@
-// The list of the estimators: what imports files, exports, conformance and tests go through. A class alone imports none of it.
+// The list of estimators, for imports, exports, conformance and tests. Importing a single class does not load the others.
 
 import { FastKMeansClassifier } from './classifier.js';
 import { FastKMeansClusterer } from './clusterer.js';
 import { FastMultiLabelKMeansClassifier } from './multi-label.js';
 import { FastKMeansRegressor } from './regressor.js';
 
-/** The class of each task, by the name that files have for it. */
+/** The class of each task, by its name in files. */
 export interface EstimatorClasses {
   readonly clusterer: typeof FastKMeansClusterer;
   readonly classifier: typeof FastKMeansClassifier;
@@ -20,5 +20,7 @@ export const estimatorClasses: EstimatorClasses = {
   regressor: FastKMeansRegressor,
 };
 
-/** Any of the estimators. What they share can be called: `predict`, `score`, `save`, `grid`; `instanceof` tells one from another. */
+/**
+ * Any of the estimators, with the calls that they share: `predict`, `score`, `save`, `grid`; use `instanceof` to distinguish them.
+ */
 export type Estimator = InstanceType<EstimatorClasses[keyof EstimatorClasses]>;

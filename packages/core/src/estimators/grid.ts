@@ -7,16 +7,16 @@ import type { ModelState } from '../state/state.js';
 import { widened } from '../state/storage.js';
 
 export interface Grid {
-  /** [K, D] in the space after scaling and metric, in the model's dtype: `decodeHalf` of '@fkm/core/graph' reads halves. */
+  /** [K, D'] after scaling and metric, in the model's dtype; `decodeHalf` of '@fkm/core/graph' decodes halves. */
   readonly prototypes: ResultArray;
-  /** [K] index into `classes` of the class or label that each prototype stands for. */
+  /** [K] the class or label of each prototype, as an index into `classes`. */
   readonly owners?: ResultArray;
   /**
-   * [K, T] numbers or [K, C] logits; with heads, answers add up over the heads. In the model's dtype; numbers in your units in
-   * float32, or in float64 where answers are.
+   * [K, T] numbers or [K, C] logits; the answers of heads add up. Logits in the model's dtype; numbers in your units, in float32,
+   * or in float64 if `predict` answers in float64.
    */
   readonly targets?: ResultArray;
-  /** What answers add to the targets along scaled features, with prototypeModel 'linear' [K, T, D], in your units. */
+  /** Slopes of the local linear models along scaled features [K, T, D'], in your units. */
   readonly slopes?: ResultArray;
   /** Accumulated sample weight [K], or [K, D] once a feature mask was seen. */
   readonly ages: ResultArray;
@@ -25,11 +25,11 @@ export interface Grid {
   /** [K], 'gaussian' only. */
   readonly logBandwidth?: ResultArray;
   readonly bias?: ResultArray;
-  /** Thresholds of the labels [C] that strategy 'tuned' cuts probabilities at. */
+  /** Thresholds of the labels [C] for strategy 'tuned'. */
   readonly thresholds?: ResultArray;
-  /** Square roots of the 'slopes' weights [D], by which scaled features were multiplied. */
+  /** Square roots of the weights of metric 'slopes' [D'], by which scaled features are multiplied. */
   readonly metric?: ResultArray;
-  /** 1 where a prototype is held in place [K]. */
+  /** 1 for frozen prototypes [K]. */
   readonly frozen: ResultArray;
 }
 
@@ -38,7 +38,7 @@ const copy = (array: NdArray): ResultArray => new ResultArray({ ...array, data: 
 const result = (values: ArrayLike<number>, shape: Shape): ResultArray =>
   new ResultArray(ndarray(values, shape));
 
-/** Prototypes in the units of rows that were brought to a common one; halves as float32 then, which holds them. */
+/** Prototypes without the common unit; halves become float32 then. */
 function asTheyCame(prototypes: NdArray, arrays: ModelState['arrays']): ResultArray {
   const unit = unitOf(arrays);
   if (unit === 1) return copy(prototypes);
@@ -71,7 +71,7 @@ export function gridOf({ arrays, ages, coordinateAges, targetCenter }: ModelStat
   };
 }
 
-/** Standardised targets back in the caller's units; each head carries its share of the mean, and of the center. */
+/** Standardised targets in the caller's units; each head carries its share of mean and offset. */
 function inUnits(targets: NdArray, arrays: ModelState['arrays'], center: Float64Array | null): ResultArray {
   const [mean, deviation] = [arrays['target.mean']?.data, arrays['target.deviation']?.data];
   if (!center && (!mean || !deviation)) return copy(targets);
@@ -85,7 +85,7 @@ function inUnits(targets: NdArray, arrays: ModelState['arrays'], center: Float64
   return new ResultArray({ data: values, shape: targets.shape, dtype: 'float32' });
 }
 
-/** Slopes per unit of the scaled features, which stay what they are. */
+/** Slopes with targets in the caller's units; features stay scaled. */
 function slopesInUnits(slopes: NdArray, arrays: ModelState['arrays']): ResultArray {
   const deviation = arrays['target.deviation']?.data;
   if (!deviation) return copy(slopes);

@@ -1,4 +1,4 @@
-// What all estimators share besides training: the state, and the calls that read it.
+// What all estimators share except training: the state, and the calls that read it.
 
 import { decodeModel, encodeModel } from '../checkpoint/checkpoint.js';
 import { readWhole, writeWhole } from '../checkpoint/files.js';
@@ -40,30 +40,30 @@ import { checkCall, type PredictOptions, type RowOptions, type SaveOptions } fro
 import { type Grid, gridOf } from './grid.js';
 import { checkEstimator, checkedBackend, resolveOptions, searchOf } from './options.js';
 
-/** A matrix that its caller may overwrite while it is read; nested arrays are flattened before anybody can. */
+/** The matrix itself; reads may run while the caller reuses it, except that nested arrays are flattened at once. */
 const asTheyAre = <M>(matrix: M): M =>
   Array.isArray(matrix) || ArrayBuffer.isView(matrix) ? matrix : ownCopy(matrix);
 
 const wasDisposed = (call: string): StateError =>
   new StateError(`${call}: this model was disposed; make another one, or load it again.`);
 
-/** What a model was made with, and what it has learned. */
+/** The options and the learned state of a model. */
 export interface Snapshot {
   readonly context: Context;
   readonly state: ModelState;
 }
 
-/** What a model shows to exports and to `batched`, and not to its users: public methods would. */
+/** Internals of a model for exports and `batched`, kept out of its public methods. */
 export interface Internals {
   /** Errors: StateError before fit. */
   snapshot(call: string): Snapshot;
-  /** Rows to predict, checked. Errors: ShapeError, DataError. */
+  /** Checked rows for prediction. Errors: ShapeError, DataError. */
   checkRows(X: Matrix, mask: DenseMatrix | Vector | undefined, call: string): Pick<Batch, 'x' | 'mask'>;
 }
 
 const internals: WeakMap<object, Internals> = /* @__PURE__ */ new WeakMap();
 
-/** Undefined for what is no model. */
+/** Undefined if `model` is not an estimator. */
 export const internalsOf = (model: unknown): Internals | undefined => internals.get(model as object);
 
 /** A class of models, as what makes one of a file sees it. */
@@ -72,7 +72,7 @@ export interface EstimatorClass {
   new (options: AnyOptions): LearnedModel;
 }
 
-/** Base of a model: options, state, and what can be read off it. */
+/** Base of all estimators: options, state, and reads. */
 export abstract class LearnedModel extends DisposingBase {
   protected readonly options: Resolved;
   protected readonly programs: Programs;
@@ -80,7 +80,7 @@ export abstract class LearnedModel extends DisposingBase {
   protected state: ModelState | null;
   private last: Promise<unknown> = Promise.resolve();
   private training = 0;
-  /** Calls that read, while they run. */
+  /** Running calls that read. */
   private readonly calls = new Set<Promise<unknown>>();
   private disposal: Promise<void> | undefined;
   protected readonly ownership: Ownership = new Ownership();
@@ -111,7 +111,7 @@ export abstract class LearnedModel extends DisposingBase {
     return { programs, options, family, ownership, search, call, signal };
   }
 
-  /** One line: the class, the prototypes and columns, and whether it has learned, or was disposed of. */
+  /** One line: the class, the numbers of prototypes and columns, and the stage: not fitted, fitted, or disposed. */
   override toString(): string {
     const { name } = this.constructor;
     const { state } = this;
@@ -126,7 +126,7 @@ export abstract class LearnedModel extends DisposingBase {
     return state.trained ? 'fitted and finetuned' : state.batches > 0 ? 'fitted' : 'given';
   }
 
-  /** Training calls run one after the other, in the order of the calls: none loses what another has learned. */
+  /** Training calls run one at a time, in the order of the calls, so that none overwrites another's result. */
   protected async inTurn<R>(call: string, run: () => Promise<R>): Promise<R> {
     this.expectAlive(call);
     this.training++;
@@ -138,7 +138,7 @@ export abstract class LearnedModel extends DisposingBase {
     return turn;
   }
 
-  /** A call that holds the model until it has ended. Errors: StateError once disposed. */
+  /** Runs a call, during which the model is not disposed of. Errors: StateError once disposed. */
   protected async inUse<R>(call: string, run: () => Promise<R>): Promise<R> {
     this.expectAlive(call);
     const running = run();
@@ -151,9 +151,9 @@ export abstract class LearnedModel extends DisposingBase {
   }
 
   /**
-   * Frees what the model holds: its arrays, its index, and the compiled graphs that no other model on the backend has. Refuses later
-   * calls with a StateError; waits for those that were made before, also for a `fitStream` without end, which its signal stops. The
-   * backend is the caller's to dispose of. `await using` does the same, `using` without waiting; a second call waits for the first.
+   * Frees the model's arrays, its index, and compiled graphs that no other model on the backend uses. Later calls are refused with
+   * a StateError. It waits for earlier calls, also for an endless `fitStream`, which its signal stops. The backend is not disposed
+   * of. `await using` calls this, `using` without waiting. A second call waits for the first.
    */
   override dispose(): Promise<void> {
     this.disposal ??= this.free();
@@ -167,7 +167,7 @@ export abstract class LearnedModel extends DisposingBase {
     this.forget();
   }
 
-  /** Lets go of what was learned. */
+  /** Drops the learned state. */
   protected forget(): void {
     this.state = null;
   }
@@ -184,7 +184,7 @@ export abstract class LearnedModel extends DisposingBase {
       : null;
   }
 
-  /** A state that has learned. Errors: StateError. */
+  /** The state of a fitted model. Errors: StateError. */
   protected fitted(call: string): ModelState {
     if (!this.state) this.expectAlive(call);
     if (!this.state || !this.complete(this.state)) {
@@ -192,12 +192,12 @@ export abstract class LearnedModel extends DisposingBase {
         `${call}: this model has not been fitted; call fit(X, y) or fitBatch(X, y) first.`,
       );
     }
-    // A call that reads may still be reading when the next batch comes.
+    // A read may still be running when the next batch comes.
     this.ownership.share();
     return this.state;
   }
 
-  /** What an error says the columns of rows were fixed by: a grid that was given, where one was. */
+  /** The reason for the number of columns in errors: a given grid, if there was one. */
   protected fittedOn(part: 'prototypes' | 'targets'): Pick<Place, 'against'> {
     const { initMode } = this.options;
     return typeof initMode === 'object' && initMode[part] ? { against: `initMode.${part} has` } : {};
@@ -212,11 +212,11 @@ export abstract class LearnedModel extends DisposingBase {
     const x = toFeatures(X, place, this.state?.rawColumns);
     const checked = toMask(mask, x, call);
     checkFeatures(x, place, checked, X);
-    // The original learns from a mask of ones as from another.
+    // The original treats a mask of ones like any other mask.
     return { x, mask: this.options.arithmetic === 'original' ? checked : hiding(checked) };
   }
 
-  /** A grid that was given without targets waits for the first rows. */
+  /** Whether the state is complete: a grid given without targets waits for the first rows. */
   protected complete(state: ModelState): boolean {
     return !this.family.numeric || state.arrays.targets !== undefined;
   }
@@ -231,7 +231,7 @@ export abstract class LearnedModel extends DisposingBase {
     });
   }
 
-  /** What the head reads off raw rows under a name; `k` where the name takes one. */
+  /** An output of the head for raw rows, by name; `k` if the output takes one. */
   protected async read(
     call: string,
     X: Matrix,
@@ -247,7 +247,7 @@ export abstract class LearnedModel extends DisposingBase {
     );
   }
 
-  /** The state that a call reads, and its rows. */
+  /** The state and the checked rows of a reading call. */
   private asked(call: string, X: Matrix, options: PredictOptions) {
     checkCall(call, options);
     const state = this.fitted(call);
@@ -256,11 +256,11 @@ export abstract class LearnedModel extends DisposingBase {
     return { state, rows };
   }
 
-  /** What of a call's options concerns the rows that are read. */
+  /** The options of a call that accompany rows. */
   protected readonly maskOf = ({ featureMask }: RowOptions): PredictOptions =>
     featureMask === undefined ? {} : { featureMask };
 
-  /** What the model has learned, as arrays in the caller's units where targets are concerned. Errors: StateError. */
+  /** The learned arrays, with targets in the caller's units. Errors: StateError. */
   get grid(): Grid {
     this.expectAlive('grid');
     if (!this.state)
@@ -269,15 +269,15 @@ export abstract class LearnedModel extends DisposingBase {
   }
 
   /**
-   * How the source that the model was fitted to made X of its columns: the option `encoding` of the next source, and what
-   * `encodeRows` of @fkm/data takes. Saved, loaded and exported with the model; undefined where rows came as arrays.
+   * The encoding by which the model's source turned columns into X: pass it as `encoding` to later sources, and to `encodeRows` of
+   * @fkm/data. It is saved, loaded and exported with the model; undefined if rows came as arrays.
    */
   get encoding(): Encoding | undefined {
     this.expectAlive('encoding');
     return this.state?.encoding;
   }
 
-  /** Holds prototypes in place: those whose entry in `mask` [K] is true, or all. Errors: StateError, ShapeError. */
+  /** Freezes prototypes: those whose entry in `mask` [K] is true, or all. Errors: StateError, ShapeError. */
   freezePrototypes(mask?: readonly boolean[] | Vector): void {
     this.expectAlive('freezePrototypes');
     if (!this.state)
@@ -293,9 +293,9 @@ export abstract class LearnedModel extends DisposingBase {
   }
 
   /**
-   * The model as bytes (safetensors): training goes on from them to the bit. `optimiser: false` leaves out Adam's moments,
-   * two thirds of a trained model, which prediction and `finetune` do without; and the float32 masters of a model stored in
-   * halves, which then trains on from what is stored. Errors: OptionError.
+   * The model as safetensors bytes, from which training continues to the bit. `optimiser: false` leaves out Adam's moments, two
+   * thirds of a trained model, which prediction and `finetune` do not need; and the float32 masters of a model stored in halves,
+   * which then continues from the stored numbers. Errors: OptionError.
    */
   async save(options: SaveOptions = {}): Promise<Uint8Array> {
     this.expectAlive('save');
@@ -306,8 +306,8 @@ export abstract class LearnedModel extends DisposingBase {
   }
 
   /**
-   * `save()` into a file, which is replaced whole or not at all: whenever the process dies, the old one or the new one can be
-   * loaded. Node from 20.16, Deno, Bun. Errors: BackendError where there are no files; OptionError.
+   * Writes `save()` to a file atomically: whenever the process dies, the old or the new model can be loaded. Node from 20.16, Deno,
+   * Bun. Errors: BackendError on runtimes without files; OptionError.
    */
   async saveFile(path: string, options: SaveOptions = {}): Promise<void> {
     this.expectAlive('saveFile');

@@ -1,4 +1,4 @@
-// What all estimators share of training: the public calls, each checked first, run on copies, and stored only when it succeeded.
+// What all estimators share of training: each public call is checked first, runs on copies, and is stored only if it succeeds.
 
 import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
@@ -49,16 +49,19 @@ import {
 import { LearnedModel } from './learned.js';
 import type { Encoded, Known, Raw } from './targets.js';
 
-/** Rows of a batch of phase 1 and of phase 2, unless the options say otherwise. */
+/** Default batch sizes of phase 1 and of phase 2. */
 export const fitRows = 10240;
 const finetuneRows = 256;
-/** With hundreds of classes the start of fit looks at more rows: prototypes of a class are drawn among its own. */
+/**
+ * Rows for each class in the start of fit: with hundreds of classes it needs more rows, since prototypes of a class are drawn among
+ * its own rows.
+ */
 const startRowsPerClass = 32;
 const defaults = { epochs: 60 } as const;
 
-/** Base of the estimators. Y is what a user hands in as targets. */
+/** Base of the estimators; Y is the type of targets. */
 export abstract class PrototypeModel<Y> extends LearnedModel {
-  /** y as rows; `known` is null before the first. Errors: ShapeError, DataError. */
+  /** y as rows; `known` is null before the first batch. Errors: ShapeError, DataError. */
   protected abstract encode(
     y: Y,
     rows: number,
@@ -68,8 +71,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   ): Encoded;
 
   /**
-   * What a training call has learned, as it is stored, judged by the rows that it held out, or else by those that say something of
-   * an earlier state. Errors: DataError.
+   * Stores the result of a training call, with thresholds and sharpness chosen on the rows that it held out, or on other rows that
+   * judge an earlier state. Errors: DataError.
    */
   protected async keep(state: ModelState, call: string, held?: Batch, others?: Judges): Promise<void> {
     const before = this.state?.arrays;
@@ -80,7 +83,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     if (before) await this.programs.leave(before, this.state.arrays);
   }
 
-  /** Arguments of a training call; `known` is what y has to fit, the model's own unless said. */
+  /** The checked arguments of a training call; `known`: what y has to fit, by default the model's own. */
   protected checkBatch(
     X: Matrix,
     y: Y,
@@ -97,7 +100,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     return { ...outputs, batch: { x, y: targets, sampleWeight, mask }, shown };
   }
 
-  /** Learned so far, with room for what y brings, or learned from these first rows. */
+  /** The current state with room for new classes of y, or a state initialised on these first rows. */
   private async begin(
     state: ModelState | null,
     { batch: first, ...outputs }: Raw,
@@ -114,7 +117,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   }
 
   /**
-   * `begin`, and prototypes for classes that are new with the rows, which are scaled when somebody asks for them. The call will
+   * `begin`, and prototypes for classes that are new in the rows. Scaling of the rows is deferred until it is needed. The call will
    * learn the targets of `learned`.
    */
   protected async ready(
@@ -132,17 +135,16 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       scaled ??= scaleBatch(context, begun, raw.batch);
       return scaled;
     };
-    // A start that is not joint has given prototypes to every class of its rows.
+    // Only a joint start can leave classes of its rows without prototypes.
     if (!begun.arrays.owners || (!before && !begun.joint)) return { context, state: begun, batch };
     const from = before && begun.joint ? before.outputs : 0;
     return { context, state: await growClasses(context, begun, await batch(), undefined, from), batch };
   }
 
   /**
-   * Learns one batch: X [B, D], y [B] or [B, T].
-   * Phase 1 (default) gives the largest shift of a prototype; with `gradientStep`, one Adam step and its loss.
-   * The first batch also initialises the model, for good: scaling, units of the target, and a fourth of its rows, at most
-   * 400, as prototypes unless `nPrototypes` says otherwise; so let it be 1,600 rows or more, drawn from all there will be.
+   * Learns one batch: X [B, D], y [B] or [B, T]. Phase 1 (default) returns the largest shift of a prototype; `gradientStep` takes
+   * one Adam step and returns its loss. The first batch also initialises the model for good: scaling, units of the target, and
+   * prototypes, by default a quarter of its rows, at most 400. So it should have 1,600 rows or more, drawn from the whole stream.
    * Errors: ShapeError, DataError, OptionError; the model stays as it was.
    */
   fitBatch(X: Matrix, y: Y, options: FitBatchOptions = {}): Promise<number> {
@@ -164,17 +166,20 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   }
 
   /**
-   * Learns X [N, D], y [N] or [N, T] in passes of phase 1, from the start: initialisation on rows that are drawn by
-   * weight (the first batch with `shuffle: false`), then `fitBatch` over all of them until no prototype moves by more than
-   * `tol`, or `maxIters` passes. With `shuffle`, class probabilities of many rows a prototype are calibrated on them. A grid with frozen prototypes is kept and goes on. The arrays are read until the promise
-   * settles, and not copied: do not write to them meanwhile, as you may behind `fitBatch` and `predict`. Errors: as `fitBatch`; the signal's
-   * reason where aborted.
+   * Fits X [N, D], y [N] or [N, T] from the start: initialisation on rows drawn by weight (with `shuffle: false`, on the first
+   * batch), then passes of phase 1 until no prototype moves by more than `tol`, or `maxIters` passes. With `shuffle` and many rows
+   * for each prototype, class probabilities are calibrated on these rows. A grid with frozen prototypes is kept and continued. The
+   * arrays are read until the promise settles, and not copied: do not write to them before (after calling `fitBatch` or `predict`
+   * you may). Errors: as `fitBatch`; the signal's reason.
    */
   fit(X: Matrix, y: Y, options: FitOptions<Y> = {}): Promise<FitResult> {
     return this.fitBy(fitPasses, fitRows, X, y, options);
   }
 
-  /** `fit` by passes of some kind; the start of shuffled rows looks at so many of them at least; at all, shuffled or not, of infinitely many. */
+  /**
+   * `fit` with the given kind of passes. Initialisation uses at least so many of the shuffled rows; with Infinity, all rows,
+   * shuffled or not.
+   */
   protected fitBy(
     passes: typeof fitPasses,
     startRows: number,
@@ -188,7 +193,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
       const before = frozen ? this.state : this.given('fit');
-      // A fit from the start learns its classes anew, and where its targets lie.
+      // A fit from the start determines classes and target offset anew.
       const seen = before ?? this.state;
       const anew = before ? {} : { classes: [], targetCenter: undefined };
       const known = seen && this.complete(seen) ? { ...seen, ...anew, grows: true } : null;
@@ -197,7 +202,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const split = this.split(raw, options, 0, random, 'fit');
       const { evaluation } = split;
       const batchSize = this.options.batchSize ?? fitRows;
-      // Rows of one batch come in no order: what is repeated in them need not be.
+      // A single batch has no order, so repeated rows can be merged.
       const training =
         shuffle && split.training.x.rows <= batchSize
           ? distinctRows(asCompared(this.options, split.training))
@@ -233,22 +238,23 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
         },
         evaluation && (await scaleBatch(context, start, evaluation)),
       );
-      // Without shuffling, the same rows in batches give the same model.
+      // Without shuffling, `fit` has to give the same model as `fitBatch` on the same batches.
       const judges = shuffle ? judgesOfMeans(state, training) : undefined;
       await this.keep(state, 'fit', evaluation, judges);
       return result;
     });
   }
 
-  /** What a fit that begins anew has to say of its start. */
+  /** Warnings about the start of a new fit. */
   protected warnings(before: ModelState | null): (start: ModelState) => readonly string[] {
     return (start) => (before ? [] : fewerThanAsked(this.options, this.family, start));
   }
 
   /**
-   * Refines by gradients (phase 2) over X [N, D], y [N] or [N, T]: Adam, one cycle, weights taken relative to their mean. Keeps the
-   * state of the lowest loss on evaluation rows where there are any, else the last one, unless rows that waited tell that the run
-   * learns noise (see `evalFraction`). Gives one entry an epoch. The arrays are read as by `fit`. Errors: as `fitBatch`; the signal's reason where aborted.
+   * Refines the model by gradients (phase 2) on X [N, D], y [N] or [N, T]: Adam with one cycle of the learning rate; weights are
+   * relative to their mean. With evaluation rows, the state of their lowest loss is kept; otherwise early stopping by waiting rows
+   * decides (see `evalFraction`). Returns one entry for each epoch. The arrays are read as in `fit`. Errors: as `fitBatch`; the
+   * signal's reason.
    */
   finetune(X: Matrix, y: Y, given: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
     return this.inTurn('finetune', async () => {
@@ -280,7 +286,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     });
   }
 
-  /** What the options of a finetune ask for; its scaled rows try learning rates where it is to find one. */
+  /** The settings of a finetune; its scaled rows are used to find a learning rate, if asked for. */
   protected async finetuneRun(
     options: Omit<FinetuneOptions<Y>, keyof RowOptions>,
     context: Context,
@@ -301,7 +307,9 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     };
   }
 
-  /** Sweeps the learning rate on copies of the model, which stays as it is. The arrays are read as by `fit`. Errors: as `fitBatch`. */
+  /**
+   * Sweeps the learning rate on copies of the model, which does not change. The arrays are read as in `fit`. Errors: as `fitBatch`.
+   */
   findLearningRate(
     X: Matrix,
     y: Y,
@@ -324,7 +332,10 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     });
   }
 
-  /** Loss of a batch and its derivatives by the trained arrays, in the model's own units; moves nothing. Errors: as `fitBatch`. */
+  /**
+   * Loss of a batch and its derivatives by the trained arrays, in the model's internal units; the model does not change. Errors: as
+   * `fitBatch`.
+   */
   lossAndGradients(
     X: Matrix,
     y: Y,
@@ -367,7 +378,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     }
   }
 
-  /** Rows to train on and rows to evaluate on: the caller's, or a drawn share. Errors: OptionError, as `fitBatch`. */
+  /** Splits into training and evaluation rows: the caller's, or a drawn share. Errors: OptionError, as `fitBatch`. */
   protected split(
     raw: Raw,
     options: FitOptions<Y> | FinetuneOptions<Y>,

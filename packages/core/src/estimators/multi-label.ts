@@ -1,4 +1,4 @@
-// The multi-label classifier: prototypes that say for each label whether it holds.
+// The multi-label classifier: prototypes tell for each label whether it holds.
 
 import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
@@ -24,9 +24,13 @@ import type { Encoded, Known } from './targets.js';
 export type LabelSets<L extends Label = Label> = Matrix | readonly (readonly Extract<L, string>[])[];
 
 export interface StrategyOptions extends PredictOptions {
-  /** 'adaptive' p over the share of rows for which the loss answers 0.5, .31 by default; 'gap' all down to the largest drop; 'top_k' the k largest; 'tuned' thresholds of `tuneThresholds`. Default 'tuned' where there are thresholds, else 'adaptive'. */
+  /**
+   * 'adaptive': labels whose probability exceeds the one at which the loss has 0.5, .31 by default. 'gap': all above the largest
+   * drop between sorted probabilities. 'top_k': the k largest. 'tuned': labels above the thresholds of `tuneThresholds`. Default
+   * 'tuned' if there are thresholds, else 'adaptive'.
+   */
   readonly strategy?: Strategy | undefined;
-  /** Labels that 'top_k' gives every row. */
+  /** Number of labels that 'top_k' gives every row. */
   readonly k?: number | undefined;
 }
 
@@ -34,22 +38,25 @@ export interface StrategyOptions extends PredictOptions {
 type Chosen = Pick<StrategyOptions, 'strategy' | 'k'>;
 
 export interface ThresholdOptions extends RowOptions {
-  /** What the thresholds maximise. Default: the model's `thresholdMetric`. */
+  /** The metric to maximise. Default: the model's `thresholdMetric`. */
   readonly metric?: MultiLabelOptions['thresholdMetric'] | undefined;
-  /** Positive rows that a threshold common to all labels counts as; `fit` and `finetune` take 20. Default 0. */
+  /** Strength of a common threshold as prior, in positive rows; `fit` and `finetune` use 20. Default 0. */
   readonly smoothing?: number | undefined;
 }
 
 /**
- * Multi-label classification by a grid of prototypes: with 'gaussian' the sigmoid of Σ_k r_k(x)·targets_k, with other soft
- * types the highest similarity among those of the topK nearest that are the label's own; trained by the asymmetric loss.
- * The loss answers more than the share of rows that have a label, with its defaults 0.5 where 31 % have it: `predictProba` [N, C] gives
- * the share back, so that the mean probability of a label is its rate. By `negativeSampling` and other soft types it gives similarities,
- * which are no such shares.
+ * Multi-label classification by a grid of prototypes, trained by the asymmetric loss. With 'gaussian', probabilities are the
+ * sigmoid of Σ_k r_k(x)·targets_k; with other soft types, the highest similarity among the label's prototypes that are among the
+ * topK nearest.
  *
- * `await new FastMultiLabelKMeansClassifier({ backend }).fit(X, Y)`, then `finetune(X, Y)`. X [N, D] raw features; Y [N, C] of
- * 0 and 1, or lists of label names; `FastMultiLabelKMeansClassifier<'red' | 'round'>` takes these names alone, as far as types
- * go. Errors: OptionError for an unknown or impossible option.
+ * `await new FastMultiLabelKMeansClassifier({ backend }).fit(X, Y)`, then `finetune(X, Y)`. X [N, D] raw features; Y [N, C] of 0
+ * and 1, or lists of label names. `FastMultiLabelKMeansClassifier<'red' | 'round'>` restricts the types to these names.
+ *
+ * The loss inflates probabilities: with its defaults it gives 0.5 where 31 % of the rows have the label. `predictProba` [N, C]
+ * undoes this, so that the mean probability of a label is its rate. With `negativeSampling` and with other soft types it returns
+ * similarities, which are not calibrated.
+ *
+ * Errors: OptionError for an unknown or impossible option.
  */
 export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends ProbabilityModel<LabelSets<L>> {
   constructor(options: MultiLabelOptions) {
@@ -60,12 +67,15 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Pro
     return multiLabelHeads;
   }
 
-  /** The labels in the order of the columns, a copy. Errors: StateError. */
+  /** The labels in the order of the columns, as a copy. Errors: StateError. */
   get classes(): readonly L[] {
     return this.fitted('classes').classes.slice() as L[];
   }
 
-  /** 1 where a row gets the label [N, C]; of a source those of every batch. Errors: ShapeError, DataError, StateError; OptionError for a strategy without its k. */
+  /**
+   * 1 where a row gets the label [N, C]; for a source, one answer for each batch. Errors: ShapeError, DataError, StateError;
+   * OptionError for 'top_k' without k.
+   */
   predict(
     source: Source,
     options?: Chosen & SourceReadOptions,
@@ -90,7 +100,7 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Pro
     return new ResultArray(chosen as NdArray<Int32Array>);
   }
 
-  /** Macro-averaged F1 of the labels that a strategy gives; of a source over all its rows, a batch at a time. Errors: as `predict`. */
+  /** Macro-averaged F1 of the labels by a strategy; over all rows of a source, batch by batch. Errors: as `predict`. */
   score<X extends Matrix | Source>(
     X: X,
     ...rest: After<
@@ -124,8 +134,8 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Pro
   }
 
   /**
-   * Chooses the thresholds of strategy 'tuned', one a label [C], on rows that should not have trained: X [N, D], Y as in `fit`.
-   * They maximise the metric on these rows exactly, or with `smoothing` with regard to how few positives a label has. Later
+   * Chooses the thresholds of strategy 'tuned', one a label [C], on rows X [N, D], Y as in `fit` that should not have trained. They
+   * maximise the metric on these rows; with `smoothing`, thresholds of labels with few positives are drawn to a common one. Later
    * calls of `fit` and `finetune` with evaluation rows choose them anew. Errors: as `fitBatch`; StateError.
    */
   tuneThresholds(X: Matrix, y: LabelSets<L>, options: ThresholdOptions = {}): Promise<Float32Array> {
@@ -172,7 +182,7 @@ function checkLength(length: number, expected: number, call: string): void {
   });
 }
 
-/** Lists of names: an array of arrays, one of which holds a string, or all of which are empty. */
+/** Whether y holds lists of names: an array of arrays, one of which holds a string, or all of which are empty. */
 const isNamed = (y: LabelSets): y is readonly (readonly string[])[] =>
   Array.isArray(y) &&
   y.every(Array.isArray) &&
@@ -234,7 +244,7 @@ function indicators(rows: Features, call: string, known: Known | null): Encoded 
       });
     });
   }
-  // No classes yet, or a fit from the start that learns them anew.
+  // No classes yet, or a fit from the start, which determines them anew.
   const count = known?.classes.length || rows.columns;
   const numbered = typeof known?.classes[0] !== 'string';
   if (rows.columns < count || (rows.columns > count && !(known?.grows && numbered))) {

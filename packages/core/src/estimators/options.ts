@@ -1,4 +1,4 @@
-// Options of the estimators, checked and resolved: defaults, and combinations that cannot work.
+// Checks and resolves the options of the estimators: defaults, and impossible combinations.
 
 import { checkOptions } from '../checked-options.js';
 import { ownCopy } from '../data/own-copy.js';
@@ -14,8 +14,8 @@ import { rules } from '../state/rules.js';
 import { isOriginal } from './original.js';
 
 /**
- * The options of an estimator, checked one by one; values that came with the spread of `originalDefaults` may be options of other
- * estimators. Errors: OptionError.
+ * The options of an estimator, each checked by its rule. Options of other estimators are allowed if they come from a spread of
+ * `originalDefaults`. Errors: OptionError.
  */
 export const checkEstimator = <O extends object>(
   options: O,
@@ -38,8 +38,8 @@ export function checkedBackend({ backend }: { readonly backend?: Backend }, owne
 }
 
 /**
- * How a loaded model searches: as the caller says, else as the saved one did; an index that comes with the call is used. Errors:
- * OptionError where the saved one used an index at any size, and none came.
+ * The search options of a loaded model: the caller's, else the saved ones; a passed index is used. Errors: OptionError if the saved
+ * model had `useIndex: true` and no index is passed.
  */
 export function searchOf(
   { index, useIndex }: LoadOptions,
@@ -56,14 +56,14 @@ export function searchOf(
 }
 
 /**
- * Fills in the defaults and refuses combinations that cannot work; values that came with the spread of `originalDefaults` and
- * contradict what the caller wrote are as if absent. Errors: OptionError.
+ * Fills in defaults and refuses impossible combinations. Values from a spread of `originalDefaults` that contradict the caller's
+ * own count as absent. Errors: OptionError.
  */
 export function resolveOptions(options: AnyOptions, family: HeadFamily): Resolved {
   const { estimator: owner } = family;
   const all = checkEstimator(options, family);
   const names = family.options();
-  // What is undefined is absent, and options of other estimators in `originalDefaults` say nothing here.
+  // Undefined counts as absent, and so do options of other estimators from `originalDefaults`.
   const own = Object.entries(all).filter(
     ([name, value]) => value !== undefined && names.includes(name as OptionName),
   );
@@ -90,7 +90,7 @@ function withDefaults(given: AnyOptions, { estimator: owner, grid, supervised }:
   const isGrid = typeof initMode === 'object';
   const drawn = initMode === 'kmeans++' || initMode === 'random';
   const { kTargets, kFeatures } = given;
-  // A sample of the classes leaves out enough.
+  // Negative sampling already leaves out prototypes.
   const dropsOut = gaussian && supervised && given.negativeSampling === undefined;
   return {
     backend: checkedBackend(given, owner),
@@ -138,7 +138,7 @@ function withDefaults(given: AnyOptions, { estimator: owner, grid, supervised }:
   };
 }
 
-/** Prototypes that the options of the strata come to, where they are numbers. */
+/** The number of prototypes by the options of strata, if both are numbers. */
 function product({ kTargets, kFeatures }: AnyOptions): number | undefined {
   if (kTargets === undefined && kFeatures === undefined) return undefined;
   const [targets, features] = [kTargets ?? defaultStrata.kTargets, kFeatures ?? defaultStrata.kFeatures];
@@ -150,12 +150,12 @@ const pointDistances = distanceNames
   .map(shown)
   .join(' or ');
 
-/** An option that cannot be what it is beside others. */
+/** An option that is impossible together with others. */
 interface Conflict {
   readonly holds: boolean;
   readonly option: OptionName;
   readonly why: string;
-  /** Options that could be otherwise in its place. */
+  /** Options that could be changed instead. */
   readonly against?: readonly OptionName[];
 }
 
@@ -174,7 +174,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): 
     : 'kInit a class here; set that.';
   const samples = options.negativeSampling !== undefined;
   const indexed = options.useIndex === true;
-  // Labels of owners are those of their nearest prototypes, whatever the soft type.
+  // Labels with owners depend only on the nearest prototypes, whatever the soft type.
   const { routes } = family.head(options, family.carries(options, 2));
   const softmax = gaussian && routes;
   const isRouted = supervised && findsOf(options.softType) !== 'nearest' && !softmax;
@@ -225,7 +225,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): 
     {
       holds: isJoint && !supervised,
       option: 'initMode',
-      why: 'needs targets, which clusters have not.',
+      why: 'needs targets; a clusterer has none.',
     },
     {
       holds: !gaussian && options.prototypeDropout > 0,
@@ -242,7 +242,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): 
     {
       holds: options.minWeight > 0 && options.heads !== 1 && supervised,
       option: 'minWeight',
-      why: 'prunes one head alone; set heads: 1.',
+      why: 'prunes only a single head; set heads: 1.',
     },
     {
       holds: (options.metric ?? 'none') !== 'none' && (drawn || isGrid),
@@ -279,17 +279,17 @@ function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): 
     {
       holds: samples && options.prototypeTargets === 'vectors',
       option: 'negativeSampling',
-      why: "needs prototypeTargets 'owners': vectors speak on every class.",
+      why: "needs prototypeTargets 'owners': vectors have a logit for every class.",
     },
     {
       holds: samples && several,
       option: 'negativeSampling',
-      why: 'samples the classes of one head; set heads: 1.',
+      why: 'needs a single head; set heads: 1.',
     },
     {
       holds: samples && !routes && options.prototypeDropout > 0,
       option: 'prototypeDropout',
-      why: 'leaves prototypes out of the routing, and labels that are sampled have none.',
+      why: 'drops prototypes from the routing, and sampled labels use none; set it to 0.',
     },
     {
       holds: indexed && !options.index,
@@ -299,7 +299,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): 
     {
       holds: indexed && options.topK < 0 && isRouted,
       option: 'useIndex',
-      why: 'finds the nearest prototypes, and topK −1 asks all of them; set topK.',
+      why: 'finds only the nearest prototypes, and topK −1 needs all; set topK.',
     },
     {
       holds: options.featureWeights !== undefined && options.autoFeatureWeights,

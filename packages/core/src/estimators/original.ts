@@ -1,9 +1,9 @@
-// The option values of the original implementation, for those who compare.
+// The option values of the original implementation, for comparisons.
 
-/** Tells the spread of these values from options that a caller wrote: each estimator takes those that it has. */
+/** Marks a spread of these values, so that each estimator ignores those it does not have. */
 const mark: unique symbol = Symbol.for('fkm.originalDefaults') as never;
 
-/** Every option that the original has, and ours at what it does. */
+/** The options of the original, and ours set to its behaviour. */
 export interface OriginalDefaults {
   readonly distance: 'cosine';
   readonly initMode: 'kmeans++';
@@ -41,10 +41,10 @@ export interface OriginalDefaults {
 }
 
 /**
- * What the original implementation does where nothing is said: `new FastKMeansClassifier({ backend, ...originalDefaults })`.
- * Works with every estimator; each takes the options that it has, and a value that contradicts one that you write beside it goes
- * back to its default. Features and targets stay in their own units, so that a step of
- * `finetune` is as long for a target of thousandths as for one of thousands: scale them, or set another `lr`.
+ * The defaults of the original implementation: `new FastKMeansClassifier({ backend, ...originalDefaults })`. They work with every
+ * estimator, which ignores those it does not have. A value that contradicts one of your own options gets its usual default.
+ * Features and targets are not scaled, so a step of `finetune` has the same length for targets of thousandths and of thousands:
+ * scale them, or set another `lr`.
  */
 export const originalDefaults: OriginalDefaults = /* @__PURE__ */ Object.freeze({
   [mark]: true,
@@ -83,7 +83,7 @@ export const originalDefaults: OriginalDefaults = /* @__PURE__ */ Object.freeze(
   algorithm: 'ema',
 } as const);
 
-/** True for a value that came with the spread of `originalDefaults`, as far as that can be told. */
+/** Whether a value comes from a spread of `originalDefaults`, as far as that can be told. */
 export const isOriginal = (options: object, name: string, value: unknown): boolean =>
   mark in options &&
   Object.hasOwn(originalDefaults, name) &&

@@ -1,4 +1,4 @@
-// Estimators that answer probabilities: the call `predictProba`, over rows and over sources.
+// The call `predictProba` of estimators with probabilities, on rows and on sources.
 
 import type { Matrix } from '../data/matrix.js';
 import type { NdArray } from '../dtype.js';
@@ -9,11 +9,11 @@ import { SourceModel, type SourceReadOptions } from './source-model.js';
 
 type Probabilities = ResultArray<Float32Array, number[][]>;
 
-/** Base of the estimators whose head reads probabilities. */
+/** Base of the estimators with probabilities. */
 export abstract class ProbabilityModel<Y> extends SourceModel<Y> {
   /**
-   * Probabilities of the rows [N, C], in the order of the classes, the labels or the clusters; the class says what they are. Of a
-   * source those of every batch. Errors: as `predict`.
+   * Probabilities of the rows [N, C], in the order of classes, labels or clusters; the class documents their meaning. For a source,
+   * one answer for each batch. Errors: as `predict`.
    */
   predictProba(source: Source, options?: SourceReadOptions): AsyncGenerator<Probabilities, void, void>;
   predictProba(X: Matrix, options?: PredictOptions): Promise<Probabilities>;

@@ -1,4 +1,4 @@
-// The regressor: prototypes that say numbers.
+// The regressor: prototypes answer numbers.
 
 import {
   checkColumns,
@@ -56,9 +56,9 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   }
 
   /**
-   * Predictions [N], or [N, T] for more than one target column; of a source those of every batch. A Float32Array, or a Float64Array
-   * where the first targets lay more than 2^10 deviations from 0: float32 would lose what the model knows of them.
-   * Errors: ShapeError, DataError, StateError.
+   * Predictions [N], or [N, T] for several target columns; for a source, one answer for each batch. A Float32Array, or a
+   * Float64Array if the first targets lay more than 2^10 deviations from 0, which float32 could not resolve. Errors: ShapeError,
+   * DataError, StateError.
    */
   predict(source: Source, options?: SourceReadOptions): AsyncGenerator<RegressionAnswers, void, void>;
   predict(X: Matrix, options?: PredictOptions): Promise<RegressionAnswers>;
@@ -78,8 +78,8 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   }
 
   /**
-   * R², the mean over the target columns: 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)²; of a source over all its rows, a batch at a time.
-   * Errors: as `predict`.
+   * R² = 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)², averaged over the target columns; over all rows of a source, batch by batch. Errors: as
+   * `predict`.
    */
   score<X extends Matrix | Source>(
     X: X,
@@ -118,7 +118,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   ): Encoded<Rows> {
     const place = { call, argument: 'y', ...this.fittedOn('targets') };
     const wide = wideTargets(y, rows, place, known);
-    // Settled by the first targets, for good: what grids say is less of it.
+    // Determined once, by the first targets: the stored targets are relative to it.
     const center = known?.targetCenter === undefined ? targetCenter(wide, sampleWeight) : known.targetCenter;
     return {
       y: centeredTargets(wide, center, place),
@@ -129,7 +129,7 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
   }
 }
 
-/** y as it came, nothing rounded. Errors: ShapeError, DataError. */
+/** y without rounding. Errors: ShapeError, DataError. */
 function wideTargets(y: RegressionTargets, rows: number, place: Place, known: Known | null): WideRows {
   const { call } = place;
   if (typeof y !== 'object' || y === null)

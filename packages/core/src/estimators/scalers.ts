@@ -1,4 +1,4 @@
-// The scalers as users call them, on their own: fit on rows, transform rows. Inside a model, `scaling` does the same.
+// The scalers as separate objects: fit on rows, transform rows. In a model, `scaling` does the same.
 
 import {
   checkFinite,
@@ -23,7 +23,7 @@ import { type FlatMatrix, isSource, type Source } from '../state/source.js';
 import { checkCall } from './calls.js';
 
 export interface ScalerCallOptions {
-  /** 1 present, 0 missing [N, D] or [D]; missing values take no part and come out as the scaler maps 0. */
+  /** 1 present, 0 missing [N, D] or [D]; missing values do not count, and are transformed like 0. */
   readonly featureMask?: DenseMatrix | Vector | undefined;
 }
 
@@ -56,14 +56,14 @@ abstract class Scaler {
     return `${this.name}(${this.keptColumns.length} of ${this.columns} columns vary)`;
   }
 
-  /** Columns of X that vary, in order: the others drop out. Errors: StateError before `fit`. */
+  /** Columns of X that vary, in order; constant columns are dropped. Errors: StateError before `fit`. */
   get keptColumns(): Int32Array {
     return (this.fitted('keptColumns')['scaler.columns'] as NdArray<Int32Array>).data.slice();
   }
 
   /**
-   * Learns from rows X [N, D]; of a source, which brings masks and weights, from all of its rows up to 65,536, and from so many of
-   * more, drawn by weight. Errors: OptionError, ShapeError, DataError, those of the source.
+   * Fits rows X [N, D]. A source provides masks and weights; up to 65,536 of its rows are used, drawn by weight. Errors:
+   * OptionError, ShapeError, DataError, those of the source.
    */
   fit(source: Source): Promise<this>;
   fit(X: DenseMatrix, options?: ScalerFitOptions): this;
@@ -79,7 +79,10 @@ abstract class Scaler {
     return this;
   }
 
-  /** Scaled rows [N, kept columns]; of a source a source of such rows, with all else as it was. Errors: StateError before `fit`, OptionError, ShapeError, DataError. */
+  /**
+   * Scaled rows [N, kept columns]; for a source, a source of scaled rows, otherwise unchanged. Errors: StateError before `fit`,
+   * OptionError, ShapeError, DataError.
+   */
   transform(source: Source): Source;
   transform(X: DenseMatrix, options?: ScalerCallOptions): ScaledRows;
   transform(X: DenseMatrix | Source, options: ScalerCallOptions = {}): ScaledRows | Source {
@@ -144,14 +147,17 @@ abstract class Scaler {
   }
 }
 
-/** (x − mean) / deviation a column, weighted, clipped to ±6; constant columns drop out. */
+/** Standardises columns: (x − mean) / deviation, weighted, clipped to ±6; constant columns are dropped. */
 export class StandardScaler extends Scaler {
   constructor() {
     super('standard', 'StandardScaler');
   }
 }
 
-/** Φ⁻¹ of the share of the weight below a value a column, clipped to ±4, interpolated between at most 255 quantiles; constant columns drop out. */
+/**
+ * Rank-to-normal columns: Φ⁻¹ of the share of weight below a value, interpolated between at most 255 quantiles, clipped to ±4;
+ * constant columns are dropped.
+ */
 export class QuantileScaler extends Scaler {
   constructor() {
     super('quantile', 'QuantileScaler');

@@ -1,4 +1,4 @@
-// Estimators that take sources: the calls over batches that are not all held, beside those over arrays.
+// Estimators over sources: calls on batches that are never all in memory, besides those on arrays.
 
 import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
@@ -28,19 +28,19 @@ import { checkCall, type FinetuneOptions, type FitOptions, type RowOptions } fro
 import { fitRows, PrototypeModel } from './model.js';
 import type { Raw } from './targets.js';
 
-/** Options of `fit` over a source, which brings weights and masks, and whose order is kept. */
+/** Options of `fit` over a source, which provides weights and masks, and whose order is kept. */
 export type SourceFitOptions<Y> = Omit<FitOptions<Y>, keyof RowOptions | 'shuffle'>;
 /** Options of `finetune` over a source. */
 export type SourceFinetuneOptions<Y> = Omit<FinetuneOptions<Y>, keyof RowOptions>;
 
-/** Options of calls that read a source, which brings targets, weights and masks. */
+/** Options of calls that read a source, which provides targets, weights and masks. */
 export type SourceReadOptions = Pick<RunControl, 'signal'>;
 /** Options of `score` over a source. */
 export type SourceScoreOptions = SourceReadOptions;
 
 /**
- * What follows X in a call: `S` where X is a source, `M` where it is a matrix. Overloads would do the same, but an error of one
- * speaks of the other: a call without y was told that its matrix is no source.
+ * The arguments after X: `S` for a source, `M` for a matrix. Overloads would report errors of the wrong overload: a call without y
+ * was told that its matrix is not a source.
  */
 export type After<
   X extends Matrix | Source,
@@ -48,9 +48,9 @@ export type After<
   M extends readonly unknown[],
 > = X extends Source ? S : M;
 
-/** A score of rows that come in parts. */
+/** A score over rows that come in parts. */
 export interface Tally<Y> {
-  /** How many rows there were. Errors: as `predict`; ShapeError, DataError of targets. */
+  /** Adds rows; returns their number. Errors: as `predict`; ShapeError, DataError of targets. */
   add(X: Matrix, y: Y, options: RowOptions, place: string): Promise<number>;
   value(): number;
 }
@@ -58,18 +58,18 @@ export interface Tally<Y> {
 /** Base of the estimators. Y is what a user hands in as targets. */
 export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   /**
-   * Learns a source batch by batch, one step each, as `fitBatch` does: phase 1, or with `gradientStep` Adam at `learningRate`.
-   * Endless sources and many passes; one batch is held, and at the start those of the first `startRows` rows, which a model
-   * without prototypes begins from before it learns them one by one. Between passes of phase 1, idle prototypes go by
-   * `minWeight`, and clusters of earlier passes count a tenth.
+   * Learns a source batch by batch, with one step for each as in `fitBatch`: phase 1, or with `gradientStep` Adam at
+   * `learningRate`. The source may be endless, or iterated several times. One batch is in memory at a time. A model without
+   * prototypes is first initialised on the first `startRows` rows, which are then learned one batch at a time. Between passes of
+   * phase 1, idle prototypes are pruned by `minWeight`, and earlier passes of a clusterer count a tenth.
    *
-   * With a `checkpoint`, the model and its place in the stream are written to one file every `everyBatches` batches, at the end
-   * and when the call fails or is aborted; a file that is there already is gone on from, at the batch after its last, to the
-   * bits of a run that never stopped, so long as the source gives the same batches again, which digests in the file check; one of a
-   * run that is over ends the call at once. Unlike other calls, one that fails keeps what whole batches taught.
+   * With a `checkpoint`, the model and its position in the stream are written to one file every `everyBatches` batches, at the end,
+   * and when the call fails or is aborted. If the file exists already, the run continues from the batch after its last, to the same
+   * bits as an uninterrupted run. This needs a source that gives the same batches again; digests in the file check it. A finished
+   * run in the file ends the call at once. Unlike other calls, a failed one keeps what completed batches taught.
    *
-   * Errors: those of the source; ShapeError, DataError of a batch; OptionError, also for the file of another run; FormatError
-   * for a damaged file; BackendError where there are no files; the signal's reason.
+   * Errors: those of the source; ShapeError, DataError of a batch; OptionError, also for the file of another run; FormatError for a
+   * damaged file; BackendError on runtimes without files; the signal's reason.
    */
   fitStream(source: Source, given: StreamOptions = {}): Promise<StreamResult> {
     return this.inTurn('fitStream', async () => {
@@ -92,9 +92,9 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   }
 
   /**
-   * `fit` over a source: from the start, which looks at the first 10,240 rows or the first batch where that has more; then
-   * passes in the source's order, as `fit` with `shuffle: false`, of which one batch is held at a time. `evalFraction` is a
-   * share of the first rows. The model is replaced when all has succeeded. Errors: as `fit`, those of the source.
+   * `fit` over a source: initialisation on the first 10,240 rows (or the first batch, if it has more), then passes in the source's
+   * order, as `fit` with `shuffle: false`. One batch is in memory at a time. `evalFraction` is a share of the first rows. The model
+   * is replaced only if all succeeds. Errors: as `fit`, those of the source.
    */
   override fit<X extends Matrix | Source>(
     X: X,
@@ -105,7 +105,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     return this.fitSourceBy(fitSource, X, (y ?? {}) as SourceFitOptions<Y>);
   }
 
-  /** `fit` over a source by passes of some kind; `more` are names of options besides. */
+  /** `fit` over a source with the given kind of passes; `more` are names of further options. */
   protected fitSourceBy(
     passes: typeof fitSource<Raw>,
     source: Source,
@@ -133,10 +133,10 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   }
 
   /**
-   * `finetune` over a source: an epoch is one iteration, whose minibatches are drawn from a pool of 10,240 rows. Rows that
-   * evaluate or wait are drawn from the first 10,240, weights are taken relative to the mean of those rows, and all classes have to be
-   * known or come among them. A source without `rowCount` is counted first, by one more iteration. Errors: as `finetune`, those
-   * of the source.
+   * `finetune` over a source: an epoch is one iteration, whose minibatches are drawn from a pool of 10,240 rows. Evaluation and
+   * waiting rows are drawn from the first 10,240 rows; weights are relative to the mean of those; and all classes have to be known
+   * or occur among them. A source without `rowCount` is first counted by one more iteration. Errors: as `finetune`, those of the
+   * source.
    */
   override finetune<X extends Matrix | Source>(
     X: X,
@@ -170,10 +170,10 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     });
   }
 
-  /** Adds up what rows say of a score. */
+  /** The tally of this estimator's score. */
   protected abstract tally(options: object): Tally<Y>;
 
-  /** `score` of arrays; `more` are names of options besides. Errors: as `predict`; DataError. */
+  /** `score` of arrays; `more` are names of further options. Errors: as `predict`; DataError. */
   protected scoreRows(
     X: Matrix,
     y: Y,
@@ -191,8 +191,8 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   }
 
   /**
-   * `score` of all rows of a source, of which one batch is held at a time; `rows` is how many there were before.
-   * Errors: as `scoreRows`, those of the source; OptionError where there are others by now.
+   * `score` over all rows of a source, with one batch in memory at a time; `rows` is the expected number of rows. Errors: as
+   * `scoreRows`, those of the source; OptionError if the number differs.
    */
   protected async scoreSource(
     source: Source,
@@ -223,8 +223,8 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   }
 
   /**
-   * What a call answers about every batch of a source, whose rows were encoded as those that taught; `more` are names of options
-   * besides. Errors: OptionError; the signal's reason.
+   * The answers of a call for each batch of a source, which must be encoded like the training rows; `more` are names of further
+   * options. Errors: OptionError; the signal's reason.
    */
   protected async *overSource<R>(
     source: Source,
@@ -258,7 +258,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     };
   }
 
-  /** Rows that evaluate, by the options of a call. Errors: OptionError, as `fitBatch`. */
+  /** Evaluation rows by the options of a call. Errors: OptionError, as `fitBatch`. */
   private held(
     first: Raw,
     { evalSet, evalFraction }: SourceFitOptions<Y>,

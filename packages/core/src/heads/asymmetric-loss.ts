@@ -12,7 +12,7 @@ export interface AsymmetricLoss {
   readonly variant: 'standard' | 'original';
 }
 
-/** Below this a probability's logarithm has no slope. */
+/** Least probability in a logarithm; below it the gradient is 0. */
 const least = 1e-8;
 
 /** x^γ for x ≥ 0; whole powers by products, which have a slope at 0. */
@@ -28,7 +28,7 @@ function power(x: Tensor, gamma: number): Tensor | null {
 
 const times = (factor: Tensor | null, x: Tensor): Tensor => (factor ? mul(factor, x) : x);
 
-/** log likelihoods of a positive and of a negative, weighed by how hard each is. */
+/** Log likelihoods of a positive and a negative, each weighted by how hard it is. */
 type Terms = (p: Tensor, options: AsymmetricLoss) => readonly [positive: Tensor, negative: Tensor];
 
 const variants: Readonly<Record<AsymmetricLoss['variant'], Terms>> = {
@@ -47,14 +47,17 @@ const variants: Readonly<Record<AsymmetricLoss['variant'], Terms>> = {
   },
 };
 
-/** −[ y·positive + (1−y)·negative ], summed over labels: the loss of each row [B], from probabilities and labels [B, C]; `weight` [C] weighs labels. */
+/**
+ * −[ y·positive + (1−y)·negative ], summed over labels: the loss of each row [B] from probabilities and labels [B, C]; `weight` [C]
+ * weights labels.
+ */
 export function asymmetricLoss(p: Tensor, y: Tensor, options: AsymmetricLoss, weight?: Tensor): Tensor {
   const [positive, negative] = variants[options.variant](clamp(p, 0, 1), options);
   const terms = add(mul(y, positive), mul(sub(1, y), negative));
   return neg(sum(weight ? mul(terms, weight) : terms, -1));
 }
 
-/** The share of positives among rows for which p costs least: what an answer that the loss has trained says of them. */
+/** The share of positives among rows for which p has the lowest loss: how often a label occurs where the trained answer is p. */
 export const shareOfPositives = (p: Tensor, options: AsymmetricLoss): Tensor =>
   shareOfMinimum(
     p,
@@ -62,6 +65,6 @@ export const shareOfPositives = (p: Tensor, options: AsymmetricLoss): Tensor =>
       const [positive, negative] = variants[options.variant](inside, options);
       return [neg(positive), neg(negative)];
     },
-    // Beyond it the original's a is 0, and its loss a step with no slope.
+    // Beyond this, a is 0 in the original variant, and its loss is a step without slope.
     options.variant === 'original' ? 1 - options.clip : 1,
   );

@@ -1,4 +1,4 @@
-// What training does to probabilities, and how it is undone in what users read. Traced, so that exports are the same lowering.
+// Calibration: undoes what training does to probabilities, in what users read. Traced, so that exports share it.
 
 import { ndarray } from '../dtype.js';
 import { evaluateGraph } from '../graph/evaluate.js';
@@ -6,17 +6,17 @@ import { gradients } from '../graph/gradients.js';
 import { add, div, max, min, mul, neg, sub, sum } from '../graph/ops.js';
 import { type Tensor, trace } from '../graph/trace.js';
 
-/** Where the targets of a grid come from: the caller's own logits, the rows of phase 1, or the loss of phase 2. */
+/** The origin of a grid's targets: the caller's own logits, the rows of phase 1, or the loss of phase 2. */
 export type Origin = 'given' | 'rows' | 'gradients';
 
 /**
- * Least factor by which undoing changes a probability, and its distance from 1. The formulas below say 0 and 1 for whole ranges of
- * what a model answers, and rows of the other kind lie there: .1 has the lowest log loss on validation rows of letter, satimage,
- * adult, scene, yeast and emotions, from .02 to .2.
+ * Least ratio of the calibrated probability to the raw one, and of their distances from 1. The formulas below give 0 or 1 for whole
+ * ranges of raw probabilities, in which rows of the other kind occur. Of the values from .02 to .2, .1 has the lowest log loss on
+ * validation rows of letter, satimage, adult, scene, yeast and emotions.
  */
 const least = 0.1;
 
-/** p of which q [B, C] is what a share ε spread over all classes leaves: (q − ε/C) / (1 − ε), at least 0.1·q, over their sum. */
+/** Undoes label smoothing ε in q [B, C]: p = (q − ε/C) / (1 − ε), at least 0.1·q, divided by the sum over classes. */
 export function unsmoothed(q: Tensor, smoothing: number): Tensor {
   if (smoothing === 0) return q;
   const rest = max(sub(q, smoothing / q.dim(-1)), mul(q, (1 - smoothing) * least));
@@ -24,8 +24,8 @@ export function unsmoothed(q: Tensor, smoothing: number): Tensor {
 }
 
 /**
- * `share`, which does not decrease in p, where it is within a factor of ten of p, and 1 − `share` of 1 − p; else the nearest value
- * that is: 0 stays 0, 1 stays 1, and between them every step up of p is one of the result.
+ * `share` clamped to within a factor of ten of p, and 1 − `share` of 1 − p. `share` must not decrease in p; then the result
+ * increases in p, with 0 ↦ 0 and 1 ↦ 1.
  */
 function within(share: Tensor, p: Tensor): Tensor {
   const other = sub(1, p);
@@ -34,15 +34,15 @@ function within(share: Tensor, p: Tensor): Tensor {
   return min(max(share, low), high);
 }
 
-/** Share of rows of which 0.9·share + 0.05 is p. */
+/** The share of rows that phase 1 stores as p = 0.9·share + 0.05. */
 export const shareOfRows = (p: Tensor): Tensor => within(div(sub(p, 0.05), 0.9), p);
 
-/** Beyond it 1 − p has no digits in float32. */
+/** Closer to 1 than this, 1 − p has no digits in float32. */
 const edge = 1e-6;
 
 /**
- * The share r of positives among rows of which a loss has its minimum at p: r·L₁(p) + (1 − r)·L₀(p) is level there, so that
- * r = L₀′ / (L₀′ − L₁′). `losses` gives L₁ and L₀, what p costs a positive and a negative, which are smooth up to `top`.
+ * The share r of positives among rows for which a loss is minimal at p. There r·L₁(p) + (1 − r)·L₀(p) has slope 0, so r = L₀′ /
+ * (L₀′ − L₁′). `losses` gives L₁ and L₀, the loss of p for a positive and a negative, which are smooth up to `top`.
  */
 export function shareOfMinimum(
   p: Tensor,
@@ -54,11 +54,11 @@ export function shareOfMinimum(
     Tensor,
     Tensor,
   ];
-  // High powers of both have no digits in float32 either.
+  // High powers of both vanish in float32 too.
   return within(div(rising, max(add(rising, neg(falling)), 1e-30)), p);
 }
 
-/** A function of probabilities [B] or [B, C] on the host, for the few that are no answers of a graph. */
+/** Applies a calibration to probabilities [B] or [B, C] on the host, for the few that no graph computes. */
 export function onHost(probabilities: ArrayLike<number>, undo: (p: Tensor) => Tensor): Float32Array {
   const shape = [probabilities.length];
   const graph = trace('undo', { p: { shape, dtype: 'float32' } }, (t) => ({ share: undo(t.p) }));

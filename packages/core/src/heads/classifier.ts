@@ -29,13 +29,13 @@ import { classifyingOptions, keysOf, sharedOptions, supervisedOptions } from '..
 import { type Origin, unsmoothed } from './calibration.js';
 import type { Head, HeadFamily, Routed, TargetCode } from './head.js';
 
-/** Classes up to which a prototype says a logit for each. */
+/** Most classes for which prototypes have a logit each. */
 export const mostVectors = 256;
 
-/** What rows say is stored with this share of it spread over all classes: the logarithm of 0 is no logit. */
+/** Share of class frequencies that is spread over all classes before the logarithm is stored: log 0 is not finite. */
 const storedSmoothing = 0.1;
 
-/** log(0.9·share + 0.1/C), a head's part of it; the sums of the heads are logits whose softmax is 0.9·share + 0.1/C. */
+/** log(0.9·share + 0.1/C), divided among the heads; their sum gives logits whose softmax is 0.9·share + 0.1/C. */
 const logShares: TargetCode = {
   standardised: false,
   store: (means, outputs, heads) =>
@@ -78,18 +78,18 @@ const indexOf = (y: Tensor): Tensor => reshape(cast(y, 'int32'), [y.dim(0)]);
 /** Σ_k r_k · targets_k */
 const logits = ({ weights, parameters }: Routed): Tensor => matmul(weights, parameters.targets as Tensor);
 
-/** The one-hot class with a share `smoothing` of it spread over all classes (Szegedy et al. 2016). */
+/** The one-hot class with label smoothing (Szegedy et al. 2016). */
 function smoothed(y: Tensor, outputs: number, smoothing: number): Tensor {
   const own = common.coordinates(y, outputs);
   return smoothing > 0 ? add(mul(own, 1 - smoothing), smoothing / outputs) : own;
 }
 
-/** The softmax of the logits times `sharpness`, where rows that did not train have told one, without what was spread. */
+/** Class probabilities: the softmax of `sharpness` · logits (temperature scaling), with label smoothing undone. */
 export function classProbabilities(logits: Tensor, sharpness: Tensor | undefined, smoothing: number): Tensor {
   return unsmoothed(softmax(sharpness ? mul(logits, sharpness) : logits), smoothing);
 }
 
-/** The share that is spread over all classes in what targets of this origin say. */
+/** The label smoothing contained in targets of this origin. */
 export const smoothingOf = (origin: Origin, labelSmoothing: number): number =>
   ({ given: 0, rows: storedSmoothing, gradients: labelSmoothing })[origin];
 
@@ -107,13 +107,13 @@ const vectors = (smoothing: number): Head => ({
   },
 });
 
-/** Below this share the logarithm has no slope. */
+/** Least share in a logarithm; below it the gradient is 0. */
 const leastShare = 1e-9;
 
-/** Entries of a one-hot of the owners [K, C] that is still quicker than a scatter. */
+/** Most entries of a one-hot [K, C] of the owners that is still faster than a scatter. */
 const mostOneHot = 2 ** 20;
 
-/** Σ of the weights of each class's prototypes [B, C]. */
+/** Sum of routing weights of each class's prototypes [B, C]. */
 function shares({ weights, parameters, heads, outputs }: Routed): Tensor {
   const mine = parameters.owners as Tensor;
   let sums: Tensor;

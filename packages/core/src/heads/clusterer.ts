@@ -16,7 +16,7 @@ export const clustererHead: Head = {
   start: 'rows',
   jointScale: () => 0,
   ...asTheyAre,
-  // at the nearest prototype: 1 − s for cosine; 1/s − 1 otherwise, which is δ, whose derivative does not overflow
+  // At the nearest prototype: 1 − s for cosine. Otherwise 1/s − 1, which is δ, computed so that its derivative does not overflow.
   loss: ({ similarity, comparison }) =>
     distances[comparison.distance].nearestCost(similarity, () => compare(comparison).delta),
   reads: {

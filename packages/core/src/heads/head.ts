@@ -1,5 +1,5 @@
-// What differs between estimators: what prototypes say, what a wrong answer costs, how an answer is read, and whom a row
-// may choose in phase 1. One file an estimator; everything else is shared.
+// What differs between estimators: the targets of prototypes, the loss, how an answer is read, and which prototypes a row may
+// choose in phase 1. One file for each estimator; everything else is shared.
 
 import type { Features } from '../data/sparse.js';
 import { comparesDirections, type Distance } from '../formulas/distances.js';
@@ -16,7 +16,7 @@ export interface Routed {
   /** Similarities [B, K]. */
   readonly similarity: Tensor;
   readonly comparison: Comparison;
-  /** Prototypes that a row looks at [B, K]; absent: at all of them. */
+  /** Prototypes that a row may use [B, K]; absent: all. */
   readonly present?: Tensor | undefined;
   readonly heads: number;
   /** Columns of an answer: T or C. */
@@ -27,91 +27,95 @@ export interface Routed {
   readonly parameters: Readonly<Record<string, Tensor>>;
 }
 
-/** How what a prototype's rows say is stored in `targets` [K, outputs], on the host, row by row; its heads add up. */
+/**
+ * The code between mean targets and the stored `targets` [K, outputs], on the host, row by row; the stored values of heads add up.
+ */
 export interface TargetCode {
   /** Targets are trained in standard units. */
   readonly standardised: boolean;
-  /** Means over rows to what is stored. */
+  /** From means over rows to stored targets. */
   store(means: Float64Array, outputs: number, heads: number): Float64Array;
-  /** What is stored to means over rows. */
+  /** From stored targets to means over rows. */
   recall(targets: Float64Array, outputs: number, heads: number): Float64Array;
 }
 
 export interface Head {
-  /** The formulas and their parameters as text: equal keys trace equal graphs. */
+  /** A text for the formulas and their parameters: equal keys trace equal graphs. */
   readonly key: string;
   /** Null where prototypes carry no targets. */
   readonly code: TargetCode | null;
-  /** Answers go through the routing weights, whose parameters gradients train. */
+  /** Whether answers use routing weights, so that gradients train their parameters. */
   readonly routes: boolean;
-  /** Whom a row may choose in phase 1: any prototype, one of its own class, or one of each of its labels. */
+  /** The prototypes that a row may choose in phase 1: any, those of its own class, or one of each of its labels. */
   readonly candidates: 'all' | 'class' | 'labels';
-  /** How a grid starts that is neither given nor 'joint': rows of each class, of each stratum of the target, or of all. */
+  /** The start without 'joint' or a given grid: rows of each class, of each stratum of the target, or of all. */
   readonly start: 'owners' | 'strata' | 'rows';
-  /** Columns of y as the graphs take it, where an answer has so many. */
+  /** Number of columns of y as graphs take it, for this many outputs. */
   yColumns(outputs: number): number;
-  /** How far the coordinates count in the joint space of the start, beside features that vary by 1. */
+  /** Scale of the target coordinates in the joint space, relative to features of variance 1. */
   jointScale(columns: number, outputs: number): number;
-  /** y as the graphs take it to coordinates [B, outputs] of the joint space. */
+  /** From y as graphs take it to coordinates [B, outputs] of the joint space. */
   coordinates(y: Tensor, outputs: number): Tensor;
   /** The same on the host. */
   coordinatesOf(y: Features, outputs: number): Features;
-  /** The loss of each row [B], unweighted; y is absent where it has no column. */
+  /** The loss of each row [B], unweighted; y has no columns for a clusterer. */
   loss(routed: Routed, y: Tensor): Tensor;
-  /** The prototype of another class that weighs most for each row [B], where it costs an answer: what sampling looks at again. */
-  rival?(routed: Routed, y: Tensor): Tensor;
   /**
-   * What the public calls read off a routed batch, by name. Probabilities are what rows bear out, with what the loss does to them
-   * undone.
+   * The prototype of another class with the highest weight for each row [B]: a hard negative for later steps. Absent where it costs
+   * nothing.
    */
+  rival?(routed: Routed, y: Tensor): Tensor;
+  /** The outputs that public calls read from a routed batch, by name. Probabilities are calibrated. */
   readonly reads: Readonly<Record<string, (routed: Routed, k: number) => Tensor>>;
-  /** What the integers of `reads.label` count: prototypes of the grid, or classes; absent where there are none. */
+  /** What the integers of `reads.label` index: prototypes of the grid, or classes; absent if there are none. */
   readonly counts?: 'prototypes' | 'classes';
-  /** What an export answers: the names of its outputs, as scikit-learn's converter has them, and the read that each of them is. */
+  /** The outputs of an export: their names, as in scikit-learn's converter, and the read of each. */
   exported(strategy: Strategy): Readonly<Record<string, string>>;
-  /** Of labels: how their probabilities come out of what prototypes say, and where strategy 'adaptive' cuts them. */
+  /** For labels: the calibration of probabilities, and the cut of strategy 'adaptive'. */
   readonly labels?: LabelReading;
 }
 
 export interface LabelReading {
-  /** What the loss sees as probabilities [B, C] to what users read. */
+  /** From probabilities in the loss [B, C] to those that users read. */
   undo(p: Tensor, origin: Origin): Tensor;
   /** The probability above which strategy 'adaptive' gives a label. */
   cut(origin: Origin): number;
 }
 
 /**
- * All that tells an estimator from the others, beside its class: shared code reads these fields and never asks for the task. Which of
- * its heads serves depends on the options and on how many outputs there are.
+ * Everything that distinguishes an estimator, besides its class: shared code reads these fields and never asks for the task. Which
+ * of its heads serves depends on the options and on the number of outputs.
  */
 export interface HeadFamily {
-  /** What checkpoints and exports name it by. */
+  /** Its name in checkpoints and exports. */
   readonly task: Task;
   /** The name of its class. */
   readonly estimator: string;
-  /** The options that it has. */
+  /** The names of its options. */
   options(): readonly OptionName[];
-  /** Defaults of its own. */
+  /** Its own defaults. */
   readonly defaults?: Partial<AnyOptions>;
-  /** The arrays that a given grid may have. */
+  /** Names of the arrays that a given grid may have. */
   readonly grid: readonly (keyof InitialGrid)[];
-  /** Rows come with targets; without them prototypes are what is learned, and fade from pass to pass. */
+  /** Whether rows come with targets. Without targets, ages shrink between passes. */
   readonly supervised: boolean;
-  /** Targets are numbers: they have a unit and an offset, and a grid that was given without them waits for the first rows. */
+  /**
+   * Whether targets are numbers: they then have a unit and an offset, and a grid given without targets waits for the first rows.
+   */
   readonly numeric: boolean;
   /** Whether prototypes carry targets for so many outputs. */
   carries(options: Resolved, outputs: number): boolean;
   head(options: Resolved, carries: boolean): Head;
 }
 
-/** `jointScale` beside the features as training has them: rows of cosine are of length 1, and not of √D. */
+/** `jointScale` relative to scaled features: with cosine, rows have length 1 in place of √D. */
 export const jointScaleOf = (
   { head, distance }: { readonly head: Head; readonly distance: Distance },
   columns: number,
   outputs: number,
 ): number => head.jointScale(columns, outputs) / (comparesDirections(distance) ? Math.sqrt(columns) : 1);
 
-/** Coordinates that are the columns of y themselves. */
+/** Coordinates equal to the columns of y. */
 export const asTheyAre = {
   yColumns: (outputs: number): number => outputs,
   coordinates: (y: Tensor): Tensor => y,

@@ -1,21 +1,21 @@
-// The prototypes of each label as a table, so that a graph can look at a label's own ones alone.
+// The member table: the prototypes of each label, so that a graph can gather them.
 
 import { type NdArray, ndarray } from '../dtype.js';
 import { OptionError } from '../errors.js';
 import type { Head } from './head.js';
 
-/** Whether anything looks at the prototypes of a label: answers and losses without targets, and starts that go label by label. */
+/** Whether the member table is needed: for answers and losses without targets, and for starts label by label. */
 export const readsMembers = ({ candidates, code }: Head, joint: boolean): boolean =>
   candidates === 'labels' && !(joint && code !== null);
 
 /**
- * Cells that a table may have: every row gathers all of them, so that more is too slow to use. A label may have 64 times what it
- * has on average; a few labels of a small model, any number.
+ * Most cells in the table; every row gathers all of them, so more is too slow to use. The largest label may have 64 times the
+ * average number of prototypes; in a small model, any number.
  */
 const mostCells = (prototypes: number, labels: number): number =>
   Math.max(2 ** 22, 64 * (prototypes + labels));
 
-/** Prototypes that each label has in each head [H, C]. */
+/** Number of prototypes of each label in each head [H, C]. */
 function countsOf(owners: ArrayLike<number>, labels: number, heads: number): Int32Array {
   const perHead = owners.length / heads;
   const counts = new Int32Array(heads * labels);
@@ -26,7 +26,7 @@ function countsOf(owners: ArrayLike<number>, labels: number, heads: number): Int
   return counts;
 }
 
-/** M, the most prototypes that a label has in a head, at least 1; or what is wrong with the table of such owners, which grows with it. */
+/** M, the largest number of prototypes of a label in a head, at least 1; or a text if the member table would be too large. */
 function measured(owners: ArrayLike<number>, labels: number, heads: number): number | string {
   const limit = mostCells(owners.length, labels);
   const most =
@@ -36,13 +36,15 @@ function measured(owners: ArrayLike<number>, labels: number, heads: number): num
   return `${most} prototypes of one label, beside ${labels} labels in ${heads} heads, make a table of ${cells} cells, ${limit} are the most`;
 }
 
-/** What is wrong with the table of such owners; null where nothing is. */
+/** Why the member table of these owners is too large; null if it is not. */
 export function excessOf(owners: ArrayLike<number>, labels: number, heads: number): string | null {
   const found = measured(owners, labels, heads);
   return typeof found === 'string' ? found : null;
 }
 
-/** M, the most prototypes that a label has in a head, at least 1. Errors: OptionError for a table too large to be used. */
+/**
+ * M, the largest number of prototypes of a label in a head, at least 1. Errors: OptionError if the member table would be too large.
+ */
 export function mostMembers(owners: ArrayLike<number>, labels: number, heads: number): number {
   const found = measured(owners, labels, heads);
   if (typeof found === 'number') return found;
@@ -53,8 +55,8 @@ export function mostMembers(owners: ArrayLike<number>, labels: number, heads: nu
 }
 
 /**
- * `members` [H, C, M]: of each head the prototypes of each label, counted from the head's first one, filled up with K/H,
- * which is behind its last one; `positions` [K]: where in its row each prototype stands. Errors: those of `mostMembers`.
+ * `members` [H, C, M]: for each head and label the indices of its prototypes within the head, filled up with K/H, one past the
+ * last. `positions` [K]: the position of each prototype in its list. Errors: those of `mostMembers`.
  */
 export function membersOf(
   owners: ArrayLike<number>,

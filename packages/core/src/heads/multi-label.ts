@@ -19,7 +19,7 @@ import {
 } from './head.js';
 import { decide } from './strategies.js';
 
-/** logit(0.9·share + 0.05), a head's part of it. */
+/** logit(0.9·share + 0.05), divided among the heads. */
 const logitShares: TargetCode = {
   standardised: false,
   store: (means, _, heads) =>
@@ -36,8 +36,8 @@ const byVectors = ({ weights, parameters }: Routed): Tensor =>
   sigmoid(matmul(weights, parameters.targets as Tensor));
 
 /**
- * The highest similarity among the prototypes of each label that are of the topK nearest, cosine mapped to (s + 1)/2; 0 for a
- * label that has none there.
+ * For each label the highest similarity among its prototypes that are among the topK nearest, with cosine mapped to (s + 1)/2; 0 if
+ * it has none there.
  */
 function byOwners({ similarity, comparison, parameters }: Routed, topK: number): Tensor {
   const p = distances[comparison.distance].share(similarity);
@@ -49,7 +49,7 @@ function byOwners({ similarity, comparison, parameters }: Routed, topK: number):
     const part = (all: Tensor): Tensor => slice(all, 1, head * perHead, (head + 1) * perHead);
     const every = topK < 0 || topK >= perHead;
     const own = every ? part(p) : select(largest(part(similarity), topK), part(p), 0);
-    // Members that a label lacks point behind the last prototype, at a zero.
+    // Missing members point past the last prototype, at a zero.
     const padded = concat([own, zerosLike(slice(own, 1, 0, 1))], 1);
     const index = reshape(slice(members, 0, head, head + 1), [labels * most]);
     parts.push(reshape(gather(padded, index, 1), [p.dim(0), labels, most]));
@@ -58,8 +58,8 @@ function byOwners({ similarity, comparison, parameters }: Routed, topK: number):
 }
 
 /**
- * Vectors say what the loss, or phase 1, makes of shares of rows. A label is given where the loss would have it at .5 or more: its
- * powers make that the smaller share, the more of them negatives have, as F1 wants it.
+ * Vectors hold shares of rows as transformed by the loss or by phase 1. A label is given where the loss would have p >= .5. With
+ * higher powers for negatives that is a lower share, which favours F1.
  */
 const ofVectors = (options: AsymmetricLoss): LabelReading => {
   const trained = (p: Tensor): Tensor => shareOfPositives(p, options);
@@ -70,7 +70,7 @@ const ofVectors = (options: AsymmetricLoss): LabelReading => {
   };
 };
 
-/** Similarities, which are no shares of rows: they are read as they are. */
+/** Similarities are not calibrated, since they are not shares of rows. */
 const ofOwners: LabelReading = { undo: (p) => p, cut: () => 0.5 };
 
 function head(
@@ -94,7 +94,8 @@ function head(
     routes: code !== null,
     candidates: 'labels',
     start: 'owners',
-    // Labels are many and hold together: at a third they still part rows that features alone would not.
+    // There are many labels, and they are correlated: at a third of the scale they still separate rows that features alone would
+    // not.
     jointScale: (columns) => 0.3 * Math.sqrt(columns),
     ...asTheyAre,
     labels,
@@ -135,7 +136,8 @@ export const multiLabelHeads: HeadFamily = {
   grid: ['prototypes', 'owners', 'targets', 'ages'],
   supervised: true,
   numeric: false,
-  // The asymmetric loss of a few rows rises while F1 still does: the last epoch of one that all rows trained is better.
+  // Without held-out rows: the asymmetric loss of a few rows rises while F1 still improves, so the last epoch of a run on all rows
+  // is better.
   carries: ({ softType, negativeSampling }) => hasBandwidths(softType) && negativeSampling === undefined,
   head: (options, carries) =>
     carries

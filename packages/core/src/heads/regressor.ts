@@ -8,19 +8,24 @@ import type { RegressorOptions } from '../state/options.js';
 import { keysOf, sharedOptions, supervisedOptions } from '../state/rules.js';
 import { asTheyAre, type Head, type HeadFamily, type Routed } from './head.js';
 
-/** Σ_k r_k · (targets_k + slopes_k · (x − p_k)) in standard units, slopes where there are any; the heads' answers add up. */
+/**
+ * Σ_k r_k · (targets_k + slopes_k · (x − p_k)) in standard units, without slopes if there are none; the answers of heads add up.
+ */
 function answer(routed: Routed): Tensor {
   const { weights, parameters } = routed;
   const constant = matmul(weights, parameters.targets as Tensor);
   return parameters.slopes ? add(constant, alongSlopes(routed, parameters.slopes)) : constant;
 }
 
-/** Σ_k r_k · slopes_k · m∘(x − p_k) [B, T], slopes [K, T, D]: the slopes of a row meet first, one product for all columns. */
+/**
+ * Σ_k r_k · slopes_k · m∘(x − p_k) [B, T], slopes [K, T, D]. The slopes of a row are averaged first, in one product for all
+ * columns.
+ */
 function alongSlopes({ weights, comparison }: Routed, slopes: Tensor): Tensor {
   const [count, outputs, columns] = slopes.shape as [number, number, number];
   const mask = comparison.mask && clamp(comparison.mask, 0, 1);
   const x = mask ? select(lt(0, mask), comparison.x, 0) : comparison.x;
-  // Around the mean prototype, or an offset of all rows would take the digits.
+  // Relative to the mean prototype, since a common offset of all rows would cost digits.
   const center = mul(sum(comparison.prototypes, 0, { keepDims: true }), 1 / count);
   const offsets = expandDims(sub(comparison.prototypes, center), 1);
   const shared = (values: Tensor): Tensor =>
@@ -30,13 +35,13 @@ function alongSlopes({ weights, comparison }: Routed, slopes: Tensor): Tensor {
   return sub(sum(along, -1), matmul(weights, sum(mul(slopes, offsets), -1)));
 }
 
-/** Within the targets that were seen: a line goes on where they do not. */
+/** Clipped to the range of the targets seen, since a local linear model extrapolates beyond it. */
 function inRange(value: Tensor, { parameters }: Routed): Tensor {
   const [low, high] = [parameters['target.low'], parameters['target.high']];
   return low && high ? min(max(value, low), high) : value;
 }
 
-/** Standard units to the caller's. */
+/** From standard units to the caller's units. */
 function inUnits(value: Tensor, { parameters }: Routed): Tensor {
   const [mean, deviation] = [parameters['target.mean'], parameters['target.deviation']];
   return mean && deviation ? add(mul(value, deviation), mean) : value;
@@ -77,6 +82,6 @@ export const regressorHeads: HeadFamily = {
   supervised: true,
   numeric: true,
   carries: () => true,
-  // A step of Adam is as long in any unit, so that targets in units of their own are for grids and features that are left as they are.
+  // Adam's steps have a fixed length, so targets are standardised unless grid and features are in the caller's units too.
   head: ({ softType, scaling }) => head(hasBandwidths(softType) || scaling !== 'none'),
 };

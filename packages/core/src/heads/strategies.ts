@@ -1,4 +1,4 @@
-// From the probabilities of labels to the labels that a row gets, traced: one row a strategy.
+// Strategies that choose labels by their probabilities, traced; one row each.
 
 import { OptionError, StateError } from '../errors.js';
 import { largest } from '../formulas/routing.js';
@@ -7,18 +7,18 @@ import type { Tensor } from '../graph/trace.js';
 
 export type Strategy = 'adaptive' | 'gap' | 'top_k' | 'tuned';
 
-/** The k of 'top_k', the probability above which 'adaptive' gives a label, and the threshold of each label [C] of 'tuned'. */
+/** Inputs of the strategies: k of 'top_k', the common cut of 'adaptive', and a threshold for each label [C] of 'tuned'. */
 export interface StrategyInputs {
   readonly k: number;
   readonly cut: number;
   readonly thresholds: Tensor | undefined;
 }
 
-/** Every strategy: [B, C] probabilities to a bool a label. */
+/** All strategies: from probabilities [B, C] to a bool for each label. */
 const strategies: Readonly<Record<Strategy, (p: Tensor, inputs: StrategyInputs) => Tensor>> = {
   // p > the common cut
   adaptive: (p, { cut }) => lt(cut, p),
-  // all down to the largest drop of the sorted probabilities; one label alone has no drop
+  // All labels above the largest drop between sorted probabilities; a single label has no drop.
   gap: (p, { cut }) => {
     const count = p.dim(-1);
     if (count === 1) return lt(cut, p);
@@ -29,7 +29,7 @@ const strategies: Readonly<Record<Strategy, (p: Tensor, inputs: StrategyInputs) 
     });
     return not(lt(p, last));
   },
-  // exactly k, of equals the first
+  // Exactly k; ties go to the first.
   top_k: (p, { k }) => largest(p, Math.min(k, p.dim(-1))),
   // p > the threshold of the label
   tuned: (p, { thresholds }) => lt(thresholds as Tensor, p),
@@ -39,10 +39,13 @@ const strategies: Readonly<Record<Strategy, (p: Tensor, inputs: StrategyInputs) 
 export const decide = (strategy: Strategy, p: Tensor, inputs: StrategyInputs): Tensor =>
   cast(strategies[strategy](p, inputs), 'int32');
 
-/** The strategy where none is named. */
+/** The default strategy. */
 export const usualStrategy = (tuned: boolean): Strategy => (tuned ? 'tuned' : 'adaptive');
 
-/** `tuned`: there are thresholds. Errors: OptionError for a strategy without its k, StateError without thresholds. */
+/**
+ * Checks a strategy; `tuned`: there are thresholds. Errors: OptionError for 'top_k' without k, StateError for 'tuned' without
+ * thresholds.
+ */
 export function checkStrategy(
   call: string,
   strategy: Strategy,
