@@ -147,6 +147,21 @@ describe('graphs that a grid has left behind', () => {
     expect(live.length).toBeLessThan(8);
   });
 
+  it('are made anew for a class that comes where they read the grid, and no others', async () => {
+    const counted = countedBackend();
+    const model = new FastKMeansClassifier({ backend: counted.backend, scaling: 'none' });
+    const learn = async (label: number): Promise<void> => {
+      const { X, y } = clouds(label);
+      await model.fitBatch(X, y);
+      await model.predict(X);
+    };
+    for (let label = 0; label < 4; label++) await learn(label);
+    const { compiled } = counted;
+    for (let label = 4; label < 10; label++) await learn(label);
+    // One that assigns, one that answers; the start of the new prototypes goes on with its own.
+    expect(counted.compiled - compiled).toBe(2 * 6);
+  });
+
   it('go with labels that come, and with pruned prototypes', async () => {
     const { backend: counting, live } = countedBackend();
     const labels = new FastMultiLabelKMeansClassifier({ backend: counting, nPrototypes: 6, heads: 1 });

@@ -47,8 +47,8 @@ export async function lloydPasses(
   while (passes.done < run.maxIters && !converged) {
     await breathe(run.signal);
     const frozen = (state.arrays.frozen as NdArray).data;
-    const step = await emaStep(context, withoutPast(state, masked), rows, async (spec, arrays) =>
-      repaired(await search.assign(spec, arrays), spec, rows, frozen, state.unit ?? 1),
+    const step = await emaStep(context, withoutPast(state, masked), rows, async (spec, arrays, y) =>
+      repaired(await search.assign(spec, arrays, y), spec, rows, frozen, state.unit ?? 1),
     );
     const moved = squaredShift(state, step.state);
     state = step.state;
@@ -122,7 +122,7 @@ export function exactSearch(
           centered.cost(prototypes, sums),
           sums.weights.reduce((total, weight) => total + weight, 0),
         ),
-        sums: { ...sums, means: new Float64Array(0) },
+        sums,
       };
     },
   };
@@ -227,6 +227,5 @@ export function repaired(
     members[from] = (members[from] as number) - 1;
     index[row] = k;
   }
-  const { means } = sums;
-  return { ...found, index, sums: { ...addRows(spec, batch, index), means } };
+  return { ...found, index, sums: addRows(spec, batch, index) };
 }

@@ -1,13 +1,12 @@
 // The update of phase 1 against the weighted mean that it accumulates.
 
 import { describe, expect, it } from 'vitest';
-import { type BatchSums, decay, emaUpdate, type MovingGrid } from './ema.js';
+import { type BatchSums, decay, emaUpdate, follow, type MovingGrid } from './ema.js';
 
 const f64 = (...values: number[]): Float64Array => Float64Array.from(values);
 const grid = (options: Partial<MovingGrid> = {}): MovingGrid => ({
   distance: 'euclidean',
   prototypes: f64(1, 2, 5, 5),
-  means: f64(1, 2),
   ages: f64(2, 3),
   coordinateAges: undefined,
   frozen: [0, 0],
@@ -16,7 +15,6 @@ const grid = (options: Partial<MovingGrid> = {}): MovingGrid => ({
 const sums = (options: Partial<BatchSums> = {}): BatchSums => ({
   weights: f64(2, 0),
   sums: f64(6, 8, 0, 0),
-  means: f64(4, Number.NaN),
   ...options,
 });
 
@@ -26,7 +24,6 @@ describe('emaUpdate', () => {
     const shift = emaUpdate(g, sums());
     // (2·[1, 2] + [6, 8]) / 4
     expect([...g.prototypes]).toEqual([2, 3, 5, 5]);
-    expect([...g.means]).toEqual([(2 * 1 + 2 * 4) / 4, 2]);
     expect([...g.ages]).toEqual([4, 3]);
     expect(shift).toBeCloseTo(Math.SQRT2, 12);
   });
@@ -54,10 +51,10 @@ describe('emaUpdate', () => {
     expect([...(g.coordinateAges as Float64Array)]).toEqual([4, 8, 3, 3]);
   });
 
-  it('ages frozen prototypes, and moves neither them nor their targets', () => {
+  it('ages frozen prototypes, and does not move them', () => {
     const g = grid({ frozen: [1, 0] });
     expect(emaUpdate(g, sums())).toBe(0);
-    expect([...g.prototypes, ...g.means]).toEqual([1, 2, 5, 5, 1, 2]);
+    expect([...g.prototypes]).toEqual([1, 2, 5, 5]);
     expect([...g.ages]).toEqual([4, 3]);
   });
 
@@ -72,6 +69,13 @@ describe('emaUpdate', () => {
   });
 });
 
+describe('follow', () => {
+  it('moves what a prototype says by its own η, and leaves it where no row says anything', () => {
+    expect([...follow(f64(1, 2), f64(4, 0), 2 / 4)]).toEqual([(2 * 1 + 2 * 4) / 4, (2 * 2 + 2 * 0) / 4]);
+    expect([...follow(f64(1, 2), f64(Number.NaN, Number.NaN), 1 / 2)]).toEqual([1, 2]);
+  });
+});
+
 describe('repulsion', () => {
   const push = { weights: f64(0, 2), sums: f64(0, 0, 8, 14) };
   const none = { weights: f64(0, 0), sums: f64(0, 0, 0, 0), means: f64(Number.NaN, Number.NaN) };
@@ -83,9 +87,8 @@ describe('repulsion', () => {
     const rate = (2 / 3) * 0.3;
     expect([...g.prototypes]).toEqual([1, 2, 5 + rate * (5 - 4), 5 + rate * (5 - 7)]);
     expect(shift).toBeCloseTo(rate * Math.hypot(1, 2), 12);
-    // They are not its rows: neither its age nor what it says follows them.
+    // They are not its rows: its age does not follow them.
     expect([...g.ages]).toEqual([2, 3]);
-    expect([...g.means]).toEqual([1, 2]);
   });
 
   it('counts η as 1 at most', () => {
@@ -96,12 +99,11 @@ describe('repulsion', () => {
 
   it('comes after the pull, at the age that the pull has left', () => {
     const g = grid();
-    const rows = { weights: f64(0, 3), sums: f64(0, 0, 27, 15), means: f64(Number.NaN, 9) };
+    const rows = { weights: f64(0, 3), sums: f64(0, 0, 27, 15) };
     emaUpdate(g, { ...rows, push }, 0.5);
     // Pulled half way to [9, 5], then pushed by 2/6 · 0.5 from [4, 7].
     expect([...g.prototypes].slice(2)).toEqual([7 + (7 - 4) / 6, 5 + (5 - 7) / 6]);
     expect([...g.ages]).toEqual([2, 6]);
-    expect(g.means[1]).toBe((2 + 9) / 2);
   });
 
   it('goes coordinate by coordinate where rows are masked', () => {

@@ -10,8 +10,6 @@ export interface BatchSums {
   readonly sums: Float64Array;
   /** Σ w·m [K, D], masked only */
   readonly coordinateWeights?: Float64Array | undefined;
-  /** Mean target of each prototype's rows [K, T]; empty without targets; NaN for prototypes without rows. */
-  readonly means: Float64Array;
   /** The same sums over rows that wrongly chose a prototype first, from which it moves away. */
   readonly push?: Pick<BatchSums, 'weights' | 'sums' | 'coordinateWeights'> | undefined;
 }
@@ -20,8 +18,6 @@ export interface BatchSums {
 export interface MovingGrid {
   readonly distance: Distance;
   readonly prototypes: Float64Array;
-  /** Targets in the units of the batch's means [K, T]. */
-  readonly means: Float64Array;
   readonly ages: Float64Array;
   /** [K, D] once a mask was seen */
   readonly coordinateAges: Float64Array | undefined;
@@ -35,15 +31,14 @@ export function decay(ages: Float64Array, rows: number, halfLife: number): void 
 }
 
 /**
- * age += W, η = W/age, p ← (1−η)·p + η·(mean of its rows); targets follow with the same η. Then p ← p + η·r·(p − mean of the rows
- * that push it), η = W_push/age, at most 1 (LVQ 2, Kohonen 1990). With coordinate ages, η is separate for each coordinate, and
- * coordinates without values stay. With cosine, every prototype that is not frozen is normalised. Returns the largest ‖p′ − p‖
- * among prototypes that rows chose or pushed.
+ * age += W, η = W/age, p ← (1−η)·p + η·(mean of its rows). Then p ← p + η·r·(p − mean of the rows that push it), η = W_push/age, at
+ * most 1 (LVQ 2, Kohonen 1990). With coordinate ages, η is separate for each coordinate, and coordinates without values stay. With
+ * cosine, every prototype that is not frozen is normalised. Returns the largest ‖p′ − p‖ among prototypes that rows chose or pushed.
  */
 export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): number {
-  const { prototypes, means, ages, coordinateAges, frozen } = grid;
+  const { prototypes, ages, coordinateAges, frozen } = grid;
   const count = ages.length;
-  const [columns, width] = [prototypes.length / count, means.length / count];
+  const columns = prototypes.length / count;
   const unit = comparesDirections(grid.distance);
   const push = repulsion > 0 ? batch.push : undefined;
   const before = new Float64Array(columns);
@@ -83,13 +78,13 @@ export function emaUpdate(grid: MovingGrid, batch: BatchSums, repulsion = 0): nu
       shift += move * move;
     }
     largest = Math.max(largest, Math.sqrt(shift));
-    for (let j = k * width; j < (k + 1) * width; j++) {
-      const [t, mean] = [means[j] as number, batch.means[j] as number];
-      if (!Number.isNaN(mean) && weight > 0) means[j] = t + (weight / age) * (mean - t);
-    }
   }
   return largest;
 }
+
+/** The target of a prototype [T] moved by η = `rate` towards the mean target of its rows [T]; it stays where the mean is NaN. */
+export const follow = (target: Float64Array, mean: Float64Array, rate: number): Float64Array =>
+  target.map((t, j) => (Number.isNaN(mean[j]) ? t : t + rate * ((mean[j] as number) - t)));
 
 /** The weight of the values of coordinate j: with a mask, Σ w·m, else Σ w. */
 const reportedAt = (

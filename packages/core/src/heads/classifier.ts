@@ -27,7 +27,7 @@ import type { Tensor } from '../graph/trace.js';
 import type { ClassifierOptions } from '../state/options.js';
 import { classifyingOptions, keysOf, sharedOptions, supervisedOptions } from '../state/rules.js';
 import { type Origin, unsmoothed } from './calibration.js';
-import type { Head, HeadFamily, Routed, TargetCode } from './head.js';
+import { type Head, type HeadFamily, mapRuns, type Routed, type TargetCode } from './head.js';
 
 /** Most classes for which prototypes have a logit each. */
 export const mostVectors = 256;
@@ -38,20 +38,36 @@ const storedSmoothing = 0.1;
 /** log(0.9·share + 0.1/C), divided among the heads; their sum gives logits whose softmax is 0.9·share + 0.1/C. */
 const logShares: TargetCode = {
   standardised: false,
-  store: (means, outputs, heads) =>
-    means.map((share) => Math.log((1 - storedSmoothing) * share + storedSmoothing / outputs) / heads),
-  recall: (targets, outputs, heads) => {
-    const shares = new Float64Array(targets.length);
+  store: (means, outputs, heads, into) =>
+    mapRuns(
+      means,
+      (share) => Math.log((1 - storedSmoothing) * share + storedSmoothing / outputs) / heads,
+      into,
+    ),
+  // Closures and calls a number would take most of the time that a stream of new classes takes.
+  recall: (targets, outputs, heads, into = new Float64Array(targets.length)) => {
     for (let at = 0; at < targets.length; at += outputs) {
-      const logits = targets.subarray(at, at + outputs).map((t) => t * heads);
-      const peak = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-      const powers = logits.map((logit) => Math.exp(logit - peak));
-      const total = powers.reduce((a, b) => a + b, 0);
-      powers.forEach((power, c) => {
-        shares[at + c] = Math.max(0, (power / total - storedSmoothing / outputs) / (1 - storedSmoothing));
-      });
+      const end = at + outputs;
+      let most = targets[at] as number;
+      for (let i = at + 1; i < end; i++) if ((targets[i] as number) > most) most = targets[i] as number;
+      const peak = most * heads;
+      let total = 0;
+      let last = Number.NaN;
+      let power = 0;
+      for (let i = at; i < end; i++) {
+        const target = targets[i] as number;
+        // What a prototype has no row of is alike.
+        if (target !== last) power = Math.exp(target * heads - peak);
+        last = target;
+        into[i] = power;
+        total += power;
+      }
+      for (let i = at; i < end; i++) {
+        const share = (into[i] as number) / total;
+        into[i] = Math.max(0, (share - storedSmoothing / outputs) / (1 - storedSmoothing));
+      }
     }
-    return shares;
+    return into;
   },
 };
 

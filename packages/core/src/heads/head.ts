@@ -29,14 +29,44 @@ export interface Routed {
 
 /**
  * The code between mean targets and the stored `targets` [K, outputs], on the host, row by row; the stored values of heads add up.
+ * Results are new arrays, or `into`, which may be the argument itself.
  */
 export interface TargetCode {
   /** Targets are trained in standard units. */
   readonly standardised: boolean;
   /** From means over rows to stored targets. */
-  store(means: Float64Array, outputs: number, heads: number): Float64Array;
+  store(means: Float64Array, outputs: number, heads: number, into?: Float64Array): Float64Array;
   /** From stored targets to means over rows. */
-  recall(targets: Float64Array, outputs: number, heads: number): Float64Array;
+  recall(targets: Float64Array, outputs: number, heads: number, into?: Float64Array): Float64Array;
+}
+
+/** f of each value; `into` may be the array of the values. */
+export function mapInto(
+  values: Float64Array,
+  f: (value: number) => number,
+  into: Float64Array = new Float64Array(values.length),
+): Float64Array {
+  for (let i = 0; i < values.length; i++) into[i] = f(values[i] as number);
+  return into;
+}
+
+/** As `mapInto`, with one call of f for a run of equal values, such as the classes without rows. f must not distinguish 0 from −0. */
+export function mapRuns(
+  values: Float64Array,
+  f: (value: number) => number,
+  into: Float64Array = new Float64Array(values.length),
+): Float64Array {
+  let last = Number.NaN;
+  let result = Number.NaN;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value !== last) {
+      last = value;
+      result = f(value);
+    }
+    into[i] = result;
+  }
+  return into;
 }
 
 export interface Head {

@@ -14,6 +14,7 @@ import {
   type Head,
   type HeadFamily,
   type LabelReading,
+  mapRuns,
   type Routed,
   type TargetCode,
 } from './head.js';
@@ -22,13 +23,14 @@ import { decide } from './strategies.js';
 /** logit(0.9·share + 0.05), divided among the heads. */
 const logitShares: TargetCode = {
   standardised: false,
-  store: (means, _, heads) =>
-    means.map((share) => {
-      const p = 0.9 * share + 0.05;
-      return Math.log(p / (1 - p)) / heads;
-    }),
-  recall: (targets, _, heads) =>
-    targets.map((target) => Math.min(1, Math.max(0, (1 / (1 + Math.exp(-target * heads)) - 0.05) / 0.9))),
+  store: (means, _, heads, into) => {
+    const logit = (p: number): number => Math.log(p / (1 - p));
+    return mapRuns(means, (share) => logit(0.9 * share + 0.05) / heads, into);
+  },
+  recall: (targets, _, heads, into) => {
+    const share = (target: number): number => (1 / (1 + Math.exp(-target * heads)) - 0.05) / 0.9;
+    return mapRuns(targets, (target) => Math.min(1, Math.max(0, share(target))), into);
+  },
 };
 
 /** Σ_k r_k · targets_k through the sigmoid. */

@@ -6,7 +6,7 @@ import { add, div, lt, matmul, max, min, mul, reshape, select, sub, sum } from '
 import type { Tensor } from '../graph/trace.js';
 import type { RegressorOptions } from '../state/options.js';
 import { keysOf, sharedOptions, supervisedOptions } from '../state/rules.js';
-import { asTheyAre, type Head, type HeadFamily, type Routed } from './head.js';
+import { asTheyAre, type Head, type HeadFamily, mapInto, type Routed } from './head.js';
 
 /**
  * Σ_k r_k · (targets_k + slopes_k · (x − p_k)) in standard units, without slopes if there are none; the answers of heads add up.
@@ -51,8 +51,8 @@ const head = (standardised: boolean): Head => ({
   key: 'regressor',
   code: {
     standardised,
-    store: (means, _, heads) => means.map((mean) => mean / heads),
-    recall: (targets, _, heads) => targets.map((target) => target * heads),
+    store: (means, _, heads, into) => mapInto(means, (mean) => mean / heads, into),
+    recall: (targets, _, heads, into) => mapInto(targets, (target) => target * heads, into),
   },
   routes: true,
   candidates: 'all',

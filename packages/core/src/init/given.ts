@@ -13,7 +13,7 @@ import { indexOfLabels, sortedLabels } from '../state/labels.js';
 import type { InitialGrid, Resolved } from '../state/options.js';
 import type { Label, ModelState } from '../state/state.js';
 import { centeredTargets, targetCenter } from '../state/target-center.js';
-import { majority } from '../training/ema-step.js';
+import { majority } from '../training/target-rows.js';
 import { checkFeatureWeights, empty, routingArrays } from './initialise.js';
 
 /** Errors: OptionError, DataError if heads, owners and targets do not fit each other. */
@@ -77,9 +77,7 @@ export function initialFromGrid(
     ...(targetValues ? { targets: ndarray(targetValues, [count, targetValues.length / count]) } : {}),
     ...(owned
       ? {
-          owners: owners
-            ? ndarray(owners, [count], 'int32')
-            : majority(Float64Array.from(targetValues ?? []), outputs, none),
+          owners: owners ? ndarray(owners, [count], 'int32') : majority(targetValues ?? [], outputs, none),
         }
       : {}),
     ...routingArrays(options, routes, count, columns),

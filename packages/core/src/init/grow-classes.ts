@@ -2,7 +2,7 @@
 // §4).
 
 import { visitRow } from '../data/sparse.js';
-import { type NdArray, ndarray } from '../dtype.js';
+import { allocate, type NdArray, ndarray, type TypedArray } from '../dtype.js';
 import type { Head } from '../heads/head.js';
 import { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
@@ -34,32 +34,36 @@ export function widenOutputs(context: Context, state: ModelState, classes: reado
   const head = headOf(context, state);
   const heads = state.arrays.featureWeights?.shape[0] ?? 1;
   const arrays: Record<string, NdArray> = { ...state.arrays };
-  const widen = (name: string, fill: (row: readonly number[]) => readonly number[]): void => {
+  /** `fill` writes over the numbers of a row, which have zeros behind them. */
+  const widen = (name: string, fill?: (row: Float64Array) => void): void => {
     const array = arrays[name];
     if (!array) return;
     const rows = array.shape[0] as number;
-    const values = Array.from({ length: rows }, (_, k) => {
-      const old = Array.from(array.data.slice(k * state.outputs, (k + 1) * state.outputs));
-      return fill(old);
-    });
-    arrays[name] = ndarray(values.flat(), [rows, outputs]);
+    const data = new Float32Array(rows * outputs);
+    const row = new Float64Array(outputs);
+    for (let k = 0; k < rows; k++) {
+      row.fill(0);
+      row.set(array.data.subarray(k * state.outputs, (k + 1) * state.outputs));
+      fill?.(row);
+      data.set(row, k * outputs);
+    }
+    arrays[name] = { data, shape: [rows, outputs], dtype: 'float32' };
   };
   const { code } = head;
   if (code) {
     // Before gradient steps, the class shares are known and kept. Learned logits keep their bits; the new column gets the logit of
     // share 0.
-    const none = code.store(new Float64Array(outputs), outputs, heads);
-    widen('targets', (old) => {
-      const added = Array.from(none).slice(state.outputs);
-      if (state.trained) return [...old, ...added];
-      const shares = code.recall(Float64Array.from(old), state.outputs, heads);
-      const wide = new Float64Array(outputs);
-      wide.set(shares);
-      return Array.from(code.store(wide, outputs, heads));
+    const none = code.store(new Float64Array(outputs), outputs, heads).subarray(state.outputs);
+    widen('targets', (row) => {
+      if (state.trained) row.set(none, state.outputs);
+      else {
+        const old = row.subarray(0, state.outputs);
+        code.recall(old, state.outputs, heads, old);
+        code.store(row, outputs, heads, row);
+      }
+      return row;
     });
-    for (const moment of momentNames('targets')) {
-      widen(moment, (old) => [...old, ...new Array<number>(outputs - state.outputs).fill(0)]);
-    }
+    for (const moment of momentNames('targets')) widen(moment);
   }
   const { thresholds } = arrays;
   if (thresholds) {
@@ -97,18 +101,24 @@ const leastShare = 1e-5;
 /** Whether a class lacks prototypes. In a joint grid with targets, a class lacks them if every prototype gives it share 0. */
 function lacks(state: ModelState, head: Head, from: number): (owner: number) => boolean {
   const { arrays, outputs } = state;
-  const { starts } = indexClasses(arrays.owners as NdArray, outputs);
+  const { starts, prototypes } = indexClasses(arrays.owners as NdArray, outputs);
   const ownsNone = (owner: number): boolean => starts[owner] === starts[owner + 1];
-  if (!state.joint || !head.code) return ownsNone;
+  const { code } = head;
+  if (!state.joint || !code) return ownsNone;
   // Learned logits are not shares. There, the classes after `from` are the new ones.
   if (state.trained) return (owner) => from > 0 && owner >= from && ownsNone(owner);
   const heads = arrays.featureWeights?.shape[0] ?? 1;
-  const shares = head.code.recall(Float64Array.from(arrays.targets?.data ?? []), outputs, heads);
-  const spoken = new Uint8Array(outputs);
-  shares.forEach((share, i) => {
-    if (share > leastShare) spoken[i % outputs] = 1;
-  });
-  return (owner) => spoken[owner] === 0;
+  const targets = arrays.targets as NdArray;
+  const speaks = (k: number, owner: number): boolean => {
+    const own = Float64Array.from(targets.data.subarray(k * outputs, (k + 1) * outputs));
+    return (code.recall(own, outputs, heads)[owner] as number) > leastShare;
+  };
+  return (owner) => {
+    // Classes after `from` are new. Of other classes, the prototypes that they own have the largest shares: those are asked first.
+    if (from > 0 && owner >= from) return true;
+    const own = prototypes.subarray(starts[owner], starts[owner + 1]);
+    return !own.some((k) => speaks(k, owner)) && !state.ages.some((_, k) => speaks(k, owner));
+  };
 }
 
 /**
@@ -171,19 +181,20 @@ function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], 
   const sizes = newcomers.map(({ centers }) => centers.length / columns / heads);
   const added = sizes.reduce((a, b) => a + b, 0);
   const count = (old + added) * heads;
-  /** Joins arrays of `width` columns, each head's old rows before its new ones. */
-  const joined = (
-    data: ArrayLike<number>,
+  /** Joins arrays of `width` columns in `out`, each head's old rows before its new ones. */
+  const joined = <A extends TypedArray>(
+    data: A,
     width: number,
     fresh: (n: Newcomers, h: number, m: number) => ArrayLike<number>,
-  ) => {
-    const out = new Float64Array(count * width);
+    out: A,
+  ): A => {
     for (let h = 0; h < heads; h++) {
       let at = h * (old + added) * width;
-      for (let i = h * old * width; i < (h + 1) * old * width; i++) out[at++] = data[i] as number;
+      out.set(data.subarray(h * old * width, (h + 1) * old * width), at);
+      at += old * width;
       newcomers.forEach((n, i) => {
         const m = sizes[i] as number;
-        out.set(Float64Array.from(fresh(n, h, m)), at);
+        out.set(fresh(n, h, m), at);
         at += m * width;
       });
     }
@@ -205,17 +216,18 @@ function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], 
   ): void => {
     const array = arrays[name];
     if (!array) return;
-    next[name] = ndarray(joined(array.data, width, fresh), [count, ...array.shape.slice(1)], array.dtype);
+    const grown = (of: NdArray, added: typeof fresh): NdArray => ({
+      data: joined(of.data, width, added, allocate(of.dtype, count * width)),
+      shape: [count, ...of.shape.slice(1)],
+      dtype: of.dtype,
+    });
+    next[name] = grown(array, fresh);
     for (const moment of momentNames(name)) {
       const m = arrays[moment];
       if (m)
-        next[moment] = ndarray(
-          joined(
-            m.data,
-            width,
-            constant(() => 0, width),
-          ),
-          [count, ...m.shape.slice(1)],
+        next[moment] = grown(
+          m,
+          constant(() => 0, width),
         );
     }
   };
@@ -244,6 +256,7 @@ function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], 
       ages,
       1,
       constant(() => unit ?? 1),
+      new Float64Array(count),
     ),
     coordinateAges:
       coordinateAges &&
@@ -251,6 +264,7 @@ function append(state: ModelState, head: Head, newcomers: readonly Newcomers[], 
         coordinateAges,
         columns,
         constant(() => unit ?? 1, columns),
+        new Float64Array(count * columns),
       ),
   };
 }

@@ -8,10 +8,10 @@ import { jointScaleOf } from '../heads/head.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { drawByWeight } from '../state/row-counts.js';
-import { majority } from '../training/ema-step.js';
 import type { Programs } from '../training/program.js';
 import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
+import { majority } from '../training/target-rows.js';
 import { foundingMeans } from './means.js';
 
 /** Most rows that the start uses. */

@@ -57,7 +57,6 @@ export async function clusterRows(programs: Programs, problem: MeansProblem, ran
       {
         distance: problem.distance,
         prototypes: centers,
-        means: new Float64Array(0),
         ages: new Float64Array(k),
         coordinateAges: mask && new Float64Array(k * columns),
         frozen: new Uint8Array(k),

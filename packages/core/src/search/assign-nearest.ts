@@ -10,7 +10,7 @@ import type { Resolved } from '../state/options.js';
 import type { Context } from '../training/context.js';
 import { type Assign, assigner } from '../training/ema-step.js';
 import { addRows, spreadOf, summedByIndex } from '../training/host-sums.js';
-import { type Assignment, nearestTargets } from '../training/phase1.js';
+import { type Assignment, meansBy, nearestTargets } from '../training/phase1.js';
 import { breathe } from '../training/progress.js';
 import type { GridSpec } from '../training/spec.js';
 import { indexedOf } from './keeper.js';
@@ -25,8 +25,8 @@ const chunkRows = 4096;
 /** Assigns the rows of a batch by the model's index where that pays, else as `assigner` does. */
 export const nearestAssigner =
   (context: Context, batch: Batch): Assign =>
-  async (spec, arrays) =>
-    (await assignNearest(context, spec, arrays, batch)) ?? assigner(context, batch)(spec, arrays);
+  async (spec, arrays, y) =>
+    (await assignNearest(context, spec, arrays, batch)) ?? assigner(context, batch)(spec, arrays, y);
 
 async function assignNearest(
   context: Context,
@@ -72,25 +72,26 @@ async function assignNearest(
       }
     }
   }
-  const means = targetMeans(spec, batch, index, delta, context.options);
+  const targetMean = targetMeans(spec, batch, index, delta, context.options);
   return {
-    sums: { ...addRows(spec, batch, index), means, push: undefined },
+    sums: addRows(spec, batch, index),
+    ...(targetMean ? { targetMean } : {}),
     spread: spreadOf(spec.heads, batch.sampleWeight, delta),
     index,
     cost: delta,
   };
 }
 
-/** Mean target of the rows of each prototype [K, outputs], weighted as in the graph of phase 1; NaN without weight. */
+/** Mean target of the rows of each prototype, weighted as in the graph of phase 1, NaN without weight; null without targets. */
 function targetMeans(
   spec: GridSpec,
   batch: Batch,
   index: Int32Array,
   delta: Float32Array,
   { targetAssignment, temperature }: Pick<Resolved, 'targetAssignment' | 'temperature'>,
-): Float64Array {
+): ((k: number) => Float64Array) | null {
   const { head, heads, prototypes, outputs } = spec;
-  if (head.code === null) return new Float64Array(0);
+  if (head.code === null) return null;
   const similarity = delta.map((d) => distances[spec.distance].similarityOf(d));
   if (targetAssignment === 'hard') return nearestTargets(spec, batch, index, similarity);
   const factor = (s: number): number =>
@@ -101,18 +102,15 @@ function targetMeans(
         : Math.exp((s - 1) / temperature);
   const y = denseRows(head.coordinatesOf(batch.y, outputs)) as Rows;
   const totals = new Float64Array(prototypes);
-  const means = new Float64Array(prototypes * outputs);
+  const sums = new Float64Array(prototypes * outputs);
   index.forEach((own, i) => {
     const row = Math.floor(i / heads);
     const k = (i % heads) * (prototypes / heads) + own;
     const v = (batch.sampleWeight[row] as number) * factor(similarity[i] as number);
     totals[k] = (totals[k] as number) + v;
     for (let t = 0; t < outputs; t++) {
-      means[k * outputs + t] = (means[k * outputs + t] as number) + v * (y.data[row * outputs + t] as number);
+      sums[k * outputs + t] = (sums[k * outputs + t] as number) + v * (y.data[row * outputs + t] as number);
     }
   });
-  return means.map((sum, i) => {
-    const weight = totals[Math.floor(i / outputs)] as number;
-    return weight > 0 ? sum / weight : Number.NaN;
-  });
+  return meansBy(sums, totals);
 }

@@ -115,7 +115,7 @@ class Gathered {
     const { context, state } = this;
     const spec = specOf(context, state, batch.mask !== undefined);
     const { assign } = exactSearch(context, state, batch, center);
-    const { index, cost, sums, spread } = await assign(spec, arraysOf(context, state));
+    const { index, cost, sums, spread } = await assign(spec, arraysOf(context, state), batch.y);
     this.batch = batch;
     if (sums.coordinateWeights) this.coordinateWeights ??= this.everywhere(this.weights);
     addTo(this.weights, sums.weights);
@@ -189,7 +189,7 @@ class Gathered {
     const { mask: _, ...plain } = rows;
     const masked = coordinateWeights !== undefined;
     const assignment: Assignment = {
-      sums: { weights, sums, coordinateWeights, means: new Float64Array(0) },
+      sums: { weights, sums, coordinateWeights },
       spread,
       index: new Int32Array(0),
       cost: new Float32Array(0),

@@ -80,9 +80,7 @@ export async function assignByClass(
       spread[i] = (spread[i] as number) + value;
     });
   }
-  const sums = { ...totals, means: new Float64Array(0), push: undefined };
-  const assignment = { sums, spread, index, nearest: index, cost };
-  return assignment;
+  return { sums: totals, spread, index, nearest: index, cost };
 }
 
 /** Adds rows of `width` numbers to the rows of `total` at these indices. */

@@ -46,17 +46,26 @@ function joint(spec: GridSpec, features: Comparison, coordinates: Tensor, means:
   const scale = jointScaleOf(spec, spec.columns, spec.outputs);
   const { mask, weights } = features;
   const ones = (rows: number): Tensor => constantLike(coordinates, filled(1, [rows, spec.outputs]));
+  const counts = (rows: number): Tensor =>
+    spec.others ? constantLike(coordinates, countsOf(spec, rows)) : ones(rows);
   return {
     ...features,
     x: concat([features.x, mul(coordinates, scale)], 1),
     prototypes: concat([features.prototypes, mul(means, scale)], 1),
     mask: mask && concat([mask, broadcast(ones(1), coordinates.shape, coordinates)], 1),
-    weights: weights && concat([weights, ones(spec.heads)], 1),
+    weights: weights && concat([weights, counts(spec.heads)], 1),
   };
 }
 
 const filled = (value: number, shape: readonly [number, number]): NdArray =>
   ndarray(new Float32Array(shape[0] * shape[1]).fill(value), shape);
+
+/** How many outputs each target column stands for, repeated [rows, outputs]: the last one for all that do not occur in the batch. */
+function countsOf({ outputs, others = 1 }: GridSpec, rows: number): NdArray {
+  const counts = filled(1, [rows, outputs]);
+  for (let row = 1; row <= rows; row++) counts.data[row * outputs - 1] = others;
+  return counts;
+}
 
 /** The prototype that each row [B] found in a head, δ to it, and `cost`: δ in the joint space. */
 interface FoundByHead {
@@ -87,7 +96,8 @@ function searchHead(
   if (!target) return { index, delta: cost, cost };
   const scaleOf = (all: Tensor): Tensor => rescaling(all.dim(1), sum(all));
   const features = weights && slice(weights, 1, 0, spec.columns);
-  const gaps = sum(square(sub(target.coordinates, gather(ofHead(target.means), index))), -1);
+  const squares = square(sub(target.coordinates, gather(ofHead(target.means), index)));
+  const gaps = sum(spec.others ? mul(squares, constantLike(squares, countsOf(spec, 1))) : squares, -1);
   const rest = relu(sub(weights ? div(cost, scaleOf(weights)) : cost, gaps));
   return { index, delta: features ? mul(rest, scaleOf(features)) : rest, cost };
 }

@@ -1,5 +1,6 @@
 // One step of phase 1 on a scaled batch: assign, update, follow the spread, forget, prune.
 
+import type { Features } from '../data/sparse.js';
 import { type NdArray, ndarray } from '../dtype.js';
 import { DataError } from '../errors.js';
 import { decay, emaUpdate } from '../formulas/ema.js';
@@ -9,11 +10,14 @@ import type { Batch } from '../state/batch.js';
 import type { Resolved } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
 import { assignByClass, assignsByClass } from './assign-by-class.js';
+import { batchColumns } from './batch-columns.js';
 import { arraysOf, type Context, specOf } from './context.js';
 import { momentNames } from './graphs.js';
 import { learnSlopes } from './local-linear.js';
 import { type Assignment, assignRows } from './phase1.js';
+import { breathe } from './progress.js';
 import type { GridSpec } from './spec.js';
+import { TargetRows } from './target-rows.js';
 import { blendVariances, importance } from './variances.js';
 
 export interface EmaStep {
@@ -32,8 +36,12 @@ export const startOfBandwidth = (spread: number, weight: number): number =>
 
 const host = (array: NdArray): Float64Array => new Float64Array(array.data);
 
-/** Assigns every row of a batch to a prototype. */
-export type Assign = (spec: GridSpec, arrays: Readonly<Record<string, NdArray>>) => Promise<Assignment>;
+/** Assigns every row of a batch, with y as the spec has it, to a prototype. */
+export type Assign = (
+  spec: GridSpec,
+  arrays: Readonly<Record<string, NdArray>>,
+  y: Features,
+) => Promise<Assignment>;
 
 /** Moves the grid by one batch, assigned by `assign`; the given state is not changed. */
 export async function emaStep(
@@ -51,18 +59,18 @@ export async function emaStep(
   const { code } = spec.head;
   const arrays = state.arrays as Record<string, NdArray>;
   const [prototypes, targets] = [arrays.prototypes as NdArray, arrays.targets];
-  const storedTargets = targets && code ? host(targets) : new Float64Array(0);
-  const means = code ? code.recall(storedTargets, state.outputs, spec.heads) : storedTargets;
-  const assignment = await assign(spec, {
-    ...arraysOf(context, state),
-    ...(spec.joint ? { means: ndarray(means, [state.ages.length, state.outputs]) } : {}),
-  });
-  // After gradient steps, targets are no longer means over rows: rows then move the stored values themselves.
-  const stored = state.trained && code !== null;
+  const targetRows = code && targets ? new TargetRows(code, targets, spec.heads, state.trained) : undefined;
+  const assignment = await assignInSpace(
+    context,
+    spec,
+    arraysOf(context, state),
+    batch.y,
+    targetRows,
+    assign,
+  );
   const moving = {
     distance: options.distance,
     prototypes: host(prototypes),
-    means: stored ? storedTargets : means.slice(),
     ages: state.ages.slice(),
     coordinateAges: state.coordinateAges?.slice(),
     frozen: (arrays.frozen as NdArray).data,
@@ -78,12 +86,18 @@ export async function emaStep(
       prototypes,
     );
   }
-  const sums = stored
-    ? { ...assignment.sums, means: code.store(assignment.sums.means, state.outputs, spec.heads) }
-    : assignment.sums;
-  const shift = emaUpdate(moving, sums, options.repulsionFactor);
+  const { weights } = assignment.sums;
+  const shift = emaUpdate(moving, assignment.sums, options.repulsionFactor);
+  const { targetMean } = assignment;
+  if (targetRows && targetMean) {
+    for (const [k, weight] of weights.entries()) {
+      if (weight <= 0 || moving.frozen[k] === 1) continue;
+      await breathe(context.signal);
+      targetRows.follow(k, targetMean(k), weight / (moving.ages[k] as number));
+    }
+  }
   const numbers = [shift, ...assignment.spread];
-  if (!numbers.every(Number.isFinite) || !moving.means.every(Number.isFinite)) {
+  if (!numbers.every(Number.isFinite) || targetRows?.overflows) {
     throw new DataError(`${context.call}: sums over the rows overflow float32; scale X and y down.`, {
       shift,
     });
@@ -93,11 +107,9 @@ export async function emaStep(
     ...arrays,
     prototypes: ndarray(moving.prototypes, prototypes.shape),
   };
-  if (targets && code) {
-    next.targets = stored
-      ? ndarray(moving.means, targets.shape)
-      : restored(targets, means, moving.means, code.store(moving.means, state.outputs, spec.heads));
-    if (next.owners && spec.joint) next.owners = majority(moving.means, state.outputs, next.owners);
+  if (targetRows) {
+    next.targets = targetRows.targets;
+    if (next.owners && spec.joint) next.owners = targetRows.owners(next.owners);
   }
   if (next.logBandwidth && !state.trained) {
     next.logBandwidth = bandwidths(spread, next.logBandwidth, moving.frozen);
@@ -158,37 +170,40 @@ function taught({ initMode, halfLife }: Resolved, ages: Float64Array, unit: numb
 /** Assigns rows by the graphs of phase 1. */
 export const assigner =
   ({ programs, options, signal }: Context, batch: Batch): Assign =>
-  (spec, arrays) =>
+  (spec, arrays, y) =>
     (assignsByClass(spec) ? assignByClass : assignRows)(
       programs,
       spec,
       arrays,
-      batch,
+      { ...batch, y },
       options.targetAssignment,
       signal,
     );
 
-/** Targets with the prototypes whose means moved replaced; the others keep their bits. */
-function restored(old: NdArray, before: Float64Array, after: Float64Array, stored: Float64Array): NdArray {
-  const width = old.shape[1] as number;
-  const values = Array.from(stored, (value, i) => {
-    const first = i - (i % width);
-    for (let j = first; j < first + width; j++) if (before[j] !== after[j]) return value;
-    return old.data[i] as number;
-  });
-  return ndarray(values, old.shape);
-}
-
-/** The owner of each prototype: the column of its largest mean; frozen ones change too. */
-export function majority(means: Float64Array, outputs: number, owners: NdArray): NdArray {
-  return ndarray(
-    Array.from(owners.data, (_, k) => {
-      const own = means.subarray(k * outputs, (k + 1) * outputs);
-      return own.reduce((best, value, c) => (value > (own[best] as number) ? c : best), 0);
-    }),
-    owners.shape,
-    'int32',
-  );
+/** Assigns by features alone, or in the joint space, there by the target columns that occur in the batch where that pays. */
+async function assignInSpace(
+  { signal }: Context,
+  spec: GridSpec,
+  arrays: Readonly<Record<string, NdArray>>,
+  y: Features,
+  targetRows: TargetRows | undefined,
+  assign: Assign,
+): Promise<Assignment> {
+  if (!spec.joint || !targetRows) return assign(spec, arrays, y);
+  const some = batchColumns(spec, arrays, y);
+  if (!some) {
+    const means = await targetRows.means(spec.outputs, (mean) => mean, signal);
+    return assign(spec, { ...arrays, means }, y);
+  }
+  const means = await targetRows.means(some.spec.outputs, some.narrow, signal);
+  const owners = some.owners ? { owners: some.owners } : {};
+  const found = await assign(some.spec, { ...arrays, ...owners, means }, some.y);
+  const { targetMean } = found;
+  return {
+    ...found,
+    ...(targetMean ? { targetMean: (k: number) => some.widen(targetMean(k)) } : {}),
+    cost: found.cost.map((cost) => cost * some.costScale),
+  };
 }
 
 /** In the original, ages by coordinate start from ages that already count the batch; those of labels do not. */

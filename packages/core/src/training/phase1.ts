@@ -17,6 +17,8 @@ import { type GridSpec, specKey } from './spec.js';
 /** The prototype of each row, with the sums over the rows of each prototype. */
 export interface Assignment {
   readonly sums: BatchSums;
+  /** Mean target of the rows of prototype k [T], NaN without weight; absent without targets. */
+  readonly targetMean?: (k: number) => Float64Array;
   /** Σ w·δ and Σ w, a pair a head. */
   readonly spread: Float64Array;
   /** Prototype of each row in each head [N, H]. */
@@ -162,20 +164,15 @@ export async function assignRows(
     Object.assign(sums, addRows(spec, batch, index), { spread: spreadOf(heads, batch.sampleWeight, delta) });
   }
   await breathe(signal);
-  const targetMeans =
-    spec.head.code === null
-      ? new Float64Array(0)
-      : targetAssignment === 'hard'
-        ? nearestTargets(spec, batch, index, similarity)
-        : (sums.targetSums as Float64Array).map((total, i) => {
-            const weight = (sums.targetWeights as Float64Array)[Math.floor(i / spec.outputs)] as number;
-            return weight > 0 ? total / weight : Number.NaN;
-          });
+  const targetMean =
+    spec.head.code &&
+    (targetAssignment === 'hard'
+      ? nearestTargets(spec, batch, index, similarity)
+      : meansBy(sums.targetSums as Float64Array, sums.targetWeights as Float64Array));
   const gathered: BatchSums = {
     weights: sums.weights as Float64Array,
     sums: sums.sums as Float64Array,
     coordinateWeights: sums.coordinateWeights,
-    means: targetMeans,
     push: sums.pushWeights && {
       weights: sums.pushWeights,
       sums: sums.pushSums as Float64Array,
@@ -184,6 +181,7 @@ export async function assignRows(
   };
   return {
     sums: gathered,
+    ...(targetMean ? { targetMean } : {}),
     spread: sums.spread as Float64Array,
     index,
     cost,
@@ -191,13 +189,22 @@ export async function assignRows(
   };
 }
 
+/** Row k of sums [K, T] over weight k [K]; NaN where that is 0. */
+export const meansBy = (sums: Float64Array, weights: Float64Array): ((k: number) => Float64Array) => {
+  const width = sums.length / weights.length;
+  return (k) => {
+    const weight = weights[k] as number;
+    return sums.slice(k * width, (k + 1) * width).map((sum) => (weight > 0 ? sum / weight : Number.NaN));
+  };
+};
+
 /** The target of each prototype's most similar row; of equals the first. Rows of weight 0 do not count. */
 export function nearestTargets(
   spec: GridSpec,
   { y, sampleWeight }: Batch,
   index: Int32Array,
   similarity: Float32Array,
-): Float64Array {
+): (k: number) => Float64Array {
   const { outputs, heads } = spec;
   const best = new Float64Array(spec.prototypes).fill(Number.NEGATIVE_INFINITY);
   const means = new Float64Array(spec.prototypes * outputs);
@@ -209,5 +216,5 @@ export function nearestTargets(
     best[k] = similarity[i] as number;
     means.set(denseRows(y, row, row + 1).data, k * outputs);
   });
-  return means;
+  return (k) => means.slice(k * outputs, (k + 1) * outputs);
 }

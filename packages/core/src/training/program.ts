@@ -37,11 +37,11 @@ export class Program {
     return named;
   }
 
-  /** Whether the graph reads one of these arrays in another shape. */
-  readsOther(arrays: Arrays): boolean {
+  /** Whether the graph reads one of these arrays, with its name and shape. */
+  reads(arrays: Arrays): boolean {
     return this.inputs.some(({ name, variable: { shape } }) => {
       const array = arrays[name];
-      return array !== undefined && !shape.includes(BATCH) && !sameShape(shape, array.shape);
+      return array !== undefined && !shape.includes(BATCH) && sameShape(shape, array.shape);
     });
   }
 }
@@ -91,11 +91,13 @@ export class Programs {
     return program;
   }
 
-  /** Drops the programs of grids of another shape. */
+  /** Drops the programs of grids of another shape. Programs that read other arrays under the same names stay. */
   async leave(before: Arrays, now: Arrays): Promise<void> {
-    const names = Object.keys(now).filter((name) => before[name]);
-    if (names.every((name) => sameShape(before[name]?.shape ?? [], now[name]?.shape ?? []))) return;
-    await this.dropWhere((program) => program.readsOther(now));
+    const changed = Object.entries(before).filter(
+      ([name, { shape }]) => now[name] && !sameShape(shape, now[name].shape),
+    );
+    if (changed.length === 0) return;
+    await this.dropWhere((program) => program.reads(Object.fromEntries(changed)));
   }
 
   /** Drops all programs. */

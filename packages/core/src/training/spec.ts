@@ -24,6 +24,8 @@ export interface GridSpec {
   /** Columns of an answer, and of y as graphs take it. */
   readonly outputs: number;
   readonly yColumns: number;
+  /** Number of outputs that the last one stands for, because they do not occur in the batch (batch-columns.ts). */
+  readonly others?: number;
   /** Rows come with a feature mask. */
   readonly masked: boolean;
   /** The prototypes that a row may choose in phase 1; with 'joint' any, by features and targets together. */
