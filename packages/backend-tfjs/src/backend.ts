@@ -37,7 +37,8 @@ export interface TfjsBackendOptions {
   readonly wasmPaths?: WasmPaths;
   /**
    * Number of graphs held at a time, with their constants, and with their pipelines on 'webgpu'. One more frees the least recently
-   * run graph, never a running one; its next run prepares it again. Default 64.
+   * run graph, never a running one; its next run prepares it again. On 'webgpu', 64
+   * shapes of each shared kernel are held. Default 64.
    */
   readonly maxGraphs?: number | undefined;
 }

@@ -1,6 +1,7 @@
 // Our kernels on the GPUDevice of tfjs' webgpu backend, for composites and for chains of ops that tfjs runs one by one.
 
 import { trace, transpose } from '@fkm/core/graph';
+import { defaultMaxGraphs, Recent } from '@fkm/core/internal';
 import {
   type ArgMax,
   argMax,
@@ -33,14 +34,13 @@ export function gpuKernelsOn(storage: TfjsStorage): GpuKernels {
 
 /** Along the last axis of a matrix; tfjs' kernel does not keep the first of equal values. */
 function argMaxOn(gpu: WebGpuStorage): Call {
-  const ready = new Map<string, ArgMax>();
+  const ready = new Recent<string, ArgMax>(defaultMaxGraphs);
   return (inputs) => {
     const { x } = inputs as { x: TensorInfo };
     const [rows, size] = x.shape as [number, number];
     const type = x.dtype === 'float32' ? 'float32' : 'int32';
     const key = `${type} ${size}`;
-    const kernel = ready.get(key) ?? argMax(gpu.device, type, size);
-    ready.set(key, kernel);
+    const kernel = ready.get(key, () => argMax(gpu.device, type, size));
     const index = gpu.makeTensorInfo([rows], 'int32');
     const [from, to] = [bufferOf(gpu, x), bufferOf(gpu, index)];
     kernel.encode(encoderOf(gpu), rows, from, to);
@@ -50,17 +50,16 @@ function argMaxOn(gpu: WebGpuStorage): Call {
 
 /** tfjs' kernel does not compile for integers. */
 function transposeOn(gpu: WebGpuStorage, loops: Loops): Call {
-  const ready = new Map<string, LoopKernel>();
+  const ready = new Recent<string, LoopKernel>(defaultMaxGraphs);
   return (inputs, attrs) => {
     const { x } = inputs as { x: TensorInfo };
     const { perm } = attrs as { readonly perm: readonly number[] };
     const { shape } = x;
     const dtype = x.dtype as TfjsDType;
     const key = `${dtype} ${shape} ${perm}`;
-    const kernel =
-      ready.get(key) ??
-      loops.compile(trace('transpose', { x: { shape, dtype } }, (t) => ({ y: transpose(t.x, perm) })));
-    ready.set(key, kernel);
+    const kernel = ready.get(key, () =>
+      loops.compile(trace('transpose', { x: { shape, dtype } }, (t) => ({ y: transpose(t.x, perm) }))),
+    );
     const out = gpu.makeTensorInfo(
       perm.map((axis) => shape[axis] as number),
       dtype,

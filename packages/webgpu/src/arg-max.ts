@@ -1,8 +1,8 @@
 // ArgMax along rows, keeping the first of equal values: parallel reductions lose it unless they carry indices along.
 
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
-import { usage } from './gpu.js';
 import { pipelineOf } from './pipelines.js';
+import { Uniforms } from './uniforms.js';
 
 /** A compiled argMax along rows [rows, size]. */
 export interface ArgMax {
@@ -58,17 +58,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
 /** The first maximum along rows of `size` elements. */
 export function argMax(device: GpuDevice, type: 'float32' | 'int32', size: number): ArgMax {
   const pipeline = pipelineOf(device, code(type));
-  const params = new Map<number, GpuBuffer>();
+  const uniforms = new Uniforms(device);
   const most = device.limits.maxComputeWorkgroupsPerDimension;
   return {
     encode(encoder, rows, x, index) {
       const across = Math.min(rows, most);
-      let uniform = params.get(rows);
-      if (!uniform) {
-        uniform = device.createBuffer({ size: 16, usage: usage.uniform | usage.copyDestination });
-        device.queue.writeBuffer(uniform, 0, Uint32Array.of(rows, size, across, 0));
-        params.set(rows, uniform);
-      }
+      const uniform = uniforms.of(rows, size, across, 0);
       const pass = encoder.beginComputePass();
       pass.setPipeline(pipeline);
       pass.setBindGroup(
@@ -81,9 +76,6 @@ export function argMax(device: GpuDevice, type: 'float32' | 'int32', size: numbe
       pass.dispatchWorkgroups(across, Math.ceil(rows / across));
       pass.end();
     },
-    dispose() {
-      for (const buffer of params.values()) buffer.destroy();
-      params.clear();
-    },
+    dispose: () => uniforms.dispose(),
   };
 }

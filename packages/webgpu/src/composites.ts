@@ -115,5 +115,6 @@ function specOf({ attrs: { name, body } }: Equation<'composite'>): SearchSpec | 
     rowType: 'float32',
     prototypeType: 'float32',
     k,
+    moderate: true,
   };
 }

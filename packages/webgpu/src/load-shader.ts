@@ -1,5 +1,6 @@
 // WGSL functions by which the search kernel reads rows: centered, masked and weighted for their distance.
 
+import { lengthFactor, looksAtLengths } from './length-shader.js';
 import { type Prepared, type SearchSpec, scoringOf } from './spec.js';
 
 export const range = (size: number): number[] => Array.from({ length: size }, (_, i) => i);
@@ -17,7 +18,10 @@ export const scaleOf = (
 ): string | null =>
   distance !== 'cosine' && (masked || weighted) ? `${columns}f / max(${counted}, 1e-12f)` : null;
 
-/** `loadFour(row, d)`: the operands of four columns. With a mask also `rowStat(row)`: Σ M x² or Σ M |x|, and D / ΣM. */
+/**
+ * `loadFour(row, d)`: the operands of four columns. With a mask also `rowStat(row)`: Σ M x² or Σ M |x|, and D / ΣM. If lengths are
+ * measured, `rowFactor(row)` gives the factor of a row, and both take it as their last argument.
+ */
 export function loadingFunctions(spec: SearchSpec, layout: Prepared): string {
   const { columns, masked, weighted, distance } = spec;
   const vectors = columns % 4 === 0;
@@ -39,10 +43,13 @@ export function loadingFunctions(spec: SearchSpec, layout: Prepared): string {
   };
 
   const centered = distance === 'euclidean';
+  const lengths = looksAtLengths(spec);
+  const parameter = lengths ? ', factor: f32' : '';
+  const times = lengths ? ' * factor' : '';
   /** Operands of four columns of a row: `a`, and with a mask `m`. */
-  const load = `fn loadFour(row: u32, d: u32) -> array<vec4f, ${operands.length}> {
+  const load = `fn loadFour(row: u32, d: u32${parameter}) -> array<vec4f, ${operands.length}> {
   ${lines([
-    'var a = xFour(row, d);',
+    `var a = xFour(row, d)${times};`,
     ...(centered ? [`a -= ${read('d / 4u', layout.center)};`] : []),
     ...(masked
       ? [
@@ -56,11 +63,11 @@ export function loadingFunctions(spec: SearchSpec, layout: Prepared): string {
   ])}
 }`;
 
-  const maskedStat = `fn rowStat(row: u32) -> vec2f {
+  const maskedStat = `fn rowStat(row: u32${parameter}) -> vec2f {
   var sum = 0f;
   var counted = 0f;
   for (var d = 0u; d < ${layout.depth}u; d += 4u) {
-    var v = xFour(row, d)${centered ? ` - ${read('d / 4u', layout.center)}` : ''};
+    var v = xFour(row, d)${times}${centered ? ` - ${read('d / 4u', layout.center)}` : ''};
     let m = clamp(maskFour(row, d), vec4f(), vec4f(1f));
     let w = ${weighted ? `m * ${read('d / 4u', layout.weights)}` : 'm'};
     v = select(vec4f(), v, m > vec4f());
@@ -70,5 +77,27 @@ export function loadingFunctions(spec: SearchSpec, layout: Prepared): string {
   return vec2f(sum, ${scaleOf(spec, 'counted') ?? '1f'});
 }`;
 
-  return lines([four('x'), ...(masked ? [four('mask')] : []), load, ...(masked ? [maskedStat] : [])], '');
+  // Entries that are masked or of weight 0 do not count.
+  const longest = `${lengthFactor}
+fn rowFactor(row: u32) -> f32 {
+  var largest = vec4f();
+  for (var d = 0u; d < ${layout.depth}u; d += 4u) {
+    var v = abs(xFour(row, d));
+    ${masked ? 'v = select(vec4f(), v, maskFour(row, d) > vec4f());' : ''}
+    ${weighted ? `v = select(vec4f(), v, ${read('d / 4u', layout.weights)} > vec4f());` : ''}
+    largest = max(largest, v);
+  }
+  return lengthFactor(max(max(largest.x, largest.y), max(largest.z, largest.w)));
+}`;
+
+  return lines(
+    [
+      four('x'),
+      ...(masked ? [four('mask')] : []),
+      load,
+      ...(masked ? [maskedStat] : []),
+      ...(lengths ? [longest] : []),
+    ],
+    '',
+  );
 }

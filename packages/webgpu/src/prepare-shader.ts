@@ -1,6 +1,7 @@
 // Prepares prototypes for the search: transposed, padded to whole tiles, centered or normalised, with the factors of their
 // distance. This is small beside the search: K·D numbers against B·K·D products.
 
+import { lengthFactor, looksAtLengths } from './length-shader.js';
 import { lowest, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
 import type { Tile } from './tiles.js';
 
@@ -55,14 +56,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) li
     l1: { first: 'w * p', second: '0f', start: '0f' },
   };
   const row = rows[distance] as { first: string; second: string; start: string };
-  const value = (place: string): string =>
-    `f32(prototypes[k * ${columns}u + ${place}])${distance === 'euclidean' ? ` - prepared[${layout.center}u + ${place}]` : ''}`;
-  const weight = (place: string): string => (weighted ? `max(weights[${place}], 0f)` : '1f');
-  const fill = `${head}
+  const lengths = looksAtLengths(spec);
+  const stored = (place: string): string => `f32(prototypes[k * ${columns}u + ${place}])`;
+  const value = (place: string): string => {
+    if (lengths) return `${stored(place)} * toModerate`;
+    return `${stored(place)}${distance === 'euclidean' ? ` - prepared[${layout.center}u + ${place}]` : ''}`;
+  };
+  const counts = (place: string): string => `max(weights[${place}], 0f)`;
+  const weight = (place: string): string =>
+    weighted ? `${counts(place)}${lengths ? ' * ofWeights' : ''}` : '1f';
+  const largestWeight = `var heaviest = 0f;
+  for (var d = 0u; d < ${columns}u; d++) { heaviest = max(heaviest, ${counts('d')}); }
+  let ofWeights = lengthFactor(heaviest);`;
+  // Entries of weight 0 do not count.
+  const largestEntry = `var largest = 0f;
+  for (var d = 0u; d < ${columns}u; d++) { largest = max(largest, ${weighted ? `select(0f, abs(${stored('d')}), weights[d] > 0f)` : `abs(${stored('d')})`}); }
+  let toModerate = lengthFactor(largest);`;
+  const fill = `${head}${lengths ? lengthFactor : ''}
 ${weighted ? '@group(0) @binding(2) var<storage, read> weights: array<f32>;' : ''}
 @compute @workgroup_size(${threads})
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let k = id.x;
+  ${lengths && weighted ? largestWeight : ''}
   if (k < ${layout.depth}u) {
     if (k < ${columns}u) { prepared[${layout.weights}u + k] = ${weight('k')}; }
     else { prepared[${layout.weights}u + k] = 0f; }
@@ -73,6 +88,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var d = 0u; d < ${layout.depth}u; d++) { ${at(first)} = 0f; ${operands === 2 ? `${at(second)} = 0f;` : ''} }
     return;
   }
+  ${lengths ? largestEntry : ''}
   var sum = 0f;
   for (var d = 0u; d < ${columns}u; d++) { let p = ${value('d')}; sum += ${weight('d')} * p * p; }
   for (var d = 0u; d < ${columns}u; d++) {

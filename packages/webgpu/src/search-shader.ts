@@ -1,6 +1,7 @@
 // The WGSL of the search kernel: a tiled matrix product whose result is reduced at once and never stored. A workgroup moves a tile
 // of rows past all prototypes. Each thread keeps a block of scores in registers, and the best of each row next to it.
 
+import { looksAtLengths } from './length-shader.js';
 import { lines, loadingFunctions, perColumn, range, read, scaleOf } from './load-shader.js';
 import { bindings, lowest, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
 import { type Tile, threadsOf } from './tiles.js';
@@ -26,6 +27,7 @@ export function searchShader(spec: SearchSpec, tile: Tile): string {
   const at = bindings(spec).map((name, i) => [name, i] as const);
   const binding = Object.fromEntries(at) as Record<string, number>;
   const weighted = spec.weighted;
+  const lengths = looksAtLengths(spec);
   const c = (i: number, g: number, sum: number): string => `c${sum}_${i}_${g}`;
 
   const declare = lines(
@@ -46,6 +48,7 @@ export function searchShader(spec: SearchSpec, tile: Tile): string {
         `var<workgroup> rows${o}: array<array<vec4f, ${tileRowQuads}>, ${depth}>;`,
         `var<workgroup> prototypes${o}: array<array<vec4f, ${tileColumnQuads}>, ${depth}>;`,
       ]),
+      ...(lengths ? [`var<workgroup> factors: array<f32, ${rows}>;`] : []),
       ...(k > 0
         ? [`var<workgroup> stats: array<vec2f, ${rows}>;`, `var<workgroup> taken: array<u32, ${rows}>;`]
         : []),
@@ -74,7 +77,7 @@ export function searchShader(spec: SearchSpec, tile: Tile): string {
       ...range(rowLoop.count).flatMap((i) =>
         range(4).map(
           (r) =>
-            `let f${i}_${r} = loadFour(min(firstRow + 4u * q${i} + ${r}u, params.rows - 1u), step * ${depth}u + d${i});`,
+            `let f${i}_${r} = loadFour(min(firstRow + 4u * q${i} + ${r}u, params.rows - 1u), step * ${depth}u + d${i}${lengths ? `, factors[${rowLoop.whole ? `4u * q${i} + ${r}u` : `min(4u * q${i} + ${r}u, ${rows - 1}u)`}]` : ''});`,
         ),
       ),
       ...range(columnLoop.count).flatMap((i) =>
@@ -216,9 +219,19 @@ fn insert${i}(s: f32, at: u32) {
   which${i}[j] = at;
 }`;
 
-  const stat = masked
-    ? `if (lid < ${rows}u) { ownStat = rowStat(min(firstRow + lid, params.rows - 1u)); }`
-    : '';
+  const ownRow = 'min(firstRow + lid, params.rows - 1u)';
+  const stat = lines([
+    ...(lengths
+      ? [
+          'var ownFactor = 1f;',
+          `if (lid < ${rows}u) { ownFactor = rowFactor(${ownRow}); factors[lid] = ownFactor; }`,
+        ]
+      : []),
+    ...(masked
+      ? [`if (lid < ${rows}u) { ownStat = rowStat(${ownRow}${lengths ? ', ownFactor' : ''}); }`]
+      : []),
+    ...(lengths ? ['workgroupBarrier();'] : []),
+  ]);
   const statStep = masked
     ? ''
     : `if (tileAt == 0u && lid < ${rows}u) {

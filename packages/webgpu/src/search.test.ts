@@ -150,6 +150,51 @@ describe.each(variants)('$distance, masked $masked, weighted $weighted', (varian
   });
 });
 
+describe('cosine of rows and prototypes of any length', () => {
+  const lengths = [1e-30, 1e-11, 1, 2e19, 1e37];
+  it.each(
+    [false, true].flatMap((masked) =>
+      [false, true].flatMap((weighted) => [0, 3].map((k) => ({ masked, weighted, k }))),
+    ),
+  )('masked $masked, weighted $weighted, k $k', async (variant) => {
+    const spec: Case = { ...base, ...variant, distance: 'cosine', rows: 45, columns: 6, prototypes: 40 };
+    const arrays = arraysOf(spec);
+    const lengthOf = (i: number, step: number): number =>
+      lengths[(step * Math.floor(i / spec.columns)) % lengths.length] as number;
+    const x = arrays.x.map((v, i) => v * lengthOf(i, 1));
+    // What is masked says nothing of a length.
+    x.forEach((_, i) => {
+      if (variant.masked && arrays.mask[i] === 0) x[i] = 3e38;
+    });
+    const prototypes = arrays.prototypes.map((v, i) => v * lengthOf(i, 2));
+    for (const weight of [1e-30, 1, 1e30]) {
+      const weights = arrays.weights.map((w, i) => (i === 0 ? 0 : w * weight));
+      await expectBody(spec, { ...arrays, x, prototypes, weights });
+    }
+  });
+
+  it('of [0, 2e19] and of [0, 1e-30] is that of [0, 1]', async () => {
+    const spec: Case = { ...base, distance: 'cosine', rows: 3, columns: 2, prototypes: 2 };
+    const arrays = { ...arraysOf(spec), x: Float32Array.of(0, 2e19, 0, 1e-30, 1e-11, 0) };
+    arrays.prototypes = Float32Array.of(1, 0, 0, 1);
+    const { index, value } = await run(spec, arrays);
+    expect([[...index], [...value]]).toEqual([
+      [1, 1, 0],
+      [0, 0, 0],
+    ]);
+  });
+
+  it('is not looked at where the search is told that it is moderate', async () => {
+    const spec: Case = { ...base, distance: 'cosine', moderate: true };
+    await expectBody(spec);
+    const [known, looked] = [
+      await run(spec, arraysOf(spec)),
+      await run({ ...spec, moderate: false }, arraysOf(spec)),
+    ];
+    expect(looked).toEqual(known);
+  });
+});
+
 describe('sizes', () => {
   it.each([
     { rows: 70, columns: 8, prototypes: 30 },

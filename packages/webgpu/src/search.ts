@@ -3,11 +3,13 @@
 import { BackendError } from '@fkm/core/graph';
 import type { GpuBuffer, GpuCommandEncoder, GpuDevice } from './gpu.js';
 import { usage } from './gpu.js';
+import { looksAtLengths } from './length-shader.js';
 import { type Pipeline, pipelineOf } from './pipelines.js';
 import { preparePasses } from './prepare-shader.js';
 import { searchShader } from './search-shader.js';
 import { bindings, checkSearch, preparedLayout, type SearchSpec, scoringOf } from './spec.js';
 import { chooseTile, type Tile } from './tiles.js';
+import { Uniforms } from './uniforms.js';
 
 /** The arrays of a search, row-major, each from the start of its buffer. */
 export interface SearchBuffers {
@@ -52,13 +54,14 @@ export function search(device: GpuDevice, spec: SearchSpec, given?: Tile): Searc
     );
   }
   const { operands } = scoringOf(spec);
-  const tile = given ?? chooseTile(device, spec.prototypes, operands, spec.k > 0 ? 16 : 64);
+  const perRow = looksAtLengths(spec) ? 1 : 0;
+  const tile = given ?? chooseTile(device, spec.prototypes, operands, spec.k > 0 ? 16 : 64, perRow);
   const layout = preparedLayout(spec, tile);
   const prepared = device.createBuffer({ size: 4 * layout.size, usage: usage.storage });
   const pipeline = (code: string): Pipeline => pipelineOf(device, code);
   const preparing = preparePasses(spec, tile).map((pass) => ({ ...pass, pipeline: pipeline(pass.code) }));
   const searching = pipeline(searchShader(spec, tile));
-  const params = new Map<number, GpuBuffer>();
+  const uniforms = new Uniforms(device);
   const { maxComputeWorkgroupsPerDimension: mostGroups, maxStorageBufferBindingSize: mostBytes } =
     device.limits;
 
@@ -70,16 +73,6 @@ export function search(device: GpuDevice, spec: SearchSpec, given?: Tile): Searc
         resource: { buffer, offset, ...(size === undefined ? {} : { size }) },
       })),
     });
-
-  const paramsOf = (rows: number, across: number): GpuBuffer => {
-    let buffer = params.get(rows);
-    if (!buffer) {
-      buffer = device.createBuffer({ size: 16, usage: usage.uniform | usage.copyDestination });
-      device.queue.writeBuffer(buffer, 0, Uint32Array.of(rows, 0x7fc00000, across, 0));
-      params.set(rows, buffer);
-    }
-    return buffer;
-  };
 
   const { columns, k } = spec;
   const rowBytes = columns * (spec.masked ? 4 : bytesOfType[spec.rowType]);
@@ -138,7 +131,7 @@ export function search(device: GpuDevice, spec: SearchSpec, given?: Tile): Searc
           mask: () => slice(4 * columns, 'mask'),
           index: () => slice(4 * width, 'index'),
           value: () => slice(4 * width, 'value'),
-          params: () => ({ buffer: paramsOf(count, across) }),
+          params: () => ({ buffer: uniforms.of(count, 0x7fc00000, across, 0) }),
         };
         pass.setBindGroup(
           0,
@@ -153,8 +146,7 @@ export function search(device: GpuDevice, spec: SearchSpec, given?: Tile): Searc
     },
     dispose() {
       prepared.destroy();
-      for (const buffer of params.values()) buffer.destroy();
-      params.clear();
+      uniforms.dispose();
     },
   };
 }

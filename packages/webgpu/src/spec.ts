@@ -22,11 +22,16 @@ export interface SearchSpec {
   readonly prototypeType: 'float32' | 'float16';
   /** Number of results a row: 0 for the nearest with δ, else the number of most similar ones. */
   readonly k: number;
+  /**
+   * States that the largest entries of rows, prototypes and weights are 0 or within 2^−20 and 2^40. Cosine then skips an extra read of
+   * each row. Default false.
+   */
+  readonly moderate?: boolean;
 }
 
 const elements = oneOf('float32', 'float16');
 
-const rules: { readonly [N in keyof SearchSpec]: Rule } = {
+const rules: { readonly [N in keyof SearchSpec]-?: Rule } = {
   distance: oneOf(...searchedDistances),
   columns: integer(1),
   prototypes: integer(1),
@@ -35,6 +40,7 @@ const rules: { readonly [N in keyof SearchSpec]: Rule } = {
   rowType: elements,
   prototypeType: elements,
   k: integer(0),
+  moderate: boolean,
 };
 
 /** Errors: OptionError. */

@@ -38,19 +38,21 @@ const software = /swiftshader|llvmpipe|lavapipe|basic render/i;
 /** Bytes besides the tiles: a few numbers a row. */
 const spare = 512;
 
-/** The tile for a search. `operands`: arrays on each side; `most`: largest product of `own`. Errors: BackendError. */
+/** The tile for a search. `operands`: arrays on each side; `most`: largest product of `own`; `perRow`: extra numbers per row. Errors: BackendError. */
 export function chooseTile(
   { limits, adapterInfo }: GpuDevice,
   prototypes: number,
   operands: number,
   most: number,
+  perRow = 0,
 ): Tile {
   const { maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } = limits;
   const { architecture = '', description = '' } = adapterInfo ?? {};
   const fits = (tile: Tile): boolean =>
     tile.own[0] * tile.own[1] <= most &&
     threadsOf(tile) <= maxComputeInvocationsPerWorkgroup &&
-    bytesOf(tile, operands) + (tile.rows < 128 ? spare : 0) <= maxComputeWorkgroupStorageSize;
+    bytesOf(tile, operands) + (tile.rows < 128 ? spare : 4 * perRow * tile.rows) <=
+      maxComputeWorkgroupStorageSize;
   const fitting = tiles.filter(fits);
   const smallest = fitting[fitting.length - 1];
   const tile = software.test(`${architecture} ${description}`)

@@ -17,5 +17,6 @@ export {
   type Rules,
   text,
 } from '../checked-options.js';
-export { graphsRule } from '../graph/compiled-graphs.js';
+export { defaultMaxGraphs, graphsRule } from '../graph/compiled-graphs.js';
+export { Recent } from '../graph/recent.js';
 export { encodedWidth, isEncoding } from '../state/encoding.js';

@@ -1,8 +1,9 @@
 // Loops on a device: one pipeline for each, and one uniform buffer for each number of rows, which all share.
 
 import type { Graph } from '@fkm/core/graph';
-import { type GpuBuffer, type GpuComputePass, type GpuDevice, usage } from '../gpu.js';
+import type { GpuBuffer, GpuComputePass, GpuDevice } from '../gpu.js';
 import { pipelineOf } from '../pipelines.js';
+import { Uniforms } from '../uniforms.js';
 import { elements } from './indices.js';
 import { loopShader } from './shader.js';
 
@@ -23,10 +24,11 @@ export interface LoopKernel {
 /** Compiles loop bodies for one device. Bools take four bytes. */
 export class Loops {
   private readonly device: GpuDevice;
-  private readonly params = new Map<number, GpuBuffer>();
+  private readonly uniforms: Uniforms;
 
   constructor(device: GpuDevice) {
     this.device = device;
+    this.uniforms = new Uniforms(device);
   }
 
   compile(body: Graph): LoopKernel {
@@ -37,7 +39,11 @@ export class Loops {
     const most = device.limits.maxComputeWorkgroupsPerDimension;
     return {
       encode: (pass, rows, inputs, outputs) => {
-        const arrays = [...reads.map((at) => inputs[at] as GpuBuffer), ...outputs, this.paramsOf(rows)];
+        const arrays = [
+          ...reads.map((at) => inputs[at] as GpuBuffer),
+          ...outputs,
+          this.uniforms.of(rows, 0x7fc00000, 0xff800000, 0x7f800000),
+        ];
         const groups = Math.ceil(elements(work, rows) / perGroup);
         const across = Math.min(groups, most);
         pass.setPipeline(pipeline);
@@ -47,19 +53,8 @@ export class Loops {
     };
   }
 
-  private paramsOf(rows: number): GpuBuffer {
-    let buffer = this.params.get(rows);
-    if (!buffer) {
-      buffer = this.device.createBuffer({ size: 16, usage: usage.uniform | usage.copyDestination });
-      this.device.queue.writeBuffer(buffer, 0, Uint32Array.of(rows, 0x7fc00000, 0xff800000, 0x7f800000));
-      this.params.set(rows, buffer);
-    }
-    return buffer;
-  }
-
   dispose(): void {
-    for (const buffer of this.params.values()) buffer.destroy();
-    this.params.clear();
+    this.uniforms.dispose();
   }
 }
 
