@@ -1,5 +1,5 @@
-// The public surface of each published package as text, by API Extractor over the built declarations: one file an entry in api/,
-// so that a change of surface shows in a diff. `npm run api` writes the files anew.
+// The public surface of each published package as text, by API Extractor on the built declarations: one file in api/ for each entry
+// point, so that changes show in a diff. `npm run api` writes the files.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,15 +15,15 @@ import {
 import { type Package, published, root } from './packages.ts';
 
 export interface Entry {
-  /** As it is imported: '@fkm/core/graph'. */
+  /** The import name: '@fkm/core/graph'. */
   readonly name: string;
   readonly folder: string;
   readonly declarations: string;
-  /** Where its report is checked in. */
+  /** The path of its report. */
   readonly file: string;
 }
 
-/** What other packages of fkm alone import, and changes without notice. */
+/** Entries that only other @fkm packages import; they may change without notice. */
 const unreported = ['./internal', './package.json'];
 
 const entriesOf = ({ name, folder, exports }: Package): Entry[] =>
@@ -36,10 +36,10 @@ const entriesOf = ({ name, folder, exports }: Package): Entry[] =>
       return { name: whole, folder, declarations: join(folder, types), file };
     });
 
-/** Every entry of every published package. */
+/** All entry points of all published packages. */
 export const entries: readonly Entry[] = published.flatMap(entriesOf);
 
-/** The reports of all entries, by their names. Errors: where a package is not built, or an entry cannot be read. */
+/** The reports of all entry points, by name. Errors: if a package is not built, or an entry point cannot be read. */
 export function reports(): ReadonlyMap<string, string> {
   const folder = mkdtempSync(join(tmpdir(), 'fkm-api-'));
   const configs = entries.map(({ name, folder: projectFolder, declarations }, i) => {
@@ -48,11 +48,11 @@ export function reports(): ReadonlyMap<string, string> {
       configObject: {
         projectFolder,
         mainEntryPointFilePath: declarations,
-        // With types of Node, which declarations of sources name.
+        // With Node's types, which the declarations refer to.
         compiler: { overrideTsconfig: { compilerOptions, files: [declarations] } },
         apiReport: {
           enabled: true,
-          // Bases of the estimators are not exported, and hold most of their calls.
+          // Base classes of the estimators are not exported, but have most of their calls.
           includeForgottenExports: true,
           reportFileName: `${i}.api.md`,
           reportFolder: folder,
@@ -73,7 +73,7 @@ export function reports(): ReadonlyMap<string, string> {
     };
     return ExtractorConfig.prepare(options);
   });
-  // One program for all: TypeScript reads every declaration once.
+  // One program for all entry points, so that TypeScript reads every declaration once.
   const compilerState = CompilerState.create(configs[0] as ExtractorConfig, {
     additionalEntryPoints: entries.map(({ declarations }) => declarations),
   });
@@ -105,7 +105,7 @@ const quiet = (message: { logLevel: ExtractorLogLevel; handled: boolean }): void
   message.handled = true;
 };
 
-/** Under the name of the entry, which the tool does not know. */
+/** The report under the name of its entry point, which the tool does not know. */
 const titled = (name: string, report: string): string =>
   report.replace(/^## API Report File for .*$/m, `## ${name}`);
 

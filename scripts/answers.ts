@@ -1,6 +1,6 @@
-// What every estimator answers with a seed, by distance and backend: a change that should keep behaviour keeps these bits.
-// `npx tsx --tsconfig tsconfig.base.json scripts/answers.ts` compares with answers.json; `--record` writes it anew, which a
-// change of numbers does in the commit that makes it.
+// Records what every estimator answers with a seed, by distance and backend: a change that keeps behaviour keeps these bits. `npx
+// tsx --tsconfig tsconfig.base.json scripts/answers.ts` compares with answers.json. `--record` writes it, in a commit that changes
+// numbers on purpose.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -14,14 +14,14 @@ import { estimators } from '../packages/conformance/src/estimators/table.ts';
 import { type Backend, distanceNames } from '../packages/core/src/graph/index.ts';
 import { jsBackend } from '../packages/core/src/index.ts';
 
-/** After `fit`, and after `finetune`: a digest of all bits, and the first numbers. */
+/** A digest of all bits and the first numbers, after `fit` or after `finetune`. */
 export interface Answer {
   readonly digest: string;
   readonly first: readonly number[];
 }
 
 export interface Recorded {
-  /** Kernels of onnxruntime differ with the instructions of a processor. */
+  /** onnxruntime's kernels depend on the instruction set of the processor. */
   readonly processor: string;
   /** `estimator distance backend`: [after fit, after finetune]. */
   readonly answers: Readonly<Record<string, readonly [Answer, Answer]>>;
@@ -35,7 +35,7 @@ export const backends: Readonly<Record<string, () => Backend | Promise<Backend>>
 
 const file = fileURLToPath(new URL('answers.json', import.meta.url));
 export const recorded = (): Recorded => JSON.parse(readFileSync(file, 'utf8')) as Recorded;
-/** The instructions that the processor has; '' where no file tells. */
+/** The instruction sets of the processor; '' if no file lists them. */
 export function processor(): string {
   try {
     const flags = /^flags.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '';

@@ -1,4 +1,4 @@
-// Serves the folder of the page; any web server of static files would do.
+// Serves the folder of the page; any static web server would do.
 
 import { fileURLToPath } from 'node:url';
 import { serve } from '@fkm/browser-testing';

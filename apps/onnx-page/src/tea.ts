@@ -1,4 +1,4 @@
-// What the page's model has learned: how long and how hot tea was brewed, and what people said of it.
+// The training data of the page's model: how long and how hot tea was brewed, and how people rated it.
 
 import { FastKMeansClassifier, jsBackend } from '@fkm/core';
 

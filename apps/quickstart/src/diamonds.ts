@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { csvParse } from 'd3-dsv';
 
-/** Rows [N, D] with what they are to predict [N]. */
+/** Rows [N, D] with their targets [N]. */
 export interface Table {
   readonly X: { readonly data: Float32Array; readonly shape: readonly [number, number] };
   readonly y: Float32Array;
 }
 
-/** Grades from worst to best: their place in the list is the feature. */
+/** Grades from worst to best; a grade's index is the feature. */
 const grades: Readonly<Record<string, readonly string[]>> = {
   cut: ['Fair', 'Good', 'Very Good', 'Premium', 'Ideal'],
   color: ['J', 'I', 'H', 'G', 'F', 'E', 'D'],
@@ -29,7 +29,7 @@ export const features: readonly string[] = [
 ];
 const target = 'price';
 
-/** Reads a CSV of diamonds. Errors: a value that is no number, or no known grade, with its line. */
+/** Reads a CSV of diamonds. Errors: a value that is not a number, or an unknown grade, with its line. */
 export function parseDiamonds(csv: string): Table {
   const records = csvParse(csv);
   const number = (line: number, column: string): number => {
@@ -73,7 +73,7 @@ export interface SplitOptions {
   /** Share of the rows that is held out. */
   readonly testShare: number;
   readonly seed: number;
-  /** Use only so many rows, drawn at random. Default: all. */
+  /** Number of rows to use, drawn at random. Default: all. */
   readonly rows?: number | undefined;
 }
 

@@ -1,5 +1,5 @@
-// Learns the price of diamonds in both phases, and shows what came out beside 5 nearest neighbours.
-// --rows and --epochs make a short run of it, --out moves the files that it writes.
+// Learns the price of diamonds in both phases, and compares the result with 5 nearest neighbours. --rows and --epochs shorten the
+// run; --out sets the folder of its files.
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -23,7 +23,7 @@ await untilInterrupted(async (signal) => {
   console.log(`The price of diamonds from ${features.join(', ')}.`);
   console.log(`Training on ${integer(train.y.length)} rows, ${integer(test.y.length)} held out.\n`);
 
-  // The model: raw features in, no option but the backend and a seed.
+  // The model: raw features, and no option but the backend and a seed.
   const backend = await onnxBackend();
   const model = new FastKMeansRegressor({ backend, randomState: 42 });
   const training = await timed(() =>
@@ -38,7 +38,7 @@ await untilInterrupted(async (signal) => {
   const predicted = ours.result.data;
   const bytes = await model.save({ optimiser: false });
 
-  // The yardstick, on the same rows and the same backend.
+  // The baseline, on the same rows and the same backend.
   const neighbours = await NearestNeighbours.fit(backend, train, 5);
   const theirs = await timed(() => neighbours.predict(test.X, signal), { atLeast: 1 });
 

@@ -1,4 +1,4 @@
-// k nearest neighbours over all training rows, the yardstick: one graph, run on the same backend as the model.
+// The baseline: k nearest neighbours over all training rows, as one graph on the same backend as the model.
 
 import type { Backend } from '@fkm/core';
 import { BATCH, div, gather, ndarray, sum, topKSimilar, trace } from '@fkm/core/graph';
@@ -43,13 +43,13 @@ export class NearestNeighbours {
     return new NearestNeighbours(answer, scaler);
   }
 
-  /** Predictions [N]. Errors: the signal's reason where it is aborted. */
+  /** Predictions [N]. Errors: the signal's reason once it is aborted. */
   async predict(X: Table['X'], signal?: AbortSignal): Promise<Float32Array> {
     const [rows, columns] = X.shape;
     const scaled = this.scaler.transform(X.data);
     const out = new Float32Array(rows);
     for (let begin = 0; begin < rows; begin += blockRows) {
-      // The runtime computes on this thread: without a pause no Ctrl-C would be seen.
+      // The runtime computes on this thread, so Ctrl-C needs a pause to be noticed.
       await new Promise((resolve) => setImmediate(resolve));
       signal?.throwIfAborted();
       const end = Math.min(rows, begin + blockRows);
@@ -76,7 +76,7 @@ class Scaler {
       const gap = value - (mean[i % columns] as number);
       deviation[i % columns] = (deviation[i % columns] as number) + gap ** 2 / rows;
     });
-    // A constant column has no deviation and says nothing: it stays 0.
+    // A constant column has no deviation: it stays 0.
     return new Scaler(
       mean,
       deviation.map((variance) => Math.sqrt(variance) || 1),

@@ -1,4 +1,4 @@
-// The two pictures of the quickstart, as SVG text that any browser shows.
+// The two plots of the quickstart, as SVG for any browser.
 
 import type { Progress } from '@fkm/core';
 import * as Plot from '@observablehq/plot';
@@ -10,7 +10,7 @@ const centred = { labelAnchor: 'center', labelArrow: 'none' } as const;
 const grid = { stroke: '#eee', strokeOpacity: 1 };
 const [blue, red, grey] = ['#2463a5', '#c8402f', '#777'];
 
-/** Predicted against true price: hexagons coloured by how many diamonds fall into them, and the diagonal of no error. */
+/** Predicted against true price: hexagons coloured by the number of diamonds in them, and the diagonal of zero error. */
 export function pricePlot(
   truth: Float32Array,
   predicted: Float32Array | Float64Array,
@@ -48,7 +48,7 @@ export function pricePlot(
   );
 }
 
-/** Pale to dark blue: one diamond must show on white, and the crowd near the diagonal must not drown the rest. */
+/** From pale to dark blue: a single diamond has to show on white, and the crowd near the diagonal must not hide the rest. */
 function shade(t: number): string {
   const [from, to] = [
     [176, 206, 234],
@@ -104,7 +104,7 @@ function toSvg(title: string, note: string, options: Plot.PlotOptions): string {
     Plot.text([note], { frameAnchor: 'top-left', dy: -26, fill: grey }),
   ];
   const svg = Plot.plot({
-    // linkedom's types are not those of a browser's document, of which Plot uses createElementNS alone.
+    // linkedom's types differ from those of a browser's document; Plot uses only its createElementNS.
     document: document as unknown as NonNullable<Plot.PlotOptions['document']>,
     width,
     marginLeft: 78,

@@ -1,4 +1,4 @@
-// Shows how far training is: a bar where a person watches, a line every ten epochs where the output goes to a file.
+// Shows the progress of training: a bar on a terminal, a line every ten epochs if the output goes to a file.
 
 import type { Progress } from '@fkm/core';
 import { Presets, SingleBar } from 'cli-progress';
@@ -6,14 +6,14 @@ import { Presets, SingleBar } from 'cli-progress';
 export interface ProgressDisplay {
   /** For `onProgress` of fit and finetune. */
   readonly show: (progress: Progress) => void;
-  /** Ends what is being shown, so that other lines can follow. */
+  /** Ends the display, so that other lines can follow. */
   readonly stop: () => void;
 }
 
 /** Epochs between two lines. */
 const every = 10;
 
-/** What an epoch has to say; losses are mean squared errors of the standardised target. */
+/** The text of an epoch; losses are mean squared errors of the standardised target. */
 export function describe({ shift, loss, evalLoss }: Progress): string {
   return [
     shift === undefined ? '' : `largest move ${shift.toFixed(3)}`,
@@ -41,7 +41,7 @@ export function progressLines(write: (line: string) => void): ProgressDisplay {
   };
 }
 
-/** One bar a phase. */
+/** One bar for each phase. */
 export function progressBar(stream: NodeJS.WritableStream): ProgressDisplay {
   let [bar, phase]: [SingleBar | undefined, string] = [undefined, ''];
   const stop = (): void => {
@@ -58,7 +58,7 @@ export function progressBar(stream: NodeJS.WritableStream): ProgressDisplay {
             format: `${phase.padEnd(8)}  {bar}  {value}/{total}  {note}`,
             barsize: 20,
             stream,
-            // On Ctrl-C the bar would stop by itself, and its next update start its timer again, for ever.
+            // On Ctrl-C the bar would stop by itself, and its next update would start its timer again, forever.
             gracefulExit: false,
           },
           Presets.shades_classic,
@@ -71,7 +71,7 @@ export function progressBar(stream: NodeJS.WritableStream): ProgressDisplay {
   };
 }
 
-/** Runs `work` with the display that fits this terminal, and ends the display in any case. */
+/** Runs `work` with the display that fits this terminal, and always ends the display. */
 export async function withProgress<R>(
   work: (show: ProgressDisplay['show']) => Promise<R>,
   display: ProgressDisplay = process.stdout.isTTY ? progressBar(process.stdout) : progressLines(console.log),

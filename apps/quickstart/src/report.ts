@@ -1,4 +1,4 @@
-// Measuring, and the tables that the quickstart prints.
+// Timing, and the tables that the quickstart prints.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -8,20 +8,20 @@ export interface Contender {
   readonly predicted: Float32Array | Float64Array;
   /** R² on the held-out rows. */
   readonly score: number;
-  /** What it has to keep in order to predict. */
+  /** What it has to keep for prediction. */
   readonly keeps: string;
   readonly bytes: number;
-  /** For predicting all held-out rows. */
+  /** Time to predict all held-out rows. */
   readonly seconds: number;
 }
 
 export interface Timed<R> {
   readonly result: R;
-  /** Of the fastest run. */
+  /** Time of the fastest run. */
   readonly seconds: number;
 }
 
-/** Runs once, or again until `atLeast` seconds have passed: the first run of a session also allocates its memory. */
+/** Runs once, or repeatedly until `atLeast` seconds have passed: the first run of a session also allocates its memory. */
 export async function timed<R>(
   work: () => Promise<R>,
   { atLeast = 0 }: { readonly atLeast?: number } = {},
@@ -40,7 +40,7 @@ export async function timed<R>(
 export const integer = (value: number): string => Math.round(value).toLocaleString('en');
 const dollars = (value: number): string => `${value < 0 ? '−' : ''}$${integer(Math.abs(value))}`;
 
-/** Lines of cells: the first column to the left, the others to the right. */
+/** Aligns lines of cells: the first column to the left, the others to the right. */
 function table(lines: readonly (readonly string[])[]): string {
   const widths = (lines[0] ?? []).map((_, j) => Math.max(...lines.map((cells) => cells[j]?.length ?? 0)));
   return lines
@@ -52,7 +52,7 @@ function table(lines: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** The contenders side by side. */
+/** A table of the contenders side by side. */
 export function comparison(truth: Float32Array, contenders: readonly Contender[]): string {
   const row = (name: string, cell: (contender: Contender) => string): string[] => [
     name,
@@ -64,7 +64,7 @@ export function comparison(truth: Float32Array, contenders: readonly Contender[]
     row('mean absolute error', ({ predicted }) => dollars(meanAbsoluteError(truth, predicted))),
     row('keeps', ({ keeps }) => keeps),
     row('bytes', ({ bytes }) => integer(bytes)),
-    // Three digits: the fourth changes from run to run.
+    // Three digits, since the fourth changes from run to run.
     row('predictions per second', ({ seconds }) => integer(Number((truth.length / seconds).toPrecision(3)))),
   ]);
 }

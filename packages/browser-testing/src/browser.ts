@@ -1,4 +1,4 @@
-// "Run this module in Chromium and give me its JSON": bundled, served, imported by an empty page, called.
+// Runs a module in Chromium and returns its result as JSON: the module is bundled, served, imported by an empty page, and called.
 
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -9,19 +9,19 @@ import { type Routes, serve } from './serve.js';
 export interface RunOptions {
   /** Argument of `run`, as JSON. */
   readonly input?: unknown;
-  /** What the page can fetch besides, by absolute path. */
+  /** Further content that the page can fetch, by absolute path. */
   readonly routes?: Routes;
 }
 
-/** A headless Chromium with WebGPU, by SwiftShader where there is no GPU, and with threads for WebAssembly. */
+/** A headless Chromium with WebGPU (SwiftShader if there is no GPU) and threads for WebAssembly. */
 export interface Browser {
   readonly version: string;
   /**
-   * What the function `run(input)` that a module exports resolves to, as JSON. The module may be TypeScript and import what
-   * browsers can have, `@fkm/*` from their sources. Errors: what it throws, with what the page logged; a bundle that needs Node.
+   * The result of the function `run(input)` that a module exports, as JSON. The module may be TypeScript and import what works in
+   * browsers, and `@fkm/*` from their sources. Errors: those of the module, with the page's log; a bundle that needs Node.
    */
   run<T>(module: URL, options?: RunOptions): Promise<T>;
-  /** What `look` sees of a page, once it is there; with what the page logged where it fails. */
+  /** The result of `look` on a loaded page; its errors come with the page's log. */
   open<T>(url: string, look: (page: Page) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -40,7 +40,7 @@ async function bundled(module: URL): Promise<Uint8Array> {
   return (outputFiles[0] as { contents: Uint8Array }).contents;
 }
 
-/** Errors: those of `look`, with what the page said until then. */
+/** Errors: those of `look`, with the page's log. */
 async function watched<T>(page: Page, look: (page: Page) => Promise<T>): Promise<T> {
   const said: string[] = [];
   page.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
@@ -63,7 +63,7 @@ async function watched<T>(page: Page, look: (page: Page) => Promise<T>): Promise
   }
 }
 
-/** Starts Chromium: a fifth of a second, two more on its first day on a machine. */
+/** Starts Chromium, which takes a fifth of a second, and two more at the first time on a machine. */
 export async function openBrowser(): Promise<Browser> {
   const browser = await playwright.launch(await chromium());
   const open: Browser['open'] = async (url, look) =>
@@ -80,7 +80,7 @@ export async function openBrowser(): Promise<Browser> {
       );
       const served = await serve({ ...routes, '/run.html': empty, '/run.mjs': await bundled(module) });
       try {
-        // As text: a function would come as the test runner has rewritten it.
+        // As text, since the test runner rewrites functions.
         const call = `import('/run.mjs').then(({ run }) => run(${JSON.stringify(input)})).then(JSON.stringify)`;
         const json = await open(`${served.origin}/run.html`, (page) =>
           page.evaluate<string | undefined>(call),

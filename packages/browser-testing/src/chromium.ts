@@ -1,4 +1,4 @@
-// Where the browser is: the binary that @sparticuz/chromium carries, unpacked once. It wants nothing of the machine but glibc.
+// The browser: the binary in @sparticuz/chromium, unpacked once. It needs nothing on the machine but glibc.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** As playwright launches it. */
+/** Launch options for playwright. */
 export interface Chromium {
   readonly executablePath: string;
   readonly env: Record<string, string>;
   readonly args: string[];
 }
 
-/** What a headless browser as root on a machine without GPU and internet needs. */
+/** Flags of a headless browser that runs as root, without GPU and without internet. */
 const args = [
   '--no-sandbox',
   '--no-first-run',
@@ -25,19 +25,19 @@ const args = [
   '--enable-unsafe-webgpu',
 ];
 
-/** The newest that Node 20 can unpack, as package.json has it: another version is unpacked anew. */
+/** The newest version that Node 20 can unpack, as in package.json; another version is unpacked again. */
 const version = '143.0.4';
 const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url));
 const folder = join(cache, `chromium-${version}`);
 const executablePath = join(folder, 'chromium');
 
-/** With the libraries that it brings for machines that lack them. */
+/** With the libraries that it includes for machines without them. */
 const unpack = `
   const { default: chromium } = await import('@sparticuz/chromium');
   await chromium.executablePath();
 `;
 
-/** Where Chromium is once `chromium` has seen to it: `FKM_CHROMIUM` where that says a path. */
+/** The installed Chromium, after `chromium` has run; `FKM_CHROMIUM` sets another path. */
 export function installed(): Chromium {
   const own = process.env.FKM_CHROMIUM;
   const libraries = {
@@ -52,8 +52,8 @@ export function installed(): Chromium {
 }
 
 /**
- * Chromium, unpacked where it is not yet. Errors: where there is none for the platform.
- * 200 MB in node_modules; test files that come at once unpack it at once, and the first one is taken.
+ * Unpacks Chromium if needed, 200 MB in node_modules. Test files that run at once unpack in parallel, and the first result is used.
+ * Errors: if there is none for the platform.
  */
 export async function chromium(): Promise<Chromium> {
   if (process.env.FKM_CHROMIUM) return installed();
@@ -72,7 +72,7 @@ async function unpacked(): Promise<void> {
   try {
     await promisify(execFile)(process.execPath, ['--input-type=module', '-e', unpack], {
       cwd: fileURLToPath(new URL('.', import.meta.url)),
-      // It unpacks its libraries where it believes to be in that cloud.
+      // It unpacks its libraries only where it assumes to run in AWS Lambda.
       env: { ...process.env, TMPDIR: draft, AWS_LAMBDA_JS_RUNTIME: 'nodejs20.x' },
     });
     await rename(draft, folder).catch((error) => {

@@ -1,4 +1,4 @@
-// A web server for tests and examples, on this machine alone: folders, files and bytes by the path that they are asked for.
+// A web server for tests and examples on this machine only: folders, files and bytes by path.
 
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -6,13 +6,13 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 
-/** What is served under a path: the bytes, the file, or what lies in the folder if the path ends in '/'. The longest path wins. */
+/** What a path serves: bytes, a file, or the content of a folder if the path ends in '/'. The longest matching path wins. */
 export type Routes = Readonly<Record<string, string | Uint8Array>>;
 
 export interface Served {
-  /** 'http://localhost:…', which counts as secure: WebGPU is there. */
+  /** 'http://localhost:…', a secure context, which WebGPU needs. */
   readonly origin: string;
-  /** Adds a path, or replaces what is there. */
+  /** Adds or replaces a path. */
   add(path: string, what: string | Uint8Array): void;
   close(): Promise<void>;
 }
@@ -22,11 +22,11 @@ const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
   '.json': 'application/json',
-  // Compiled while it comes in.
+  // With this type, browsers compile while downloading.
   '.wasm': 'application/wasm',
 };
 
-/** Answers are isolated from other origins, so that WebAssembly may have threads. */
+/** Cross-origin isolation, which WebAssembly threads need. */
 const headers = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
@@ -68,7 +68,7 @@ async function answer(
   else response.end(what);
 }
 
-/** Serves until it is closed, on a free port unless one is named. */
+/** Serves until closed, by default on a free port. */
 export async function serve(routes: Routes, port = 0): Promise<Served> {
   const all = new Map(Object.entries(routes));
   const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-// Before vitest opens its browser: one is there.
+// Makes sure that a browser is installed before vitest opens it.
 
 import { chromium } from './chromium.js';
 

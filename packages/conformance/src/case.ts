@@ -1,4 +1,4 @@
-// One case of the table: a one-op graph with its inputs. Templates say what varies; `expand` turns one into cases.
+// A case of the table: a one-op graph with its inputs. Templates say what varies, and `expand` turns a template into cases.
 
 import {
   BATCH,
@@ -17,7 +17,7 @@ import {
 } from '@fkm/core/graph';
 import { type Domain, seeded } from './random.js';
 
-/** A graph, its inputs, and what may be asked of it. */
+/** A graph with its inputs, and what can be checked on it. */
 export interface OpCase {
   /** Unique and stable: known gaps refer to it. */
   readonly key: string;
@@ -27,28 +27,28 @@ export interface OpCase {
   readonly inputs: readonly NdArray[];
   /** Names of the inputs that have a derivative. */
   readonly wrt: readonly string[];
-  /** No kink and no tie near the inputs, so finite differences hold. */
+  /** Whether there is no kink and no tie near the inputs, so that finite differences hold. */
   readonly smooth: boolean;
-  /** Size of the largest term that is added up: absolute errors are measured in it. */
+  /** Size of the largest term in a sum, relative to which absolute errors are measured. */
   readonly scale: number;
-  /** −0 and 0 count as different. */
+  /** Whether −0 and 0 count as different. */
   readonly signedZero: boolean;
 }
 
 type Built = Tensor | Readonly<Record<string, Tensor>>;
 
-/** What the cases of an op share, and what varies. */
+/** What the cases of an op share, and how they vary. */
 export interface Template {
   readonly op: OpName;
-  /** What tells this template from others of the op: attributes, the domain. */
+  /** Distinguishes this template from others of the op: attributes, value range. */
   readonly tag?: string;
-  /** The first runs all shapes; the others run the first two. */
+  /** The first dtype runs on all shapes, the others on the first two. */
   readonly dtypes: readonly DType[];
-  /** Operand shapes, one entry a case. The first entry also runs with no row and with one row. */
+  /** Operand shapes, one entry for each case. The first entry also runs with no rows and with one row. */
   readonly shapes: readonly (readonly Shape[])[];
   /** Values, for all operands or by position. */
   readonly values: Domain | readonly Domain[];
-  /** Dtypes by position where they differ from the dtype of the case. */
+  /** Dtypes by position, if they differ from the dtype of the case. */
   readonly operands?: readonly (DType | null)[];
   readonly build: (x: readonly Tensor[], dtype: DType) => Built;
   /** Positions of the operands with a derivative. */
@@ -62,7 +62,7 @@ export const floats: readonly DType[] = ['float32', 'float16', 'bfloat16'];
 export const numeric: readonly DType[] = [...floats, 'int32'];
 export const everyType: readonly DType[] = [...numeric, 'bool'];
 
-/** Rows of the batch axis where a case does not say otherwise. */
+/** Default number of rows in the batch axis. */
 export const usualRows = 5;
 
 const name = (position: number): string => 'abcd'.charAt(position);

@@ -1,4 +1,4 @@
-// Compares what a backend gives with what the reference gives: types first, then numbers.
+// Compares the results of a backend with those of the reference: types first, then numbers.
 
 import {
   type Backend,
@@ -12,7 +12,7 @@ import {
 } from '@fkm/core/graph';
 import { expect } from 'vitest';
 
-/** Relative error that a dtype may show: room for fast exponentials and other orders of summation. */
+/** Relative error allowed for each dtype: room for fast exponentials and other orders of summation. */
 export type Precision = Readonly<Record<DType, number>>;
 
 export const usualPrecision: Precision = { float32: 1e-5, float16: 4e-3, bfloat16: 3e-2, int32: 0, bool: 0 };
@@ -40,15 +40,15 @@ function close(got: number, want: number, { relative, absolute, signedZero }: To
   return Number.isFinite(want) && Math.abs(got - want) <= absolute + relative * Math.abs(want);
 }
 
-/** What the numbers are allowed to do. */
+/** Allowed deviations of the numbers. */
 export interface Allowance {
   readonly precision: Precision;
-  /** Size of the terms that were added up. */
+  /** Size of the added terms. */
   readonly scale?: number;
   readonly signedZero?: boolean;
 }
 
-/** The value has the type, the shape and, within the allowance, the numbers of the reference's array. */
+/** Expects a value to have the type and shape of the reference's array, and its numbers within the allowance. */
 export async function expectValue(
   backend: Backend,
   value: Value | undefined,
@@ -62,7 +62,7 @@ export async function expectValue(
   expect([...value.shape], `shape of ${port.name}`).toEqual([...wanted.shape]);
   const data = await value.read();
   const double = dtype === 'float32' && backend.flags.precision === 'float64';
-  // In float64 an input that is passed through keeps the array it came in.
+  // In float64, an input that is passed through keeps its original array.
   if (!(double && data instanceof Float64Array)) {
     expect(data, `array of ${port.name}`).toBeInstanceOf(hostArray[dtype]);
   }

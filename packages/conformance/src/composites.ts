@@ -1,4 +1,4 @@
-// Composites: a backend's own kernel, or the body where it has none, against the body written out in plain ops.
+// Checks composites: a backend's kernel, or the inlined body, against the body in plain ops.
 
 import {
   add,
@@ -32,19 +32,19 @@ import type { Check } from './contract.js';
 import { type Domain, integers, seeded, uniform } from './random.js';
 import { expectReference } from './run.js';
 
-/** A graph with composites in it, and its inputs. */
+/** A graph with composites, and its inputs. */
 export interface CompositeCase {
   readonly key: string;
   readonly graph: Graph;
   readonly inputs: readonly NdArray[];
-  /** Inputs with a derivative; the first output is what is differentiated. */
+  /** Inputs with a derivative; the first output is differentiated. */
   readonly wrt?: readonly string[];
-  /** The first output has a kink where the inputs are; default false. */
+  /** Whether the first output has a kink at the inputs. Default false. */
   readonly kinked?: boolean;
   readonly scale?: number;
 }
 
-/** d(Σ first output) by the inputs named. */
+/** d(Σ first output) by the named inputs. */
 export function derivative(graph: Graph, wrt: readonly string[]): Graph {
   const specs = Object.fromEntries(graph.inputs.map((port) => [port.name, port.variable]));
   return simplify(
@@ -64,7 +64,10 @@ const f32 = (...shape: number[]): { shape: Shape; dtype: 'float32' } => ({ shape
 const draw = (seed: string, shape: Shape, values = uniform(-1, 1)): NdArray =>
   ndarray(values(sizeOf(shape), seeded(seed)), shape);
 
-/** Either tenths, or about half way between them: |x − p| of the two stays away from its kink, and distances to different numbers do not tie. */
+/**
+ * Either tenths, or values about half way between them: |x − p| between the two stays away from its kink, and distances to
+ * different numbers do not tie.
+ */
 const tenths =
   (between: boolean): Domain =>
   (size, random) => {
@@ -74,7 +77,7 @@ const tenths =
     );
   };
 
-/** A composite that no backend knows, inside another one, with several outputs and an int32 one among them. */
+/** A composite that no backend knows, inside another one, with several outputs including an int32. */
 const unknown = trace('unknown', { x: f32(BATCH, 3), w: f32(4, 3) }, ({ x, w }) => {
   const { best, indices } = composite('noBackendKnowsThis', { x, w }, (inner) => {
     const { scores } = composite('norThis', inner, ({ x: a, w: b }) => ({
@@ -86,7 +89,7 @@ const unknown = trace('unknown', { x: f32(BATCH, 3), w: f32(4, 3) }, ({ x, w }) 
   return { best: add(best, reduceMax(best, -1, { keepDims: true })), indices };
 });
 
-/** One tensor in two places, one operand computed from the other: derivatives that are easily counted twice. */
+/** One tensor in two places, and one operand computed from another: their derivatives are easily counted twice. */
 const shared = trace('shared', { x: f32(BATCH, 3) }, ({ x }) => {
   const product = (a: Tensor, b: Tensor): Tensor =>
     composite('product', { a, b }, (t) => ({ y: mul(t.a, t.b) })).y as Tensor;
@@ -110,7 +113,7 @@ const unknowns: readonly CompositeCase[] = [5, 0, 1].flatMap((rows) => [
   },
 ]);
 
-/** What a search has beside rows and prototypes, and whether prototypes come again and again. */
+/** The optional operands of a search, and whether prototypes repeat. */
 interface Variant {
   readonly title: string;
   readonly rows: number;
@@ -129,14 +132,14 @@ const variants: readonly Variant[] = [
   { title: `${title} repeated`, rows: 5, ...operands, repeated: true },
 ]);
 
-/** Prototypes of which each comes again after 23 others: the most similar ones are three equals and the first of the next. */
+/** Prototypes that each repeat after 23 others: the most similar ones are three equals and the first of the next. */
 const repeating = (prototypes: NdArray, columns: number): NdArray =>
   ndarray(
     Array.from(prototypes.data, (_, i) => prototypes.data[i % (23 * columns)] as number),
     prototypes.shape,
   );
 
-/** The searches over prototypes, by every distance, with and without mask and weights; the first of equals wins. */
+/** The searches over prototypes, for every distance, with and without mask and weights; ties go to the first. */
 const searches: readonly CompositeCase[] = distanceNames.flatMap((distance) =>
   variants.flatMap(({ title, rows, masked, weighted, repeated }): CompositeCase[] => {
     const [d, k] = [3, 70];
@@ -155,7 +158,7 @@ const searches: readonly CompositeCase[] = distanceNames.flatMap((distance) =>
     ];
     type Ports = { x: Tensor; prototypes: Tensor; mask?: Tensor; weights?: Tensor };
     const search = (name: string, build: (t: Ports) => Record<string, Tensor>, wrt?: readonly string[]) => ({
-      // The least change of one of equals takes it in, or out.
+      // The slightest change of one of equals takes it in or out.
       kinked: name === 'topKSimilar' && repeated === true,
       key: `${name} ${distance}${title} B=${rows}`,
       graph: trace(name, specs, (t) => build(t as Ports)),
@@ -174,7 +177,7 @@ const searches: readonly CompositeCase[] = distanceNames.flatMap((distance) =>
   }),
 );
 
-/** Rows added up by the prototype they chose, some of which nobody chose, and their weights. */
+/** Sums of rows and weights by chosen prototype; some prototypes have no rows. */
 const sums: readonly CompositeCase[] = [0, 1, 5, 300].flatMap((rows) => {
   const at = ndarray(
     Array.from({ length: rows }, (_, i) => (i * i) % 11),
@@ -190,12 +193,12 @@ const sums: readonly CompositeCase[] = [0, 1, 5, 300].flatMap((rows) => {
       weights: sumsByIndex({ index, weight }, 12),
     })),
     inputs: [at, weights, draw('sums x', [rows, 5])],
-    // Some thirty rows a prototype.
+    // About thirty rows for each prototype.
     scale: 16,
   };
 });
 
-/** One number of each row. */
+/** One number from each row. */
 const taken: readonly CompositeCase[] = [0, 1, 5, 300].map((rows) => ({
   key: `takeAlong B=${rows}`,
   graph: trace('taken', { x: f32(BATCH, 7), index: { shape: [BATCH], dtype: 'int32' } }, ({ x, index }) => ({
@@ -212,7 +215,7 @@ const taken: readonly CompositeCase[] = [0, 1, 5, 300].map((rows) => ({
   wrt: ['x'],
 }));
 
-/** A pass of k-means: every row to its nearest prototype, masked and weighed, and the sums of what is there. */
+/** A k-means pass: every row to its nearest prototype, with mask and weights, and the sums. */
 const passes: readonly CompositeCase[] = distanceNames.map((distance) => ({
   key: `nearest, then sumsByIndex ${distance} masked`,
   graph: trace(
@@ -245,7 +248,7 @@ export const compositeCases = (): readonly CompositeCase[] => [
   ...passes,
 ];
 
-/** Values of the composite, of its body written out, and its derivative. */
+/** Values of composites and of their inlined bodies, and their derivatives. */
 export const compositeChecks = (): Check[] =>
   compositeCases().flatMap(({ key, graph, inputs, wrt = [], scale = 1 }) => [
     { key, run: (backend, precision) => expectReference(backend, graph, inputs, { precision, scale }) },

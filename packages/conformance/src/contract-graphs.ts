@@ -1,4 +1,4 @@
-// What the checks of the contract run and read: two small graphs, their rows, and what comes back.
+// Two small graphs for the checks of the contract, with their rows and results.
 
 import {
   BATCH,
@@ -25,7 +25,7 @@ export const f32 = (...shape: number[]): { shape: number[]; dtype: 'float32' } =
   dtype: 'float32',
 });
 
-/** features·weights and its exponential. Traced anew at each call. */
+/** features·weights and its exponential; traced again at each call. */
 export const layer = (): Graph =>
   trace('layer', { features: f32(BATCH, 3), weights: f32(3, 4) }, ({ features, weights }) => {
     const product = matmul(features, weights);

@@ -1,4 +1,4 @@
-// What the contract promises beyond numbers: caching, errors, ownership of memory, concurrency.
+// Checks what the contract promises besides numbers: caching, errors, ownership of memory, concurrency.
 
 import {
   BATCH,
@@ -36,13 +36,16 @@ import {
   upload,
 } from './contract-graphs.js';
 
-/** One thing that every backend should do. */
+/** A check that every backend has to pass. */
 export interface Check {
-  /** Title, and the key by which a gap refers to it. */
+  /** The title, and the key by which known gaps refer to the check. */
   readonly key: string;
-  /** Other checks ask the same of the device; this one asks it of more settings, or of what the host decides. */
+  /**
+   * Whether to skip this check on slow devices: others check the same on the device, and this one adds settings, or depends on the
+   * host.
+   */
   readonly thorough?: boolean;
-  /** `make` gives another backend of the same kind, which the check disposes of. */
+  /** `make` creates another backend of the same kind, which the check disposes of. */
   readonly run: (backend: Backend, precision: Precision, make: () => Promise<Backend>) => Promise<void>;
 }
 
@@ -230,7 +233,7 @@ const memory: readonly Check[] = [
       const values = upload(backend, inputs);
       const outputs = await executable.run(values);
       await expectOutputs(backend, graph, inputs, outputs, precision);
-      // Each output has a life of its own, apart from the input and the output that it repeats.
+      // Each output is independent of the input and of the output that it repeats.
       (outputs[0] as Value).dispose();
       (outputs[1] as Value).dispose();
       const rest = await executable.run(values);
@@ -340,7 +343,7 @@ const running: readonly Check[] = [
   {
     key: 'twenty steps that feed their outputs back arrive where the reference does',
     run: async (backend, precision) => {
-      // Descent on ½ |x w − y|²: the shape of every training loop here.
+      // Descent on ½ |x w − y|², in the form of every training loop here.
       const step = simplify(
         trace('step', { w: f32(3, 1), x: f32(BATCH, 3), y: f32(BATCH, 1) }, ({ w, x, y }) => {
           const residual = sub(matmul(x, w), y);

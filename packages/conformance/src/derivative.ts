@@ -1,4 +1,4 @@
-// A derivative against a central difference in one random direction: (f(x + hv) − f(x − hv)) / 2h = ∇f·v, in float64 on the
+// Compares a derivative with a central difference in a random direction: (f(x + hv) − f(x − hv)) / 2h = ∇f·v, in float64 on the
 // reference.
 
 import { evaluateGraph, type Graph, type NdArray } from '@fkm/core/graph';
@@ -10,7 +10,7 @@ const step = 1e-5;
 const float64 = (x: NdArray): NdArray =>
   x.dtype === 'float32' ? { ...x, data: Float64Array.from(x.data) } : x;
 
-/** The first output at x + h·direction, where `moves` has a direction for each input that moves. */
+/** The first output at x + h·direction; `moves` has a direction for each input that moves. */
 function lossAt(
   loss: Graph,
   inputs: readonly NdArray[],
@@ -25,7 +25,7 @@ function lossAt(
   return evaluateGraph(loss, moved, 'float64')[0]?.data[0] as number;
 }
 
-/** The outputs of `gradient` are the derivatives of the first output of `loss` by each of `wrt`. */
+/** Expects the outputs of `gradient` to be the derivatives of the first output of `loss` by `wrt`. */
 export function expectDerivative(
   key: string,
   loss: Graph,

@@ -1,4 +1,4 @@
-// Declares the suite of a backend in vitest: the table of cases, the composites and the contract, less its known gaps.
+// Declares the suite of a backend in vitest: op cases, composites and contract, except its known gaps.
 
 import type { Backend, DType } from '@fkm/core/graph';
 import { afterAll, beforeAll, describe, it } from 'vitest';
@@ -11,11 +11,11 @@ import { gradientCase } from './gradient.js';
 import { expectReference } from './run.js';
 
 export interface SuiteOptions {
-  /** Checks that are known to fail here, by exact key, each with its reason. A gap that closes fails. */
+  /** Checks that are known to fail on this backend, by exact key, each with a reason. A listed check that passes is a failure. */
   readonly knownGaps?: Readonly<Record<string, string>>;
-  /** Relative errors to allow, where they differ from `usualPrecision`. */
+  /** Allowed relative errors, if they differ from `usualPrecision`. */
   readonly precision?: Partial<Record<DType, number>>;
-  /** false leaves out what is marked so, for devices that take seconds to compile a kernel. Default true. */
+  /** false skips checks marked `thorough`, for devices that take seconds to compile a kernel. Default true. */
   readonly thorough?: boolean;
 }
 
@@ -35,7 +35,7 @@ const gradientChecks = (): Check[] =>
       key: `gradient of ${opCase.key}`,
       run: async (backend, precision) => {
         const { gradient, inputs } = gradientCase(opCase);
-        // A gradient is a chain of ops, each of which rounds to its dtype.
+        // A gradient is a chain of ops, each rounding to its dtype.
         await expectReference(backend, gradient, inputs, { precision, scale: 10 * opCase.scale });
       },
     }));
@@ -49,7 +49,7 @@ export const suites = (): Record<string, Check[]> => ({
   disposal: [...disposal],
 });
 
-/** Checks a gap list against the keys that exist. Errors: unknown keys, empty reasons. */
+/** Checks a list of gaps against the existing keys. Errors: unknown keys, empty reasons. */
 export function checkGaps(gaps: Readonly<Record<string, string>>, keys: ReadonlySet<string>): void {
   for (const [key, reason] of Object.entries(gaps)) {
     if (!keys.has(key)) throw new Error(`knownGaps: no check is called "${key}".`);
@@ -57,7 +57,7 @@ export function checkGaps(gaps: Readonly<Record<string, string>>, keys: Readonly
   }
 }
 
-/** Declares groups of checks for a backend, less its known gaps. */
+/** Declares groups of checks for a backend, except its known gaps. */
 export function declareSuite(
   name: string,
   make: () => Promise<Backend>,
@@ -74,7 +74,7 @@ export function declareSuite(
     afterAll(() => backend?.dispose());
     for (const [group, all] of Object.entries(groups)) {
       const checks = all.filter((check) => thorough || !check.thorough);
-      // vitest takes a group without tests for a mistake.
+      // vitest treats a group without tests as an error.
       if (checks.length === 0) continue;
       describe(group, () => {
         for (const { key, run } of checks) {

@@ -1,11 +1,12 @@
-// What the contract promises of disposal: nothing is freed under a run, and what was disposed of says so, on all backends alike.
+// Checks what the contract promises of disposal: nothing is freed during a run, and disposed objects report it alike on all
+// backends.
 
 import { type Backend, type Graph, isFkmError, type Value } from '@fkm/core/graph';
 import { expect } from 'vitest';
 import type { Check } from './contract.js';
 import { expectOutputs, failure, layer, layerInputs, negate, random, upload } from './contract-graphs.js';
 
-/** Errors: where the call does not reject with a StateError that says `disposed`. */
+/** Errors: if the call does not reject with a StateError that says `disposed`. */
 async function refused(call: () => unknown): Promise<void> {
   const error = await failure((async () => call())());
   expect(isFkmError(error) && error.kind).toBe('state');
@@ -14,7 +15,7 @@ async function refused(call: () => unknown): Promise<void> {
 
 const rows = 40;
 
-/** A backend that has run a graph, and is about to run it again. */
+/** A backend that has run a graph once and runs it again. */
 async function running(make: () => Promise<Backend>) {
   const backend = await make();
   const executable = await backend.compile(layer());

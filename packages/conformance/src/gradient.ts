@@ -1,4 +1,4 @@
-// The gradient of a case: d(Σ w·y) of its first output, with the weights w as one more input.
+// The gradient of a case: d(Σ w·y) of its first output, with the weights w as an additional input.
 
 import {
   BATCH,
@@ -18,7 +18,7 @@ import {
 import type { OpCase } from './case.js';
 import { seeded, uniform } from './random.js';
 
-/** What finite differences and backends need of the gradient of a case. */
+/** The gradient of a case, for finite differences and backends. */
 export interface GradientCase {
   /** (inputs, w) → Σ w·y */
   readonly loss: Graph;

@@ -1,4 +1,4 @@
-// `@fkm/conformance`: one suite that every backend runs in its own tests, and the table of cases behind it.
+// `@fkm/conformance`: the suite that every backend runs in its tests, and its table of cases.
 
 export { everyType, type OpCase, usualRows } from './case.js';
 export { opCases } from './cases/index.js';

@@ -1,4 +1,4 @@
-// Values for cases: seeded by the case's key, so that a failure replays by itself.
+// Values for cases, seeded by the case's key, so that a failure repeats.
 
 /** Draws `size` values; `random` gives numbers in [0, 1). */
 export type Domain = (size: number, random: () => number) => number[];
@@ -26,12 +26,12 @@ export const uniform = (low: number, high: number): Domain => draw((random) => l
 export const integers = (low: number, high: number): Domain =>
   draw((random) => low + Math.floor((high - low + 1) * random()));
 
-/** Either sign, at least 0.2 away from zero: no pole and no kink within reach of a finite difference. */
+/** Both signs, at least 0.2 away from zero: no pole or kink within reach of a finite difference. */
 export const nonZero: Domain = draw((random) => (random() < 0.5 ? -1 : 1) * (0.2 + 1.8 * random()));
 
 export const bools: Domain = integers(0, 1);
 
-/** Multiples of 1/8 around zero in random order, each once: no ties, and exact in every float type up to 256 values. */
+/** Multiples of 1/8 around zero in random order, each once: no ties, and exact in every float type for up to 256 values. */
 export const distinct: Domain = (size, random) => {
   const values = Array.from({ length: size }, (_, i) => (i - (size >> 1)) / 8);
   for (let i = size - 1; i > 0; i--) {
@@ -41,10 +41,10 @@ export const distinct: Domain = (size, random) => {
   return values;
 };
 
-/** `distinct`, all below zero: padding with zeros shows up as a wrong maximum. */
+/** `distinct`, all below zero, so that padding with zeros shows as a wrong maximum. */
 export const negative: Domain = (size, random) => distinct(size, random).map((x) => x - size / 8 - 1);
 
-/** These values, again and again. */
+/** These values, repeated. */
 export const listed =
   (values: readonly number[]): Domain =>
   (size) =>

@@ -1,4 +1,4 @@
-// Runs a graph on a backend and holds it against the reference in float64.
+// Runs a graph on a backend and compares it with the reference in float64.
 
 import {
   type Backend,
@@ -12,7 +12,7 @@ import {
 import { expect } from 'vitest';
 import { type Allowance, expectValue } from './compare.js';
 
-/** Dtypes that a graph touches, bodies of composites included. */
+/** The dtypes in a graph, including bodies of composites. */
 function dtypesOf(graph: Graph): Set<DType> {
   const found = new Set<DType>();
   for (const port of graph.inputs) found.add(port.variable.dtype);
@@ -23,7 +23,7 @@ function dtypesOf(graph: Graph): Set<DType> {
   return found;
 }
 
-/** A dtype that the backend does not list is refused with a reason, before and by compile. */
+/** Expects a dtype that the backend does not list to be refused with a reason, before and by compile. */
 async function expectRefusal(backend: Backend, graph: Graph, missing: ReadonlySet<DType>): Promise<void> {
   for (const equation of graph.equations) {
     if (![...equation.inputs, ...equation.outputs].some((v) => missing.has(v.dtype))) continue;
@@ -42,7 +42,7 @@ async function expectRefusal(backend: Backend, graph: Graph, missing: ReadonlySe
   );
 }
 
-/** Outputs equal those of the reference; or the backend lacks a dtype of the graph and says so. */
+/** Expects outputs to equal those of the reference, or the backend to refuse a missing dtype of the graph. */
 export async function expectReference(
   backend: Backend,
   graph: Graph,

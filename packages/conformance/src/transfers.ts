@@ -1,10 +1,10 @@
-// What crosses between a page and its GPU, counted where a page calls WebGPU and WebGL.
+// Counts transfers between a page and its GPU, by watching WebGPU and WebGL calls.
 
 import { FastKMeansRegressor } from '@fkm/core';
 import type { Backend } from '@fkm/core/graph';
 import { expect, it } from 'vitest';
 
-/** Calls in one direction, and their bytes. */
+/** Number of calls in one direction, and their bytes. */
 export interface Crossings {
   calls: number;
   bytes: number;
@@ -16,7 +16,7 @@ export interface Transfers {
 }
 
 type Method = (...args: never[]) => unknown;
-/** Bytes that a call sends or fetches; 0 where it does neither. */
+/** Bytes that a call sends or fetches; 0 if it does neither. */
 type Bytes = (self: { readonly size: number }, args: readonly unknown[]) => number;
 
 /** Bits of `GPUMapMode`. */
@@ -25,7 +25,7 @@ const [mapRead, mapWrite] = [1, 2];
 const lengthOf = (data: unknown): number =>
   typeof data === 'object' && data !== null ? ((data as ArrayBufferView).byteLength ?? 0) : 0;
 
-/** WebGPU measures the size of a write in elements of its array. */
+/** WebGPU gives the size of a write in elements of its array. */
 const written: Bytes = (_, [, , data, , size]) =>
   size === undefined
     ? lengthOf(data)
@@ -54,7 +54,7 @@ const reads: typeof uploads = [
   ['WebGL2RenderingContext', 'getBufferSubData', (_, [, , data]) => lengthOf(data)],
 ];
 
-/** Counts the calls of a method that transfer something; gives what puts it back. */
+/** Counts the transferring calls of a method; returns a function that restores it. */
 function watch([owner, name, bytes]: (typeof uploads)[number], into: Crossings): () => void {
   const { prototype } = (globalThis as Record<string, unknown>)[owner] as {
     prototype: Record<string, Method>;
@@ -71,7 +71,7 @@ function watch([owner, name, bytes]: (typeof uploads)[number], into: Crossings):
   };
 }
 
-/** Runs something in a page, and gives what it sent to the GPU and fetched from it. */
+/** Runs something in a page, and returns what it sent to the GPU and fetched from it. */
 export async function transfersOf(run: () => Promise<unknown>): Promise<Transfers> {
   const counted = { uploads: { calls: 0, bytes: 0 }, reads: { calls: 0, bytes: 0 } };
   const restore = [
@@ -90,7 +90,7 @@ const [rows, columns, prototypes] = [32, 16, 1024];
 const numbers = (count: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => Math.sin(i * i + 1));
 
-/** Declares, for tests in a page, that what a model learns stays on the device while it learns. */
+/** Declares tests, in a page, that a model's parameters stay on the device during training. */
 export function describeTransfers(name: string, make: () => Promise<Backend>): void {
   it(`a gradient step on ${name} fetches its loss at most, and sends no parameters`, async () => {
     const backend = await make();
@@ -115,7 +115,7 @@ export function describeTransfers(name: string, make: () => Promise<Backend>): v
       perStep(({ reads: { bytes } }) => bytes),
       'bytes read',
     ).toBeLessThanOrEqual(16);
-    // The batch, what dropout leaves out, and what kernels are told besides: the prototypes alone take three times as much.
+    // The batch, dropout, and the parameters of kernels; the prototypes alone take three times as much.
     expect(
       perStep(({ uploads: { bytes } }) => bytes),
       'bytes sent',

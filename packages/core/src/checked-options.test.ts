@@ -11,12 +11,12 @@ const rules = {
 const check = { call: 'fit', renamed: { passes: 'maxIters' } };
 const checked = (options: unknown): object => checkOptions(options as object, rules, check);
 
-it('gives the very options where no name is old', () => {
+it('returns the same object if no name is old', () => {
   const options = { maxIters: 3, tol: undefined, other: undefined };
   expect(checked(options)).toBe(options);
 });
 
-it('gives options of old names under their new ones', () => {
+it('returns options with old names under their new ones', () => {
   expect(checked({ passes: 3, maxIters: undefined, tol: 0 })).toEqual({ maxIters: 3, tol: 0 });
 });
 

@@ -83,7 +83,7 @@ describe('encodeRows', () => {
     expect(encoded({ age })).toEqual({ ...own, X: [number, ...own.X.slice(1)] });
   });
 
-  it('takes numbers for texts that look like them', () => {
+  it('reads texts of numbers as numbers', () => {
     expect(encoded({ job: 1 })).toEqual({ ...own, X: [30, 1, 0, 0, 1] });
   });
 
@@ -131,7 +131,7 @@ describe('encodeRows', () => {
       await expectError(() => encodeRows(encoding, rows as never, options), 'data', says);
   });
 
-  it('lets other keys be where no column is absent, and masks columns that are absent where no key is strange', () => {
+  it('allows other keys if no column is absent, and masks absent columns if no key is unknown', () => {
     expect(encoded({ id: 7, target: 1 })).toEqual(own);
     const { X, featureMask } = encodeRows(encoding, [{ job: 'cook', size: 'S' }], { missing: 'mask' });
     expect([...X.data]).toEqual([Number.NaN, 0, 0, 1, 1]);

@@ -67,7 +67,7 @@ describe.runIf(installed)('postgres', () => {
     await query.close();
   });
 
-  it('sees the rows of its beginning in every pass, whatever is written meanwhile', async () => {
+  it('gives the rows of its snapshot in every pass, whatever is written meanwhile', async () => {
     await server.query('CREATE TABLE moving AS SELECT i AS id FROM generate_series(0, 999) t(i)');
     const source = await table({ batchRows: 100 }, 'moving');
     expect((await everything(source)).X.flat()).toEqual(count(1000));
@@ -125,7 +125,7 @@ describe.runIf(installed)('a connection that is cut', () => {
       )
     ).length;
 
-  it('is taken up again by a table, each row once, in order', async () => {
+  it('is opened again for a table, with each row once and in order', async () => {
     const source = await table({ features: ['a'], target: 'id', batchRows: 1000, prefetch: 0 });
     const seen: number[] = [];
     let cuts = 0;
@@ -139,7 +139,7 @@ describe.runIf(installed)('a connection that is cut', () => {
     await source.close();
   });
 
-  it('changes no order where an index has all that is asked for', async () => {
+  it('keeps the page order even if an index covers all columns', async () => {
     await server.query(`CREATE TABLE indexed AS
       SELECT i * 7919 % ${n} AS id, repeat('x', 200) AS wide FROM generate_series(0, ${n - 1}) t(i)`);
     await server.query('ALTER TABLE indexed ADD PRIMARY KEY (id)');
@@ -169,7 +169,7 @@ describe.runIf(installed)('a connection that is cut', () => {
     await source.close();
   });
 
-  it('is an error of a query, of a view, and where it is cut too often', async () => {
+  it('is an error for a query, for a view, and if it is lost too often', async () => {
     await server.query('CREATE VIEW viewed AS SELECT a, id FROM numbered');
     for (const [relation, options, says] of [
       ['-- all\n(SELECT a, id FROM numbered) -- of them', {}, 'a query is not retried'],

@@ -129,7 +129,7 @@ describe('a file with a digest that fits', () => {
     expect(await verdict(reseal(bytes))).toContain(message);
   });
 
-  it('and a state, a level, a number that no index has', async () => {
+  it('is refused for an impossible state, level or number', async () => {
     const changed = async (change: (bytes: Uint8Array) => void): Promise<string | null> => {
       const bytes = await saved();
       change(bytes);
@@ -145,7 +145,7 @@ describe('a file with a digest that fits', () => {
     );
   });
 
-  it('and a link to one that has none, or is not on the level, or an entry below others', async () => {
+  it('is refused for a link to an unlinked point or one below the level, and for an entry below others', async () => {
     const index = hnswIndex(own);
     await index.build(points);
     await index.remove([1]);
@@ -167,7 +167,7 @@ describe('a file with a digest that fits', () => {
     expect(await changed(head + 20, low)).toContain('is above the entry');
   });
 
-  it('and a version that never was', async () => {
+  it('is refused for version 0', async () => {
     expect(await verdict(seal(await saved(), 'fkm-hnsw', 0))).toContain('there is no version 0');
   });
 
@@ -184,7 +184,7 @@ describe('a file with a digest that fits', () => {
     expect(sameBytes(await loaded.save(), await going.save())).toBe(true);
   });
 
-  it('ends in an answer or a FormatError, whatever 1500 changes are', async () => {
+  it('gives an answer or a FormatError after each of 1500 random changes', async () => {
     const bytes = await saved();
     const uniform = seeded(2);
     const below = (n: number): number => Math.floor(uniform() * n);

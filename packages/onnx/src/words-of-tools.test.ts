@@ -30,7 +30,7 @@ const words: readonly (readonly [string, (model: ModelProto) => unknown])[] = [
     (m) => m.metadataProps.push(create(StringStringEntryProtoSchema, { key: 'note', value: 'yes' })),
   ],
 ];
-it.each(words)('in which a tool set the words of %s is taken', async (_, change) => {
+it.each(words)('a file in which a tool changed the description of %s is accepted', async (_, change) => {
   const model = await learned.regressor();
   for (const options of [{}, { metadata: { author: 'Ada', 'Ünïcode 😀': '😀' } }]) {
     expect(await (await back(await changed(change, options))).save()).toEqual(
@@ -39,7 +39,7 @@ it.each(words)('in which a tool set the words of %s is taken', async (_, change)
   }
 });
 
-it('with every word set, as Python writes it again, is taken', async () => {
+it('a file rewritten by Python with all descriptions set is accepted', async () => {
   const all = await changed((model) => {
     for (const [, change] of words) change(model);
   });
@@ -48,7 +48,7 @@ it('with every word set, as Python writes it again, is taken', async () => {
   );
 });
 
-it('whose metadata of ours are more, fewer or others than were written is refused', async () => {
+it('a file with added, missing or changed metadata of ours is refused', async () => {
   const entry = (key: string, value: string) => create(StringStringEntryProtoSchema, { key, value });
   const without = (key: string) => (m: ModelProto) => {
     m.metadataProps = m.metadataProps.filter((one) => one.key !== key);
@@ -67,7 +67,7 @@ it('whose metadata of ours are more, fewer or others than were written is refuse
   }
 });
 
-it('repeats no more than 200 characters of what it holds in an error', async () => {
+it('an error quotes at most 200 characters of the file', async () => {
   const long = 'x'.repeat(5_000_000);
   const digested = (change: (model: ModelProto) => unknown) => async () => sealed(await changed(change));
   for (const make of [

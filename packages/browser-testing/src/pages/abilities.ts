@@ -1,6 +1,6 @@
-// What backends will need: an adapter that computes, memory that threads share.
+// Checks what backends need in a page: a WebGPU adapter that computes, and shared memory.
 
-/** As far as it is used here; the types of WebGPU are no part of TypeScript's DOM. */
+/** The parts that are used: WebGPU's types are not part of TypeScript's DOM types. */
 interface Gpu {
   requestAdapter(): Promise<{ requestDevice(): Promise<Device> } | null>;
 }

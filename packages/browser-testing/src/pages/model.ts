@@ -1,4 +1,4 @@
-// Core where it has never seen Node.
+// Uses core in a page, without Node.
 
 import { FastKMeansRegressor, isFkmError, jsBackend } from '@fkm/core';
 

@@ -1,4 +1,4 @@
-// A module that no browser can have.
+// A module that cannot run in a browser.
 
 import { readFileSync } from 'node:fs';
 

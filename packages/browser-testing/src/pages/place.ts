@@ -1,4 +1,4 @@
-// What a page gets from outside.
+// Returns what a page receives from outside.
 
 export async function run({ value }: { value: number }): Promise<unknown> {
   const status = async (path: string): Promise<number> => (await fetch(path)).status;

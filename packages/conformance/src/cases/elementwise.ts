@@ -81,7 +81,7 @@ function binary(op: BinaryName, domains: { float: Domain; second?: Domain; int?:
   ];
 }
 
-/** The second operand of max and min: half a step off the first, so that no pair of them ties. */
+/** The second operand of max and min, offset by half a step from the first, so that there are no ties. */
 const between: Domain = (size, random) => distinct(size, random).map((x) => x + 1 / 16);
 
 type UnaryName = 'neg' | 'abs' | 'exp' | 'log' | 'sqrt';
@@ -171,7 +171,7 @@ export const elementwise: readonly Template[] = [
   ),
   ...binary('eq', { float: integers(0, 2), int: integers(0, 2) }),
   ...binary('lt', { float: integers(0, 2), int: integers(0, 2) }),
-  // float32 cannot tell these from their neighbours: int32 has to be computed as int32.
+  // float32 cannot distinguish these numbers from their neighbours, so int32 has to be computed as int32.
   ...(['add', 'sub', 'max', 'min', 'eq', 'lt'] as const).map(
     (op): Template => ({
       op,

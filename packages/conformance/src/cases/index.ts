@@ -7,7 +7,7 @@ import { reducing } from './reduce.js';
 
 let table: readonly OpCase[] | undefined;
 
-/** Every op case; built at the first call. Errors: where two cases have one key. */
+/** All op cases, built at the first call. Errors: if two cases have the same key. */
 export function opCases(): readonly OpCase[] {
   if (table) return table;
   const cases = [...elementwise, ...reducing, ...layout].flatMap(expand);

@@ -5,7 +5,7 @@ import { BATCH as B, type DType, ndarray, type Shape, type Tensor } from '@fkm/c
 import { everyType, numeric, type Template } from '../case.js';
 import { bools, type Domain, integers, listed, uniform } from '../random.js';
 
-/** Values that every dtype holds: bools see them as true or false. */
+/** Values that every dtype can hold; bools take them as true or false. */
 const any: Domain = integers(0, 3);
 
 const reshape = (from: Shape, to: Shape): Template => ({
@@ -84,7 +84,7 @@ const oneHot = (indices: Shape, depth: number): Template => ({
   tag: `depth=${depth}`,
   dtypes: everyType,
   shapes: [[indices]],
-  // One below and one above the range: they give zeros.
+  // One below and one above the range, which give zeros.
   values: integers(-1, depth),
   operands: ['int32'],
   build: ([x], dtype) => g.oneHot(x as Tensor, depth, dtype),
@@ -178,7 +178,7 @@ export const layout: readonly Template[] = [
   gather([2, 4], [B], 1),
   gather([4, 3], [2, B], 0),
   gather([2, 4], [B, 2], 1),
-  // Rows of the batch itself; the indices need rows to point at, so there is no empty case.
+  // Rows of the batch itself; indices need rows to point at, so there is no empty case.
   {
     op: 'gather',
     tag: 'rows of the batch',

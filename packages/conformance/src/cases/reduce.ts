@@ -1,5 +1,5 @@
-// Cases of the ops that combine many elements into few: matmul, sum, reduceMax, argMax, topK.
-// Last axes of 70, 97, 400 and 1024 are there because backends lower long axes differently, in tiles or chunks.
+// Cases of the ops that combine many elements: matmul, sum, reduceMax, argMax, topK. They include last axes of 70, 97, 400 and
+// 1024, since backends lower long axes differently, in tiles or chunks.
 
 import * as g from '@fkm/core/graph';
 import { BATCH as B, type Shape, type Tensor } from '@fkm/core/graph';
@@ -75,7 +75,7 @@ const matmuls: readonly Template[] = [
     ],
     { transposeB: true },
   ),
-  // The inner axis is the batch: with no rows the product is zero.
+  // The inner axis is the batch, so the product over no rows is zero.
   matmul(
     [
       [
@@ -168,7 +168,7 @@ const reductions: readonly Template[] = [
       reduction(op, long, { axes: -1 }, values, { scale: op === 'sum' ? 100 : 1 }),
     ];
   }),
-  // Over the batch axis: a sum of no rows is zero; a maximum of no rows is not defined, so it has rows.
+  // Over the batch axis: a sum over no rows is zero; a maximum over no rows is undefined, so that case has rows.
   reduction('sum', [[[B, 3]], [[2, B]]], { axes: [0, 1] }, uniform(-4, 4), { scale: 8 }),
   reduction('sum', [[[B, 3]], [[B]]], { axes: 0 }, uniform(-4, 4), { scale: 8 }),
   reduction('reduceMax', [[[2, 3]], [[3, B]]], { axes: 1 }, distinct, { dtypes: ['float32'] }),
@@ -204,7 +204,7 @@ const argMax = (
 
 const longer: readonly (readonly Shape[])[] = [...long, [[2, 33]], [[1, 31]], [[2, 1025]]];
 const lowest = Number.NEGATIVE_INFINITY;
-/** Rows of three: masked entries, then nothing but masked entries. */
+/** Rows of three: with masked entries, then only masked entries. */
 const masked = [lowest, -5, lowest, lowest, lowest, lowest];
 
 const argMaxes: readonly Template[] = [

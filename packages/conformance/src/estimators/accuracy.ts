@@ -1,4 +1,4 @@
-// Accuracy on a synthetic set a task: a change that costs some is seen here first, on every backend.
+// Accuracy on a synthetic set for each task: a change that costs accuracy shows here first, on every backend.
 
 import type { Backend } from '@fkm/core/graph';
 import { expect } from 'vitest';
@@ -12,12 +12,12 @@ interface Task {
   readonly estimator: Estimator;
   readonly options: Options;
   readonly epochs: number;
-  /** Rows to learn from, and others of the same kind. */
+  /** Training rows; the test rows are of the same kind. */
   readonly train: { readonly X: number[][]; readonly y?: readonly unknown[] };
   readonly test: { readonly X: number[][]; readonly y?: readonly unknown[] };
-  /** Scores measured after phase 1 and after phase 2. */
+  /** Measured scores after phase 1 and after phase 2. */
   readonly scores: readonly [number, number];
-  /** Below them: what other seeds, and other roundings of the draws, cost. */
+  /** Allowed loss of score: other seeds, and other rounding in draws. */
   readonly margins: readonly [number, number];
 }
 

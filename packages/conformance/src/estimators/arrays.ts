@@ -1,5 +1,5 @@
-// The arrays that callers hand in, on a backend: memory that workers share is as good as any, buffers that are filled anew
-// while a call runs change nothing, and what a mask leaves out may hold NaN.
+// How callers' arrays are handled on a backend: shared memory works like any other, buffers may be overwritten while a call runs,
+// and masked values may be NaN.
 
 import type { Csr, Matrix } from '@fkm/core';
 import { expect } from 'vitest';
@@ -17,10 +17,10 @@ const numbers = Array.from({ length: rows }, (_, i) => Math.sin(values[i * colum
 const shape = [rows, columns] as const;
 
 type Numbers = Float32Array | Int32Array | Uint32Array;
-/** Puts an array into memory of some kind. */
+/** Copies an array into memory of some kind. */
 type Like = <A extends Numbers>(array: A) => A;
 
-/** The same numbers in memory that other threads see. */
+/** The same numbers in shared memory. */
 const shared: Like = <A extends Numbers>(array: A): A => {
   const Kind = array.constructor as new (buffer: SharedArrayBuffer) => A;
   const copy = new Kind(new SharedArrayBuffer(array.byteLength));
@@ -37,7 +37,7 @@ const sparse = (like: Like): Csr => ({
 
 const same: Like = (array) => array;
 
-/** What a model of rows says after training on them, as plain arrays. */
+/** The answers of a model after training on these rows, as plain arrays. */
 async function outcome(model: Model, X: Matrix, y: unknown, like: Like): Promise<unknown> {
   const dense = !('indptr' in X);
   const mask = { data: like(present.slice()), shape };
@@ -71,7 +71,7 @@ const sharedCheck = (
   },
 });
 
-/** Calls that copy what they are given, which is then filled with other numbers before they have answered. */
+/** Calls that copy their arguments; the test overwrites these before the calls have answered. */
 const overwritten: Readonly<
   Record<string, (model: Model, X: Matrix, y: unknown, options: object, asked: object) => Promise<unknown>>
 > = {
@@ -116,7 +116,7 @@ const overwrittenCheck = ([name, { make, targets, small }]: Named): Check => ({
   },
 });
 
-/** What is left out of the rows by a mask says nothing, whatever it is. */
+/** Masked values have no effect, whatever they are. */
 const maskedCheck = ([name, { make, targets, small }]: Named): Check => ({
   key: `${name}: what a mask leaves out may hold NaN`,
   run: async (backend) => {

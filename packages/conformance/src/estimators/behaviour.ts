@@ -1,4 +1,5 @@
-// How the estimators behave on a backend, whatever the numbers: bits that repeat, states that go on, and rows that count.
+// Behaviour of the estimators on a backend, independent of numbers: results repeat to the bit, states continue, and only rows with
+// weight count.
 
 import { jsBackend } from '@fkm/core';
 import { type Backend, distanceNames, type SoftType, softTypeNames } from '@fkm/core/graph';
@@ -33,7 +34,7 @@ const forEach = (
     run: (backend) => run(backend, subject, subject.targets(numbers)),
   }));
 
-/** The rows of an array with a row a prototype. */
+/** The rows of an array with one row a prototype. */
 const rowsOf = ({ data, shape }: { data: ArrayLike<number>; shape: readonly number[] }): number[][] => {
   const width = data.length / (shape[0] as number);
   return Array.from({ length: shape[0] as number }, (_, k) =>
@@ -97,7 +98,7 @@ const repeats: Check[] = [
 const states: Check[] = [
   ...forEach('frozen prototypes stay in both phases', async (backend, subject, y) => {
     const model = await train(subject, backend);
-    // Leaves moments behind, which would carry a prototype on.
+    // Leaves moments behind, which would move a prototype further.
     await model.fitBatch(X, y, { gradientStep: true });
     const { prototypes, targets, frozen } = model.grid;
     const held = Array.from(frozen.data, (_, k) => k % 3 === 0);
@@ -165,11 +166,11 @@ const states: Check[] = [
   }),
 ];
 
-/** A regressor answers two columns here. */
+/** Makes a regressor's targets two columns. */
 const wide = (y: readonly unknown[] | undefined): readonly unknown[] | undefined =>
   typeof y?.[0] === 'number' ? y.map((v, i) => [v, (X[i] as number[])[0]]) : y;
 
-/** Where answers do not go through the routing weights, one soft type speaks for those without parameters. */
+/** If answers do not use routing weights, one soft type represents those without parameters. */
 const softTypesOf = ({ routes }: Estimator): SoftType[] =>
   softTypeNames.filter(
     (softType) => routes({ softType }) || softType === 'gaussian' || softType === 'scaled',
@@ -179,7 +180,7 @@ const combinations: Check[] = Object.entries(estimators).flatMap(([name, estimat
   softTypesOf(estimator).flatMap((softType) =>
     distanceNames.map((distance) => ({
       key: `${name}: ${softType} routing by ${distance}: finite numbers`,
-      // Every soft type and every distance is in what is left.
+      // The remaining settings still include every soft type and every distance.
       thorough: softType !== 'gaussian' && distance !== 'euclidean',
       run: async (backend) => {
         const gaussian = softType === 'gaussian';

@@ -1,8 +1,8 @@
-// Numbers of one model against those of another.
+// Compares the numbers of two models.
 
 import { expect } from 'vitest';
 
-/** Equal up to the rounding of sums in another order, relative to 1 at least. */
+/** Expects equality up to rounding of sums in another order, relative to at least 1. */
 export function expectNear(
   got: ArrayLike<number>,
   want: ArrayLike<number>,

@@ -1,8 +1,8 @@
-// Seeded sets for the checks of the estimators.
+// Seeded data sets for the checks of the estimators.
 
 import { seeded } from '../random.js';
 
-/** Rows [N, D] and what is asked of each. */
+/** Rows [N, D] with their targets. */
 export interface Rows<Y> {
   readonly X: number[][];
   readonly y: Y[];
@@ -16,7 +16,7 @@ const normal = (random: () => number): number =>
 const uniformRows = (rows: number, columns: number, random: () => number): number[][] =>
   Array.from({ length: rows }, () => Array.from({ length: columns }, random));
 
-/** Friedman #1 (1991): 10·sin(π a b) + 20(c − ½)² + 10d + 5e + noise, and features that say nothing up to `columns`. */
+/** Friedman #1 (1991): 10·sin(π a b) + 20(c − ½)² + 10d + 5e + noise, with irrelevant features up to `columns`. */
 export function friedman(rows: number, seed: string, noise = 0.5, columns = 7): Rows<number> {
   const random = seeded(seed);
   const X = uniformRows(rows, columns, random);
@@ -27,7 +27,7 @@ export function friedman(rows: number, seed: string, noise = 0.5, columns = 7): 
   return { X, y };
 }
 
-/** Three classes on the nine fields of a board, by name, and two features that say nothing. */
+/** Three named classes on the nine fields of a board, with two irrelevant features. */
 export function checkerboard(rows: number, seed: string): Rows<string> {
   const X = uniformRows(rows, 4, seeded(seed));
   const y = X.map(

@@ -1,5 +1,4 @@
-// Models stored in halves: a backend that has the dtype and one that computes in float32 answer alike, and training sees none
-// of it.
+// Models stored in halves: backends with and without the dtype answer alike, and training is not affected.
 
 import { FastKMeansRegressor, jsBackend } from '@fkm/core';
 import { encodeHalf } from '@fkm/core/graph';
@@ -41,7 +40,7 @@ const answers: Check[] = Object.entries(estimators).flatMap(
 
 const rows = { train: friedman(250, 'friedman train'), test: friedman(250, 'friedman test') };
 
-/** The same training to the bit, so what is left is the rounding of what was learned. */
+/** Training is the same to the bit, so the only difference is rounding of the result. */
 const accuracy: Check = {
   thorough: true,
   key: 'halves cost less than half a point of R² on Friedman #1',

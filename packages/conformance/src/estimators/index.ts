@@ -1,4 +1,4 @@
-// Declares what an estimator should do on a backend: the original's numbers, and how it behaves.
+// Declares the suite of the estimators on a backend: the original's numbers, and behaviour.
 
 import type { Backend } from '@fkm/core/graph';
 import type { Check } from '../contract.js';
@@ -14,7 +14,7 @@ import { sparseChecks } from './sparse.js';
 import { targetOffsetChecks } from './target-offsets.js';
 import { unitChecks } from './units.js';
 
-/** Checks of what the host decides: devices that take seconds to compile a kernel run those named, the others every one. */
+/** Checks that depend on the host: slow devices run only those named, others all. */
 function byTheHost(checks: readonly Check[], ...onDevices: readonly string[]): Check[] {
   const absent = onDevices.filter((key) => !checks.some((check) => check.key === key));
   if (absent.length > 0) throw new Error(`no check is called "${absent[0]}".`);

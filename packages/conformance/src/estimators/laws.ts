@@ -1,4 +1,4 @@
-// Laws that hold for any rows: the order of rows, the place of the origin, and a save in between change nothing.
+// Laws that hold for any rows: results do not depend on the order of rows, on the origin, or on a save in between.
 
 import { type Backend, comparesDirections, distanceNames } from '@fkm/core/graph';
 import fc from 'fast-check';
@@ -12,7 +12,7 @@ import { estimators, subjects } from './table.js';
 const { X, y: numbers } = friedman(60, 'laws');
 const sampleWeight = X.map((_, i) => 0.5 + (i % 5));
 
-/** Few runs: the backends are many, and a seed that fails is printed. */
+/** Few runs, since there are many backends; a failing seed is printed. */
 const runs = { numRuns: 5 };
 
 const permutation = fc.shuffledSubarray(
@@ -67,7 +67,7 @@ const translation: Check[] = distanceNames
           expectNear(there.similarity.data, here.similarity.data, 'similarity', 1e-5);
           for (let i = 0; i < rows.length; i++) {
             const own = Array.from(here.similarity.data.subarray(5 * i, 5 * i + 5)).sort((a, b) => b - a);
-            // Where two are as near, rounding may choose either.
+            // For equal distances, rounding may choose either.
             if ((own[0] as number) - (own[1] as number) > 1e-4) expect(there.labels[i]).toBe(here.labels[i]);
           }
         }),

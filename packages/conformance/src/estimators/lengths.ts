@@ -1,4 +1,4 @@
-// Cosine knows no length: rows of any length that float32 has are told apart by their directions alone, in every call.
+// Cosine ignores lengths: in every call, rows of any float32 length are distinguished only by their direction.
 
 import type { DenseMatrix, Matrix } from '@fkm/core';
 import type { NdArray } from '@fkm/core/graph';
@@ -6,14 +6,14 @@ import { expect } from 'vitest';
 import type { Check } from '../contract.js';
 import { estimators } from './table.js';
 
-/** What a row is multiplied by; the squares of all but the first are beyond float32. */
+/** Factors of rows; the squares of all but the first are outside of float32. */
 const lengths = [1, 1e-11, 1e-24, 1e-30, 1e-38, 2e19, 1e30, 1e38] as const;
 
 const groups = 3;
 const rows = 48;
 const groupOf = Array.from({ length: rows }, (_, i) => i % groups);
 
-/** Directions around three axes, each as long as `length` says. */
+/** Directions around three axes, with the given lengths. */
 const directions = (length: (row: number) => number): number[][] =>
   groupOf.map((group, i) =>
     [0, 1, 2].map((j) => length(i) * ((j === group ? 1 : 0) + 0.1 * Math.sin(1.7 * i + j))),
@@ -41,7 +41,7 @@ const cosineOf = (x: readonly number[], p: readonly number[], w: readonly number
 
 const masks = groupOf.map((_, i) => [1, 1, i % 4 === 0 ? 0 : 1]);
 
-/** Settings of a comparison, and the weight of every column of a row there. */
+/** Settings of a comparison, and the weight of each column of a row in them. */
 const comparisons: readonly {
   readonly name: string;
   readonly options: object;
@@ -76,7 +76,7 @@ export const lengthChecks = (): Check[] => [
         prototypes.forEach((p, k) => {
           const shown = p.some((value, j) => value * (m[j] as number) !== 0);
           const want = shown ? cosineOf(x, p, m) : 0;
-          // Entries of 1e-38 have lost digits as they came.
+          // Entries of 1e-38 are denormal and have lost digits in the input.
           expect(Math.abs((data[i * groups + k] as number) - want)).toBeLessThan(1e-5);
           expect(Math.abs((sparse[i * groups + k] as number) - want)).toBeLessThan(1e-5);
         });
@@ -101,7 +101,7 @@ export const lengthChecks = (): Check[] => [
       near((b.grid.prototypes as NdArray).data, (a.grid.prototypes as NdArray).data, 'prototypes');
       near(await numbers(b, mixed), await numbers(a, unit), 'answers');
       const [one, other] = [(await a.predict(mixed)).data, (await a.predict(unit)).data];
-      // Numbers differ by rounding, names not at all.
+      // Numbers may differ by rounding, names may not.
       if (typeof other[0] === 'string') expect(one).toEqual(other);
       else near(one as ArrayLike<number>, other as ArrayLike<number>, 'predictions');
     },

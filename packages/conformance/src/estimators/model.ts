@@ -1,4 +1,4 @@
-// What the checks ask of an estimator, whatever its targets are.
+// The calls of an estimator that the checks use, for any kind of targets.
 
 import type {
   EstimatorOptions,
@@ -17,7 +17,7 @@ import type {
 } from '@fkm/core';
 import type { NdArray } from '@fkm/core/graph';
 
-/** An estimator; y is what its own kind takes, undefined for clusters. */
+/** An estimator; y has the type that it takes, or is undefined for clusters. */
 export interface Model {
   readonly grid: Grid;
   fitBatch(X: Matrix, y: unknown, options?: FitBatchOptions): Promise<number>;
@@ -39,5 +39,5 @@ export interface Model {
   save(options?: SaveOptions): Promise<Uint8Array>;
 }
 
-/** Options of any estimator beside the backend. */
+/** Options of any estimator except the backend. */
 export type Options = Partial<Omit<EstimatorOptions, 'backend'>> & Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-// CSR rows on a backend: every estimator learns from them, and answers for them, what it does where they are dense.
+// CSR rows on a backend: every estimator learns from them and answers as with the same dense rows.
 
 import type { Csr, Matrix } from '@fkm/core';
 import { expect } from 'vitest';
@@ -10,7 +10,7 @@ import { estimators } from './table.js';
 
 const [rows, columns] = [120, 40];
 
-/** Rows of few values, in columns that their group of three prefers; the same ones dense. */
+/** Rows with few values, in columns that depend on their group of three; and the same rows dense. */
 function sparseRows(): { csr: Csr; dense: Matrix; groups: number[] } {
   const random = seeded('sparse rows');
   const data = new Float32Array(rows * columns);

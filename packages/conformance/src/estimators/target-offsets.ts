@@ -1,4 +1,4 @@
-// Targets far from 0: what the model learns, answers, scores and keeps of y = sin x + offset is what it is of sin x.
+// Targets far from 0: for y = sin x + offset, a model learns, answers, scores and stores the same as for sin x.
 
 import { FastKMeansRegressor, jsBackend, type RegressorOptions } from '@fkm/core';
 import { expect } from 'vitest';
@@ -19,7 +19,7 @@ function r2(answers: ArrayLike<number>, offset: number): number {
   return 1 - residual / variance;
 }
 
-/** Files hold float32, which rounds what a backend of float64 has learned. */
+/** Files hold float32, which rounds the results of a float64 backend. */
 function expectSame(got: ArrayLike<number>, want: ArrayLike<number>): void {
   for (let i = 0; i < want.length; i++)
     expect(Math.abs((got[i] as number) - (want[i] as number))).toBeLessThan(1e-5);
@@ -57,7 +57,7 @@ export const targetOffsetChecks = (): Check[] => [
         const [model, plain] = [await learned(y), await learned(truth)];
         const { data } = await model.predict(X);
         expect(data).toBeInstanceOf(Float64Array);
-        // 1e12 has 1e-4 for its last bit.
+        // The last bit of 1e12 is 1e-4.
         const want = r2((await plain.predict(X)).data, 0);
         expect(Math.abs(r2(data, offset) - want)).toBeLessThan(2e-3);
         expect(Math.abs((await model.score(X, y)) - r2(data, offset))).toBeLessThan(1e-4);

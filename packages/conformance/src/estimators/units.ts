@@ -1,5 +1,5 @@
-// Euclidean and l1 answers do not depend on a common factor of all columns: from 1e-30 to 1e30 rows are clustered, compared and
-// answered as rows near 1 are; what float32 cannot hold beside the model is a DataError, and nothing is NaN.
+// Euclidean and l1 answers do not depend on a common factor of all columns: rows from 1e-30 to 1e30 give the same results as rows
+// near 1. Rows whose distance to the model exceeds float32 are a DataError, and nothing is NaN.
 
 import { FastKMeansClusterer, FastKMeansRegressor } from '@fkm/core';
 import { comparesDirections, distanceNames } from '@fkm/core/graph';
@@ -27,7 +27,7 @@ export const unitChecks = (): Check[] => [
               return model;
             };
             const [far, near] = [await fitted(times(factor)), await fitted(X)];
-            // The same clusters; in which order they were drawn hangs on the last bit of a distance.
+            // The clusters are equal, but their order may depend on the last bit of a distance.
             const named: number[] = [];
             near.labels.forEach((label, i) => {
               named[label] ??= far.labels[i] as number;

@@ -65,7 +65,7 @@ describe('saveFile and loadFile', () => {
     expect(await (await load()).save()).toEqual(await model.save());
   });
 
-  it('refuse what is no path, no option, no backend', async () => {
+  it('refuse invalid paths, options and backends', async () => {
     const model = small();
     for (const wrong of ['', 'a\0b', 5, undefined, new URL('file:///model')]) {
       const says = [`path is `, 'allowed is the name of a file'];
@@ -89,7 +89,7 @@ describe('saveFile and loadFile', () => {
     });
   });
 
-  it('say what the system said, and leave no temporary file behind', async () => {
+  it('report the error of the system, and leave no temporary file', async () => {
     const nowhere = join(folder, 'none', 'model');
     for (const call of [() => small().saveFile(nowhere), () => load(nowhere)]) {
       await expectError(call, { kind: 'option', says: [`path is '${nowhere}'`, 'ENOENT', '; name a file'] });

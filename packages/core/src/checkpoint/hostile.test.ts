@@ -125,7 +125,7 @@ const nonsense = [
   '{"length":9e15}',
 ] as const;
 
-describe.each(tasks)('%s: no claim of a file does harm', (task) => {
+describe.each(tasks)('%s: no file with false contents does harm', (task) => {
   it.each(['options', 'state'] as const)('about %s', async (name) => {
     const bytes = withoutDigests(await (await full(task)).save());
     const keys = Object.keys(JSON.parse(partsOf(bytes).metadata[name] as string));
@@ -224,7 +224,7 @@ describe.each(tasks)('%s: no claim of a file does harm', (task) => {
     }
   });
 
-  it('in numbers of any size', async () => {
+  it('with numbers of any size', async () => {
     const bytes = withoutDigests(await (await full(task)).save());
     const { body, ...rest } = partsOf(bytes);
     const random = new Random(5);
@@ -244,7 +244,7 @@ describe.each(tasks)('%s: no claim of a file does harm', (task) => {
     }
   });
 
-  it('and a grid that was given can claim as little', async () => {
+  it('nor with a false given grid', async () => {
     const bytes = withoutDigests(await givenOf(task).save());
     const { tensors } = partsOf(bytes);
     for (const name of Object.keys(tensors)) {
@@ -311,7 +311,7 @@ describe('a file', () => {
     await refused(bytes, 'not written by fkm');
   });
 
-  it('whose labels share one that owns all prototypes, which is a table as large as both multiplied', async () => {
+  it('is refused if one of many labels owns all prototypes, since the member table would be too large', async () => {
     const { make, load: open } = estimators.multiLabel;
     const count = 2100;
     const model = make({

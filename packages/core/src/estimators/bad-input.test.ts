@@ -268,7 +268,7 @@ describe.each(tasks)('%s', (task) => {
     }
   });
 
-  it('neither has a grid nor anything to freeze before fit', async () => {
+  it('has no grid and no prototypes to freeze before fit', async () => {
     await expectError(() => smallOf(task).grid, { kind: 'state', says: ['grid:', 'fit'] });
     await expectError(() => smallOf(task).freezePrototypes(), {
       kind: 'state',
@@ -276,7 +276,7 @@ describe.each(tasks)('%s', (task) => {
     });
   });
 
-  it('refuses sums that leave the numbers in phase 1, the model as it was', async () => {
+  it('refuses sums that overflow in phase 1, and the model stays as it was', async () => {
     const huge = Array.from({ length: 8 }, () => [3e38, -3e38]);
     const other = givenOf(task);
     const before = await other.save();

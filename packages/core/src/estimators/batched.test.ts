@@ -184,7 +184,7 @@ describe('an aborted call', () => {
       expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('takes the timer with it where nobody else waits', async () => {
+  it('stops the timer if no other call waits', async () => {
     const { together } = await both('regressor', { maxWaitMs: 60_000 });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const controllers = [new AbortController(), new AbortController()];
@@ -206,7 +206,7 @@ describe('maxRows and maxWaitMs', () => {
     for (const [i, part] of parts.entries()) expectSame(answers[i] as ResultArray, await alone.predict(part));
   });
 
-  it('make a call wait so long for others, and no longer than there are rows enough', async () => {
+  it('bound the wait of a call, which ends early when there are enough rows', async () => {
     const { together, runs } = await both('regressor', { maxRows: 3, maxWaitMs: 50 });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const first = together.predict([X[0]]);
@@ -239,7 +239,7 @@ describe('maxRows and maxWaitMs', () => {
 });
 
 describe('batched', () => {
-  it('leaves options apart: each strategy of labels is a run of its own', async () => {
+  it('calls with different options are separate runs', async () => {
     const { alone, together, runs } = await both('multiLabel');
     const options = [
       {},
@@ -264,7 +264,7 @@ describe('batched', () => {
     expectSame(await call, await alone.predict([X[0]], { featureMask: [1, 1, 0] }));
   });
 
-  it('once disposed of has answered what waited, refuses later calls, and leaves the model', async () => {
+  it('dispose answers waiting calls, refuses later ones, and leaves the model alone', async () => {
     const { model, together, runs } = await both('regressor', { maxWaitMs: 60_000 });
     const calls = X.slice(0, 3).map((row) => together.predict([row]));
     await Promise.resolve();

@@ -63,7 +63,7 @@ describe.each([2, 3])('of %i classes, a fifth of whose rows has another one', (c
     },
   );
 
-  it('and on rows that evaluate, of all of them or of a few', async () => {
+  it('are four fifths on evaluation rows too, many or few', async () => {
     for (const evalFraction of [0.3, 0.01]) {
       const model = await fitted();
       await model.finetune(X, y, { ...run, evalFraction });
@@ -71,7 +71,7 @@ describe.each([2, 3])('of %i classes, a fifth of whose rows has another one', (c
     }
   });
 
-  it('and after gradient steps of a stream, saved and loaded too', async () => {
+  it('are four fifths after gradient steps of a stream, and after save and load', async () => {
     const model = await fitted();
     for (let i = 0; i < 60; i++) {
       const order = Array.from({ length: 256 }, () => random.below(count));
@@ -87,7 +87,7 @@ describe.each([2, 3])('of %i classes, a fifth of whose rows has another one', (c
     expect((await again.predictProba(X)).data).toEqual((await model.predictProba(X)).data);
   });
 
-  it('after phase 1 alone are the same whatever the loss will be, and sharper than what is stored', async () => {
+  it('after phase 1 do not depend on the loss, and are sharper than the stored targets', async () => {
     const answers = await Promise.all(
       [0, 0.1, 0.4].map(async (labelSmoothing) => {
         const model = new FastKMeansClassifier({ ...few, labelSmoothing, learningRate: 1e-12 });
@@ -107,7 +107,7 @@ describe.each([2, 3])('of %i classes, a fifth of whose rows has another one', (c
     }
   });
 
-  it('after a fit that shuffles are calibrated on its rows, or left where a prototype has few', async () => {
+  it('are calibrated on the rows of a shuffled fit, unless prototypes have few of them', async () => {
     const cost = async (options: object, run: object): Promise<number> => {
       const model = new FastKMeansClassifier({ ...few, ...options });
       await model.fit(X, y, run);
@@ -125,7 +125,7 @@ describe.each([2, 3])('of %i classes, a fifth of whose rows has another one', (c
     expect(await cost({}, {})).toBeLessThan(await cost({}, { shuffle: false }));
   });
 
-  it('leave the predicted class, the score and the loss as they are', async () => {
+  it('calibration does not change the predicted class, the score and the loss', async () => {
     const model = await fitted();
     await model.finetune(X, y, { ...run, evalFraction: 0.2 });
     const { data } = await model.predictProba(X);
@@ -262,7 +262,7 @@ describe('of labels with known shares', () => {
 
 describe('of originalDefaults', () => {
   const { X, place } = placesOf(2);
-  it('are what they were: shares of the owners, and similarities of labels', async () => {
+  it('are not calibrated: shares of the owners, and similarities of labels', async () => {
     const model = new FastMultiLabelKMeansClassifier({ backend, ...originalDefaults });
     const Y = place.map((p) => [p, 1 - p]);
     await model.fit(X, Y, { maxIters: 1 });

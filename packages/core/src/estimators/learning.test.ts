@@ -91,7 +91,7 @@ describe('masks', () => {
     },
   );
 
-  it('of ones change nothing, but in the original the kind of the ages', async () => {
+  it('of ones change nothing, except that the original then has ages by coordinate', async () => {
     const [plain, masked, original] = [given(), given(), given({ arithmetic: 'original' })];
     await plain.fitBatch(flat, y);
     await masked.fitBatch(flat, y, { featureMask: [1, 1] });

@@ -52,7 +52,7 @@ describe('answers', () => {
     expect(await model.score(X, target)).toBeGreaterThan(0.999);
   });
 
-  it('meet what is linear piece by piece', async () => {
+  it('fit a piecewise linear target', async () => {
     const model = branches();
     await model.fit(V, bend, { maxIters: 1 });
     const { data } = await model.predict(V);
@@ -220,7 +220,7 @@ describe('slopes', () => {
     });
   });
 
-  it('are of the rows nearest by features, where the start looks at what they say too', async () => {
+  it('are fitted to the rows nearest by features, also after a joint start', async () => {
     // Rows of one prototype that were chosen by y hardly differ in it: most of the slope would be lost.
     const { X: one } = rows(800, 1, 5);
     const noisy = one.map(([a], i) => (a as number) + (rowsOfNoise[i]?.[0] as number));
@@ -230,7 +230,7 @@ describe('slopes', () => {
     expect(slopes.reduce((sum, slope) => sum + slope / 4, 0)).toBeGreaterThan(0.75);
   });
 
-  it('are no matter of gradients, but of the loss', async () => {
+  it('are not moved by gradients, but count in the loss', async () => {
     const model = linear({ heads: 2 });
     await model.fit(X, y);
     const { slopes } = model.grid;
@@ -243,7 +243,7 @@ describe('slopes', () => {
     expect(model.grid.slopes).toEqual(slopes);
   });
 
-  it('of prototypes that are held stay', async () => {
+  it('of frozen prototypes stay', async () => {
     const model = branches();
     await model.fitBatch(V, bend);
     const [a, b] = list(model.grid.slopes?.data);

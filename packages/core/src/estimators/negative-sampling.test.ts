@@ -88,7 +88,7 @@ const restricted = (kept: ReadonlySet<number>) => {
 };
 
 describe('negative sampling', () => {
-  it('moves the prototypes of the batch and of n other classes alone', async () => {
+  it('moves only prototypes of the classes in the batch and of n others', async () => {
     const model = classifier({ negativeSampling: 6 });
     const before = model.grid;
     await model.fitBatch(X, y, { gradientStep: true });
@@ -110,7 +110,7 @@ describe('negative sampling', () => {
     expect(await run(1)).not.toEqual(first);
   });
 
-  it('leaves what other calls have read as it was', async () => {
+  it('does not change arrays that other calls have read', async () => {
     const model = classifier({ negativeSampling: 6 });
     const bytes = await model.save();
     const { prototypes } = inside(model).arrays;
@@ -216,7 +216,7 @@ describe('negative sampling', () => {
     expect(sampled.grid).toEqual(full.grid);
   });
 
-  it("moves the prototypes of the batch's labels and of sampled ones alone", async () => {
+  it("moves only prototypes of the batch's labels and of sampled ones", async () => {
     // Without a clip every negative has a slope.
     const model = labels({ negativeSampling: 5, aslClip: 0 });
     const before = model.grid;
@@ -226,7 +226,7 @@ describe('negative sampling', () => {
     expect(touched.length).toBe(3 + 5);
   });
 
-  it('expects the loss of all labels, and nearly that of all classes', async () => {
+  it('has the loss of all labels as its expectation, and nearly that of all classes', async () => {
     // A rate that moves nothing: every step draws anew for the same grid.
     const still = { negativeSampling: 8, learningRate: 1e-12 };
     const mean = async (step: () => Promise<number>, runs: number): Promise<number> => {
@@ -245,7 +245,7 @@ describe('negative sampling', () => {
     expect(Math.abs(ofClasses / fullClasses - 1)).toBeLessThan(0.02);
   });
 
-  it('looks again at what rows were taken for, in finetune', async () => {
+  it('samples hard negatives in finetune', async () => {
     // 200 classes on a ring, each taken for its neighbours: of 8 random ones few are near.
     const ring = Array.from({ length: 200 }, (_, c) => {
       const angle = (2 * Math.PI * c) / 200;

@@ -92,7 +92,7 @@ describe.each(cases)('%s, %s', (name, start, naming, options) => {
   const go = (model: Labelled, gradientStep = false): Promise<number> =>
     (model as unknown as Model).fitBatch(second.X, naming.labels(second.c, 4), { gradientStep });
 
-  it('get prototypes and a column behind the others', async () => {
+  it('get prototypes, and a column after the others', async () => {
     const model = await begin();
     const before = model.grid;
     await go(model);
@@ -108,7 +108,7 @@ describe.each(cases)('%s, %s', (name, start, naming, options) => {
     expect(shape).toEqual([all.X.length, naming.classes.length]);
   });
 
-  it('are found soon, and the old ones go on being found', async () => {
+  it('are predicted soon, and the old classes still are', async () => {
     const model = await begin();
     const early = {
       ...naming,
@@ -198,7 +198,7 @@ describe('a fit from the start', () => {
     expect(labels.classes).toEqual(['a', 'c']);
   });
 
-  it('gives prototypes to classes that the rows of its start have none of', async () => {
+  it('gives prototypes to classes that do not occur in the rows of initialisation', async () => {
     const { X, c } = clouds([0, 1, 2, 3]);
     for (const options of [
       { softType: 'scaled' },
@@ -246,7 +246,7 @@ describe('a given grid', () => {
     }
   });
 
-  it('of columns has those that own no prototype', async () => {
+  it('with columns as labels keeps those without a prototype', async () => {
     const initMode = {
       prototypes: [
         [0.5, 0.5],

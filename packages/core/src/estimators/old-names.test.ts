@@ -65,7 +65,7 @@ it.each(Object.entries(calls))('%s', async (_, [answer, old, present, other]) =>
   });
 });
 
-it('a stream tells its passes under both names', async () => {
+it('the result of a stream has its passes under both names', async () => {
   const result = await small().fitStream(sourceOf(X, y, 20), { startRows: 40, maxIters: 2 });
   expect(result).toEqual({ nIter: 2, passes: 2, batches: 6, rows: 120 });
 });

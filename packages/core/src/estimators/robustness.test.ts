@@ -49,7 +49,7 @@ describe('the start', () => {
 });
 
 describe('a trained model', () => {
-  it('keeps weights of features that gradients tuned', async () => {
+  it('keeps feature weights that gradients have trained', async () => {
     const model = small({ autoFeatureWeights: true });
     await model.fit(X, y);
     await model.finetune(X, y, { epochs: 2 });
@@ -81,7 +81,7 @@ describe('a gradient step', () => {
     expect(await model.score(X)).toBeLessThan(0);
   });
 
-  it('that leaves the numbers is an error, and the model as it was', async () => {
+  it('that gives values that are not finite is an error, and the model stays as it was', async () => {
     // Adam moves every number by about the rate: so large a rate leaves float32.
     const model = small({ learningRate: 3e38, l2Reg: 1 });
     await model.fit(X, y);
@@ -124,7 +124,7 @@ describe('answers', () => {
     expect(clusterer.labels).toEqual(before);
   });
 
-  it('of clusters are as sure of places close together', async () => {
+  it('of clusters do not depend on how close together they are', async () => {
     const near = X.map((row, i) => row.map((v, j) => 1e-5 * v + (j === i % 3 ? 1e-3 : 0)));
     const sure = async (unit: number): Promise<number[]> => {
       const model = new FastKMeansClusterer({ backend, kInit: 3 });

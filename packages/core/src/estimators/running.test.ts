@@ -22,7 +22,7 @@ const mse = async (model: FastKMeansRegressor): Promise<number> => {
 };
 
 describe('fit', () => {
-  it('takes the rows in another order when it shuffles', async () => {
+  it('shuffle changes the order of the rows', async () => {
     const [one, other] = [small({ batchSize: 30 }), small({ batchSize: 30 })];
     await one.fit(X, y, { maxIters: 1 });
     await other.fit(X, y, { maxIters: 1, shuffle: false });
@@ -47,7 +47,7 @@ describe('fit', () => {
     expect(await mse(model)).toBeCloseTo(Math.min(...losses), 4);
   });
 
-  it('draws evalFraction of the rows, and trains on the others alone', async () => {
+  it('evalFraction holds rows out, and only the others train', async () => {
     const model = small();
     const { history } = await model.fit(X, y, { evalFraction: 0.5, maxIters: 1 });
     expect(history[0]?.evalLoss).toBeGreaterThan(0);
@@ -56,7 +56,7 @@ describe('fit', () => {
     expect(Array.from(ages.data).reduce((a, b) => a + b, 0)).toBeCloseTo(60 + 6, 3);
   });
 
-  it('puts idle prototypes where the loss is highest', async () => {
+  it('moves idle prototypes to the rows of highest loss', async () => {
     const initMode = {
       prototypes: [
         [0, 0],
@@ -101,7 +101,7 @@ describe('finetune', () => {
     expect(await mse(model)).toBeLessThan(0.8 * before);
   });
 
-  it('keeps the best evaluated state, and stops early where it does not get better', async () => {
+  it('keeps the best evaluated state, and stops early if it does not improve', async () => {
     const model = await start();
     const history = await model.finetune(X, y, {
       evalSet,
@@ -137,7 +137,7 @@ describe('finetune', () => {
     expect(cosine[9]).toBeLessThan(1e-5);
   });
 
-  describe('lets a tenth of the rows wait for the first part of a run', () => {
+  describe('early stopping by a tenth of waiting rows', () => {
     const waiting = 10;
     /** R² on rows that were not seen, and the run. */
     const learn = async (
@@ -156,7 +156,7 @@ describe('finetune', () => {
       return { epochs: [...epochs], score: await model.score(test.X, targets(test)) };
     };
 
-    it('and keeps the best average of the epochs where the target is noise, which it would learn by heart', async () => {
+    it('keeps the best average of the epochs if the target is noise', async () => {
       const [{ epochs, score }, all] = [await learn(1), await learn(1, 0)];
       // They never join: every epoch is judged.
       expect(epochs.every(({ evalLoss }) => (evalLoss as number) > 0)).toBe(true);
@@ -167,21 +167,21 @@ describe('finetune', () => {
       expect(all.score).toBeLessThan(score - 0.05);
     });
 
-    it('and ends where the loss has risen beyond chance', async () => {
+    it('stops once the loss has risen significantly', async () => {
       const { epochs, score } = await learn(0.9, undefined, 0.1);
       expect(epochs.length).toBe(waiting);
       expect(epochs.at(-1)?.best).toBe(false);
       expect(score).toBeGreaterThan((await learn(0.9, 0, 0.1)).score + 0.1);
     });
 
-    it('and trains on with all where they teach something', async () => {
+    it('lets the waiting rows join if the run learns', async () => {
       const [{ epochs, score }, all] = [await learn(0), await learn(0, 0)];
       expect(epochs.length).toBe(25);
       expect(epochs.filter(({ evalLoss }) => evalLoss !== undefined).length).toBe(waiting);
       expect(score).toBeGreaterThan(all.score - 0.01);
     });
 
-    it('and decides the same whatever the weights are in', async () => {
+    it('decides the same in any unit of weights', async () => {
       const { X: many, y: targets } = rows(600, 3, 1);
       const run = async (weight: number): Promise<(number | undefined)[]> => {
         const model = small({ nPrototypes: 30, batchSize: 64 });
@@ -194,7 +194,7 @@ describe('finetune', () => {
       expect(await run(2 ** -20)).toEqual(await run(1));
     });
 
-    it('of classes too', async () => {
+    it('works for a classifier', async () => {
       const { X: many, y: targets } = rows(600, 3, 1);
       const random = new Random(3);
       const noise = targets.map(() => (random.uniform() < 0.5 ? 'b' : 'a'));
@@ -214,7 +214,7 @@ describe('finetune', () => {
       expect(await joins(noise)).toBe(false);
     });
 
-    it('which join all batches then', () => {
+    it('rows that have joined take part in all batches', () => {
       const batch = {
         x: toRows(rows(100).X, { call: 'test', argument: 'X' }),
         y: { data: new Float32Array(0), rows: 100, columns: 0 },
@@ -231,7 +231,7 @@ describe('finetune', () => {
   });
 
   describe("with lr 'auto'", () => {
-    it('takes the rate that findLearningRate finds, and says so in its history', async () => {
+    it('trains at the rate of findLearningRate, and reports it in the history', async () => {
       const model = await start();
       const { learningRate } = await model.findLearningRate(X, y);
       const phases: string[] = [];
@@ -254,7 +254,7 @@ describe('finetune', () => {
       ).toBe(history[2]?.loss);
     });
 
-    it('which originalDefaults choose, and nobody else', async () => {
+    it('is the default only with originalDefaults', async () => {
       const { learningRate: rate } = originalDefaults;
       expect(rate).toBe('auto');
       expect((await (await start()).finetune(X, y, { epochs: 1 }))[0]?.peakLearningRate).toBe(0.02);
@@ -269,7 +269,7 @@ describe('finetune', () => {
       expect((await own.finetune(X, y, { epochs: 1 }))[0]?.peakLearningRate).toBe(0.01);
     });
 
-    it('and of single gradient steps, which have nothing to try, takes the default', async () => {
+    it('takes the default rate in single gradient steps', async () => {
       const losses = async (learningRate?: 'auto'): Promise<number[]> => {
         const model = small({ learningRate });
         await model.fit(X, y);
@@ -281,7 +281,7 @@ describe('finetune', () => {
       expect(await losses('auto')).toEqual(await losses());
     });
 
-    it('in a file as well', async () => {
+    it('is kept by save and load', async () => {
       const model = small({ learningRate: 'auto' });
       await model.fit(X, y);
       const again = await FastKMeansRegressor.load(await model.save(), { backend });
@@ -291,7 +291,7 @@ describe('finetune', () => {
     });
   });
 
-  it('trains on all of few rows unless told so, on nine tenths where it is to stop early', async () => {
+  it('trains on all rows if they are few, and on nine tenths with earlyStoppingRounds', async () => {
     const all = await (await start()).finetune(X, y, { epochs: 2 });
     expect(all.map(({ evalLoss }) => evalLoss)).toEqual([undefined, undefined]);
     const stopping = await (await start()).finetune(X, y, { epochs: 1, earlyStoppingRounds: 1 });

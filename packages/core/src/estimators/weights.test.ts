@@ -133,7 +133,7 @@ describe('weights near 0 beside others', () => {
     }
   });
 
-  it('leave them there in finetune', async () => {
+  it('do not disturb the other rows in finetune', async () => {
     const y = X.map((_, i) => (isLight(i) ? 1000 : Math.sin(6 * (i / 100))));
     const model = estimators.regressor.make();
     await model.fit(X, y, { sampleWeight: weights(1e-9) });
@@ -170,7 +170,7 @@ describe('weights near 0 beside others', () => {
 });
 
 describe('weights by number', () => {
-  it('are rows to a scaler inside of a clusterer', async () => {
+  it('count as rows in the scaler of a clusterer', async () => {
     const model = estimators.clusterer.make({ kInit: 1, scaling: 'standard' });
     await model.fit([[0], [10]], undefined, { sampleWeight: [9, 1] });
     expect((model as unknown as { inertia: number }).inertia).toBeCloseTo(10, 5);
@@ -259,7 +259,7 @@ describe('few rows', () => {
     expect(model.grid.prototypes.shape[0]).toBeGreaterThanOrEqual(classes);
   });
 
-  it('of a constant feature say what most of them do', async () => {
+  it('with a constant feature get the answer of the majority', async () => {
     const same = Array.from({ length: 10 }, () => [3]);
     const model = estimators.classifier.make();
     await model.fit(
@@ -299,7 +299,7 @@ describe('few rows', () => {
     expect((await enough.fit(X.slice(0, 5), five)).warnings).toEqual([]);
   });
 
-  it('an empty given prototype is seeded anew before a fit converges', async () => {
+  it('an empty prototype of a given grid starts again before a fit converges', async () => {
     for (const algorithm of ['ema', 'lloyd']) {
       const model = estimators.clusterer.make({
         algorithm,
@@ -313,7 +313,7 @@ describe('few rows', () => {
 });
 
 describe('originalDefaults', () => {
-  it('yield to what is written beside them', async () => {
+  it("yield to the caller's own options", async () => {
     const prototypes = [
       [0, 0],
       [1, 1],

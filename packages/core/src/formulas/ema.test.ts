@@ -36,7 +36,7 @@ describe('emaUpdate', () => {
     expect(many.ages[0]).toBe(50);
   });
 
-  it('counts a coordinate by its own weight, and leaves what nobody reported', () => {
+  it('counts each coordinate by its own weight, and leaves coordinates without values', () => {
     const g = grid({ coordinateAges: f64(4, 4, 3, 3) });
     emaUpdate(g, sums({ coordinateWeights: f64(4, 0, 0, 0), sums: f64(12, 0, 0, 0) }));
     expect([...g.prototypes]).toEqual([1 + (4 / 8) * (3 - 1), 2, 5, 5]);
@@ -44,7 +44,7 @@ describe('emaUpdate', () => {
     expect([...g.ages]).toEqual([4, 3]);
   });
 
-  it('takes rows without a mask as fully reported', () => {
+  it('treats rows without a mask as complete', () => {
     const g = grid({ coordinateAges: f64(2, 6, 3, 3) });
     emaUpdate(g, sums());
     expect([...g.prototypes]).toEqual([2, 2 + (2 / 8) * (4 - 2), 5, 5]);

@@ -131,14 +131,14 @@ describe('the share of positives', () => {
     );
   });
 
-  it('without powers and clip is p itself', () => {
+  it('is p itself without powers and clip', () => {
     const at = [0.001, 0.2, 0.5, 0.77, 0.999];
     shareOf(at, { gammaNeg: 0, gammaPos: 0, clip: 0, variant: 'standard' }).forEach((share, i) => {
       expect(share).toBeCloseTo(at[i] as number, 5);
     });
   });
 
-  it('of the defaults is .312 where the loss answers a half', () => {
+  it('is .312 for p = .5 with the default options', () => {
     // B = .45²/.55 − 2·.45·log .55, A = 2
     const b = 0.45 ** 2 / 0.55 - 0.9 * Math.log(0.55);
     const [share] = shareOf([0.5], { gammaNeg: 2, gammaPos: 0, clip: 0.05, variant: 'standard' });
@@ -146,7 +146,7 @@ describe('the share of positives', () => {
     expect(share).toBeCloseTo(0.3118, 4);
   });
 
-  it('that phase 1 stored as 0.9·share + 0.05 comes back, and rises with what was stored', () => {
+  it('is recovered from 0.9·share + 0.05 of phase 1, and rises with it', () => {
     const shares = [0.02, 0.1, 0.5, 0.9, 0.98];
     onHost(
       shares.map((share) => 0.9 * share + 0.05),

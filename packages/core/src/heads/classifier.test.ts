@@ -86,7 +86,7 @@ describe('shares of the owners', () => {
     });
   });
 
-  it('agree on both paths, and with heads are means', () => {
+  it('are equal by one-hot and by scatter, and means over several heads', () => {
     const [one, other] = [950, 1000].map((outputs) => ask(owners, 'probabilities', arrays, { outputs })) as [
       number[],
       number[],
@@ -151,7 +151,7 @@ describe('vectors', () => {
     },
   );
 
-  it('serve with gaussian routing up to 256 classes, unless the options say otherwise', () => {
+  it('are the default with gaussian routing and up to 256 classes', () => {
     const carries = (given: object, outputs: number): boolean =>
       classifierHeads.carries({ ...options, ...given } as Resolved, outputs);
     expect(carries({}, 256)).toBe(true);
@@ -163,7 +163,7 @@ describe('vectors', () => {
   });
 });
 
-describe.each([1, 4])('what rows say, in %i heads', (heads) => {
+describe.each([1, 4])('the share of rows, in %i heads', (heads) => {
   it('is stored as logits whose softmax is 0.9·share + 0.1/C', () => {
     const shares = Float64Array.from([0.5, 0.3, 0.2, 1, 0, 0]);
     const stored = vectors.code?.store(shares, 3, heads) as Float64Array;

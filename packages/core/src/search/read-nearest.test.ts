@@ -148,7 +148,7 @@ describe('the softmax of all prototypes', () => {
     },
   );
 
-  it('gives the class that no others can catch up with, though they have a share', async () => {
+  it('gives a class whose lead the estimated softmax tail cannot close', async () => {
     const fed: string[][] = [];
     const watching = {
       ...backend,
@@ -177,13 +177,13 @@ describe('the softmax of all prototypes', () => {
     expect((await indexed.predict(close)).data).toEqual((await whole.predict(close)).data);
   });
 
-  it('is asked of all prototypes where they are wide', async () => {
+  it('is computed from all prototypes where bandwidths are wide', async () => {
     const { indexed, whole } = pair('regressor', {});
     reach([indexed, whole], -1);
     expect(await readAll(indexed)).toEqual(await readAll(whole));
   });
 
-  it('sees a prototype that reaches far though others are nearer', async () => {
+  it('finds a distant prototype with a wide bandwidth', async () => {
     const { indexed, whole } = pair('regressor', { topK: 2 });
     reach([indexed, whole], 6);
     for (const model of [indexed, whole]) {

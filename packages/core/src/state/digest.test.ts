@@ -64,7 +64,7 @@ describe('the digest', () => {
     expect(seen.size).toBe(1 + 3200 + 400 + (blocks * (blocks - 1)) / 2 + 3);
   });
 
-  it('differs where only signs of several words do, and where zeros are appended', () => {
+  it('differs if the signs of several words differ, and if zeros are appended', () => {
     const zeros = (length: number, ...signs: number[]): string => {
       const bytes = new Uint8Array(length);
       for (const at of signs) bytes[4 * at + 3] = 0x80;

@@ -145,7 +145,7 @@ describe('fitStream', () => {
     expect(model.classes).toEqual(['high', 'low', 'middle']);
   });
 
-  it('ends at once where the file holds a run that is over, and makes more passes of it', async () => {
+  it('ends at once if the file holds a finished run, and can add passes to it', async () => {
     const path = freshPath();
     const source = sourceOf(X, y, 20);
     const first = new FastKMeansRegressor(options);
@@ -266,7 +266,7 @@ describe('fitStream', () => {
     await expectError(model.fitStream((source ?? sourceOf(X, y, 20)) as Source, given), 'option', message);
   });
 
-  it('refuses batches that are none, or of another width', async () => {
+  it('refuses invalid batches, and batches of another width', async () => {
     const source = sourceOf(X, y, 20);
     const giving = (batch: unknown): Source => ({
       ...source,

@@ -158,7 +158,7 @@ describe('which equations share a loop', () => {
     `);
   });
 
-  it('all that moves a parameter', () => {
+  it('all equations that update a parameter', () => {
     const specs = { p: f32(5, 3), m: f32(5, 3), v: f32(5, 3), g: f32(5, 3), rate: f32() };
     const adam = trace('adam', specs, ({ p, m, v, g, rate }) => {
       const first = add(mul(m, 0.9), mul(g, 0.1));
@@ -169,7 +169,7 @@ describe('which equations share a loop', () => {
     expect(opsOf(fused(adam, 6)).filter((op) => op === 'loop')).toHaveLength(2);
   });
 
-  it('not those on either side of one that is no loop', () => {
+  it('equations before and after one that is not a loop do not share one', () => {
     const graph = trace('between', { x: f32(BATCH, 3), w: f32(3, 3) }, ({ x, w }) => {
       const product = matmul(exp(x), w);
       return { y: add(product, 1), other: mul(x, 2) };
@@ -177,7 +177,7 @@ describe('which equations share a loop', () => {
     expect(opsOf(fused(graph)).filter((op) => op !== 'constant')).toEqual(['loop', 'matmul', 'loop']);
   });
 
-  it('products of vectors, which are no work of their own', () => {
+  it('products of vectors join other loops', () => {
     const specs = { x: f32(BATCH, 6), w: f32(6, 1), y: f32(BATCH, 1) };
     const graph = trace('vectors', specs, ({ x, w, y }) => {
       const gap = sub(matmul(softmax(x), w), y);
@@ -186,7 +186,7 @@ describe('which equations share a loop', () => {
     expect(opsOf(fused(graph)).filter((op) => op !== 'reshape')).toEqual(['loop', 'loop']);
   });
 
-  it('views in between, which are no work', () => {
+  it('views in between cost nothing', () => {
     const graph = trace('views', { x: f32(BATCH, 6), w: f32(2, 3) }, ({ x, w }) => {
       const heads = add(reshape(x, [BATCH, 2, 3]), w);
       return { y: exp(reshape(heads, [BATCH, 6])), heads };

@@ -1,4 +1,4 @@
-// What the original chooses by itself: the number of prototypes, and the weights of the features.
+// The automatic choices of the original: the number of prototypes, and feature weights.
 
 import { FastKMeansClusterer, FastKMeansRegressor } from '@fkm/core';
 import type { Check } from '../../contract.js';
@@ -7,7 +7,7 @@ import { startAt, targetsOf } from './starts.js';
 
 const { X, big } = fixtures.inputs;
 
-/** Prototypes of a clusterer, and strata of a regressor with one prototype each. */
+/** Number of prototypes of a clusterer, and of strata of a regressor with one prototype each. */
 export const autoChecks = (): Check[] =>
   fixtures.autoK.flatMap(({ distance, scale, offset, k }) => {
     const rows = matrix({ ...big, data: big.data.map((x) => x * scale + offset) });
@@ -44,7 +44,7 @@ export const autoChecks = (): Check[] =>
     ] satisfies Check[];
   });
 
-/** Of the two estimators whose rows choose among all prototypes, as the fixture's do. */
+/** Feature weights of the two estimators whose rows choose among all prototypes, as in the fixture. */
 export const importanceChecks = (): Check[] =>
   (['clusterer', 'regressor'] as const).flatMap((estimator) =>
     fixtures.featureImportance.map(({ masked, weights }) => ({
@@ -58,7 +58,7 @@ export const importanceChecks = (): Check[] =>
         await model.fitBatch(matrix(twice), y, along(masked));
         const found = model.grid.featureWeights;
         if (!found) throw new Error('the grid has no featureWeights.');
-        // 1 − within/total: a weight near 0 is what is left of two terms near 1, each a float32 sum over 12 rows.
+        // 1 − within/total: a weight near 0 is a difference of terms near 1, each a float32 sum over 12 rows.
         expectOriginal('featureWeights', { shape: [found.data.length], data: found.data }, weights, 12);
       },
     })),

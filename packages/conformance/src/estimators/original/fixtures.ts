@@ -1,4 +1,4 @@
-// Numbers of the original PyTorch implementation (fixtures/original.json) and how near to them a result has to be.
+// Numbers of the original PyTorch implementation (fixtures/original.json), and the tolerance for each.
 
 import type { DenseMatrix, RowOptions } from '@fkm/core';
 import type { Distance } from '@fkm/core/graph';
@@ -12,7 +12,7 @@ export interface Stored {
 
 type Soft = 'hard' | 'mean' | 'scaled' | 'softmax_scaled';
 
-/** The estimators as the file names them. */
+/** The estimators by their names in the file. */
 export type EstimatorName = 'clusterer' | 'classifier' | 'multilabel' | 'regressor';
 
 /** One phase-1 step from C with ages of 2. */
@@ -113,14 +113,14 @@ export interface Original {
   readonly featureImportance: readonly { readonly masked: boolean; readonly weights: Stored }[];
 }
 
-/** The numbers. JSON has no literal types, so the cast says what the file holds. */
+/** The fixtures. JSON has no literal types, so the cast declares them. */
 export const fixtures: Original = original as unknown as Original;
 
 const relative = 1e-5;
-/** Half a unit of the seventh decimal, to which the fixtures are rounded, and one rounding of a float32 near 1 beside it. */
+/** Half a unit of the seventh decimal, to which fixtures are rounded, plus one float32 rounding near 1. */
 const rounding = 5e-8 + 2 ** -24;
 
-/** Equal to 1e-5 relative. `terms`: the size of what was added up to get there, where that is more than the result. */
+/** Expects equality to 1e-5 relative. `terms`: the size of the added terms, if larger than the result. */
 export function expectOriginal(
   what: string,
   got: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
@@ -141,7 +141,7 @@ export function expectOriginal(
   });
 }
 
-/** Rows of length 1, as the original brings them before it compares by cosine. */
+/** Rows of length 1, as the original normalises them before comparing by cosine. */
 export function unitRows({ shape, data }: Stored): Stored {
   const columns = shape[1] as number;
   const lengths = Array.from({ length: shape[0] as number }, (_, i) =>
@@ -150,17 +150,17 @@ export function unitRows({ shape, data }: Stored): Stored {
   return { shape, data: data.map((x, i) => x / (lengths[Math.floor(i / columns)] as number)) };
 }
 
-/** X, at unit length for cosine. */
+/** X, normalised for cosine. */
 export const rowsFor = (distance: Distance): DenseMatrix =>
   matrix(distance === 'cosine' ? unitRows(fixtures.inputs.X) : fixtures.inputs.X);
 
-/** As the public calls take it. */
+/** As a matrix for public calls. */
 export const matrix = ({ shape, data }: Stored): DenseMatrix => ({
   data,
   shape: shape as readonly [number, number],
 });
 
-/** What accompanies the rows in every step of the original. */
+/** The options that accompany rows in every step of the original. */
 export const along = (masked: boolean): RowOptions => ({
   sampleWeight: fixtures.inputs.sampleWeight.data,
   ...(masked ? { featureMask: matrix(fixtures.inputs.featureMask) } : {}),

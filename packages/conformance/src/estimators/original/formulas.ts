@@ -1,4 +1,4 @@
-// The original's similarities and routing weights, held by the traced formulas.
+// Checks the traced formulas against the original's similarities and routing weights.
 
 import {
   BATCH,
@@ -18,7 +18,7 @@ import { expectOriginal, fixtures, type Stored } from './fixtures.js';
 const { X, C, featureMask, featureWeights } = fixtures.inputs;
 const f32 = (...shape: number[]): TensorSpec => ({ shape, dtype: 'float32' });
 
-/** Runs a graph once; its only output. */
+/** Runs a graph once and returns its only output. */
 async function output(backend: Backend, graph: Graph, inputs: readonly Stored[]): Promise<Stored> {
   const values = inputs.map(({ shape, data }) => backend.upload(ndarray(data, shape)));
   const executable = await backend.compile(graph);
@@ -49,7 +49,7 @@ const similarityChecks = (): Check[] =>
         }),
       }));
       const inputs = [X, C];
-      // What the mask hides may hold anything: it holds a NaN here.
+      // Masked values may be anything: here NaN.
       if (masked) {
         inputs[0] = {
           ...X,

@@ -1,4 +1,4 @@
-// The numbers of the original implementation, held on one backend: every fixture of every estimator.
+// Checks a backend against the numbers of the original implementation: every fixture of every estimator.
 
 import type { Check } from '../../contract.js';
 import { autoChecks, importanceChecks } from './choices.js';

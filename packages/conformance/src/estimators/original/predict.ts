@@ -1,4 +1,4 @@
-// The original's answers: one row an estimator.
+// The original's answers, one row an estimator.
 
 import type { FastKMeansClassifier, FastKMeansRegressor, FastMultiLabelKMeansClassifier } from '@fkm/core';
 import { expect } from 'vitest';

@@ -1,4 +1,4 @@
-// Every estimator at the grid that the original's numbers start from: one row an estimator.
+// Every estimator at the grid from which the original's numbers start, one row an estimator.
 
 import {
   FastKMeansClassifier,
@@ -14,13 +14,13 @@ const { C, prototypeLabels, prototypeTargets, yClass, yMultiLabel, yRegression }
 
 interface Start {
   readonly make: (options: { readonly backend: Backend } & Options) => Model;
-  /** The grid besides prototypes and ages. */
+  /** The parts of the grid besides prototypes and ages. */
   readonly says: object;
   readonly y: unknown;
   readonly options: Options;
 }
 
-/** As the original has it: soft type 'scaled', no repulsion, its own asymmetric loss. */
+/** The original's settings: soft type 'scaled', no repulsion, its own asymmetric loss. */
 const starts: Readonly<Record<EstimatorName, Start>> = {
   clusterer: {
     make: (options) => new FastKMeansClusterer(options),

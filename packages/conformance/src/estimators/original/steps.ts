@@ -1,4 +1,4 @@
-// The original's steps, of every estimator: one of phase 1, and the gradients of one of phase 2.
+// The original's steps for every estimator: one of phase 1, and the gradients of one of phase 2.
 
 import type { NdArray } from '@fkm/core/graph';
 import type { Check } from '../../contract.js';
@@ -12,7 +12,7 @@ const present = (array: NdArray | undefined, what: string): NdArray => {
   throw new Error(`there are no ${what}.`);
 };
 
-/** The file's options by our names. */
+/** The file's options under our names. */
 const optionsOf = ({ target_assignment: targetAssignment, temperature }: EmaFixture['options']): Options => ({
   ...(targetAssignment ? { targetAssignment } : {}),
   ...(temperature ? { temperature } : {}),
