@@ -1,4 +1,4 @@
-// `bench accuracy`: raw features in, default options, a held-out score, next to nearest neighbours on all training rows.
+// `bench accuracy`: the held-out score of default options on raw features, next to nearest neighbours on all training rows.
 
 import type { Backend, Progress } from '@fkm/core';
 import { type BackendName, openBackend } from './backends.ts';
@@ -9,14 +9,14 @@ import { neighbourScore, taskOf, train } from './tasks.ts';
 export interface AccuracyOptions {
   readonly sets: readonly string[];
   readonly backend: BackendName;
-  /** Of the split and of the model; scores of several are averaged. */
+  /** Seeds of the split and of the model; scores of several are averaged. */
   readonly seeds: readonly number[];
   readonly folder: string;
-  /** Judge on a tenth of the training rows, and leave the rows that judge otherwise alone. */
+  /** Evaluate on a tenth of the training rows, and do not use the test rows. */
   readonly validation: boolean;
-  /** Prototypes in all, in 16 heads, rather than the default; fewer on few rows. */
+  /** Total number of prototypes, in 16 heads, in place of the default; fewer with few rows. */
   readonly prototypes?: number;
-  /** Options of the estimators beside backend and seed. */
+  /** Options of the estimators besides backend and seed. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -43,7 +43,7 @@ async function measure(set: string, seed: number, backend: Backend, run: Accurac
   const taskName = describeSet(set).task;
   const task = taskOf(taskName);
   const parts = await loadParts(set, run.folder, seed, run.validation);
-  // A quarter of the rows is also where the default stops.
+  // The default stops at a quarter of the rows too.
   const most = Math.floor(parts.train.X.shape[0] / 4);
   const size = run.prototypes ? { nPrototypes: Math.min(run.prototypes, most), heads: 16 } : {};
   const options = { ...size, ...run.options };

@@ -16,8 +16,8 @@ const [rows, columns] = [200_000, 64];
 const prototypeCounts = [256, 1024];
 
 /**
- * Rows a run, the best of 256 to 8192 at both sizes: threads meet at every node of the graph, so that fewer, larger blocks
- * wait less. Distances of a block take 32 MB at K = 1024; on a machine with less shared cache smaller blocks may win.
+ * Rows in a run, the best of 256 to 8192 at both sizes: threads synchronise at every node, so fewer, larger blocks wait less.
+ * Distances of a block take 32 MB at K = 1024; with less shared cache, smaller blocks may be faster.
  */
 const blockRows = 8192;
 
@@ -83,7 +83,7 @@ export async function benchAssign(backendName: BackendName, rounds: number): Pro
         side: async () => (await python.ask<{ milliseconds: number }>({})).milliseconds,
       }));
       const versus = await measure(ours, opponents, rounds);
-      // Also the sink: a row that either side got wrong would show.
+      // Also checks the answers: a row that either side got wrong would show.
       let differing = 0;
       if (pythons[0]) {
         await pythons[0].ask({ labels: labelFile });
@@ -123,10 +123,10 @@ export async function benchAssign(backendName: BackendName, rounds: number): Pro
 
 type Files = [rows: string, prototypes: string, labels: string];
 
-/** Rows of almost equal distances may go either way; more than a few would mean another computation. */
+/** Number of rows that differ. Rows of nearly equal distances may; more than a few would mean a different computation. */
 function countDiffering(ours: Int32Array, bytes: Buffer): number {
   return ours.reduce((sum, own, i) => sum + (own === bytes.readInt32LE(4 * i) ? 0 : 1), 0);
 }
 
-/** Something that depends on every answer. */
+/** A number that depends on every answer. */
 const checksum = (index: Int32Array): number => index.reduce((sum, own) => (Math.imul(sum, 31) + own) | 0, 0);

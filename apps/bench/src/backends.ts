@@ -1,4 +1,4 @@
-// The backends by the names of the command line, each imported when it is asked for.
+// The backends by their names on the command line, each imported on demand.
 
 import { type Backend, jsBackend } from '@fkm/core';
 

@@ -1,4 +1,4 @@
-// `bench calibration`: how far probabilities of default models are from shares of rows, beside HistGradientBoosting on the same rows.
+// `bench calibration`: calibration error of default models, next to HistGradientBoosting on the same rows.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -27,18 +27,18 @@ export const calibrationSets = [
 export interface CalibrationOptions {
   readonly sets: readonly string[];
   readonly backend: BackendName;
-  /** Of the split and of both models; figures of several are averaged. */
+  /** Seeds of the split and of both models; figures of several are averaged. */
   readonly seeds: readonly number[];
   readonly folder: string;
-  /** Judge on a tenth of the training rows, and leave the rows that judge otherwise alone. */
+  /** Evaluate on a tenth of the training rows, and do not use the test rows. */
   readonly validation: boolean;
-  /** Options of the estimators beside backend and seed. */
+  /** Options of the estimators besides backend and seed. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
 type Sides = Readonly<Record<'ours' | 'boosted', Judgement>>;
 
-/** Values to the columns of `predictProba`: the classes of the training rows, ascending. */
+/** From values to columns of `predictProba`: the classes of the training rows, ascending. */
 function codesOf({ y }: Labelled, names: readonly number[]): number[] {
   const places = new Map(names.map((name, c) => [name, c]));
   return Array.from(y.data, (value) => places.get(value) ?? -1);
@@ -46,7 +46,7 @@ function codesOf({ y }: Labelled, names: readonly number[]): number[] {
 
 const namesOf = ({ y }: Labelled): number[] => [...new Set(y.data)].sort((a, b) => a - b);
 
-/** Missing values are a mask to us, and NaN to the other side. */
+/** Missing values are masked for us, and NaN for the other side. */
 const withHoles = ({ X, mask }: Labelled): Rows =>
   mask ? { ...X, data: X.data.map((value, i) => (mask.data[i] === 0 ? Number.NaN : value)) } : X;
 

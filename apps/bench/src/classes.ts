@@ -1,5 +1,5 @@
-// `bench classes`: gradient steps on a sample of very many classes against the full softmax, in time and memory; with
-// --accuracy, what sampling costs on 3,879 regions of the world.
+// `bench classes`: gradient steps on a sample of very many classes against the full softmax, in time and memory; with --accuracy,
+// the accuracy on 3,879 regions of the world.
 
 import { spawnSync } from 'node:child_process';
 import { accuracyScore, type Backend, FastKMeansClassifier } from '@fkm/core';
@@ -17,9 +17,9 @@ export interface ClassesOptions {
   readonly backend: BackendName;
   readonly rounds: number;
   readonly classes: number;
-  /** Classes drawn a step beside the batch's own. */
+  /** Classes sampled in a step besides the batch's own. */
   readonly negatives: number;
-  /** Takes steps of one side in this process, and prints its peak memory: what the bench starts of itself. */
+  /** Runs steps of one side in this process and prints its peak memory; for child processes of the bench. */
   readonly memoryOf?: Side;
 }
 
@@ -27,10 +27,10 @@ const sides = ['sampled', 'full'] as const;
 export type Side = (typeof sides)[number];
 
 const [columns, batchSize] = [64, 512];
-/** Steps of a round: those of a sample are short. */
+/** Steps in a round; sampled steps are short. */
 const stepsOf: Readonly<Record<Side, number>> = { sampled: 10, full: 1 };
 
-/** One prototype a class, each drawn; rows of drawn classes. `stream` is some fitBatch, `epoch` a finetune of as many steps. */
+/** One prototype a class, and rows of random classes. `stream` is several fitBatch calls, `epoch` a finetune of as many steps. */
 function setUp(backend: Backend, side: Side, { classes, negatives }: ClassesOptions) {
   const uniform = seeded(7);
   const drawn = (rows: number): Rows => ({
@@ -43,7 +43,7 @@ function setUp(backend: Backend, side: Side, { classes, negatives }: ClassesOpti
     batchSize,
     ...(side === 'sampled' ? { negativeSampling: negatives } : {}),
   };
-  // Made at their first use, so that the memory of a process is that of one.
+  // Created at their first use, so that the memory of a process is that of one.
   let [streamed, model]: (FastKMeansClassifier | undefined)[] = [];
   const steps = stepsOf[side];
   const rows = drawn(steps * batchSize);
@@ -73,7 +73,7 @@ const seconds = async (work: () => Promise<unknown>): Promise<number> => {
   return performance.now() - start;
 };
 
-/** Peak memory of a process that takes steps of one side and does nothing else, in MB. */
+/** Peak memory in MB of a process that only takes steps of one side. */
 function peakOf(side: Side, { backend, classes, negatives }: ClassesOptions): number {
   const flags = { backend, classes, negatives, 'memory-of': side };
   const { status, stdout, stderr } = spawnSync(
@@ -171,10 +171,10 @@ export interface ManyClassesOptions {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** Prototypes of a class, with --accuracy. */
+/** Prototypes of a class with --accuracy. */
 const kInit = 10;
 
-/** Places on the unit sphere [N, 3] from degrees [N, 2]. */
+/** Points on the unit sphere [N, 3] from degrees [N, 2]. */
 function onSphere({ data, shape: [rows = 0] }: Stored): Rows {
   const out = new Float32Array(rows * 3);
   for (let i = 0; i < rows; i++) {
@@ -184,7 +184,9 @@ function onSphere({ data, shape: [rows = 0] }: Stored): Rows {
   return { data: out, shape: [rows, 3] };
 }
 
-/** Accuracy on the 3,879 regions of the cities of the world: sampling, with an index to find hard negatives by, all classes, 5 neighbours. */
+/**
+ * Accuracy on 3,879 regions of the world's cities: sampling, sampling with hard negatives by an index, all classes, 5 neighbours.
+ */
 export async function benchManyClasses(asked: ManyClassesOptions): Promise<void> {
   const { backend: name, negatives, epochs, seed, folder } = asked;
   const { arrays } = await openSet('cities_geonames', folder);

@@ -1,10 +1,10 @@
-// How long a backend spends inside of its runtime, measured from around the calls.
+// Measures how long a backend spends inside of its runtime, by wrapping its calls.
 
 import type { OrtModule } from '@fkm/backend-onnx';
 import type { Backend } from '@fkm/core';
 import { type BackendName, openBackend } from './backends.ts';
 
-/** Adds up the time of what it is asked to run. */
+/** Adds up the time of what it runs. */
 export class Clock {
   milliseconds = 0;
 
@@ -18,7 +18,7 @@ export class Clock {
   }
 }
 
-/** onnxruntime with every `session.run` on the clock: our own wrapping of tensors stays outside. */
+/** onnxruntime with every `session.run` timed; our own wrapping of tensors is not included. */
 function timedRuntime(ort: OrtModule, clock: Clock): OrtModule {
   const create: OrtModule['InferenceSession']['create'] = async (model, options) => {
     const session = await ort.InferenceSession.create(model, options);
@@ -32,7 +32,7 @@ function timedRuntime(ort: OrtModule, clock: Clock): OrtModule {
   return { Tensor: ort.Tensor, InferenceSession: { create } };
 }
 
-/** Every `Executable.run` on the clock. */
+/** A backend with every `Executable.run` timed. */
 function timedExecutables(backend: Backend, clock: Clock): Backend {
   return {
     ...backend,
@@ -46,7 +46,7 @@ function timedExecutables(backend: Backend, clock: Clock): Backend {
   };
 }
 
-/** A backend whose runtime is on the clock. */
+/** A backend with its runtime timed. */
 export async function openTimed(name: BackendName, clock: Clock): Promise<Backend> {
   if (name !== 'onnx') return timedExecutables(await openBackend(name), clock);
   const { onnxBackend } = await import('@fkm/backend-onnx');

@@ -1,5 +1,4 @@
-// `bench deploy`: how large exported models are, and how long they take in onnxruntime-node for one row and for many, next to
-// what `predict` takes.
+// `bench deploy`: the size of exported models, and their time in onnxruntime-node for one row and for many, next to `predict`.
 
 import { type Backend, FastKMeansRegressor, type RegressorOptions } from '@fkm/core';
 import { type ExportOptions, exportOnnx } from '@fkm/onnx';
@@ -11,7 +10,7 @@ import { formatTable, printResults, type Result } from './report.ts';
 import { compare, measure } from './versus.ts';
 
 const columns = 8;
-/** A fourth of them, as many as there are at most, become prototypes. */
+/** A quarter of them become prototypes, the maximum. */
 const trainingRows = 1600;
 
 /** Models of 400 prototypes. */
@@ -26,7 +25,7 @@ const exports: Readonly<Record<string, ExportOptions>> = {
   'without training, float16': { weights: 'float16', training: false },
 };
 
-/** Rows of a call, and calls of a round: a few hundred milliseconds at most. */
+/** Rows in a call, and calls in a round: a few hundred milliseconds at most. */
 const sizes = [
   { rows: 1, calls: 500 },
   { rows: 10_000, calls: 3 },
@@ -77,7 +76,7 @@ export async function benchDeploy({ backend: name, rounds }: DeployOptions): Pro
     for (const { rows, calls } of sizes) {
       const data = uniformArray(rows * columns, seeded(2));
       const versus = await measure(
-        // A caller has rows, not tensors: wrapping them belongs to the call.
+        // A caller has rows, not tensors, so wrapping them is part of the call.
         round(calls, () => session.run({ X: new Tensor('float32', data, [rows, columns]) })),
         [
           {

@@ -1,24 +1,25 @@
-// Searches for the nearest rows, and the least work with which one of them finds enough: also bundled for the page of a browser.
+// Compares searches at equal recall: the least work with which each finds enough of the nearest rows. Also bundled for a browser
+// page.
 
 import type { Points } from '@fkm/core';
 import type { Times } from './interleave.ts';
 
-/** Rows that a search finds. */
+/** Number of rows that a search finds. */
 export const neighbours = 5;
-/** At which two indices are compared. */
+/** The recall at which two indices are compared. */
 const equalRecall = 0.99;
 
 export interface Contender {
   readonly name: string;
   readonly note: string;
-  /** Seconds. */
+  /** Seconds of the build. */
   readonly build: number | undefined;
-  /** Places [n, 5] of the nearest of the first n rows. */
+  /** Indices [n, 5] of the nearest for the first n rows. */
   readonly find: (rows: Points, ef?: number) => Promise<ArrayLike<number>>;
   readonly rows: number;
 }
 
-/** What came of a side. */
+/** The result of a side. */
 export interface Outcome extends Omit<Contender, 'find'> {
   readonly times: Times;
   readonly recall: number;
@@ -35,7 +36,7 @@ export function recall(found: ArrayLike<number>, truth: ArrayLike<number>): numb
 
 const efs = [8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 192, 256, 384, 512];
 
-/** With the least ef that finds `equalRecall`. */
+/** The result with the least ef that reaches `equalRecall`. */
 export async function leastEf(
   contender: Contender,
   queries: Points,

@@ -1,4 +1,4 @@
-// scikit-learn's own estimator checks on our estimators: Python runs them, a Node process holds the models.
+// scikit-learn's own estimator checks on our estimators: Python runs them, and a Node process holds the models.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -7,7 +7,7 @@ import type { BackendName } from './backends.ts';
 import { formatTable, printResults } from './report.ts';
 import { pythonWith } from './venv.ts';
 
-/** One check of one estimator, as python/estimator_checks.py prints it. */
+/** One check of one estimator, as printed by python/estimator_checks.py. */
 interface Check {
   readonly estimator: string;
   readonly check: string;
@@ -17,7 +17,7 @@ interface Check {
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
-/** Prints which checks failed and how many passed, an estimator a row. */
+/** Prints failed checks and the number passed, one row an estimator. */
 export async function benchEstimatorChecks(backend: BackendName): Promise<void> {
   const server = [process.execPath, '--import', 'tsx/esm', here('estimator-server.ts'), backend];
   const python = spawn(pythonWith(['scikit-learn']), [here('python/estimator_checks.py'), ...server], {

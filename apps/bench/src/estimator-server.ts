@@ -1,5 +1,5 @@
-// Models for another language: reads a line of JSON, calls an estimator, answers by a line of JSON. Models travel as base64 of `save()`.
-// Speaks for `bench estimator-checks` alone; numbers come in as float64, as a JavaScript caller would have them.
+// Serves models to another language: reads a line of JSON, calls an estimator, answers by a line of JSON. Models are passed as
+// base64 of `save()`. Used only by `bench estimator-checks`; numbers are float64, as from a JavaScript caller.
 
 import { createInterface } from 'node:readline';
 import {
@@ -79,7 +79,7 @@ async function opened(request: Request): Promise<Model> {
     : new Estimator({ backend, ...request.options });
 }
 
-/** Targets as the estimator takes them. */
+/** Targets in the estimator's form. */
 const targets = ({ y, labels }: Request): never =>
   (labels ?? (y && (y.shape.length === 1 ? numbers(y) : matrix(y)))) as never;
 
@@ -95,7 +95,7 @@ async function learn(model: Model, request: Request): Promise<object> {
   }
   const bytes = Buffer.from(await model.save()).toString('base64');
   if (!(model instanceof FastKMeansClusterer) || request.call === 'fitBatch') return { model: bytes };
-  // What finetune moves has no labels of its own.
+  // A finetuned clusterer has no labels.
   const labels = request.epochs ? (await model.predict(X)).data : model.labels;
   return { model: bytes, labels: packed({ data: labels, shape: [labels.length] }), inertia: model.inertia };
 }

@@ -1,17 +1,17 @@
-// How long a caller's event loop waits while something else runs: the lateness of a timer.
+// Measures how long a caller's event loop waits while something else runs, as the lateness of a timer.
 
 /** Milliseconds between two ticks. */
 const every = 5;
 
-/** In milliseconds; a hundredth of all ticks is later than p99. */
+/** In milliseconds; one in a hundred ticks is later than p99. */
 export interface Lateness {
   readonly p99: number;
   readonly max: number;
 }
 
 /**
- * Lateness of the ticks that were due between two moments at which the loop came round: one that was held up for a second was due
- * two hundred times, and each of these counts, or few long waits would hide behind many short ones.
+ * Lateness of all ticks that were due between two turns of the loop. A timer that was blocked for a second was due two hundred
+ * times, and each of these counts; otherwise a few long waits would hide behind many short ones.
  */
 export function ticksDue(gap: number): number[] {
   const late = [Math.max(0, gap - every)];
@@ -26,7 +26,7 @@ export function latenessOf(late: readonly number[]): Lateness {
   return { p99: at(0.99), max: at(1) };
 }
 
-/** A timer that runs until it is asked how late its ticks were. */
+/** A timer that records the lateness of its ticks until it is read. */
 export class LateTimer {
   private readonly late: number[] = [];
   private readonly timer: NodeJS.Timeout;

@@ -1,4 +1,4 @@
-// An error that is the user's to mend: printed as its sentence, without a stack.
+// An error that the user can fix: printed as a sentence, without a stack.
 
 export class Failure extends Error {
   override readonly name = 'Failure';

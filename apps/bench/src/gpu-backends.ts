@@ -1,4 +1,4 @@
-// The backends of GPU benches by name, and how many numbers cross between host and device.
+// The backends of GPU benches by name, with counted transfers between host and device.
 
 import type { Backend } from '@fkm/core';
 
@@ -9,14 +9,14 @@ const backends: Readonly<Record<string, () => Promise<Backend>>> = {
   'onnx-cpu': async () => (await import('@fkm/backend-onnx')).onnxBackend(),
 };
 
-/** Errors: Error for a name that is not there; BackendError. */
+/** Errors: Error for an unknown name; BackendError. */
 export async function openGpuBackend(name: string): Promise<Backend> {
   const open = backends[name];
   if (!open) throw new Error(`no backend ${name}; there are ${Object.keys(backends)}.`);
   return open();
 }
 
-/** Arrays and bytes that crossed to and from the device. */
+/** Number and bytes of arrays transferred to and from the device. */
 export interface Transfers {
   up: number;
   down: number;
@@ -26,8 +26,7 @@ export interface Transfers {
 const bytesOf = (shape: readonly number[]): number => 4 * shape.reduce((p, q) => p * q, 1);
 
 /**
- * A backend whose transfers are counted: uploads and reads; where a runtime keeps arrays on the host, all that goes into a run
- * and comes out of it.
+ * A backend with counted transfers: uploads and reads; for runtimes that keep arrays on the host, all inputs and outputs of runs.
  */
 export function counted(backend: Backend): { backend: Backend; transfers: Transfers } {
   const transfers: Transfers = { up: 0, down: 0, bytes: 0 };

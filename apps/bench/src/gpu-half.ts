@@ -1,4 +1,4 @@
-// float16 on a GPU: what the fused searches find among halves, held to float64 on the same halves.
+// float16 on a GPU: compares fused searches on halves with float64 on the same halves.
 
 import { decodeHalf, encodeHalf } from '@fkm/core/graph';
 import { openDevice, type SearchSpec, search } from '@fkm/webgpu';
@@ -6,14 +6,14 @@ import { bufferOf, readBack } from '@fkm/webgpu/testing';
 import { seeded, uniformArray } from './random.ts';
 import type { Result } from './report.ts';
 
-/** Dawn leaves the feature out on NVIDIA otherwise. */
+/** Dawn disables the feature on NVIDIA by default. */
 const dawn = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
 
 const [rows, prototypes] = [256, 1024] as const;
 
 type Distance = SearchSpec['distance'];
 
-/** δ in float64 of a row to a prototype whose columns have these shares, D in all: Σ s(x − p)², Σ s|x − p| or 2(1 − cos). */
+/** δ in float64 between a row and a prototype, with column weights that sum to D: Σ s(x − p)², Σ s|x − p| or 2(1 − cos). */
 function deltaOf(distance: Distance, x: Float32Array, p: Float32Array, shares: Float64Array): number {
   let [sum, xx, pp] = [0, 0, 0];
   for (let d = 0; d < x.length; d++) {
@@ -27,11 +27,11 @@ function deltaOf(distance: Distance, x: Float32Array, p: Float32Array, shares: F
   return distance === 'cosine' ? 2 * (1 - sum / Math.sqrt(xx * pp)) : sum;
 }
 
-/** What a search gives beside the place: δ, or the similarity where it looks for several. */
+/** The value that a search returns besides the index: δ, or the similarity if it finds several. */
 const figureOf = (distance: Distance, k: number, delta: number): number =>
   k === 0 ? delta : distance === 'cosine' ? 1 - delta / 2 : 1 / (1 + delta);
 
-/** By how much each column of a row counts: mask times weight, D in all. */
+/** The weight of each column of a row, mask times weight, summing to D. */
 function sharesOf(mask: Float32Array | undefined, weights: Float32Array | undefined, columns: number) {
   const shares = Float64Array.from({ length: columns }, (_, d) => (mask?.[d] ?? 1) * (weights?.[d] ?? 1));
   const scale = columns / shares.reduce((sum, share) => sum + share, 0);
@@ -39,8 +39,8 @@ function sharesOf(mask: Float32Array | undefined, weights: Float32Array | undefi
 }
 
 /**
- * The largest relative error of δ (of the similarity, for the most similar ones) to what was found, and how much nearer the one of
- * that rank is, of all rows.
+ * The largest relative error of δ (of the similarity, for several results) against float64, and how much nearer the true prototype
+ * of that rank is, over all rows.
  */
 export async function halfSearches(report: (result: Result) => void): Promise<void> {
   const { device } = await openDevice({ dawn });

@@ -1,4 +1,4 @@
-// Models on a GPU: one gradient step of a large grid, and a whole training, beside the CPU of the same machine.
+// Models on a GPU: a gradient step of a large grid, and a whole training, next to the CPU of the same machine.
 
 import { FastKMeansClassifier } from '@fkm/core';
 import { counted, openGpuBackend } from './gpu-backends.ts';
@@ -7,12 +7,12 @@ import type { Rows } from './rows.ts';
 import { loadParts } from './sets.ts';
 import { stepModel } from './step-model.ts';
 
-/** Divides the sizes: to try the script where there is no GPU. */
+/** Divides the sizes, to try the script without a GPU. */
 const shrink = Number(process.env.FKM_SHRINK ?? 1);
 
 const step = { batch: 8192 / shrink, columns: 128, prototypes: 4096, batches: 4 } as const;
 
-/** Milliseconds of a gradient step, optimiser and dropout included, and what crosses the bus in one. */
+/** Milliseconds of a gradient step, including optimiser and dropout, and its transfers. */
 export async function gradientStep(name: string, report: (result: Result) => void): Promise<void> {
   const opened = await openGpuBackend(name);
   const { backend, transfers } = counted(opened);
@@ -21,7 +21,7 @@ export async function gradientStep(name: string, report: (result: Result) => voi
   await epochs(1);
   const one = { ...transfers, milliseconds: await epochs(1) };
   const before = { ...transfers };
-  // A call of finetune does more than its steps: what further epochs add is theirs.
+  // A call of finetune has overhead, so the time of steps is what further epochs add.
   const rounds = name === 'onnx-cpu' ? 1 : 25;
   const milliseconds = Math.min(await epochs(1 + rounds), await epochs(1 + rounds)) - one.milliseconds;
   const steps = rounds * batches;
@@ -43,7 +43,7 @@ export async function gradientStep(name: string, report: (result: Result) => voi
   await opened.dispose();
 }
 
-/** Seconds of fit and finetune on covertype with default options, and accuracy on rows that were held out. */
+/** Seconds of fit and finetune on covertype with default options, and held-out accuracy. */
 export async function covertype(
   name: string,
   folder: string,

@@ -1,5 +1,5 @@
-// `tsx gpu-pack.ts FOLDER`: the bundle of gpu.ts with what it needs on a Linux machine that has nothing and reaches nothing: Node,
-// Dawn, onnxruntime, the covertype set. base.tar.xz holds what never changes, gpu.mjs and gpu.py what does.
+// `tsx gpu-pack.ts FOLDER`: bundles gpu.ts with all that it needs on an offline Linux machine: Node, Dawn, onnxruntime, the
+// covertype set. base.tar.xz holds the fixed parts, gpu.mjs and gpu.py the rest.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -31,7 +31,7 @@ await build({
   target: 'node20',
   external: ['webgpu', 'onnxruntime-node', 'onnxruntime-web'],
   tsconfig: join(here, '../../../tsconfig.base.json'),
-  // Packages of CommonJS ask for Node's modules by require.
+  // CommonJS packages load Node's modules by require.
   banner: {
     js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
   },

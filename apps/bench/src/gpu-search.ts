@@ -1,4 +1,4 @@
-// Searches on a GPU: nearest prototypes fused and unfused, and Lloyd's step, at the sizes that are asked for.
+// Searches on a GPU: nearest prototypes fused and unfused, and a Lloyd step, at several sizes.
 
 import type { Backend, Value } from '@fkm/core';
 import { BATCH, type Equation, type Graph, isOp, ndarray, nearest, trace } from '@fkm/core/graph';
@@ -10,7 +10,7 @@ import { type Result, rounded } from './report.ts';
 
 export type Size = readonly [rows: number, columns: number, prototypes: number];
 
-/** Divides the rows: to try the script where there is no GPU. */
+/** Divides the rows, to try the script without a GPU. */
 const shrink = Number(process.env.FKM_SHRINK ?? 1);
 
 const sizes: readonly Size[] = [
@@ -19,7 +19,7 @@ const sizes: readonly Size[] = [
   [2 ** 18 / shrink, 512, 4096],
 ];
 
-/** One figure: what did it on which size, in milliseconds. */
+/** A result: what ran, at which size, in milliseconds. */
 export const speedOf = (what: string, [rows, columns, prototypes]: Size, milliseconds: number): Result => ({
   what,
   rows,
@@ -30,10 +30,10 @@ export const speedOf = (what: string, [rows, columns, prototypes]: Size, millise
   milliseconds: rounded(milliseconds),
 });
 
-/** Milliseconds of a round: the host looks for the end of a queue every few of them. */
+/** Milliseconds of a round; the host polls the end of a queue only every few. */
 const roundMilliseconds = 100;
 
-/** Milliseconds of one of `count` runs that go to the device together: the least of five rounds after two that do not count. */
+/** Milliseconds of one of `count` runs submitted together: the least of five rounds after two warm-ups. */
 async function least(round: (count: number) => Promise<number>): Promise<number> {
   await round(1);
   const count = Math.max(2, Math.min(200, Math.ceil(roundMilliseconds / (await round(1)))));
@@ -42,7 +42,7 @@ async function least(round: (count: number) => Promise<number>): Promise<number>
   return best;
 }
 
-/** The nearest of all prototypes to a row, in float64, and the distance to it. */
+/** The nearest prototype to a row and its distance, in float64. */
 function nearestOnHost(X: Float32Array, P: Float32Array, row: number, columns: number): [number, number] {
   let [at, best] = [0, Number.POSITIVE_INFINITY];
   for (let k = 0; k * columns < P.length; k++) {
@@ -56,7 +56,7 @@ function nearestOnHost(X: Float32Array, P: Float32Array, row: number, columns: n
   return [at, best];
 }
 
-/** Fused kernels on npm's `webgpu`: the search, and with sums by prototype a whole step of Lloyd's. */
+/** Fused kernels on npm's `webgpu`: the search, and a whole Lloyd step with sums by prototype. */
 export async function fusedSearches(report: (result: Result) => void): Promise<void> {
   const { device, info } = await openDevice({
     dawn: (process.env.FKM_DAWN ?? '').split(',').filter(Boolean),
@@ -127,7 +127,7 @@ export async function fusedSearches(report: (result: Result) => void): Promise<v
   device.destroy();
 }
 
-/** The same graph with its composites renamed, so that every backend runs their bodies. */
+/** The graph with its composites renamed, so that every backend runs their bodies. */
 const unfused = (graph: Graph): Graph => ({
   ...graph,
   equations: graph.equations.map(
@@ -138,10 +138,10 @@ const unfused = (graph: Graph): Graph => ({
   ),
 });
 
-/** Rows of a run of the unfused graph: rows × prototypes fits into one binding of 2 GiB. */
+/** Rows in a run of the unfused graph: rows × prototypes has to fit into a binding of 2 GiB. */
 const mostRows = 2 ** 16 / Math.min(shrink, 2 ** 8);
 
-/** `nearest` as a graph on a backend, rows on the device already. */
+/** `nearest` as a graph on a backend, with rows already on the device. */
 export async function graphSearches(name: string, report: (result: Result) => void): Promise<void> {
   const backend: Backend = await openGpuBackend(name);
   const uniform = seeded(7);
@@ -184,7 +184,7 @@ export async function graphSearches(name: string, report: (result: Result) => vo
   await backend.dispose();
 }
 
-/** The same by the operations of tfjs that its users would write, with none of our kernels among them. */
+/** The same by plain tfjs operations, without our kernels. */
 async function byOperations(size: Size, report: (result: Result) => void): Promise<void> {
   const tf = await import('@tensorflow/tfjs-core');
   const [rows, columns, prototypes] = size;

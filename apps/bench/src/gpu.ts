@@ -1,5 +1,5 @@
-// `node gpu.mjs`: every measure on a machine with a GPU, each in a process of its own, one table at the end. gpu-pack.ts makes
-// the bundle; nothing is asked and nothing is fetched. `node gpu.mjs NAME …` runs parts alone.
+// `node gpu.mjs`: runs every measure on a machine with a GPU, each in its own process, and prints one table. gpu-pack.ts makes the
+// bundle; nothing is downloaded. `node gpu.mjs NAME …` runs single parts.
 
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ type Report = (result: Result) => void;
 const here = fileURLToPath(new URL('.', import.meta.url));
 const data = process.env.FKM_DATA ?? join(here, 'data');
 
-/** Each part: seconds that it may take, and what it runs. */
+/** Each part: its time limit in seconds, and what it runs. */
 const parts: Readonly<Record<string, { seconds: number; run?: (report: Report) => Promise<void> }>> = {
   fused: { seconds: 120, run: fusedSearches },
   float16: { seconds: 120, run: halfSearches },
@@ -38,7 +38,7 @@ const show = ({ what, value, unit = '', ...rest }: Result): (string | number)[] 
   return [what as string, rows, columns, prototypes, value as number, unit, notes.join(', ')];
 };
 
-/** Runs a part in a process of its own; gives its results, or one line that says why there are none. */
+/** Runs a part in its own process; returns its results, or a line that says why there are none. */
 function apart(name: string, seconds: number): Result[] {
   const python = name.startsWith('torch');
   const [command, args] = python

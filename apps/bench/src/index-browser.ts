@@ -1,4 +1,4 @@
-// hnswlib-wasm of the folder HNSWLIB_WASM beside hnswIndex in Chromium, each with the least ef that finds enough.
+// hnswlib-wasm (in the folder HNSWLIB_WASM) against hnswIndex in Chromium, each with the least ef that reaches the recall.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { Outcome } from './equal-recall.ts';
 const bytesOf = ({ data }: Points): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
-/** Nothing without the folder. */
+/** Does nothing without the folder. */
 export async function hnswlibWasm(
   grid: Points,
   queries: Points,

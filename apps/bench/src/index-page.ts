@@ -1,11 +1,11 @@
-// What the page of the bench runs: both indices with the same links a point, in rounds.
+// Runs in the page of the bench: both indices with equally many links a point, in rounds.
 
 import type { Points } from '@fkm/core';
 import { hnswIndex } from '@fkm/index-hnsw';
 import { type Contender, leastEf, neighbours, type Outcome, recall } from './equal-recall.ts';
 import { interleave, type Side } from './interleave.ts';
 
-/** What is used of hnswlib-wasm. */
+/** The part of hnswlib-wasm that is used. */
 interface Library {
   readonly HierarchicalNSW: new (
     space: 'l2',

@@ -1,6 +1,6 @@
-// `bench speed --case index`: the 5 nearest of K prototypes for rows near to them, by an index and by looking at all; queries a
-// second, recall, seconds of a build, bytes. Against usearch, and at equal recall against
-// hnswlib-node and, in Chromium, hnswlib-wasm where HNSWLIB_NODE and HNSWLIB_WASM are the folders of one.
+// `bench speed --case index`: the 5 nearest of K prototypes for rows near them, by an index and by exact search: queries a second,
+// recall, seconds of a build, bytes. Also against usearch; and at equal recall against hnswlib-node and, in Chromium, hnswlib-wasm,
+// if HNSWLIB_NODE and HNSWLIB_WASM name their folders.
 
 import { createRequire } from 'node:module';
 import type { Backend, Points, Value } from '@fkm/core';
@@ -21,11 +21,11 @@ export interface IndexOptions {
 const rows = 1000;
 /** Prototypes in a cluster, on average. */
 const perCluster = 100;
-/** Of a column: clusters lie 1 apart, prototypes .5 in a cluster, rows .25 from a prototype. */
+/** Distances in a column: clusters are 1 apart, prototypes .5 in a cluster, rows .25 from a prototype. */
 const [spread, away] = [0.5, 0.25];
 /** Similarities of a block of the exact search, 64 MB. */
 const blockCells = 1 << 24;
-/** Rows that the exact search is timed with: it takes the same a row whatever their number. */
+/** Entries of the exact search that is timed: its time a row does not depend on their number. */
 const exactCells = 2e8;
 
 export async function benchIndex(
@@ -116,7 +116,7 @@ async function benchOne(backend: Backend, count: number, width: number, rounds: 
   }
 }
 
-/** Standard normal, two at a time (Box–Muller). */
+/** Standard normal numbers, two at a time (Box–Muller). */
 function normals(seed: number): () => number {
   const uniform = seeded(seed);
   let spare: number | undefined;
@@ -157,7 +157,7 @@ function rowsNear({ data, shape: [count, width] }: Points): Points {
   return { data: out, shape: [rows, width] };
 }
 
-/** What core does without an index: similarities to all, and the largest of them, block by block. */
+/** What core does without an index: similarities to all prototypes, and the largest of them, in blocks. */
 async function exactSearch(
   backend: Backend,
   { data, shape: [count, width] }: Points,
@@ -192,7 +192,7 @@ async function exactSearch(
   };
 }
 
-/** Seconds of a build, which a line says: of a million prototypes it takes minutes. */
+/** Seconds of a build, announced by a line: a million prototypes take minutes. */
 async function timed(
   name: string,
   { shape: [count, width] }: Points,
@@ -225,7 +225,7 @@ async function usearch(grid: Points): Promise<Contender | null> {
   }
 }
 
-/** What is used of hnswlib-node. */
+/** The part of hnswlib-node that is used. */
 interface Hnswlib {
   readonly HierarchicalNSW: new (
     space: 'l2',
@@ -251,7 +251,7 @@ async function hnswlib(grid: Points, queries: Points, truth: ArrayLike<number>):
     for (let k = 0; k < count; k++) index.addPoint(row(grid, k), k);
   });
   const arrays = Array.from({ length: rows }, (_, i) => row(queries, i));
-  // Rows as arrays of numbers are how it wants them; making them is not on its clock.
+  // It takes rows as arrays of numbers; converting them is not timed.
   const find = async ({ shape: [n] }: Points, ef?: number): Promise<number[]> => {
     if (ef !== undefined) index.setEf(ef);
     return arrays

@@ -1,5 +1,5 @@
-// `bench inertia`: how good the clusters are and what they take, from raw rows to the end, against scikit-learn's KMeans with
-// one start, and against other npm packages where those come to an end.
+// `bench inertia`: inertia and time of clustering raw rows, against scikit-learn's KMeans with one start, and other npm packages if
+// they finish.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,18 +29,18 @@ export interface InertiaOptions {
   readonly sets: readonly string[];
   readonly clusters: readonly number[];
   readonly seeds: readonly number[];
-  /** Columns of mean 0 and variance 1. */
+  /** Standardise the columns. */
   readonly standardised: boolean;
   readonly folder: string;
 }
 
-/** How far above scikit-learn's mean inertia ours may lie. */
+/** Largest allowed ratio of our inertia to scikit-learn's mean. */
 const allowed = { lloyd: 1.01, ema: 1.03 } as const;
 type Algorithm = keyof typeof allowed;
 
-/** N·K·D up to which npm packages are asked, with one seed: a pass of theirs takes about a second. */
+/** Largest N·K·D for npm packages, with one seed: a pass of theirs takes about a second. */
 const mostProducts = 1e8;
-/** Passes at most, of every side. */
+/** Most passes of every side. */
 const mostPasses = 300;
 
 interface Run {
@@ -88,7 +88,7 @@ const means = (runs: readonly Run[]): Run => ({
 export async function benchInertia(options: InertiaOptions): Promise<void> {
   const { seeds, standardised } = options;
   const backend = await openBackend(options.backend);
-  // The one that knows its processor, where there are two.
+  // If there are two, the one with the right kernels for the processor.
   const pythons = await Python.start('inertia.py', 'sklearn');
   const python = pythons[pythons.length - 1];
   const folder = await mkdtemp(join(tmpdir(), 'fkm-bench-'));
@@ -161,7 +161,7 @@ export async function benchInertia(options: InertiaOptions): Promise<void> {
   printResults(results);
 }
 
-/** Each npm package once. */
+/** Runs each npm package once. */
 function npmRuns({ data, shape }: Rows, clusters: number): Record<string, Run> {
   const points = toPoints(data, shape[1]);
   return Object.fromEntries(

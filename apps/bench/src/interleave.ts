@@ -1,4 +1,4 @@
-// Rounds of several sides in turn, so that whatever else the machine does falls on all of them alike.
+// Times several sides in turn, round by round, so that other load on the machine affects all alike.
 
 /** Milliseconds. */
 export interface Times {
@@ -6,10 +6,10 @@ export interface Times {
   readonly median: number;
 }
 
-/** One side: does a round of work and gives the milliseconds that it took. */
+/** One side: runs a round of work and returns its milliseconds. */
 export type Side = () => Promise<number>;
 
-/** Threads of a runtime go on spinning for a moment after their work: it must not fall on the next side. */
+/** Threads of a runtime spin for a moment after their work, which must not slow down the next side. */
 const pause = 30;
 
 export function timesOf(milliseconds: readonly number[]): Times {
@@ -20,7 +20,7 @@ export function timesOf(milliseconds: readonly number[]): Times {
   return { min: sorted[0] as number, median };
 }
 
-/** One round of each side that does not count, then `rounds` that do; every other round runs in reverse order. */
+/** A warm-up round of each side, then `rounds` timed ones; every other round runs in reverse order. */
 export async function interleave<N extends string>(
   sides: Readonly<Record<N, Side>>,
   rounds: number,

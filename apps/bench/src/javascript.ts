@@ -1,9 +1,9 @@
-// k-means as other npm packages have it, behind one face.
+// k-means of other npm packages, with a common interface.
 
 import { kmeans } from 'ml-kmeans';
 import skmeans from 'skmeans';
 
-/** Rows as these packages want them. */
+/** Rows in the form of these packages. */
 export type Points = readonly (readonly number[])[];
 
 export interface Clustering {
@@ -11,7 +11,7 @@ export interface Clustering {
   readonly labels: ArrayLike<number>;
 }
 
-/** Lloyd's passes from given centers, or from a k-means++ start of the package's own. */
+/** Lloyd's passes from given centers, or from the package's own k-means++ start. */
 type KMeans = (points: Points, clusters: number, passes: number, start?: Points) => Clustering;
 
 const copied = (points: Points): number[][] => points.map((point) => [...point]);
@@ -21,7 +21,7 @@ export const packages: Readonly<Record<string, KMeans>> = {
     const { centroids, clusters: labels } = kmeans(points as number[][], clusters, {
       maxIterations: passes,
       initialization: start ? copied(start) : 'kmeans++',
-      // Given centers are timed: every pass is made.
+      // With given centers, every pass is made, for timing.
       ...(start ? { tolerance: 0 } : { seed: 0 }),
     });
     return { centers: centroids, labels };

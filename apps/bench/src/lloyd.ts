@@ -1,4 +1,4 @@
-// `bench speed --case lloyd`: passes of k-means from given centers, exact and by batches, against scikit-learn's KMeans and
+// `bench speed --case lloyd`: k-means passes from given centers, exact and by batches, against scikit-learn's KMeans and
 // MiniBatchKMeans, and one exact pass of other npm packages.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -15,9 +15,9 @@ import { compare, measure, type Versus } from './versus.ts';
 
 const [rows, columns] = [200_000, 64];
 const clusterCounts = [256, 1024];
-/** Passes of a fit; the time of a fit, with all that it checks and reads, is divided by them. */
+/** Passes in a fit; its whole time, including checks, is divided by them. */
 const passes = 10;
-/** Rows of a batch, of either side. */
+/** Rows in a batch, on both sides. */
 const batchRows = 10_240;
 
 type Algorithm = 'lloyd' | 'ema';
@@ -101,7 +101,7 @@ export async function benchLloyd(backendName: BackendName, rounds: number): Prom
             median.toFixed(0),
             i === 0 ? '' : (min / (sides[0] as { min: number }).min).toFixed(2),
             i === 0 ? '' : (median / (sides[0] as { median: number }).median).toFixed(2),
-            // Also the sink: a side that computed something else would end elsewhere.
+            // Also checks the results: a side that computed something else would have another inertia.
             i === 0 || i > theirs.length ? '' : ((theirs[i - 1] as number) / inertia).toFixed(6),
           ]);
         });

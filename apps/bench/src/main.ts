@@ -1,4 +1,4 @@
-// The command line of the bench: which measures there are, with which options.
+// The command line of the bench: its measures and their options.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AccuracyOptions, benchAccuracy } from './accuracy.ts';

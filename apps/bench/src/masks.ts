@@ -1,5 +1,4 @@
-// `bench masks`: series of unequal length and missing values, learned behind a feature mask, next to what padding with
-// zeros gives.
+// `bench masks`: series of unequal length and missing values, learned with a feature mask, next to padding with zeros.
 
 import { accuracyScore, type Backend, FastKMeansClassifier } from '@fkm/core';
 import { type BackendName, openBackend } from './backends.ts';
@@ -8,17 +7,17 @@ import { type Labelled, type Parts, split, takeLabelled } from './rows.ts';
 import { openSet, toLabelled } from './stored.ts';
 import { neighbourScore, taskOf } from './tasks.ts';
 
-/** Padded series, and NaN under the mask. */
+/** Padded series, and masked NaN. */
 const sets = ['ts_JapaneseVowels', 'horse_colic'];
 
 export interface MasksOptions {
   readonly backend: BackendName;
-  /** Of the split, where the set has none of its own, and of the model. */
+  /** Seeds of the model, and of the split if the set has none. */
   readonly seeds: readonly number[];
   readonly folder: string;
 }
 
-/** As the authors of the set split it, else a fifth judges. */
+/** The split of the set's authors, else a fifth for testing. */
 async function loadParts(name: string, folder: string, seed: number): Promise<Parts> {
   const stored = await openSet(name, folder);
   const rows = toLabelled(stored);
@@ -32,13 +31,13 @@ async function loadParts(name: string, folder: string, seed: number): Promise<Pa
   return { train: range(official.train), test: range(official.test) };
 }
 
-/** 0 for every missing value, as if it had been measured. */
+/** 0 for every missing value, as if it were measured. */
 const padded = ({ X, y, mask }: Labelled): Labelled => ({
   X: { data: X.data.map((value, i) => (mask?.data[i] === 0 ? 0 : value)), shape: X.shape },
   y,
 });
 
-/** Accuracy of a classifier at its defaults, and whether every probability is a number. */
+/** Accuracy of a default classifier; also checks that probabilities are finite. */
 async function classify(
   { train, test }: Parts,
   backend: Backend,

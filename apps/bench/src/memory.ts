@@ -1,4 +1,4 @@
-// Resident memory of a process that makes models again and again, or whose model never stops to grow.
+// Resident memory of a process that creates many models, or whose model keeps growing.
 
 import { FastKMeansClassifier, FastKMeansRegressor } from '@fkm/core';
 import { type BackendName, openBackend } from './backends.ts';
@@ -7,17 +7,17 @@ import { again, collected } from './process.ts';
 import { formatTable, printResults, rounded } from './report.ts';
 
 export interface MemoryOptions {
-  /** Models of as many shapes, and classes that come one by one. */
+  /** Number of models, each of another shape, and of classes that come one by one. */
   readonly models: number;
   readonly classes: number;
-  /** What the process measures by itself; the one that is called starts a process for each. */
+  /** The part to measure in this process; the bench starts a process for each. */
   readonly alone?: string;
 }
 
 const backends: readonly BackendName[] = ['onnx', 'tfjs-wasm', 'js'];
-/** Models and classes after which memory should be flat. */
+/** Models and classes after which memory should be constant. */
 const warm = 20;
-/** Megabytes by which it may move from there on. */
+/** Megabytes by which it may still change. */
 const allowed = 60;
 
 interface Seen {
@@ -26,7 +26,7 @@ interface Seen {
   readonly last: number;
 }
 
-/** Resident memory after each of so many steps, of which the first twenty warm up. */
+/** Resident memory after each step; the first twenty are warm-up. */
 async function watched(steps: number, step: (i: number) => Promise<void>): Promise<Seen> {
   let [first, most, last] = [0, 0, 0];
   for (let i = 0; i < steps; i++) {
@@ -42,7 +42,7 @@ async function watched(steps: number, step: (i: number) => Promise<void>): Promi
 const numbers = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => Math.sin((seed + 1) * (i + 1)));
 
-/** Models of one shape each: other columns, other prototypes; learned, asked, and left to themselves or disposed of. */
+/** Models with different columns and prototypes: fitted, used, then abandoned or disposed of. */
 const ofShapes =
   (disposes: boolean) =>
   async (name: BackendName, { models }: MemoryOptions): Promise<Seen> => {
@@ -57,7 +57,7 @@ const ofShapes =
     });
   };
 
-/** A stream in which every batch brings a class that nobody has seen. */
+/** A stream in which every batch has a new class. */
 async function ofClasses(name: BackendName, { classes }: MemoryOptions): Promise<Seen> {
   const [rows, columns] = [16, 8];
   const model = new FastKMeansClassifier({ backend: await openBackend(name), scaling: 'none' });
@@ -75,7 +75,7 @@ const measures = {
   'classes of a stream': ofClasses,
 } as const;
 
-/** Errors: Failure where memory moves by more than 60 MB after the first twenty. */
+/** Errors: Failure if memory changes by more than 60 MB after the first twenty. */
 export async function benchMemory(options: MemoryOptions): Promise<void> {
   if (options.alone !== undefined) {
     const [backend, measure] = JSON.parse(options.alone) as [BackendName, keyof typeof measures];

@@ -1,13 +1,13 @@
-// The k nearest rows by plain search: the reference that uses every training row, the same whatever the backend.
+// The k nearest rows by plain search: a baseline that uses every training row, independent of backends.
 
 import type { Rows } from './rows.ts';
 
-/** Columns summed between two looks at whether the row can still win. */
+/** Columns summed between checks whether a row can still be among the nearest. */
 const stride = 4;
 
 /**
- * Indices [queries, k] of the rows of smallest squared euclidean distance, nearest first, the lowest of equals first.
- * A row is given up as soon as part of its distance exceeds that of the k-th so far.
+ * Indices [queries, k] of the rows with the smallest squared euclidean distance, nearest first (ties: the lowest). A row is skipped
+ * as soon as part of its distance exceeds that of the k-th so far.
  */
 export function nearestRows(rows: Rows, queries: Rows, k: number): Uint32Array {
   const [count, columns] = rows.shape;

@@ -1,4 +1,4 @@
-// How far probabilities are from shares of rows: of classes, and of labels one by one.
+// Calibration of probabilities, of classes and of single labels.
 
 import { accuracyScore, f1Score } from '@fkm/core';
 import type { Rows } from './rows.ts';
@@ -6,9 +6,9 @@ import type { Rows } from './rows.ts';
 export interface Judgement {
   /** Expected calibration error in 15 bins of equal width (Guo et al. 2017): Σ bins |Σ p − rows that have it| / N. */
   readonly ece: number;
-  /** Mean −log p of what is true; a p of 0 counts as 1e-15. */
+  /** Mean −log p of the true class or label; p = 0 counts as 1e-15. */
   readonly logLoss: number;
-  /** Mean of p less the share of rows that have it: of the class that p is largest for, or of all labels. */
+  /** Mean excess of p over the actual share: for the most probable class, or for all labels. */
   readonly excess: number;
   /** Accuracy, or macro-F1. */
   readonly score: number;
@@ -18,7 +18,7 @@ const bins = 15;
 const least = 1e-15;
 const logarithm = (p: number): number => Math.log(Math.max(p, least));
 
-/** Said with probability p, and true or not. */
+/** Collects probabilities with whether they were right. */
 class Reliability {
   private readonly gaps = new Float64Array(bins);
   private count = 0;
@@ -38,7 +38,7 @@ class Reliability {
   }
 }
 
-/** Probabilities [N, C] and the place of the true class of each row; −1 for a class that has no column. */
+/** Judges probabilities [N, C] by the index of the true class of each row; −1 for a class without a column. */
 export function judgeClasses(p: ArrayLike<number>, truth: readonly number[], classes: number): Judgement {
   const reliability = new Reliability();
   let loss = 0;
@@ -53,7 +53,7 @@ export function judgeClasses(p: ArrayLike<number>, truth: readonly number[], cla
   return { ece, excess, logLoss: loss / truth.length, score: accuracyScore(truth, said) };
 }
 
-/** Probabilities [N, C] of labels with 0 or 1 [N, C]; `said` are the labels given, else those of p > 0.5. */
+/** Judges label probabilities [N, C] by 0/1 labels [N, C]; `said` are the predicted labels, by default those with p > 0.5. */
 export function judgeLabels(
   p: ArrayLike<number>,
   { data, shape }: Rows,

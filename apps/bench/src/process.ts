@@ -1,9 +1,9 @@
-// Measures that want a process of their own: the same command again, and what it says of itself.
+// Measures that need their own process: runs the same command again and reads its output.
 
 import { spawnSync } from 'node:child_process';
 import { Failure } from './failure.ts';
 
-/** Runs the bench with other arguments; gives the JSON in the last line that it prints. Errors: Failure. */
+/** Runs the bench with other arguments; returns the JSON in its last line. Errors: Failure. */
 export function again<R>(args: readonly string[], node: readonly string[] = []): R {
   const { stdout, status } = spawnSync(
     process.execPath,
@@ -14,7 +14,7 @@ export function again<R>(args: readonly string[], node: readonly string[] = []):
   return JSON.parse(stdout.trim().split('\n').at(-1) as string) as R;
 }
 
-/** Resident megabytes after all garbage is gone, that of finalizers too; wants node --expose-gc. */
+/** Resident megabytes after all garbage was collected, including finalizers; needs node --expose-gc. */
 export async function collected(): Promise<number> {
   for (let i = 0; i < 4; i++) {
     globalThis.gc?.();

@@ -1,4 +1,4 @@
-// The other side of a comparison: a Python child that stays alive, and answers each line it is sent by one line of JSON.
+// The other side of a comparison: a Python child process that answers each line by a line of JSON.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -6,13 +6,13 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Failure } from './failure.ts';
 
-/** Debian's own first: that one sees Debian's packages. */
+/** Debian's interpreter first, since it has Debian's packages. */
 const interpreters = ['/usr/bin/python3', 'python3'] as const;
 
-/** What a script says first. */
+/** The first line of a script. */
 interface Greeting {
   readonly version: string;
-  /** What OpenBLAS takes this processor for; none where another library multiplies. */
+  /** The kernels that OpenBLAS chose for this processor; empty with another library. */
   readonly kernels: readonly string[];
 }
 
@@ -41,9 +41,9 @@ export class Python {
   }
 
   /**
-   * Starts python/`script` under the first interpreter that has `module`; none where none has. OPENBLAS_* variables are
-   * unset for it. An OpenBLAS older than the processor takes it for a Prescott and uses kernels of 2004: then a second
-   * child is told to use the best ones there are, so that the comparison is with what the software can do.
+   * Starts python/`script` with the first interpreter that has `module`; empty if none has. OPENBLAS_* variables are unset. An
+   * OpenBLAS older than the processor takes it for a Prescott and uses kernels of 2004; a second child then uses the best kernels
+   * available, for a fair comparison.
    */
   static async start(script: string, module: string): Promise<readonly Python[]> {
     const env = Object.fromEntries(
@@ -65,7 +65,7 @@ export class Python {
     return next<T>(this.lines);
   }
 
-  /** Lets the child leave by itself. */
+  /** Ends the child. */
   close(): void {
     this.child.stdin?.end();
   }
@@ -77,7 +77,7 @@ async function next<T>(lines: AsyncIterator<string>): Promise<T> {
   return JSON.parse(value) as T;
 }
 
-/** OpenBLAS's name for the widest vectors of this processor, where Linux tells. */
+/** OpenBLAS's name for the widest vectors of this processor, if Linux lists them. */
 function bestKernels(): string | null {
   if (!existsSync('/proc/cpuinfo')) return null;
   const flags = readFileSync('/proc/cpuinfo', 'utf8');

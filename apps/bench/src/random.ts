@@ -1,4 +1,4 @@
-// Seeded numbers for data and splits; core keeps its own generator to itself.
+// Seeded numbers for data and splits; core does not export its generator.
 
 /** mulberry32: uniform in [0, 1). */
 export function seeded(seed: number): () => number {
@@ -11,7 +11,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** 0 … n−1 in a drawn order (Fisher–Yates). */
+/** 0 … n−1 in random order (Fisher–Yates). */
 export function permutation(n: number, uniform: () => number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {

@@ -1,5 +1,5 @@
-// Damaged files and hostile arguments: each has to be refused by a typed error, or to answer as before. A child process tries
-// them, one after the other by number, so that the parent sees crashes and hangs and goes on behind them.
+// Damaged files and hostile arguments: each has to be refused by a typed error, or be answered as before. A child process tries
+// them by number, so that the parent can see crashes and hangs and continue after them.
 
 import { fork } from 'node:child_process';
 import {
@@ -15,12 +15,12 @@ import { exportOnnx, importOnnx } from '@fkm/onnx';
 import { seeded } from './random.ts';
 import { formatTable, printResults } from './report.ts';
 
-/** How one input ended; 'refused' and 'same' are right. */
+/** The outcome of an input; 'refused' and 'same' are right. */
 const outcomes = ['refused', 'same', 'untyped', 'silent', 'crash', 'hang'] as const;
 type Outcome = (typeof outcomes)[number];
 type Counts = Record<Outcome, number>;
 
-/** Milliseconds of one input after which it counts as a hang. */
+/** Milliseconds after which an input counts as a hang. */
 const patience = 20_000;
 
 interface Report {
@@ -33,7 +33,7 @@ interface Report {
 type Draw = () => number;
 const upTo = (draw: Draw, n: number): number => Math.min(n - 1, Math.floor(draw() * n));
 
-/** Ways to damage a file; each writes to a copy of its own. */
+/** Kinds of damage; each is applied to a copy. */
 const damages: Readonly<Record<string, (bytes: Uint8Array, draw: Draw) => Uint8Array>> = {
   bit: (bytes, draw) => {
     const at = upTo(draw, bytes.length);
@@ -54,7 +54,7 @@ const damages: Readonly<Record<string, (bytes: Uint8Array, draw: Draw) => Uint8A
     bytes.set(first, b);
     return bytes;
   },
-  /** A character of a text, most of which are those of the header and of metadata. */
+  /** Changes a character of a text, mostly in the header or the metadata. */
   text: (bytes, draw) => {
     const at = upTo(draw, Math.min(bytes.length, 2000));
     bytes[at] = 32 + upTo(draw, 95);
@@ -62,11 +62,11 @@ const damages: Readonly<Record<string, (bytes: Uint8Array, draw: Draw) => Uint8A
   },
 };
 
-/** A file, and what a model that comes from it answers. */
+/** A file, and the answers of the model in it. */
 interface Subject {
   readonly kind: string;
   readonly bytes: Uint8Array;
-  /** The answers of what the bytes hold. Errors: those of the loader. */
+  /** The answers of the model in these bytes. Errors: those of the loader. */
   answers(bytes: Uint8Array): Promise<readonly number[]>;
 }
 
@@ -172,7 +172,7 @@ const hostileValues = (draw: Draw): readonly unknown[] => [
 
 const calls = ['fit', 'fitBatch', 'finetune', 'predict', 'transform', 'score', 'lossAndGradients'] as const;
 
-/** A call with two hostile arguments: a typed error, the error of a getter of the caller, or numbers. */
+/** A call with two hostile arguments: the outcome is a typed error, an error of the caller's own getter, or numbers. */
 async function hostileCall(draw: Draw): Promise<{ outcome: Outcome; what?: string }> {
   const model = new FastKMeansRegressor({ backend: jsBackend(), nPrototypes: 4, heads: 1, metric: 'none' });
   await model.fit(rows(draw, 20), Array.from({ length: 20 }, draw));
@@ -191,7 +191,7 @@ async function hostileCall(draw: Draw): Promise<{ outcome: Outcome; what?: strin
   return { outcome: refused ? 'refused' : 'same' };
 }
 
-/** Tries the inputs from number `first` on, and tells the parent of each. */
+/** Tries the inputs from number `first` on, and reports each to the parent. */
 async function tryFiles(first: number, inputs: number): Promise<void> {
   const all = await subjects();
   const right = await Promise.all(all.map(({ bytes, answers }) => answers(bytes)));
@@ -228,11 +228,11 @@ async function tryFiles(first: number, inputs: number): Promise<void> {
 
 export interface FilesOptions {
   readonly inputs: number;
-  /** The number of the first input of a child process. */
+  /** The first input of a child process. */
   readonly alone?: string;
 }
 
-/** Prints how so many damaged inputs ended; all but refused and same should be 0. */
+/** Prints the outcomes of damaged inputs; all but 'refused' and 'same' should be 0. */
 export async function benchFiles({ inputs, alone }: FilesOptions): Promise<void> {
   if (alone !== undefined) return tryFiles(Number(alone), inputs);
   const counts = new Map<string, Counts>();
@@ -268,7 +268,7 @@ export async function benchFiles({ inputs, alone }: FilesOptions): Promise<void>
     });
     clearTimeout(timer);
     if (next < inputs) count('unknown', hung ? 'hang' : 'crash');
-    // What ended the child is not tried again.
+    // The input that ended the child is not tried again.
     if (next < inputs) next++;
   }
   const kinds = [...counts.keys()].sort();

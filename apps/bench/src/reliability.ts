@@ -1,4 +1,4 @@
-// What long-lived processes meet, a case a measure: `pnpm bench reliability --case memory`.
+// Reliability of long-lived processes, by case: `pnpm bench reliability --case memory`.
 
 import { benchMemory, type MemoryOptions } from './memory.ts';
 import { benchFiles, type FilesOptions } from './reliability-files.ts';
@@ -6,7 +6,7 @@ import { benchRequests, type RequestsOptions } from './requests.ts';
 
 export type ReliabilityCase = 'memory' | 'requests' | 'files';
 
-/** Each prints what it saw; further cases are further rows. */
+/** Each case prints its measurements; a new case is a new row. */
 export const reliabilityCases: Readonly<
   Record<ReliabilityCase, (options: MemoryOptions & RequestsOptions & FilesOptions) => Promise<void>>
 > = {

@@ -1,10 +1,10 @@
-// What a bench prints: a table for people, then one JSON object a result as the last lines.
+// The output of a bench: a table for people, then one JSON object a result.
 
-/** Figures of one result: `value`, or `ratio` (above 1: ours is faster) where two sides are compared. */
+/** One result: a `value`, or a `ratio` (above 1: ours is faster) of two sides. */
 export type Result = Readonly<Record<string, string | number>> &
   ({ readonly value: number } | { readonly ratio: number });
 
-/** Columns padded to their widest cell; numbers to the right. */
+/** A table padded to the widest cells; numbers to the right. */
 export function formatTable(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
@@ -25,13 +25,13 @@ export function formatTable(
   return [title, widths.map((width) => '-'.repeat(width)).join('  '), ...body].join('\n');
 }
 
-/** Four significant digits, which is more than the noise leaves. */
+/** Four significant digits, more than the noise allows. */
 export const rounded = (value: number): number => Number(value.toPrecision(4));
 
 export const meanOf = (values: readonly number[]): number =>
   values.reduce((a, b) => a + b, 0) / values.length;
 
-/** How a result names its seeds. */
+/** The seeds in a result. */
 export const seedsLabel = (seeds: readonly number[]): number | string =>
   seeds.length === 1 ? (seeds[0] as number) : seeds.join(',');
 

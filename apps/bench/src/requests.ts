@@ -1,4 +1,4 @@
-// Requests a second of a server that answers a row each, with and without batching: node:http and autocannon, on loopback.
+// Requests a second of a server that answers one row a request, with and without batching: node:http and autocannon on loopback.
 
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +9,7 @@ import { formatTable, printResults, rounded } from './report.ts';
 
 export interface RequestsOptions {
   readonly backend: BackendName;
-  /** Of each side of each round. */
+  /** Seconds of each side in each round. */
   readonly seconds: number;
   readonly rounds: number;
   readonly connections: number;
@@ -39,7 +39,7 @@ interface Load {
   readonly p999: number;
 }
 
-/** A server that answers each request by one call of `predict`, under load. */
+/** A server under load that answers each request by one call of `predict`. */
 async function loaded(
   predict: (X: Matrix) => Promise<{ readonly data: ArrayLike<number> }>,
   { seconds, connections }: RequestsOptions,
@@ -73,7 +73,7 @@ async function loaded(
   }
 }
 
-/** One side after the other, round by round; each result is the round of the most requests. */
+/** Both sides in turn, round by round; the result is the best round of each. */
 export async function benchRequests(options: RequestsOptions): Promise<void> {
   const model = await fitted(options.backend);
   const sides = {

@@ -1,4 +1,4 @@
-// Row-major arrays as the sets hold them, and the split into rows to learn from and rows to be judged on.
+// Row-major arrays of the data sets, and the split into training and test rows.
 
 import { permutation, seeded } from './random.ts';
 
@@ -8,15 +8,15 @@ export interface Rows {
   readonly shape: readonly [rows: number, columns: number];
 }
 
-/** Features and targets of the same rows: y is numbers, codes of classes [N, 1], or 0/1 a label [N, C]. */
+/** Features and targets of the same rows: y is numbers, class codes [N, 1], or 0/1 labels [N, C]. */
 export interface Labelled {
   readonly X: Rows;
   readonly y: Rows;
-  /** 1 present, 0 missing, where values are missing at all. */
+  /** 1 present, 0 missing; absent if no value is missing. */
   readonly mask?: Rows;
 }
 
-/** Rows to learn from, and rows to be judged on. */
+/** Training rows and test rows. */
 export interface Parts {
   readonly train: Labelled;
   readonly test: Labelled;
@@ -37,7 +37,7 @@ export const takeLabelled = ({ X, y, mask }: Labelled, indices: ArrayLike<number
   ...(mask ? { mask: takeRows(mask, indices) } : {}),
 });
 
-/** Shuffles with the seed, since rows are often sorted; holds `share` of them out, and learns from at most `most` others. */
+/** Shuffles by seed, since rows are often sorted; holds out `share` of them, and trains on at most `most` of the others. */
 export function split(rows: Labelled, share: number, seed: number, most?: number): Parts {
   const order = permutation(rows.X.shape[0], seeded(seed));
   const held = Math.round(order.length * share);
@@ -47,13 +47,13 @@ export function split(rows: Labelled, share: number, seed: number, most?: number
   };
 }
 
-/** Features to mean 0 and deviation 1 over the training rows; constant columns to 0, and missing values to 0, the mean. */
+/** Standardises features by the training rows; constant columns and missing values become 0. */
 export function standardise({ train, test }: Parts): { rows: Rows; queries: Rows } {
   const columns = train.X.shape[1];
   const counts = new Float64Array(columns);
   const means = new Float64Array(columns);
   const squares = new Float64Array(columns);
-  // Welford: one pass that holds on to its digits where the mean is large.
+  // Welford's algorithm: one pass, accurate for large means.
   train.X.data.forEach((value, i) => {
     if (train.mask?.data[i] === 0) return;
     const j = i % columns;

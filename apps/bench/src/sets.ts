@@ -1,4 +1,4 @@
-// The data sets that accuracy is measured on: one row a set. Another set is another row; another task is a row in tasks.ts.
+// The data sets for accuracy, one row a set. A new set is a new row; a new task is a row in tasks.ts.
 
 import { Failure } from './failure.ts';
 import { type Labelled, type Parts, type Rows, split } from './rows.ts';
@@ -7,22 +7,22 @@ import type { TaskName } from './tasks.ts';
 
 interface SetRow {
   readonly task: TaskName;
-  /** Share of the rows that judges. Default a fifth. */
+  /** Share of the rows for testing. Default a fifth. */
   readonly held?: number;
-  /** Rows to learn from at most, drawn with the seed. */
+  /** Most training rows, drawn by seed. */
   readonly most?: number;
-  /** The better of XGBoost 1.7 and HistGradientBoosting on one such split. */
+  /** The better score of XGBoost 1.7 and HistGradientBoosting on one such split. */
   readonly boosted: number;
-  /** What grid, heads and heads behind a slopes metric reached with a throw-away prototype; the best of them is asked for. */
+  /** Scores of an early prototype of this method with a grid, heads, and heads after a slopes metric; the best is the target. */
   readonly recipes: readonly number[];
-  /** Where X is stored in parts. */
+  /** Combines arrays, if X is stored in parts. */
   readonly features?: (arrays: Readonly<Record<string, Stored>>) => Rows;
 }
 
-/** What the noise of a split takes. */
+/** Tolerance for the noise of a split. */
 const tolerance = 0.005;
 
-/** Numbers, and the two lists of what is where in as many columns. */
+/** Numeric columns and the two one-hot lists side by side. */
 export const covertype = ({ Xnum, wilderness, soil }: Readonly<Record<string, Stored>>): Rows =>
   besides(flat(Xnum as Stored), oneHot(wilderness as Stored, 4), oneHot(soil as Stored, 40));
 
@@ -52,20 +52,20 @@ const sets: Readonly<Record<string, SetRow>> = {
 
 export const setNames: readonly string[] = Object.keys(sets);
 
-/** A row of the table, with what is asked for. Errors: Failure for a name that is not in it. */
+/** A row of the table, with its target. Errors: Failure for an unknown name. */
 export function describeSet(name: string): SetRow & { readonly target: number } {
   const row = sets[name];
   if (!row) throw new Failure(`there is no row for the set ${name}; there are ${setNames.join(', ')}.`);
   return { ...row, target: Math.max(...row.recipes) - tolerance };
 }
 
-/** All rows of a set, as they are stored. Errors: Failure where the set is absent. */
+/** All rows of a set, as stored. Errors: Failure if the set is missing. */
 export const loadRows = async (name: string, folder: string): Promise<Labelled> =>
   toLabelled(await openSet(name, folder), describeSet(name).features);
 
 /**
- * The rows of a set, split with the seed. For validation a tenth of the training rows judges, and the rows that judge otherwise
- * are not looked at. Errors: Failure where the set is absent.
+ * The rows of a set, split by seed. For validation, a tenth of the training rows is held out, and the test rows are not used.
+ * Errors: Failure if the set is missing.
  */
 export async function loadParts(
   name: string,

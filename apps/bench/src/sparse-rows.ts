@@ -1,4 +1,4 @@
-// Sparse rows as the sets store them: as CSR of the estimators, some of them, and their nearest neighbours by cosine.
+// Sparse rows of the data sets: as CSR for the estimators, subsets of rows, and nearest neighbours by cosine.
 
 import type { Csr } from '@fkm/core';
 import type { StoredSet } from './stored.ts';
@@ -39,7 +39,7 @@ export function takeCsr({ indptr, indices, values, shape }: SparseRows, rows: Ar
   return { ...taken, indptr: starts, shape: [rows.length, shape[1]] };
 }
 
-/** 1 over the length of each row; 0 for an empty one. */
+/** 1 / length of each row; 0 for an empty one. */
 function inverseLengths({ indptr, values, shape }: SparseRows): Float64Array {
   return Float64Array.from({ length: shape[0] }, (_, i) => {
     let squares = 0;
@@ -49,7 +49,7 @@ function inverseLengths({ indptr, values, shape }: SparseRows): Float64Array {
   });
 }
 
-/** The rows that store a value in each column, and the values: the transpose. */
+/** The transpose: for each column, the rows that store a value and the values. */
 function columnsOf({ indptr, indices, values, shape }: SparseRows): SparseRows {
   const [rows, columns] = shape;
   const starts = new Uint32Array(columns + 1);
@@ -68,7 +68,7 @@ function columnsOf({ indptr, indices, values, shape }: SparseRows): SparseRows {
   return { ...turned, indptr: starts, shape: [columns, rows] };
 }
 
-/** Indices [queries, k] of the rows of highest cosine, the highest first, the lowest of equals first. */
+/** Indices [queries, k] of the rows with the highest cosine, highest first (ties: the lowest). */
 export function nearestByCosine(rows: Csr, queries: Csr, k: number): Uint32Array {
   const [among, asked] = [rows as SparseRows, queries as SparseRows];
   const count = among.shape[0];

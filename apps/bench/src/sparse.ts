@@ -1,4 +1,4 @@
-// `bench sparse`: CSR in, features and labels, each set and distance in a process of its own, whose peak memory is read at its end.
+// `bench sparse`: CSR features and labels; each set and distance runs in its own process, whose peak memory is read at its end.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -36,7 +36,7 @@ interface Parts {
   readonly test: { readonly X: Csr; readonly y: Csr | Int32Array };
 }
 
-/** Split as the authors of the set did, else a fifth judges. */
+/** The split of the set's authors, else a fifth for testing. */
 async function loadSparse(name: string, { folder, seed }: SparseOptions): Promise<Parts> {
   const { meta, arrays, csr } = await openSet(name, folder);
   if (!csr.X) throw new Failure(`the set ${name} has no sparse X; there are ${sparseSets.join(', ')}.`);
@@ -60,13 +60,13 @@ async function loadSparse(name: string, { folder, seed }: SparseOptions): Promis
 
 interface Outcome {
   readonly score: number;
-  /** Of labels alone. */
+  /** Only for labels. */
   readonly micro?: number;
   readonly neighbours: number;
   readonly prototypes: number;
   readonly trainSeconds: number;
   readonly predictSeconds: number;
-  /** Peak of the process in MB, and what X would take as dense rows. */
+  /** Peak memory of the process in MB, and the size of X as dense rows. */
   readonly peak: number;
   readonly dense: number;
 }
@@ -81,7 +81,7 @@ const flags = ({ indptr, indices, shape }: Csr): Rows => {
   return { data, shape: [rows, columns] };
 };
 
-/** Trains with no option but the distance, and is judged. */
+/** Trains with only the distance set, and scores. */
 async function measure(name: string, distance: Distance, run: SparseOptions): Promise<Outcome> {
   const { rows, columns, train, test } = await loadSparse(name, run);
   const backend = await openBackend(run.backend);
@@ -109,7 +109,7 @@ async function measure(name: string, distance: Distance, run: SparseOptions): Pr
     peak,
     dense: (rows * columns * 4) / 1e6,
   };
-  // The neighbours come after the peak was read: it is of the model alone.
+  // Neighbours run after the peak was read, so that it is of the model alone.
   const k = labelled ? 10 : 5;
   const found = nearestByCosine(train.X, test.X, k);
   if (labelled) {
@@ -132,7 +132,7 @@ async function measure(name: string, distance: Distance, run: SparseOptions): Pr
   };
 }
 
-/** The same command in a process of its own, so that a peak belongs to one set. */
+/** The same command in its own process, so that the peak belongs to one set. */
 function measureApart(set: string, distance: Distance, { backend, seed, folder }: SparseOptions): Outcome {
   const own = [process.argv[1] as string, 'sparse', '--alone', '--set', set, '--distance', distance];
   const rest = ['--backend', backend, '--seed', String(seed), '--data', folder];

@@ -1,4 +1,4 @@
-// A model that does nothing but gradient steps: one head, one target, 'gaussian' routing, diagonal metric.
+// A model for timing gradient steps: one head, one target, 'gaussian' routing, diagonal metric.
 
 import { type Backend, FastKMeansRegressor } from '@fkm/core';
 import { seeded, uniformArray } from './random.ts';
@@ -13,7 +13,7 @@ export interface StepShape {
 /** Share of the prototypes that a step leaves out. */
 export const prototypeDropout = 0.05;
 
-/** Drawn rows for so many batches, and a model on them: gives the milliseconds of so many epochs. */
+/** Random rows for so many batches and a model on them; returns a function that times epochs in milliseconds. */
 export function stepModel(backend: Backend, { batch, columns, prototypes }: StepShape, batches: number) {
   const uniform = seeded(7);
   const drawn = (rows: number, width: number): Rows => ({

@@ -1,4 +1,4 @@
-// The data sets as they are stored, and how their arrays become rows.
+// The stored data sets, and how their arrays become rows.
 
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -20,20 +20,20 @@ interface StoredCsr {
   readonly data: ArrayLike<number> | null;
 }
 
-/** What load.mjs gives, as far as it is used. */
+/** The part of load.mjs's result that is used. */
 export interface StoredSet {
   readonly meta: {
-    /** Ranges of rows, where the authors of a set say which rows judge. */
+    /** Ranges of training and test rows, if the authors of the set define them. */
     readonly split?: Readonly<Record<'train' | 'test', readonly [begin: number, end: number]>>;
   };
   readonly arrays: Readonly<Record<string, Stored>>;
   readonly csr: Readonly<Record<string, StoredCsr>>;
 }
 
-/** Where the sets lie unless --data says otherwise. */
+/** The default folder of the sets; --data overrides it. */
 export const defaultFolder: string = fileURLToPath(new URL('../../../../shared/data', import.meta.url));
 
-/** Errors: Failure where the folder or the set is absent. */
+/** Errors: Failure if the folder or the set is missing. */
 export async function openSet(name: string, folder: string): Promise<StoredSet> {
   const loader = resolve(folder, 'load.mjs');
   if (!existsSync(loader)) {
@@ -54,7 +54,7 @@ export function flat({ data, shape: [rows = 0, ...rest] }: Stored): Rows {
   return { data: Float32Array.from(data), shape: [rows, rest.reduce((a, b) => a * b, 1)] };
 }
 
-/** 0/1 in `columns` columns out of one code a row. */
+/** One-hot columns from one code a row. */
 export function oneHot({ data }: Stored, columns: number): Rows {
   const out = new Float32Array(data.length * columns);
   for (let i = 0; i < data.length; i++) out[i * columns + (data[i] as number)] = 1;
@@ -86,13 +86,13 @@ function dense({ shape, indptr, indices, data }: StoredCsr): Rows {
   return { data: out, shape };
 }
 
-/** 1 where there is a number; undefined where that is everywhere. */
+/** 1 where there is a number; undefined if that is everywhere. */
 function present({ data, shape }: Rows): Rows | undefined {
   const mask = data.map((value) => (Number.isNaN(value) ? 0 : 1));
   return mask.includes(0) ? { data: mask, shape } : undefined;
 }
 
-/** X, or what `features` makes of the arrays; y as codes, numbers or labels; the mask that is stored, or that NaN draws. */
+/** X, possibly combined by `features`; y as codes, numbers or labels; the stored mask, or one from NaN. */
 export function toLabelled(
   { arrays, csr }: StoredSet,
   features?: (arrays: Readonly<Record<string, Stored>>) => Rows,

@@ -1,5 +1,5 @@
-// `bench stream --drift`: electricity in time order, each batch predicted before it is learned, against neighbours among the
-// rows just before.
+// `bench stream --drift`: electricity in time order, each batch predicted before it is learned, against neighbours among the rows
+// just before.
 
 import { FastKMeansClassifier } from '@fkm/core';
 import { type BackendName, openBackend } from './backends.ts';
@@ -12,7 +12,7 @@ export interface DriftOptions {
   readonly data: string;
 }
 
-/** Rows of a batch, rows that the model starts from, and rows among which neighbours are looked for. */
+/** Rows in a batch, rows for initialisation, and recent rows among which neighbours are searched. */
 const [batchRows, startRows, recent] = [50, 500, 5000];
 
 interface Sides {
@@ -42,7 +42,7 @@ export async function benchDrift({ backend: name, data: folder }: DriftOptions):
     printResults([{ case: 'stream', set: 'electricity', side, metric: 'prequential accuracy', value }]);
   };
 
-  // In the neighbours' favour: units of all rows, which nobody knows at the time.
+  // In favour of the neighbours: standardised by all rows, including future ones.
   const units = standardised(X, columns);
   const near = (begin: number, end: number) =>
     ({ data: units.subarray(begin * columns, end * columns), shape: [end - begin, columns] }) as const;

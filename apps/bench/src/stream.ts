@@ -1,5 +1,5 @@
-// `bench stream`: rows out of files and a database into batches and through a pass of phase 1, each measure in a process of
-// its own, whose peak memory is read at its end.
+// `bench stream`: reads files and a database in batches, and runs a pass of phase 1 on them. Each measure runs in its own process,
+// whose peak memory is read at its end.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
@@ -19,7 +19,7 @@ type Measure = (typeof streamMeasures)[number];
 export interface StreamOptions {
   readonly rows: number;
   readonly backend: BackendName;
-  /** One measure in this process: what the bench starts of itself. */
+  /** A single measure to run in this process; for child processes of the bench. */
   readonly alone?: Measure;
 }
 
@@ -27,7 +27,7 @@ const columns = 16;
 const folder = join(tmpdir(), 'fkm-bench-stream');
 const fileOf = (rows: number, ending: string): string => join(folder, `${rows}.${ending}`);
 
-/** Rows of sixteen floats around 64 places; the same in every run. */
+/** Rows of sixteen floats around 64 centers, the same in every run. */
 const queryOf = (rows: number): string =>
   `SELECT ${Array.from(
     { length: columns },
@@ -35,12 +35,12 @@ const queryOf = (rows: number): string =>
       `((hash((i % 64) * 16 + ${j}) % 1000) / 250.0 + (hash(i * 16 + ${j}) % 100003) / 100003.0)::FLOAT AS f${j}`,
   ).join(', ')} FROM range(${rows}) t(i)`;
 
-/** Written under another name first: a bench that is stopped leaves no half of a file. */
+/** Written to another name first, so that an interrupted bench leaves no partial file. */
 async function generate(rows: number, ending: 'parquet' | 'csv'): Promise<void> {
   const file = fileOf(rows, ending);
   if (existsSync(file)) return;
   mkdirSync(folder, { recursive: true });
-  // Not at the top: an empty process is to be empty.
+  // Imported here, so that an empty process stays empty.
   const { DuckDBInstance } = await import('@duckdb/node-api');
   const db = await DuckDBInstance.create(':memory:');
   const connection = await db.connect();
@@ -107,17 +107,17 @@ const measures: Readonly<Record<Measure, (options: StreamOptions) => Promise<Omi
   },
 };
 
-/** One measure in a fresh process. */
+/** Runs one measure in a new process. */
 function inOwnProcess(measure: Measure, { backend }: StreamOptions, rows: number): Measured {
   const args = ['stream', '--alone', measure, '--rows', String(rows), '--backend', backend];
   return again<Measured>(args);
 }
 
-/** scikit-learn fed from the same file by pyarrow, the faster of its runs; null where one of them is not installed. */
+/** scikit-learn fed from the same file by pyarrow, the fastest of its runs; null if one of them is not installed. */
 function scikitLearn(rows: number): (Measured & { version: string }) | null {
   const script = fileURLToPath(new URL('python/stream.py', import.meta.url));
   const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
-  // An OpenBLAS older than the processor uses kernels of 2004 unless it is told better ones.
+  // An OpenBLAS older than the processor uses kernels of 2004 unless told better ones.
   const better = flags.includes(' avx512f') ? 'SkylakeX' : flags.includes(' avx2') ? 'Haswell' : undefined;
   let best: (Measured & { version: string }) | null = null;
   for (const kernels of better ? ['', better] : ['']) {

@@ -1,4 +1,4 @@
-// How a task is learned and judged: one row a task, with its estimator, its metric and its neighbours.
+// How each task is trained and scored: its estimator, its metric and its neighbours, one row a task.
 
 import {
   accuracyScore,
@@ -18,30 +18,30 @@ import { half, majority, mean, type Vote } from './votes.ts';
 export interface TrainRun {
   readonly backend: Backend;
   readonly seed: number;
-  /** Beside backend and seed; none for what users get without asking. */
+  /** Options besides backend and seed; absent for defaults. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** What an estimator answers: numbers, codes of classes, or 0/1 a label. */
+/** Predictions: numbers, class codes, or 0/1 labels. */
 type Answers = ArrayLike<number | string>;
 
-/** An estimator with the rows of a bench in place of its arguments. */
+/** An estimator that takes the rows of a bench. */
 export interface Learner {
   fit(rows: Labelled, options?: object): Promise<unknown>;
   finetune(rows: Labelled, options?: object): Promise<unknown>;
   predict(rows: Labelled): Promise<Answers>;
-  /** Row-major [N, C]; classifiers alone have them. */
+  /** Row-major [N, C]; classifiers only. */
   probabilities(rows: Labelled): Promise<Float32Array>;
   readonly model: Pick<Estimator<unknown>, 'save' | 'grid'>;
 }
 
-/** A trained model, as far as the table needs it. */
+/** A trained model, as the table needs it. */
 export interface Trained {
   answer(rows: Labelled): Promise<Answers>;
   readonly prototypes: number;
   readonly bytes: number;
-  /** fit and finetune together. */
+  /** Seconds of fit and finetune together. */
   readonly seconds: number;
 }
 
@@ -49,7 +49,7 @@ interface TaskRow {
   readonly metric: string;
   create(run: TrainRun): Learner;
   score(truth: Rows, answers: Answers): number;
-  /** Neighbours that the reference asks, and what they say together. */
+  /** Number of neighbours in the baseline, and how their targets are combined. */
   readonly neighbours: number;
   readonly vote: Vote;
 }
@@ -88,10 +88,10 @@ const optionsOf = ({ backend, seed, options }: TrainRun): { backend: Backend; ra
   ...options,
 });
 
-/** What goes along with the rows of a call. */
+/** The options that accompany rows. */
 const beside = ({ mask }: Labelled): { featureMask?: Rows } => (mask ? { featureMask: mask } : {});
 
-/** What the estimators have in common, as far as a bench calls it. */
+/** The common part of the estimators that the bench calls. */
 interface Estimator<Y> {
   fit(X: Rows, y: Y, options: object): Promise<unknown>;
   finetune(X: Rows, y: Y, options: object): Promise<unknown>;
@@ -130,7 +130,7 @@ export async function train(name: TaskName, rows: Labelled, run: TrainRun): Prom
   };
 }
 
-/** The score of k nearest neighbours among all training rows, standardised on these. */
+/** The score of k nearest neighbours among all training rows, standardised by these. */
 export function neighbourScore({ neighbours, vote, score }: TaskRow, parts: Parts): number {
   const { rows, queries } = standardise(parts);
   return score(parts.test.y, vote(nearestRows(rows, queries, neighbours), neighbours, parts.train.y));

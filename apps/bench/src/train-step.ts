@@ -1,4 +1,4 @@
-// `bench speed --case train-step`: whole gradient steps of finetune, optimiser included, against PyTorch eager with Adam.
+// `bench speed --case train-step`: whole gradient steps of finetune, including the optimiser, against eager PyTorch with Adam.
 
 import type { Backend } from '@fkm/core';
 import type { BackendName } from './backends.ts';
@@ -16,12 +16,12 @@ const shapes: readonly StepShape[] = [
   { batch: 512, columns: 64, prototypes: 1024 },
 ];
 
-/** Milliseconds that a round should take: long enough to hide what a call of finetune costs beside its steps. */
+/** Milliseconds of a round: long enough to hide the overhead of a finetune call. */
 const roundMilliseconds = 200;
-/** Batches of rows that the epochs of a round go through. */
+/** Number of batches in the epochs of a round. */
 const mostBatches = 20;
 
-/** How a round is made up, so that slow backends do not take minutes. */
+/** Batches and epochs of a round, so that slow backends do not take minutes. */
 async function plan(backend: Backend, shape: StepShape): Promise<{ batches: number; epochs: number }> {
   const trial = stepModel(backend, shape, 2);
   await trial(1);
@@ -56,7 +56,7 @@ export async function benchTrainStep(backendName: BackendName, rounds: number): 
           (await python.ask<{ milliseconds: number }>({ epochs, dropout: prototypeDropout })).milliseconds,
       }));
       const versus = await measure(ours, opponents, rounds);
-      // The first round warmed up; a share, so the middle of the others is what counts.
+      // Without the warm-up round; the median of shares counts.
       const shares = outside.slice(1).sort((a, b) => a - b);
       const share = shares[shares.length >> 1] as number;
       const labels = { case: 'train-step', backend: backendName, ...shape };

@@ -1,5 +1,5 @@
-// `bench speed --case train`: raw rows to answers by `fit`, `finetune` and `predict`, with no option and for a short time, against
-// scikit-learn, and how long a caller's event loop waits meanwhile.
+// `bench speed --case train`: raw rows to predictions by `fit`, `finetune` and `predict`, with default options and with a short
+// training, against scikit-learn; and how long a caller's event loop waits meanwhile.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,15 +19,15 @@ import { compare } from './versus.ts';
 interface Contest {
   /** The other side, with its defaults. */
   readonly rival: 'HistGradientBoostingRegressor' | 'KNeighborsClassifier';
-  /** What of the other side counts; all of ours does. */
+  /** Which part of the other side is timed; of ours, everything. */
   readonly counts: 'fit and predict' | 'predict alone';
-  /** Rows to learn from: a number, or a share; all others are asked for. */
+  /** Number or share of training rows; all others are predicted. */
   readonly learned: number;
-  /** A training for the shortest time, chosen on validation rows. */
+  /** The shortest training, chosen on validation rows. */
   readonly short: Run;
 }
 
-/** How a model is made and trained; nothing for what users get without asking. */
+/** How a model is created and trained; empty for defaults. */
 interface Run {
   readonly options?: Readonly<Record<string, unknown>>;
   readonly fit?: { readonly maxIters?: number };
@@ -75,7 +75,7 @@ export interface TrainOptions {
 const jobs = ['fit', 'finetune', 'predict'] as const;
 type Job = (typeof jobs)[number];
 
-/** What a round of ours took, and what it did to the event loop. */
+/** Time and event-loop lateness of a round of ours. */
 type Round = Readonly<Record<Job, { readonly milliseconds: number; readonly late: Lateness }>>;
 
 const median = (values: readonly number[]): number =>
@@ -110,7 +110,7 @@ class Ours {
   };
 }
 
-/** One whole round of ours, job by job. */
+/** A whole round of ours, job by job. */
 async function train(
   name: string,
   backend: Backend,
@@ -133,7 +133,7 @@ async function train(
   return { round: taken as Round, score: task.score(test.y, answers) };
 }
 
-/** The arrays of a contest, where Python reads them. */
+/** Writes the arrays of a contest to files for Python. */
 async function hand(pythons: readonly Python[], folder: string, { train: rows, test }: Parts): Promise<void> {
   const parts: Readonly<Record<string, Rows>> = { X: rows.X, y: rows.y, asked: test.X };
   for (const [part, { data, shape }] of Object.entries(parts)) {
@@ -183,7 +183,7 @@ export async function benchTrain(
       const rivals = theirs.map((their, i) => ({ name: their.name, times: times[ours.length + i] as Times }));
       for (const [i, { name: length, rounds: all, score }] of ours.entries()) {
         const own = times[i] as Times;
-        // The first round warmed up.
+        // Without the warm-up round.
         const counted = all.slice(1);
         const labels = {
           ...{ case: 'train', backend: backendName, set: name, length, rows: parts.train.X.shape[0] },

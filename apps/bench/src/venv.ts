@@ -1,4 +1,4 @@
-// Python packages of a bench, in a virtual environment that the first run makes: the newest versions, whatever the system has.
+// Python packages of a bench, in a virtual environment that the first run creates: the newest versions, independent of the system.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import { Failure } from './failure.ts';
 
 const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url));
 
-/** The interpreter of an environment that has these packages of PyPI. Errors: Failure where Python or a package is missing. */
+/** The interpreter of an environment with these PyPI packages. Errors: Failure if Python or a package is missing. */
 export function pythonWith(packages: readonly string[]): string {
   const name = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 12);
   const folder = join(cache, `venv-${name}`);

@@ -1,4 +1,5 @@
-// One computation timed on our side and on as many others as are there: rounds in turn, a row a side, a ratio an opponent.
+// Times one computation on our side and on all available opponents: interleaved rounds, a row for each side, a ratio for each
+// opponent.
 
 import { interleave, type Side, type Times } from './interleave.ts';
 import { type Result, rounded } from './report.ts';
@@ -23,7 +24,7 @@ export async function measure(ours: Side, opponents: readonly Opponent[], rounds
   };
 }
 
-/** One result an opponent, or our own time where there is none. `per`: units of work in a round. */
+/** One result for each opponent, or our own time if there is none. `per`: units of work in a round. */
 export function compare(
   { ours, theirs }: Versus,
   labels: Readonly<Record<string, string | number>>,

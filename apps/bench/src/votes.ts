@@ -1,4 +1,4 @@
-// What neighbours say together, a function a kind of target. `found` [queries · k] are rows of y, the nearest first.
+// How the targets of neighbours are combined, one function a kind of target. `found` [queries · k] are rows of y, nearest first.
 
 import type { Rows } from './rows.ts';
 
@@ -20,7 +20,7 @@ export const mean: Vote = (found, k, y) => sum(found, k, y).map((total) => total
 /** 1 for every label that at least half of the neighbours have. */
 export const half: Vote = (found, k, y) => sum(found, k, y).map((count) => (2 * count >= k ? 1 : 0));
 
-/** The code that most neighbours have; of equals the one whose nearest is nearer. */
+/** The most frequent code among the neighbours; of equals the one with the nearest neighbour. */
 export const majority: Vote = (found, k, { data }) =>
   Float32Array.from({ length: found.length / k }, (_, query) => {
     const votes = new Map<number, number>();
@@ -28,6 +28,6 @@ export const majority: Vote = (found, k, { data }) =>
       const code = data[found[i] as number] as number;
       votes.set(code, (votes.get(code) ?? 0) + 1);
     }
-    // A map keeps the order of arrival, and only more votes replace an earlier arrival.
+    // A map keeps insertion order, and only a higher count replaces an earlier code.
     return [...votes].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
   });

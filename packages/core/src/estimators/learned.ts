@@ -66,7 +66,7 @@ const internals: WeakMap<object, Internals> = /* @__PURE__ */ new WeakMap();
 /** Undefined if `model` is not an estimator. */
 export const internalsOf = (model: unknown): Internals | undefined => internals.get(model as object);
 
-/** A class of models, as what makes one of a file sees it. */
+/** A class of models, as the loaders of files use it. */
 export interface EstimatorClass {
   readonly prototype: LearnedModel;
   new (options: AnyOptions): LearnedModel;
@@ -86,7 +86,7 @@ export abstract class LearnedModel extends DisposingBase {
   protected readonly ownership: Ownership = new Ownership();
   private readonly search: IndexKeeper | undefined;
 
-  /** What the estimator is: a method, which `load` finds on the prototype before there is a model. */
+  /** The descriptor of the estimator. A method, so that `load` finds it on the prototype before there is a model. */
   protected abstract heads(): HeadFamily;
 
   protected constructor(options: AnyOptions) {

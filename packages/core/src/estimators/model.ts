@@ -52,10 +52,7 @@ import type { Encoded, Known, Raw } from './targets.js';
 /** Default batch sizes of phase 1 and of phase 2. */
 export const fitRows = 10240;
 const finetuneRows = 256;
-/**
- * Rows for each class in the start of fit: with hundreds of classes it needs more rows, since prototypes of a class are drawn among
- * its own rows.
- */
+/** Rows for each class in the start of fit, since prototypes of a class are drawn among its own rows. */
 const startRowsPerClass = 32;
 const defaults = { epochs: 60 } as const;
 
@@ -116,10 +113,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     return answeringMean(known, first, this.options.heads ?? 1, outputs.targetCenter ?? null);
   }
 
-  /**
-   * `begin`, and prototypes for classes that are new in the rows. Scaling of the rows is deferred until it is needed. The call will
-   * learn the targets of `learned`.
-   */
+  /** `begin`, with prototypes for new classes; rows are scaled on demand. The call will learn the targets of `learned`. */
   protected async ready(
     before: ModelState | null,
     raw: Raw,
@@ -176,10 +170,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     return this.fitBy(fitPasses, fitRows, X, y, options);
   }
 
-  /**
-   * `fit` with the given kind of passes. Initialisation uses at least so many of the shuffled rows; with Infinity, all rows,
-   * shuffled or not.
-   */
+  /** `fit` with the given passes. Initialisation uses at least `startRows` of the shuffled rows; Infinity: all rows. */
   protected fitBy(
     passes: typeof fitPasses,
     startRows: number,
@@ -307,9 +298,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     };
   }
 
-  /**
-   * Sweeps the learning rate on copies of the model, which does not change. The arrays are read as in `fit`. Errors: as `fitBatch`.
-   */
+  /** Sweeps the learning rate on copies of the model. The arrays are read as in `fit`. Errors: as `fitBatch`. */
   findLearningRate(
     X: Matrix,
     y: Y,
@@ -332,10 +321,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     });
   }
 
-  /**
-   * Loss of a batch and its derivatives by the trained arrays, in the model's internal units; the model does not change. Errors: as
-   * `fitBatch`.
-   */
+  /** Loss of a batch and its derivatives by the trained arrays, in internal units. Errors: as `fitBatch`. */
   lossAndGradients(
     X: Matrix,
     y: Y,

@@ -130,7 +130,7 @@ export interface Estimator extends Sample {
   loadFile(path: string): Promise<Model>;
 }
 
-/** A class as tests of every estimator see it. */
+/** A class as the tests of all estimators use it. */
 interface AnyClass {
   readonly prototype: { heads(): HeadFamily };
   new (options: object): Model;
