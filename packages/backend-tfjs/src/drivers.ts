@@ -154,7 +154,7 @@ async function loadTfjsNode(): Promise<TfjsCore> {
     }
   }
   throw new BackendError(
-    `device 'node' needs @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node, of which none loads (${reasons.join('; ')}). ` +
+    `device 'node' needs @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node, and neither loads (${reasons.join('; ')}). ` +
       'Install one: npm install @tensorflow/tfjs-node-gpu@4.22.0',
     { package: '@tensorflow/tfjs-node', device: 'node' },
     scope,

@@ -1,5 +1,5 @@
-// A learned model as the bytes of an ONNX file: the graph that core traces for `predict`, with the model's arrays as
-// initialisers under the names that they have in core.
+// Exports a fitted model as an ONNX file: the graph that core traces for `predict`, with the model's arrays as initialisers under
+// their names in core.
 
 import { type Deployment, deployment, type Estimator } from '@fkm/core/deploy';
 import { checkExportOptions, type ExportOptions } from './export-options.js';
@@ -7,7 +7,7 @@ import { metadataOf } from './model-metadata.js';
 import { type ToOnnxOptions, toOnnx } from './to-onnx.js';
 import { producer } from './version.js';
 
-/** What stands for no class: '', −1 or, among numbers that are not whole, NaN; the next like it where that is a class. */
+/** The label of a row without an answer: '', −1 or, if classes are not integers, NaN. If that is a class, the next free one. */
 function noClass(classes: readonly (string | number)[]): string | number {
   const taken = new Set(classes);
   if (typeof classes[0] === 'string') {
@@ -21,7 +21,7 @@ function noClass(classes: readonly (string | number)[]): string | number {
   return label;
 }
 
-/** What int32 outputs come as: places in the classes as their entries, everything else as int64. */
+/** How int32 outputs are converted: indices of classes to the classes, everything else to int64. */
 const typesOf = ({ graph, labels, classes }: Deployment): NonNullable<ToOnnxOptions['labels']> =>
   Object.fromEntries(
     graph.outputs
@@ -30,13 +30,16 @@ const typesOf = ({ graph, labels, classes }: Deployment): NonNullable<ToOnnxOpti
   );
 
 /**
- * A fitted estimator as an ONNX model from raw features to answers, scaling included: plain ai.onnx ops, IR version 8. Input `X`
- * float [B, D], and `feature_mask` float [B, D] where asked for. Outputs: clusterer `label` int64 [B] and `scores` [B, K], distances
- * (euclidean, l1, 1 − cosine); classifier `label` [B], strings or numbers as y had them, and `probabilities` [B, C]; multi-label
- * classifier `label` int64 [B, C] and `probabilities` [B, C]; regressor `variable` [B, T], float, or double where
- * `predict` answers a Float64Array. A row with NaN or ±Infinity in a value that is present, or whose numbers overflow, alone has no
- * answer: NaN, and as labels −1, '' of strings, NaN of numbers that are not whole. Equal models give equal bytes.
- * Errors: OptionError, StateError before fit, DataError for weights beyond float16.
+ * Exports a fitted estimator as an ONNX model from raw features to answers, including scaling: plain ai.onnx ops, IR version 8.
+ *
+ * Input `X` float [B, D], and `feature_mask` float [B, D] if requested. Outputs: clusterer `label` int64 [B] and `scores` [B, K],
+ * distances (euclidean, l1, 1 − cosine); classifier `label` [B], strings or numbers as in y, and `probabilities` [B, C];
+ * multi-label classifier `label` int64 [B, C] and `probabilities` [B, C]; regressor `variable` [B, T], float, or double if
+ * `predict` answers a Float64Array.
+ *
+ * A row with an unmasked NaN or ±Infinity, or whose numbers overflow, has no answer: NaN, and as label −1, '' for strings, NaN for
+ * numbers that are not integers. Other rows are not affected. Equal models give equal bytes. Errors: OptionError, StateError before
+ * `fit`, DataError for weights beyond float16.
  */
 export function exportOnnx(model: Estimator, options: ExportOptions = {}): Uint8Array {
   checkExportOptions(options);

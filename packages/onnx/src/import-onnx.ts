@@ -1,5 +1,5 @@
-// The way back: a model out of a file that `exportOnnx` wrote. The weights are the initialisers, everything else is in the
-// metadata, and both go through the checks of `load`. The graph of the file is never run: it is compared.
+// Imports a model from a file of `exportOnnx`. The weights are its initialisers, everything else is in the metadata, and both pass
+// the checks of `load`. The graph of the file is never run, only compared.
 
 import type { LoadOptions } from '@fkm/core';
 import { constantNames, type Estimator, estimatorClasses, toCheckpoint } from '@fkm/core/deploy';
@@ -11,7 +11,7 @@ import { type Parts, readInitializers, readParts } from './read-parts.js';
 import { isOneBitApart, sameModel } from './same-graph.js';
 import { producer } from './version.js';
 
-/** Options of `importOnnx`: what a file does not hold, as for `load`. */
+/** Options of `importOnnx`, the same as of `load`: what a file does not hold. */
 export type ImportOptions = LoadOptions;
 
 /** `load` checks the values. */
@@ -28,12 +28,13 @@ const failure = (what: string): FormatError =>
   new FormatError(`importOnnx: ${what}; pass the bytes of exportOnnx().`, {}, 'onnx');
 
 /**
- * The estimator in a file of `exportOnnx`, which predicts what the exported one does and can go on training: `fitBatch`, `fit`,
+ * The estimator in a file of `exportOnnx`. It predicts like the exported one and can continue training: `fitBatch`, `fit`,
  * `finetune`. Adam's moments and the float32 masters of halves are not in the file, as after `save({ optimiser: false })`.
- * Weights and metadata have to be those whose digests the file holds, and in files of this version of the package the graph has to
- * be the very one that it writes for these weights; graphs of other versions are not looked at. What registries and tools write in
- * words is let be: producer, domain, version and notes, names of the graph and its nodes, metadata that are added. Files without
- * digests, which the first version wrote, count by their weights and metadata alone. Errors: FormatError, OptionError.
+ *
+ * Weights and metadata must match the digests in the file. In files of this package version, the graph must equal the one that is
+ * written for these weights; graphs of other versions are not compared. Descriptive fields may differ: producer, domain, version
+ * and notes, names of the graph and its nodes, added metadata. In files without digests, from the first version, only weights and
+ * metadata count. Errors: FormatError, OptionError.
  */
 export async function importOnnx(bytes: Uint8Array, options: ImportOptions): Promise<Estimator> {
   checkOptions(options, rules, { call: 'importOnnx', scope: 'onnx' });
@@ -75,7 +76,7 @@ function taken(bytes: Uint8Array): { parts: Parts; constants: Record<string, NdA
 
 const reasonOf = (error: unknown): string => cut(error instanceof Error ? error.message : String(error));
 
-/** What `load` says of the checkpoint, as a sentence about the file. */
+/** The error of `load` as a sentence about the file. */
 function damaged(error: unknown): unknown {
   if (!isFkmError(error) || error.kind !== 'format') return error;
   const reason = error.message
@@ -84,7 +85,7 @@ function damaged(error: unknown): unknown {
   return failure(`the model in this file is damaged: ${cut(reason)}`);
 }
 
-/** Errors: FormatError where the file has another graph than its weights would be exported with. */
+/** Errors: FormatError if the graph differs from the one that these weights are exported with. */
 function checkGraph(
   model: Estimator,
   { version: _, ...written }: Written,
@@ -95,7 +96,7 @@ function checkGraph(
   try {
     ours = exportOnnx(model, { ...written, metadata: textsOfCaller(parts.metadata) });
   } catch (error) {
-    throw failure(`its weights cannot be exported as it says it was (${reasonOf(error)})`);
+    throw failure(`its weights cannot be exported with its own options (${reasonOf(error)})`);
   }
   if (isOneBitApart(ours, bytes))
     throw failure('the file is damaged: a bit of its graph or its names was flipped');
@@ -110,6 +111,6 @@ function isSame(parts: Parts, ours: Parts): boolean {
   try {
     return sameModel(parts, ours);
   } catch (error) {
-    throw failure(`its graph is no graph (${reasonOf(error)})`);
+    throw failure(`its graph cannot be read (${reasonOf(error)})`);
   }
 }

@@ -180,7 +180,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): 
   const isRouted = supervised && findsOf(options.softType) !== 'nearest' && !softmax;
   const ranked = options.scaling === 'dual' || options.scaling === 'quantile';
   return [
-    { holds: sized && isGrid, option: 'nPrototypes', why: 'is what a given grid says.' },
+    { holds: sized && isGrid, option: 'nPrototypes', why: 'is fixed by a given grid.' },
     {
       holds: sized && drawn,
       option: 'nPrototypes',
@@ -258,7 +258,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): 
     {
       holds: !drawn && options.targetDistance !== 'euclidean',
       option: 'targetDistance',
-      why: "is between strata of the target; set initMode 'kmeans++' or 'random'.",
+      why: "needs strata of the target; set initMode 'kmeans++' or 'random'.",
     },
     {
       holds: !drawn && options.kInit === 'auto',
@@ -268,7 +268,7 @@ function conflictsOf(given: AnyOptions, options: Resolved, family: HeadFamily): 
     {
       holds: isGrid && options.kInit !== undefined && !supervised,
       option: 'kInit',
-      why: 'is what a given grid says.',
+      why: 'is fixed by a given grid.',
     },
     {
       holds: options.prototypeTargets === 'vectors' && !gaussian,

@@ -88,7 +88,7 @@ describe('a gradient step', () => {
     const before = await model.save();
     const error = {
       kind: 'data',
-      message: expect.stringMatching(/gradient step left \w+ with values that are no numbers/),
+      message: expect.stringMatching(/gradient step left \w+ with values that are not finite/),
     };
     await expect(model.fitBatch(X, y, { gradientStep: true })).rejects.toMatchObject(error);
     await expect(model.finetune(X, y, { epochs: 1, schedule: 'constant' })).rejects.toMatchObject(error);

@@ -44,7 +44,7 @@ export function initialFromGrid(
   const { code, routes } = family.head(options, carries);
   if (targets && owned && !carries) {
     throw new OptionError(
-      `${call}: initMode.targets are logits, which these options do without; leave them out.`,
+      `${call}: initMode.targets are logits, which these options do not use; leave them out.`,
       {
         option: 'initMode',
       },
@@ -133,7 +133,7 @@ function classesOf(
   if (!owners) {
     if (columns !== undefined) return numbered(columns);
     throw new OptionError(
-      `${call}: initMode has neither owners nor targets; say what the prototypes stand for.`,
+      `${call}: initMode has neither owners nor targets; give the class of each prototype.`,
       {
         option: 'initMode',
       },

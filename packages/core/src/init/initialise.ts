@@ -314,7 +314,7 @@ function startOf(
     const value = options[option];
     if (value === undefined || value === 1 || value === 'none' || head.start === 'rows') continue;
     throw new OptionError(
-      `${call}: ${option} ${value} needs initMode 'joint', which ${outputs} classes do not start with by themselves; set it.`,
+      `${call}: ${option} ${value} needs initMode 'joint', not the default with ${outputs} classes; set it.`,
       { option, value },
     );
   }

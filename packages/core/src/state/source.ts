@@ -67,7 +67,7 @@ export function checkWords({ columns, encoding }: Source, call: string): void {
   if (encoding === undefined) return;
   if (!isEncoding(encoding)) {
     refuse(
-      `source.encoding is ${shown(encoding)} that is no encoding`,
+      `source.encoding is ${shown(encoding)} that is not an encoding`,
       'leave it out, or pass that of a source of @fkm/data or of a model',
     );
   }

@@ -22,7 +22,7 @@ export const droppedOffset = -1e9;
 
 const leftNumbers = (call: string, name: string): DataError =>
   new DataError(
-    `${call}: a gradient step left ${name} with values that are no numbers; lower the learning rate, or scale X and y.`,
+    `${call}: a gradient step left ${name} with values that are not finite; lower the learning rate, or scale X and y.`,
     { name },
   );
 
