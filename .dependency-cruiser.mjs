@@ -8,6 +8,7 @@ const layers = [
   ['formulas'],
   ['scaling'],
   ['state'],
+  ['tables'],
   ['heads'],
   ['training'],
   ['init', 'search'],

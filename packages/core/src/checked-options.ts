@@ -124,7 +124,7 @@ export function checkOptions<O extends object>(options: O, rules: Rules, check: 
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 /** The name with the fewest edits; undefined if that takes more than a third of the name's letters. */
-function nearest(name: string, names: readonly string[]): string | undefined {
+export function nearest(name: string, names: readonly string[]): string | undefined {
   const wanted = plain(name);
   let [best, least]: [string | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
   for (const one of names) {

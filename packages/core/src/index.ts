@@ -1,4 +1,5 @@
 export type { Csr, DenseMatrix, Matrix, Vector } from './data/matrix.js';
+export type { Cell, Columns, Records, Tabular } from './data/table.js';
 export type { DType, NdArray, Shape, TypedArray } from './dtype.js';
 export {
   BackendError,
@@ -63,11 +64,13 @@ export type { Strategy } from './heads/strategies.js';
 export { type JsBackendOptions, jsBackend } from './reference/js-backend.js';
 export { ResultArray, ResultLabels } from './result.js';
 export type { Scaling } from './scaling/scaler.js';
-export type { Encoding, FeatureEncoding } from './state/encoding.js';
+export type { AnyEncoding, Encoding, FeatureEncoding } from './state/encoding.js';
 export type {
   ClassifierOptions,
   ClassifyingOptions,
   ClustererOptions,
+  ColumnSpec,
+  ColumnSpecs,
   EstimatorOptions,
   InitialGrid,
   LoadOptions,
@@ -77,8 +80,18 @@ export type {
   TargetAssignment,
 } from './state/options.js';
 export type { Neighbours, Points, PrototypeIndex, PrototypeIndexFactory } from './state/prototype-index.js';
-export type { FlatMatrix, FlatTargets, Source, SourceBatch, SourceTargets } from './state/source.js';
+export type {
+  AnySource,
+  FlatMatrix,
+  FlatTargets,
+  GivenBatch,
+  Source,
+  SourceBatch,
+  SourceTargets,
+  TableBatch,
+} from './state/source.js';
 export type { Label } from './state/state.js';
+export type { ColumnEncoding, DatePart, ModelColumn, TableEncoding } from './state/table-encoding.js';
 export type {
   StreamCheckpoint,
   StreamOptions,

@@ -8,7 +8,7 @@ import { hasBandwidths } from '../formulas/routing.js';
 import type { HeadFamily } from '../heads/head.js';
 import { excessOf, readsMembers } from '../heads/members.js';
 import type { Scaling } from '../scaling/scaler.js';
-import { encodedWidth, isEncoding } from '../state/encoding.js';
+import { type AnyEncoding, anyWidth } from '../state/encoding.js';
 import type { Resolved } from '../state/options.js';
 import type { Label, ModelState } from '../state/state.js';
 import { halvedNames, masterName } from '../state/storage.js';
@@ -58,8 +58,8 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   if (!whole(outputs, 0) || outputs > mostOutputs) return 'outputs is not a count';
   if (!isLabels(classes)) return 'the classes are no list of labels';
   if (encoding !== undefined) {
-    if (!isEncoding(encoding)) return 'the encoding is not valid';
-    const encoded = encoding.features.reduce((sum, feature) => sum + encodedWidth(feature), 0);
+    const encoded = anyWidth(encoding);
+    if (encoded === null) return 'the encoding is not valid';
     if (encoded !== rawColumns) return `the encoding gives ${encoded} columns, the rows have ${rawColumns}`;
   }
   const carries = arrays.targets !== undefined;
@@ -75,6 +75,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   const heads = arrays.featureWeights?.shape[0] ?? 1;
   const kept = arrays['scaler.columns']?.shape[0] ?? 0;
   const knots = arrays['scaler.knots']?.shape[0] ?? 0;
+  const plain = arrays['scaler.plain']?.shape[0] ?? 0;
   if (prototypes === undefined || columns === undefined || prototypes < 1 || columns < 1)
     return 'there are no prototypes';
   if (heads < 1 || prototypes % heads !== 0) return `${heads} heads do not divide ${prototypes} prototypes`;
@@ -88,7 +89,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   ) {
     return 'the quantiles do not fit the columns';
   }
-  const width = scaling === 'none' ? rawColumns : scaling === 'dual' ? 2 * kept : kept;
+  const width = scaling === 'none' ? rawColumns : (scaling === 'dual' ? 2 * kept : kept) + plain;
   if (columns !== width) return `prototypes have ${columns} columns, the scaler gives ${width}`;
 
   const { dtype: storedAs = 'float32' } = options;
@@ -112,6 +113,7 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     bias: ['float32', [prototypes], gaussian],
     frozen: ['bool', [prototypes], true],
     'scaler.columns': ['int32', [kept], scaled],
+    'scaler.plain': ['int32', [plain], false],
     'scaler.mean': ['float32', [kept], standard],
     'scaler.inverse': ['float32', [kept], standard],
     'scaler.knots': ['float32', [knots], ranks],
@@ -142,8 +144,9 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   for (const name of Object.keys(wide)) {
     if (!wideNames.includes(name)) return `there is no array state.${cut(name)}`;
   }
-  const points = arrays['scaler.columns']?.data;
-  if (points?.some((j) => j < 0 || j >= rawColumns)) return 'scaler.columns points outside of the rows';
+  for (const name of ['scaler.columns', 'scaler.plain']) {
+    if (arrays[name]?.data.some((j) => j < 0 || j >= rawColumns)) return `${name} points outside of the rows`;
+  }
 
   if (arrays.owners?.data.some((owner) => owner < 0 || owner >= outputs))
     return 'an owner is not among the classes';
@@ -179,6 +182,6 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     classes,
     scaling,
     joint,
-    ...(encoding === undefined ? {} : { encoding }),
+    ...(encoding === undefined ? {} : { encoding: encoding as AnyEncoding }),
   };
 }

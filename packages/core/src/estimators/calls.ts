@@ -13,6 +13,7 @@ import {
   type Rules,
 } from '../checked-options.js';
 import type { DenseMatrix, Matrix, Vector } from '../data/matrix.js';
+import type { Table, Tabular } from '../data/table.js';
 import type { Schedule } from '../fitting/schedule.js';
 import { rules as optionRules } from '../state/rules.js';
 import type { RunControl } from '../training/progress.js';
@@ -25,10 +26,14 @@ export interface RowOptions {
   readonly featureMask?: DenseMatrix | Vector | undefined;
 }
 
+/** Targets, or the name of the column of a table that holds them. */
+export type Named<Y> = Y | ([Y] extends [undefined] ? never : string);
+
 /** Evaluation rows, which do not train. */
 export interface EvalSet<Y> extends RowOptions {
-  readonly X: Matrix;
-  readonly y: Y;
+  readonly X: Matrix | Tabular | Table;
+  /** Of a table also the name of a column. */
+  readonly y: Named<Y>;
 }
 
 export interface FitBatchOptions extends RowOptions {

@@ -1,6 +1,7 @@
 // The classifier: prototypes vote for classes.
 
-import { type Matrix, type Rows, toWeights } from '../data/matrix.js';
+import { type Rows, toWeights } from '../data/matrix.js';
+import { asRows, type OneRow } from '../data/table.js';
 import { DataError, shown } from '../errors.js';
 import { AccuracyTally } from '../formulas/metrics.js';
 import { classifierHeads } from '../heads/classifier.js';
@@ -8,9 +9,10 @@ import type { HeadFamily } from '../heads/head.js';
 import { ResultLabels } from '../result.js';
 import { areWhole, indexOfClasses, indexOfLabels, sortedLabels, toLabels } from '../state/labels.js';
 import type { ClassifierOptions } from '../state/options.js';
-import { type Answers, isSource, type Source } from '../state/source.js';
+import { type Answers, type AnySource, isSource } from '../state/source.js';
 import type { Label } from '../state/state.js';
 import type { PredictOptions, RowOptions } from './calls.js';
+import type { RowsIn } from './learned.js';
 import { ProbabilityModel } from './probability-model.js';
 import type { After, SourceReadOptions, SourceScoreOptions, Tally } from './source-model.js';
 import type { Encoded, Known } from './targets.js';
@@ -61,15 +63,23 @@ export class FastKMeansClassifier<L extends Label = Label> extends ProbabilityMo
    * The class of the largest probability for each row [N]; for a source, one answer for each batch. Errors: ShapeError, DataError,
    * StateError.
    */
-  predict(source: Source, options?: SourceReadOptions): AsyncGenerator<PredictedLabels<L>, void, void>;
-  predict(X: Matrix, options?: PredictOptions): Promise<PredictedLabels<L>>;
-  predict(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<PredictedLabels<L>> {
+  predict(source: AnySource, options?: SourceReadOptions): AsyncGenerator<PredictedLabels<L>, void, void>;
+  predict(X: RowsIn, options?: PredictOptions): Promise<PredictedLabels<L>>;
+  predict(
+    X: RowsIn | AnySource,
+    options: PredictOptions | SourceReadOptions = {},
+  ): Answers<PredictedLabels<L>> {
     return isSource(X)
       ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) => this.named(rows, all))
       : this.inUse('predict', () => this.named(X, options as PredictOptions));
   }
 
-  private async named(X: Matrix, options: PredictOptions): Promise<PredictedLabels<L>> {
+  /** The class of one row: a record of a model of tables, or numbers [D]. Errors: as `predict`. */
+  async predictOne(row: OneRow, options: PredictOptions = {}): Promise<L> {
+    return (await this.predict(asRows(row), options)).toArray()[0] as L;
+  }
+
+  private async named(X: RowsIn, options: PredictOptions): Promise<PredictedLabels<L>> {
     const { data } = await this.read('predict', X, options, 'label');
     const { classes } = this;
     const names = Array.from(data, (c) => classes[c] as L);
@@ -84,9 +94,9 @@ export class FastKMeansClassifier<L extends Label = Label> extends ProbabilityMo
    * Accuracy, the weighted share of correct classes; over all rows of a source, batch by batch. Errors: as `predict`; DataError for
    * a label that is not in `classes`.
    */
-  score<X extends Matrix | Source>(
+  score<X extends RowsIn | AnySource>(
     X: X,
-    ...rest: After<X, [options?: SourceScoreOptions], [y: ClassLabels<L>, options?: RowOptions]>
+    ...rest: After<X, [options?: SourceScoreOptions], [y: ClassLabels<L> | string, options?: RowOptions]>
   ): Promise<number> {
     const [y, options] = rest as [ClassLabels<L> | SourceScoreOptions, RowOptions?];
     return isSource(X)

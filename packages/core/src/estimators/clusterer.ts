@@ -1,7 +1,7 @@
 // The clusterer: prototypes without targets.
 
-import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
+import { asRows, type OneRow, readable } from '../data/table.js';
 import type { NdArray } from '../dtype.js';
 import { ShapeError, StateError } from '../errors.js';
 import type { LearningRateCurve } from '../fitting/finder.js';
@@ -14,7 +14,7 @@ import { ResultArray, withJson } from '../result.js';
 import { inOwnUnits } from '../scaling/unit.js';
 import type { Batch } from '../state/batch.js';
 import type { ClustererOptions } from '../state/options.js';
-import { type Answers, isSource, type Source } from '../state/source.js';
+import { type Answers, type AnySource, isSource } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
 import { stored, trainable, withoutMasters } from '../state/storage.js';
 import { fitSource } from '../streams/fit-source.js';
@@ -31,6 +31,7 @@ import {
   type PredictOptions,
   type RowOptions,
 } from './calls.js';
+import type { RowsIn } from './learned.js';
 import { ProbabilityModel } from './probability-model.js';
 import type {
   SourceFinetuneOptions,
@@ -99,7 +100,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
   }
 
   override async fitBatch(
-    X: Matrix,
+    X: RowsIn,
     y?: Either<FitBatchOptions>,
     options?: FitBatchOptions,
   ): Promise<number> {
@@ -117,10 +118,10 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
    * there are no `labels` (use `predict` of the source); the inertia takes one more iteration; and only `tol` stops early, where 0
    * means that no row changes its cluster.
    */
-  override fit(source: Source, options?: ClustererSourceFitOptions): Promise<FitResult>;
-  override fit(X: Matrix, y?: Either<ClustererFitOptions>, options?: ClustererFitOptions): Promise<FitResult>;
+  override fit(source: AnySource, options?: ClustererSourceFitOptions): Promise<FitResult>;
+  override fit(X: RowsIn, y?: Either<ClustererFitOptions>, options?: ClustererFitOptions): Promise<FitResult>;
   override async fit(
-    X: Matrix | Source,
+    X: RowsIn | AnySource,
     y?: Either<ClustererFitOptions>,
     options?: ClustererFitOptions,
   ): Promise<FitResult> {
@@ -130,7 +131,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     });
   }
 
-  private async fitRows(X: Matrix, options: ClustererFitOptions): Promise<FitResult> {
+  private async fitRows(X: RowsIn, options: ClustererFitOptions): Promise<FitResult> {
     checkCall('fit', options, 'fit', ['algorithm']);
     const { algorithm = this.options.algorithm, ...given } = options;
     const lloyd = algorithm === 'lloyd';
@@ -160,7 +161,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
   }
 
   /** The rows are not kept, so inertia takes one more iteration, and there are no labels. */
-  private async fitSource(source: Source, options: ClustererSourceFitOptions): Promise<FitResult> {
+  private async fitSource(source: AnySource, options: ClustererSourceFitOptions): Promise<FitResult> {
     const { algorithm = this.options.algorithm, ...given } = options;
     checkCall('fitSource', options, 'fit of a source', ['algorithm']);
     if (algorithm === 'ema') {
@@ -181,14 +182,17 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     return result;
   }
 
-  override finetune(source: Source, options?: SourceFinetuneOptions<NoTargets>): Promise<readonly Progress[]>;
   override finetune(
-    X: Matrix,
+    source: AnySource,
+    options?: SourceFinetuneOptions<NoTargets>,
+  ): Promise<readonly Progress[]>;
+  override finetune(
+    X: RowsIn,
     y?: Either<FinetuneOptions<NoTargets>>,
     options?: FinetuneOptions<NoTargets>,
   ): Promise<readonly Progress[]>;
   override async finetune(
-    X: Matrix | Source,
+    X: RowsIn | AnySource,
     y?: Either<FinetuneOptions<NoTargets>>,
     options?: FinetuneOptions<NoTargets>,
   ): Promise<readonly Progress[]> {
@@ -197,7 +201,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
   }
 
   override async findLearningRate(
-    X: Matrix,
+    X: RowsIn,
     y?: Either<RowOptions>,
     options?: RowOptions,
   ): Promise<LearningRateCurve> {
@@ -205,7 +209,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
   }
 
   override async lossAndGradients(
-    X: Matrix,
+    X: RowsIn,
     y?: Either<RowOptions>,
     options?: RowOptions,
   ): Promise<{ loss: number; gradients: Record<string, ResultArray> }> {
@@ -231,12 +235,12 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
 
   /** The nearest prototype of each row [N]; for a source, one answer for each batch. Errors: ShapeError, DataError, StateError. */
   predict(
-    source: Source,
+    source: AnySource,
     options?: SourceReadOptions,
   ): AsyncGenerator<ResultArray<Int32Array, number[]>, void, void>;
-  predict(X: Matrix, options?: PredictOptions): Promise<ResultArray<Int32Array, number[]>>;
+  predict(X: RowsIn, options?: PredictOptions): Promise<ResultArray<Int32Array, number[]>>;
   predict(
-    X: Matrix | Source,
+    X: RowsIn | AnySource,
     options: PredictOptions | SourceReadOptions = {},
   ): Answers<ResultArray<Int32Array, number[]>> {
     return isSource(X)
@@ -244,16 +248,21 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
       : this.inUse('predict', () => this.nearest(X, options as PredictOptions));
   }
 
-  private async nearest(X: Matrix, options: PredictOptions): Promise<ResultArray<Int32Array, number[]>> {
+  /** The nearest prototype of one row: a record of a model of tables, or numbers [D]. Errors: as `predict`. */
+  async predictOne(row: OneRow, options: PredictOptions = {}): Promise<number> {
+    return (await this.predict(asRows(row), options)).data[0] as number;
+  }
+
+  private async nearest(X: RowsIn, options: PredictOptions): Promise<ResultArray<Int32Array, number[]>> {
     const labels = await this.read('predict', X, options, 'label');
     return new ResultArray(labels as NdArray<Int32Array>);
   }
 
   /** −Σ w·δ of the rows to their prototypes, larger is better; over all rows of a source. Errors: as `predict`. */
-  score(source: Source, options?: SourceScoreOptions): Promise<number>;
-  score(X: Matrix, y?: Either<RowOptions>, options?: RowOptions): Promise<number>;
+  score(source: AnySource, options?: SourceScoreOptions): Promise<number>;
+  score(X: RowsIn, y?: Either<RowOptions>, options?: RowOptions): Promise<number>;
   async score(
-    X: Matrix | Source,
+    X: RowsIn | AnySource,
     y?: Either<RowOptions & SourceScoreOptions>,
     options?: RowOptions & SourceScoreOptions,
   ): Promise<number> {
@@ -268,7 +277,7 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
     let inertia = 0;
     return {
       add: async (X, _, options, place) => {
-        const rows = await this.scaled(place, state, ownCopy(X), options);
+        const rows = await this.scaled(place, state, ownCopy(readable(X, place)), options);
         inertia += (await this.judged(this.context(place), state, rows)).inertia;
         return rows.x.rows;
       },
@@ -277,8 +286,9 @@ export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
   }
 
   /** Checked rows in the space of the prototypes. */
-  private scaled(call: string, state: ModelState, X: Matrix, options: RowOptions): Promise<Batch> {
-    return scaleBatch(this.context(call), state, this.checkBatch(X, undefined, options, call).batch);
+  private scaled(call: string, state: ModelState, X: RowsIn, options: RowOptions): Promise<Batch> {
+    const { batch } = this.checkBatch(X, undefined, options, call, 'read', null, state);
+    return scaleBatch(this.context(call), state, batch);
   }
 
   /** The assignment of scaled rows, computed unless known, and its Σ w·δ in float64. */

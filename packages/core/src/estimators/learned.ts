@@ -15,9 +15,10 @@ import {
 } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import { checkFeatures, type Features, toFeatures } from '../data/sparse.js';
+import { readable, Table, type Tabular } from '../data/table.js';
 import { DisposingBase } from '../disposal.js';
 import { type NdArray, ndarray } from '../dtype.js';
-import { isFkmError, StateError } from '../errors.js';
+import { isFkmError, OptionError, StateError } from '../errors.js';
 import { withoutMoments } from '../fitting/finetune.js';
 import type { HeadFamily } from '../heads/head.js';
 import { initialFromGrid } from '../init/given.js';
@@ -27,10 +28,11 @@ import { checkReach } from '../scaling/unit.js';
 import { IndexKeeper } from '../search/keeper.js';
 import { readNearest } from '../search/read-nearest.js';
 import type { Batch } from '../state/batch.js';
-import type { Encoding } from '../state/encoding.js';
+import type { AnyEncoding } from '../state/encoding.js';
 import type { AnyOptions, LoadOptions, Resolved } from '../state/options.js';
 import type { ModelState } from '../state/state.js';
 import { stored, withoutMasters } from '../state/storage.js';
+import { isTableEncoding, type ModelColumn, shownColumns } from '../state/table-encoding.js';
 import type { Context } from '../training/context.js';
 import { readGraph, transformGraph } from '../training/graphs.js';
 import { overRows } from '../training/over-rows.js';
@@ -39,10 +41,25 @@ import { Programs } from '../training/program.js';
 import { checkCall, type PredictOptions, type RowOptions, type SaveOptions } from './calls.js';
 import { type Grid, gridOf } from './grid.js';
 import { checkEstimator, checkedBackend, resolveOptions, searchOf } from './options.js';
+import { readTable } from './tabular.js';
+
+/** Rows that a call takes: a matrix, records, or columns by name. */
+export type RowsIn = Matrix | Tabular | Table;
 
 /** The matrix itself; reads may run while the caller reuses it, except that nested arrays are flattened at once. */
 const asTheyAre = <M>(matrix: M): M =>
   Array.isArray(matrix) || ArrayBuffer.isView(matrix) ? matrix : ownCopy(matrix);
+
+/** Errors: OptionError for a mask beside a table. */
+export function checkUnmasked(mask: unknown, call: string): void {
+  if (mask === undefined) return;
+  throw new OptionError(
+    `${call}: featureMask is of a matrix; in a table leave out the value, or pass null.`,
+    {
+      option: 'featureMask',
+    },
+  );
+}
 
 const wasDisposed = (call: string): StateError =>
   new StateError(`${call}: this model was disposed; make another one, or load it again.`);
@@ -58,7 +75,7 @@ export interface Internals {
   /** Errors: StateError before fit. */
   snapshot(call: string): Snapshot;
   /** Checked rows for prediction. Errors: ShapeError, DataError. */
-  checkRows(X: Matrix, mask: DenseMatrix | Vector | undefined, call: string): Pick<Batch, 'x' | 'mask'>;
+  checkRows(X: RowsIn, mask: DenseMatrix | Vector | undefined, call: string): Pick<Batch, 'x' | 'mask'>;
 }
 
 const internals: WeakMap<object, Internals> = /* @__PURE__ */ new WeakMap();
@@ -204,10 +221,16 @@ export abstract class LearnedModel extends DisposingBase {
   }
 
   protected checkRows(
-    X: Matrix,
+    given: RowsIn,
     mask: DenseMatrix | Vector | undefined,
     call: string,
   ): { x: Features; mask: Rows | undefined } {
+    const X = readable(given, call);
+    if (X instanceof Table) {
+      checkUnmasked(mask, call);
+      const { x, mask: hidden } = readTable({ options: this.options, state: this.state, call }, X);
+      return { x, mask: hidden };
+    }
     const place = { call, argument: 'X', ...this.fittedOn('prototypes') };
     const x = toFeatures(X, place, this.state?.rawColumns);
     const checked = toMask(mask, x, call);
@@ -222,7 +245,7 @@ export abstract class LearnedModel extends DisposingBase {
   }
 
   /** Similarities s(x, p) of rows [N, D] to all prototypes [N, K]. Errors: ShapeError, DataError, StateError. */
-  transform(X: Matrix, options: PredictOptions = {}): Promise<ResultArray<Float32Array, number[][]>> {
+  transform(X: RowsIn, options: PredictOptions = {}): Promise<ResultArray<Float32Array, number[][]>> {
     const call = 'transform';
     return this.inUse(call, async () => {
       const { state, rows } = this.asked(call, X, options);
@@ -234,7 +257,7 @@ export abstract class LearnedModel extends DisposingBase {
   /** An output of the head for raw rows, by name; `k` if the output takes one. */
   protected async read(
     call: string,
-    X: Matrix,
+    X: RowsIn,
     options: PredictOptions,
     name: string,
     k?: number,
@@ -248,10 +271,10 @@ export abstract class LearnedModel extends DisposingBase {
   }
 
   /** The state and the checked rows of a reading call. */
-  private asked(call: string, X: Matrix, options: PredictOptions) {
+  private asked(call: string, X: RowsIn, options: PredictOptions) {
     checkCall(call, options);
     const state = this.fitted(call);
-    const rows = this.checkRows(asTheyAre(X), asTheyAre(options.featureMask), call);
+    const rows = this.checkRows(asTheyAre(readable(X, call)), asTheyAre(options.featureMask), call);
     if (state.scaling === 'none') checkReach(state.arrays, this.options.distance, rows.x, rows.mask, call);
     return { state, rows };
   }
@@ -272,9 +295,16 @@ export abstract class LearnedModel extends DisposingBase {
    * The encoding by which the model's source turned columns into X: pass it as `encoding` to later sources, and to `encodeRows` of
    * @fkm/data. It is saved, loaded and exported with the model; undefined if rows came as arrays.
    */
-  get encoding(): Encoding | undefined {
+  get encoding(): AnyEncoding | undefined {
     this.expectAlive('encoding');
     return this.state?.encoding;
+  }
+
+  /** What became of each column of the table that the model was fitted on, and why; empty if rows came as matrices. */
+  get columns(): readonly ModelColumn[] {
+    this.expectAlive('columns');
+    const encoding = this.state?.encoding;
+    return isTableEncoding(encoding) ? shownColumns(encoding) : [];
   }
 
   /** Freezes prototypes: those whose entry in `mask` [K] is true, or all. Errors: StateError, ShapeError. */

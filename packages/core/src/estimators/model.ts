@@ -1,8 +1,8 @@
 // What all estimators share of training: each public call is checked first, runs on copies, and is stored only if it succeeds.
 
-import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
-import { DataError, OptionError } from '../errors.js';
+import { readable } from '../data/table.js';
+import { OptionError } from '../errors.js';
 import {
   checkStopping,
   freeToWait,
@@ -22,21 +22,18 @@ import {
 import { drawnOrder, firstCounting, fitPasses, runLength } from '../fitting/fit.js';
 import type { FitResult } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
-import { type Judges, judgesOfMeans, withSharpness } from '../fitting/sharpness.js';
+import { judgesOfMeans } from '../fitting/sharpness.js';
 import { drawRows, drawShare, givenSplit, perWeight, type Split, withMeanWeight } from '../fitting/split.js';
-import { withThresholds } from '../fitting/thresholds.js';
 import { refusesGradients } from '../formulas/routing.js';
-import { answeringMean, withUnit } from '../init/given.js';
-import { growClasses, widenOutputs } from '../init/grow-classes.js';
-import { initialise } from '../init/initialise.js';
 import { Random } from '../random.js';
 import { ResultArray } from '../result.js';
 import { type Batch, takeBatch } from '../state/batch.js';
+import type { AnyEncoding } from '../state/encoding.js';
 import { countingRows, distinctRows, drawByWeight, unitWeight } from '../state/row-counts.js';
 import type { ModelState } from '../state/state.js';
-import { stored, trainable } from '../state/storage.js';
+import { trainable } from '../state/storage.js';
+import { leftOut } from '../tables/plan.js';
 import { arraysOf, asCompared, type Context, scaleBatch, specOf } from '../training/context.js';
-import { withTargetRange } from '../training/local-linear.js';
 import { lossAndGradients } from '../training/phase2.js';
 import type { Progress } from '../training/progress.js';
 import {
@@ -44,10 +41,12 @@ import {
   type FinetuneOptions,
   type FitBatchOptions,
   type FitOptions,
+  type Named,
   type RowOptions,
 } from './calls.js';
-import { LearnedModel } from './learned.js';
-import type { Encoded, Known, Raw } from './targets.js';
+import type { RowsIn } from './learned.js';
+import type { Raw } from './targets.js';
+import { TaughtModel } from './taught.js';
 
 /** Default batch sizes of phase 1 and of phase 2. */
 export const fitRows = 10240;
@@ -57,96 +56,19 @@ const startRowsPerClass = 32;
 const defaults = { epochs: 60 } as const;
 
 /** Base of the estimators; Y is the type of targets. */
-export abstract class PrototypeModel<Y> extends LearnedModel {
-  /** y as rows; `known` is null before the first batch. Errors: ShapeError, DataError. */
-  protected abstract encode(
-    y: Y,
-    rows: number,
-    call: string,
-    known: Known | null,
-    sampleWeight?: Float32Array,
-  ): Encoded;
-
-  /**
-   * Stores the result of a training call, with thresholds and sharpness chosen on the rows that it held out, or on other rows that
-   * judge an earlier state. Errors: DataError.
-   */
-  protected async keep(state: ModelState, call: string, held?: Batch, others?: Judges): Promise<void> {
-    const before = this.state?.arrays;
-    const context = this.context(call);
-    const kept = stored(state, this.options.dtype, call);
-    const judged = await withThresholds(context, kept, held);
-    this.state = await withSharpness(context, judged, held ?? others?.rows, others?.state);
-    if (before) await this.programs.leave(before, this.state.arrays);
-  }
-
-  /** The checked arguments of a training call; `known`: what y has to fit, by default the model's own. */
-  protected checkBatch(
-    X: Matrix,
-    y: Y,
-    options: RowOptions,
-    call: string,
-    known: Known | null = this.state && this.complete(this.state) ? { ...this.state, grows: true } : null,
-  ): Raw {
-    const { x, mask } = this.checkRows(X, options.featureMask, call);
-    if (x.rows === 0)
-      throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows: 0 });
-    const sampleWeight = toWeights(options.sampleWeight, x.rows, call) ?? new Float32Array(x.rows).fill(1);
-    const { y: targets, ...outputs } = this.encode(y, x.rows, call, known, sampleWeight);
-    const shown = options.featureMask !== undefined;
-    return { ...outputs, batch: { x, y: targets, sampleWeight, mask }, shown };
-  }
-
-  /** The current state with room for new classes of y, or a state initialised on these first rows. */
-  private async begin(
-    state: ModelState | null,
-    { batch: first, ...outputs }: Raw,
-    call: string,
-    signal?: AbortSignal,
-  ): Promise<ModelState> {
-    const context = this.context(call, signal);
-    if (!state) {
-      return initialise(context, first, outputs, new Random(this.options.randomState), call);
-    }
-    const known = withUnit(state, this.options, outputs.unit ?? unitWeight(first.sampleWeight));
-    if (this.complete(known)) return widenOutputs(context, known, outputs.classes);
-    return answeringMean(known, first, this.options.heads ?? 1, outputs.targetCenter ?? null);
-  }
-
-  /** `begin`, with prototypes for new classes; rows are scaled on demand. The call will learn the targets of `learned`. */
-  protected async ready(
-    before: ModelState | null,
-    raw: Raw,
-    call: string,
-    signal?: AbortSignal,
-    learned: Batch = raw.batch,
-  ): Promise<{ context: Context; state: ModelState; batch: () => Promise<Batch> }> {
-    const context = this.context(call, signal);
-    const start = await this.begin(before && trainable(before), raw, call, signal);
-    const begun = withTargetRange(context, start, learned, call);
-    let scaled: Promise<Batch> | undefined;
-    const batch = (): Promise<Batch> => {
-      scaled ??= scaleBatch(context, begun, raw.batch);
-      return scaled;
-    };
-    // Only a joint start can leave classes of its rows without prototypes.
-    if (!begun.arrays.owners || (!before && !begun.joint)) return { context, state: begun, batch };
-    const from = before && begun.joint ? before.outputs : 0;
-    return { context, state: await growClasses(context, begun, await batch(), undefined, from), batch };
-  }
-
+export abstract class PrototypeModel<Y> extends TaughtModel<Y> {
   /**
    * Learns one batch: X [B, D], y [B] or [B, T]. Phase 1 (default) returns the largest shift of a prototype; `gradientStep` takes
    * one Adam step and returns its loss. The first batch also initialises the model for good: scaling, units of the target, and
    * prototypes, by default a quarter of its rows, at most 400. So it should have 1,600 rows or more, drawn from the whole stream.
    * Errors: ShapeError, DataError, OptionError; the model stays as it was.
    */
-  fitBatch(X: Matrix, y: Y, options: FitBatchOptions = {}): Promise<number> {
-    const [rows, targets, given] = ownCopy([X, y, options] as const);
+  fitBatch(X: RowsIn, y: Named<Y>, options: FitBatchOptions = {}): Promise<number> {
+    const [rows, targets, given] = ownCopy([readable(X, 'fitBatch'), y, options] as const);
     return this.inTurn('fitBatch', async () => {
       checkCall('fitBatch', given);
       if (given.gradientStep) this.checkGradients('fitBatch');
-      const raw = this.checkBatch(rows, targets, given, 'fitBatch');
+      const raw = this.checkBatch(rows, targets, given, 'fitBatch', 'update');
       const { context, state, batch } = await this.ready(this.state, raw, 'fitBatch');
       if (given.gradientStep) {
         const moved = await gradientStep(context, state, await batch());
@@ -166,7 +88,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
    * arrays are read until the promise settles, and not copied: do not write to them before (after calling `fitBatch` or `predict`
    * you may). Errors: as `fitBatch`; the signal's reason.
    */
-  fit(X: Matrix, y: Y, options: FitOptions<Y> = {}): Promise<FitResult> {
+  fit(X: RowsIn, y: Named<Y>, options: FitOptions<Y> = {}): Promise<FitResult> {
     return this.fitBy(fitPasses, fitRows, X, y, options);
   }
 
@@ -174,10 +96,11 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   protected fitBy(
     passes: typeof fitPasses,
     startRows: number,
-    X: Matrix,
-    y: Y,
+    X: RowsIn,
+    y: Named<Y>,
     options: FitOptions<Y>,
   ): Promise<FitResult> {
+    const rows = readable(X, 'fit');
     return this.inTurn('fit', async () => {
       checkCall('fit', options);
       const { maxIters = 10, tol, shuffle = true, onProgress, signal } = options;
@@ -188,7 +111,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       const seen = before ?? this.state;
       const anew = before ? {} : { classes: [], targetCenter: undefined };
       const known = seen && this.complete(seen) ? { ...seen, ...anew, grows: true } : null;
-      const raw = this.checkBatch(X, y, options, 'fit', known);
+      const raw = this.checkBatch(rows, y, options, 'fit', before ? 'train' : 'fit', known);
       const random = new Random(this.options.randomState);
       const split = this.split(raw, options, 0, random, 'fit');
       const { evaluation } = split;
@@ -225,7 +148,7 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
           whole: training === raw.batch,
           onProgress,
           signal,
-          warnings: this.warnings(before),
+          warnings: this.warnings(before, raw.encoding),
         },
         evaluation && (await scaleBatch(context, start, evaluation)),
       );
@@ -237,8 +160,13 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
   }
 
   /** Warnings about the start of a new fit. */
-  protected warnings(before: ModelState | null): (start: ModelState) => readonly string[] {
-    return (start) => (before ? [] : fewerThanAsked(this.options, this.family, start));
+  protected warnings(
+    before: ModelState | null,
+    encoding?: AnyEncoding,
+  ): (start: ModelState) => readonly string[] {
+    const { options, family } = this;
+    return (start) =>
+      before ? [] : [...fewerThanAsked(options, family, start), ...leftOut(encoding, options.columns)];
   }
 
   /**
@@ -247,12 +175,13 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
    * decides (see `evalFraction`). Returns one entry for each epoch. The arrays are read as in `fit`. Errors: as `fitBatch`; the
    * signal's reason.
    */
-  finetune(X: Matrix, y: Y, given: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
+  finetune(X: RowsIn, y: Named<Y>, given: FinetuneOptions<Y> = {}): Promise<readonly Progress[]> {
+    const taken = readable(X, 'finetune');
     return this.inTurn('finetune', async () => {
       const options = checkCall('finetune', given);
       options.signal?.throwIfAborted();
       this.checkGradients('finetune');
-      const raw = this.checkBatch(X, y, options, 'finetune');
+      const raw = this.checkBatch(taken, y, options, 'finetune', 'train');
       const random = new Random(this.options.randomState + 1);
       const { training, evaluation } = this.split(raw, options, stoppingShare(options), random, 'finetune');
       checkStopping(options.earlyStoppingRounds, evaluation);
@@ -300,14 +229,15 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
 
   /** Sweeps the learning rate on copies of the model. The arrays are read as in `fit`. Errors: as `fitBatch`. */
   findLearningRate(
-    X: Matrix,
-    y: Y,
+    X: RowsIn,
+    y: Named<Y>,
     options: RowOptions & Pick<FitOptions<Y>, 'onProgress' | 'signal'> = {},
   ): Promise<LearningRateCurve> {
+    const rows = readable(X, 'findLearningRate');
     return this.inUse('findLearningRate', async () => {
       checkCall('findLearningRate', options);
       this.checkGradients('findLearningRate');
-      const raw = this.checkBatch(X, y, options, 'findLearningRate');
+      const raw = this.checkBatch(rows, y, options, 'findLearningRate', 'train');
       options.signal?.throwIfAborted();
       this.ownership.share();
       const { context, state, batch } = await this.ready(this.state, raw, 'findLearningRate', options.signal);
@@ -323,8 +253,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
 
   /** Loss of a batch and its derivatives by the trained arrays, in internal units. Errors: as `fitBatch`. */
   lossAndGradients(
-    X: Matrix,
-    y: Y,
+    X: RowsIn,
+    y: Named<Y>,
     options: RowOptions = {},
   ): Promise<{ loss: number; gradients: Record<string, ResultArray> }> {
     return this.inUse('lossAndGradients', async () => {
@@ -332,8 +262,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
       this.checkGradients('lossAndGradients');
       const state = trainable(this.fitted('lossAndGradients'));
       const known = { ...state, grows: false };
-      const [rows, targets, given] = ownCopy([X, y, options] as const);
-      const raw = this.checkBatch(rows, targets, given, 'lossAndGradients', known);
+      const [rows, targets, given] = ownCopy([readable(X, 'lossAndGradients'), y, options] as const);
+      const raw = this.checkBatch(rows, targets, given, 'lossAndGradients', 'train', known);
       const context = this.context('lossAndGradients');
       const spec = { ...specOf(context, state, raw.batch.mask !== undefined), offsets: false };
       const batch = perWeight(this.options, await scaleBatch(context, state, raw.batch));
@@ -386,7 +316,8 @@ export abstract class PrototypeModel<Y> extends LearnedModel {
     const { X, y, ...rest } = evalSet;
     checkCall('evalSet', rest, `${call}: evalSet`);
     const known = { ...raw, grows: false };
-    const { batch } = this.checkBatch(X, y as Y, rest, `${call}: evalSet`, known);
+    const state = raw.encoding ? { encoding: raw.encoding, unit: raw.unit ?? null } : this.state;
+    const { batch } = this.checkBatch(X, y as Y, rest, `${call}: evalSet`, 'read', known, state);
     return givenSplit(raw.batch, batch, raw.shown, call);
   }
 }

@@ -3,6 +3,7 @@
 import { type Matrix, toWeights } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
 import { checkFeatures, denseRows, type Features, toFeatures, visitRow } from '../data/sparse.js';
+import { asRows, type OneRow, readable } from '../data/table.js';
 import type { NdArray } from '../dtype.js';
 import { DataError, ShapeError } from '../errors.js';
 import { withThresholds } from '../fitting/thresholds.js';
@@ -13,9 +14,10 @@ import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies
 import { ResultArray, withJson } from '../result.js';
 import { indexOfLabels, sortedLabels } from '../state/labels.js';
 import type { MultiLabelOptions } from '../state/options.js';
-import { type Answers, isSource, type Source } from '../state/source.js';
+import { type Answers, type AnySource, isSource } from '../state/source.js';
 import type { Label } from '../state/state.js';
 import { checkCall, type PredictOptions, type RowOptions } from './calls.js';
+import type { RowsIn } from './learned.js';
 import { ProbabilityModel } from './probability-model.js';
 import type { After, SourceReadOptions, SourceScoreOptions, Tally } from './source-model.js';
 import type { Encoded, Known } from './targets.js';
@@ -77,22 +79,28 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Pro
    * OptionError for 'top_k' without k.
    */
   predict(
-    source: Source,
+    source: AnySource,
     options?: Chosen & SourceReadOptions,
   ): AsyncGenerator<ResultArray<Int32Array, number[][]>, void, void>;
-  predict(X: Matrix, options?: StrategyOptions): Promise<ResultArray<Int32Array, number[][]>>;
+  predict(X: RowsIn, options?: StrategyOptions): Promise<ResultArray<Int32Array, number[][]>>;
   predict(
-    X: Matrix | Source,
+    X: RowsIn | AnySource,
     options: StrategyOptions | (Chosen & SourceReadOptions) = {},
   ): Answers<ResultArray<Int32Array, number[][]>> {
     if (!isSource(X)) return this.inUse('predict', () => this.chosen(X, options as StrategyOptions));
     const { strategy, k } = options;
     const how = { ...(strategy ? { strategy } : {}), ...(k === undefined ? {} : { k }) };
-    const answer = (rows: Matrix, all: PredictOptions) => this.chosen(rows, { ...how, ...all });
+    const answer = (rows: RowsIn, all: PredictOptions) => this.chosen(rows, { ...how, ...all });
     return this.overSource(X, 'predict', options as SourceReadOptions, answer, ['strategy', 'k']);
   }
 
-  private async chosen(X: Matrix, options: StrategyOptions): Promise<ResultArray<Int32Array, number[][]>> {
+  /** The labels of one row: a record of a model of tables, or numbers [D]. Errors: as `predict`. */
+  async predictOne(row: OneRow, options: StrategyOptions = {}): Promise<L[]> {
+    const { data } = await this.predict(asRows(row), options);
+    return this.classes.filter((_, c) => data[c] === 1);
+  }
+
+  private async chosen(X: RowsIn, options: StrategyOptions): Promise<ResultArray<Int32Array, number[][]>> {
     checkCall('predict', options, 'predict', ['strategy', 'k']);
     const { strategy = this.usual, k, ...rest } = options;
     this.checkStrategy('predict', strategy, k);
@@ -101,12 +109,12 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Pro
   }
 
   /** Macro-averaged F1 of the labels by a strategy; over all rows of a source, batch by batch. Errors: as `predict`. */
-  score<X extends Matrix | Source>(
+  score<X extends RowsIn | AnySource>(
     X: X,
     ...rest: After<
       X,
       [options?: SourceScoreOptions & Chosen],
-      [y: LabelSets<L>, options?: RowOptions & Chosen]
+      [y: LabelSets<L> | string, options?: RowOptions & Chosen]
     >
   ): Promise<number> {
     const [y, options] = rest as [LabelSets<L> | (SourceScoreOptions & Chosen), (RowOptions & Chosen)?];
@@ -138,14 +146,14 @@ export class FastMultiLabelKMeansClassifier<L extends Label = Label> extends Pro
    * maximise the metric on these rows; with `smoothing`, thresholds of labels with few positives are drawn to a common one. Later
    * calls of `fit` and `finetune` with evaluation rows choose them anew. Errors: as `fitBatch`; StateError.
    */
-  tuneThresholds(X: Matrix, y: LabelSets<L>, options: ThresholdOptions = {}): Promise<Float32Array> {
-    const [rows, labels, given] = ownCopy([X, y, options] as const);
+  tuneThresholds(X: RowsIn, y: LabelSets<L> | string, options: ThresholdOptions = {}): Promise<Float32Array> {
     const call = 'tuneThresholds';
+    const [rows, labels, given] = ownCopy([readable(X, call), y, options] as const);
     return this.inTurn(call, async () => {
       checkCall(call, given);
       const { metric = this.options.thresholdMetric, smoothing = 0, ...rest } = given;
       const state = this.fitted(call);
-      const { batch } = this.checkBatch(rows, labels, rest, call, { ...state, grows: false });
+      const { batch } = this.checkBatch(rows, labels, rest, call, 'read', { ...state, grows: false });
       this.state = await withThresholds(this.context(call), state, batch, metric, smoothing);
       return withJson(Float32Array.from(this.state.arrays.thresholds?.data ?? []));
     });

@@ -107,6 +107,8 @@ function withDefaults(given: AnyOptions, { estimator: owner, grid, supervised }:
     targetDistance: given.targetDistance ?? 'euclidean',
     targetAssignment: given.targetAssignment ?? 'mean',
     prototypeModel: given.prototypeModel ?? 'constant',
+    columns: given.columns ?? {},
+    missing: given.missing ?? 'mask',
     scaling: given.scaling ?? (isGrid ? 'none' : undefined),
     metric: given.metric ?? (drawn || isGrid ? 'none' : undefined),
     featureWeights: given.featureWeights && Float32Array.from(given.featureWeights),

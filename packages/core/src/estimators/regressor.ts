@@ -4,7 +4,6 @@ import {
   checkColumns,
   checkFinite,
   type DenseMatrix,
-  type Matrix,
   type Place,
   type Rows,
   toWeights,
@@ -12,6 +11,7 @@ import {
   type Vector,
   type WideRows,
 } from '../data/matrix.js';
+import { asRows, type OneRow } from '../data/table.js';
 import type { NdArray } from '../dtype.js';
 import { ShapeError, shown } from '../errors.js';
 import { R2Tally } from '../formulas/metrics.js';
@@ -19,9 +19,10 @@ import type { HeadFamily } from '../heads/head.js';
 import { regressorHeads } from '../heads/regressor.js';
 import { ResultArray } from '../result.js';
 import type { RegressorOptions } from '../state/options.js';
-import { type Answers, isSource, type Source } from '../state/source.js';
+import { type Answers, type AnySource, isSource } from '../state/source.js';
 import { centeredTargets, targetCenter, withCenter } from '../state/target-center.js';
 import type { PredictOptions, RowOptions } from './calls.js';
+import type { RowsIn } from './learned.js';
 import {
   type After,
   SourceModel,
@@ -60,9 +61,12 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
    * Float64Array if the first targets lay more than 2^10 deviations from 0, which float32 could not resolve. Errors: ShapeError,
    * DataError, StateError.
    */
-  predict(source: Source, options?: SourceReadOptions): AsyncGenerator<RegressionAnswers, void, void>;
-  predict(X: Matrix, options?: PredictOptions): Promise<RegressionAnswers>;
-  predict(X: Matrix | Source, options: PredictOptions | SourceReadOptions = {}): Answers<RegressionAnswers> {
+  predict(source: AnySource, options?: SourceReadOptions): AsyncGenerator<RegressionAnswers, void, void>;
+  predict(X: RowsIn, options?: PredictOptions): Promise<RegressionAnswers>;
+  predict(
+    X: RowsIn | AnySource,
+    options: PredictOptions | SourceReadOptions = {},
+  ): Answers<RegressionAnswers> {
     return isSource(X)
       ? this.overSource(X, 'predict', options as SourceReadOptions, (rows, all) =>
           this.values('predict', rows, all),
@@ -70,7 +74,12 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
       : this.inUse('predict', () => this.values('predict', X, options as PredictOptions));
   }
 
-  private async values(call: string, X: Matrix, options: PredictOptions): Promise<RegressionAnswers> {
+  /** The prediction of one row, or [T] of several target columns: a record of a model of tables, or numbers [D]. Errors: as `predict`. */
+  async predictOne(row: OneRow, options: PredictOptions = {}): Promise<number | number[]> {
+    return (await this.predict(asRows(row), options)).toArray()[0] as number | number[];
+  }
+
+  private async values(call: string, X: RowsIn, options: PredictOptions): Promise<RegressionAnswers> {
     const { targetCenter } = this.fitted(call);
     const { data, shape, dtype } = (await this.read(call, X, options, 'value')) as NdArray<Float32Array>;
     const rows = shape[1] === 1 ? [shape[0] as number] : shape;
@@ -81,9 +90,9 @@ export class FastKMeansRegressor extends SourceModel<RegressionTargets> {
    * R² = 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)², averaged over the target columns; over all rows of a source, batch by batch. Errors: as
    * `predict`.
    */
-  score<X extends Matrix | Source>(
+  score<X extends RowsIn | AnySource>(
     X: X,
-    ...rest: After<X, [options?: SourceScoreOptions], [y: RegressionTargets, options?: RowOptions]>
+    ...rest: After<X, [options?: SourceScoreOptions], [y: RegressionTargets | string, options?: RowOptions]>
   ): Promise<number> {
     const [y, options] = rest as [RegressionTargets | SourceScoreOptions, RowOptions?];
     return isSource(X)

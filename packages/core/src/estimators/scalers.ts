@@ -19,7 +19,7 @@ import { type Tensor, trace } from '../graph/trace.js';
 import { printsItsName, ResultArray } from '../result.js';
 import { applyScaler, fitScaler, type ScalerArrays, type Scaling } from '../scaling/scaler.js';
 import { mapped, sampleOf, takeColumns } from '../state/sample.js';
-import { type FlatMatrix, isSource, type Source } from '../state/source.js';
+import { type AnySource, type FlatMatrix, isSource } from '../state/source.js';
 import { checkCall } from './calls.js';
 
 export interface ScalerCallOptions {
@@ -65,9 +65,9 @@ abstract class Scaler {
    * Fits rows X [N, D]. A source provides masks and weights; up to 65,536 of its rows are used, drawn by weight. Errors:
    * OptionError, ShapeError, DataError, those of the source.
    */
-  fit(source: Source): Promise<this>;
+  fit(source: AnySource): Promise<this>;
   fit(X: DenseMatrix, options?: ScalerFitOptions): this;
-  fit(X: DenseMatrix | Source, options: ScalerFitOptions = {}): this | Promise<this> {
+  fit(X: DenseMatrix | AnySource, options: ScalerFitOptions = {}): this | Promise<this> {
     const name = `${this.name}.fit`;
     checkCall('scaler', options, name, isSource(X) ? [] : ['featureMask', 'sampleWeight']);
     if (isSource(X)) return sampleOf(X, name).then(({ X, ...rest }) => this.fit(X, rest));
@@ -83,21 +83,26 @@ abstract class Scaler {
    * Scaled rows [N, kept columns]; for a source, a source of scaled rows, otherwise unchanged. Errors: StateError before `fit`,
    * OptionError, ShapeError, DataError.
    */
-  transform(source: Source): Source;
+  transform(source: AnySource): AnySource;
   transform(X: DenseMatrix, options?: ScalerCallOptions): ScaledRows;
-  transform(X: DenseMatrix | Source, options: ScalerCallOptions = {}): ScaledRows | Source {
+  transform(X: DenseMatrix | AnySource, options: ScalerCallOptions = {}): ScaledRows | AnySource {
     const kept = this.fitted('transform')['scaler.columns'] as NdArray<Int32Array>;
     checkCall('scaler', options, `${this.name}.transform`, isSource(X) ? [] : ['featureMask']);
     if (!isSource(X)) return this.scaled(X, options);
     const take = (mask: FlatMatrix | Vector): FlatMatrix | Vector => takeColumns(mask, kept.data);
-    return mapped(X, keptNames(X.columns, kept.data), ({ featureMask, ...batch }) => {
-      const { data, shape } = this.scaled(batch.X, featureMask ? { featureMask } : {});
-      return {
-        ...batch,
-        X: { data, shape: shape as readonly [number, number] },
-        ...(featureMask ? { featureMask: take(featureMask) } : {}),
-      };
-    });
+    return mapped(
+      X,
+      keptNames(X.columns, kept.data),
+      `${this.name}.transform`,
+      ({ featureMask, ...batch }) => {
+        const { data, shape } = this.scaled(batch.X, featureMask ? { featureMask } : {});
+        return {
+          ...batch,
+          X: { data, shape: shape as readonly [number, number] },
+          ...(featureMask ? { featureMask: take(featureMask) } : {}),
+        };
+      },
+    );
   }
 
   private scaled(X: DenseMatrix, options: ScalerCallOptions): ScaledRows {

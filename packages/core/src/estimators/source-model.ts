@@ -1,31 +1,36 @@
 // Estimators over sources: calls on batches that are never all in memory, besides those on arrays.
 
-import type { Matrix } from '../data/matrix.js';
 import { ownCopy } from '../data/own-copy.js';
+import { readable, Table } from '../data/table.js';
 import { DataError, OptionError } from '../errors.js';
 import { freeToWait, stoppingShare } from '../fitting/early-stopping.js';
 import type { FitResult } from '../fitting/passes.js';
 import { Random } from '../random.js';
 import type { Batch } from '../state/batch.js';
+import type { AnyEncoding } from '../state/encoding.js';
 import {
+  type AnySource,
   batchesFrom,
   checkSameEncoding,
-  type FlatMatrix,
+  checkSource,
+  type GivenBatch,
   isSource,
   overSource,
-  type Source,
-  type SourceBatch,
+  type SourceRows,
 } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
+import type { TableEncoding } from '../state/table-encoding.js';
 import { finetuneSource } from '../streams/finetune-source.js';
 import { fitSource } from '../streams/fit-source.js';
 import { fitStream, type StreamOptions, type StreamResult } from '../streams/fit-stream.js';
 import { Held } from '../streams/held.js';
-import type { Learner } from '../streams/learner.js';
+import { type Learner, open, startRows } from '../streams/learner.js';
 import { checkAgain } from '../streams/source-passes.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
-import { checkCall, type FinetuneOptions, type FitOptions, type RowOptions } from './calls.js';
+import { checkCall, type FinetuneOptions, type FitOptions, type Named, type RowOptions } from './calls.js';
+import type { RowsIn } from './learned.js';
 import { fitRows, PrototypeModel } from './model.js';
+import { type TableUse, withoutTarget } from './tabular.js';
 import type { Raw } from './targets.js';
 
 /** Options of `fit` over a source, which provides weights and masks, and whose order is kept. */
@@ -43,15 +48,15 @@ export type SourceScoreOptions = SourceReadOptions;
  * was told that its matrix is not a source.
  */
 export type After<
-  X extends Matrix | Source,
+  X extends RowsIn | AnySource,
   S extends readonly unknown[],
   M extends readonly unknown[],
-> = X extends Source ? S : M;
+> = X extends AnySource ? S : M;
 
 /** A score over rows that come in parts. */
 export interface Tally<Y> {
   /** Adds rows; returns their number. Errors: as `predict`; ShapeError, DataError of targets. */
-  add(X: Matrix, y: Y, options: RowOptions, place: string): Promise<number>;
+  add(X: RowsIn, y: Y, options: RowOptions, place: string): Promise<number>;
   value(): number;
 }
 
@@ -71,14 +76,14 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * Errors: those of the source; ShapeError, DataError of a batch; OptionError, also for the file of another run; FormatError for a
    * damaged file; BackendError on runtimes without files; the signal's reason.
    */
-  fitStream(source: Source, given: StreamOptions = {}): Promise<StreamResult> {
+  fitStream(source: AnySource, given: StreamOptions = {}): Promise<StreamResult> {
     return this.inTurn('fitStream', async () => {
       const options = checkCall('fitStream', given);
       if (options.checkpoint) checkCall('checkpoint', options.checkpoint, 'fitStream: checkpoint');
       if (options.gradientStep) this.checkGradients('fitStream');
       return fitStream(
         {
-          ...this.learner('fitStream', source),
+          ...this.learner('fitStream', source, 'update'),
           state: () => this.state,
           keep: (state) => this.keep(state, 'fitStream'),
           replace: (state) => {
@@ -96,9 +101,9 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * order, as `fit` with `shuffle: false`. One batch is in memory at a time. `evalFraction` is a share of the first rows. The model
    * is replaced only if all succeeds. Errors: as `fit`, those of the source.
    */
-  override fit<X extends Matrix | Source>(
+  override fit<X extends RowsIn | AnySource>(
     X: X,
-    ...rest: After<X, [options?: SourceFitOptions<Y>], [y: Y, options?: FitOptions<Y>]>
+    ...rest: After<X, [options?: SourceFitOptions<Y>], [y: Named<Y>, options?: FitOptions<Y>]>
   ): Promise<FitResult> {
     const [y, options] = rest as [Y | SourceFitOptions<Y>, FitOptions<Y>?];
     if (!isSource(X)) return super.fit(X, y as Y, options);
@@ -108,7 +113,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
   /** `fit` over a source with the given kind of passes; `more` are names of further options. */
   protected fitSourceBy(
     passes: typeof fitSource<Raw>,
-    source: Source,
+    source: AnySource,
     options: SourceFitOptions<Y>,
     more: readonly string[] = [],
   ): Promise<FitResult> {
@@ -118,11 +123,14 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       signal?.throwIfAborted();
       const frozen = this.state?.arrays.frozen?.data.some((f) => f === 1);
       const before = frozen ? this.state : this.given('fit');
-      const { state, result, evaluation } = await passes(this.learner('fit', source), before, source, {
+      // A grid that is frozen keeps the encoding that it was learned with.
+      const settled = before ? before.encoding : await this.settledEncoding(source, 'fit', signal);
+      const learner = this.learner('fit', source, 'train', settled);
+      const { state, result, evaluation } = await passes(learner, before, source, {
         maxIters,
         tol,
         batchSize: this.options.batchSize ?? fitRows,
-        warnings: this.warnings(before),
+        warnings: this.warnings(before, settled),
         onProgress,
         signal,
         held: (first) => this.held(first, options, 0, this.options.randomState, 'fit'),
@@ -138,9 +146,9 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * or occur among them. A source without `rowCount` is first counted by one more iteration. Errors: as `finetune`, those of the
    * source.
    */
-  override finetune<X extends Matrix | Source>(
+  override finetune<X extends RowsIn | AnySource>(
     X: X,
-    ...rest: After<X, [options?: SourceFinetuneOptions<Y>], [y: Y, options?: FinetuneOptions<Y>]>
+    ...rest: After<X, [options?: SourceFinetuneOptions<Y>], [y: Named<Y>, options?: FinetuneOptions<Y>]>
   ): Promise<readonly Progress[]> {
     const [y, options] = rest as [Y | SourceFinetuneOptions<Y>, FinetuneOptions<Y>?];
     if (!isSource(X)) return super.finetune(X, y as Y, options);
@@ -153,7 +161,12 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       given.signal?.throwIfAborted();
       this.checkGradients('finetune');
       const { state, history, evaluation, judges } = await finetuneSource(
-        this.learner('finetune', X),
+        this.learner(
+          'finetune',
+          X,
+          'train',
+          this.state?.encoding ?? (await this.settledEncoding(X, 'finetune', given.signal)),
+        ),
         this.state,
         X,
         {
@@ -175,16 +188,19 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
 
   /** `score` of arrays; `more` are names of further options. Errors: as `predict`; DataError. */
   protected scoreRows(
-    X: Matrix,
-    y: Y,
+    X: RowsIn,
+    y: Named<Y>,
     options: RowOptions = {},
     more: readonly string[] = [],
   ): Promise<number> {
     const call = 'score';
+    const taken = readable(X, call);
     return this.inUse(call, async () => {
       checkCall(call, options, call, more);
       const tally = this.tally(options);
-      const rows = await tally.add(X, ownCopy(y), ownCopy(options), call);
+      const given = taken instanceof Table ? withoutTarget(taken, y, undefined, call) : undefined;
+      const [features, truth] = given ? [given.features, given.y as Y] : [taken, y as Y];
+      const rows = await tally.add(features, ownCopy(truth), ownCopy(options), call);
       if (rows > 0) return tally.value();
       throw new DataError(`${call}: X has no rows; pass at least one.`, { argument: 'X', rows });
     });
@@ -195,7 +211,7 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * `scoreRows`, those of the source; OptionError if the number differs.
    */
   protected async scoreSource(
-    source: Source,
+    source: AnySource,
     options: SourceScoreOptions = {},
     more: readonly string[] = [],
     rows?: number,
@@ -227,10 +243,10 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
    * options. Errors: OptionError; the signal's reason.
    */
   protected async *overSource<R>(
-    source: Source,
+    source: AnySource,
     call: string,
     options: SourceReadOptions,
-    answer: (X: FlatMatrix, options: Pick<SourceBatch, 'featureMask'>) => Promise<R>,
+    answer: (X: SourceRows, options: Pick<GivenBatch, 'featureMask'>) => Promise<R>,
     more: readonly string[] = [],
   ): AsyncGenerator<R, void, void> {
     checkCall('readSource', options, `${call} of a source`, more);
@@ -238,7 +254,55 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
     yield* overSource(source, call, options.signal, (X, rest) => this.inUse(call, () => answer(X, rest)));
   }
 
-  private learner(call: string, source: Source): Learner<Raw> {
+  /**
+   * The encoding of a source of tables, by one iteration over all its rows: kinds by the first ones, target statistics by all.
+   * Undefined where it does not say that it gives tables. Errors: those of the source; DataError, OptionError.
+   */
+  private async settledEncoding(
+    source: AnySource,
+    call: string,
+    signal: AbortSignal | undefined,
+  ): Promise<TableEncoding | undefined> {
+    checkSource(source, call);
+    if (!source.tables) return undefined;
+    const opened = await open(source, startRows, call, signal);
+    if (!opened) return undefined;
+    const { first, all } = opened;
+    try {
+      if (!(first.X instanceof Table)) return undefined;
+      const { X, y, ...rest } = first;
+      const { classes: own, ...start } = this.checkBatch(X, y as Y, rest, call, 'fit', null, null);
+      let encoding = start.encoding as TableEncoding;
+      let classes = own;
+      let skipped = X.rows;
+      const unit = start.unit ?? null;
+      for await (const { number, rows } of all) {
+        await breathe(signal);
+        const { X, y, ...rest } = rows;
+        if (!(X instanceof Table)) continue;
+        // The first rows are counted.
+        if (skipped > 0) {
+          skipped -= X.rows;
+          continue;
+        }
+        const known = { ...start, classes, grows: true };
+        const place = `${call}, batch ${number}`;
+        const more = this.checkBatch(X, y as Y, rest, place, 'add', known, { encoding, unit });
+        encoding = more.encoding as TableEncoding;
+        classes = more.classes;
+      }
+      return encoding;
+    } finally {
+      await all.return();
+    }
+  }
+
+  private learner(
+    call: string,
+    source: AnySource,
+    use: TableUse,
+    settled: AnyEncoding | undefined = undefined,
+  ): Learner<Raw> {
     const { family, options } = this;
     return {
       call,
@@ -247,7 +311,9 @@ export abstract class SourceModel<Y> extends PrototypeModel<Y> {
       check: ({ X, y, ...rest }, state, place, closed = false) => {
         checkSameEncoding(state?.encoding, source, call);
         const known = state && this.complete(state) ? { ...state, grows: !closed } : null;
-        return this.checkBatch(X, y as Y, rest, place, known);
+        // The statistics hold the rows of a source whose encoding was settled before.
+        const model = state ?? (settled ? { encoding: settled, unit: null } : null);
+        return this.checkBatch(X, y as Y, rest, place, use, known, model);
       },
       ready: async (before, rows, signal) => {
         const ready = await this.ready(before, rows, call, signal);

@@ -13,9 +13,11 @@ import { fittingScaler, type ScalerArrays, type Scaling } from '../scaling/scale
 import { unitOf } from '../scaling/sparse-scaler.js';
 import { commonUnit } from '../scaling/unit.js';
 import type { Batch } from '../state/batch.js';
+import type { AnyEncoding } from '../state/encoding.js';
 import type { Resolved } from '../state/options.js';
 import { countedRows, drawByWeight, inRows, wholeRows } from '../state/row-counts.js';
 import type { Label, ModelState } from '../state/state.js';
+import { isTableEncoding, plainColumns } from '../state/table-encoding.js';
 import { asCompared, type Context, scaleBatch, scaleFeatures } from '../training/context.js';
 import { inTurns } from '../training/progress.js';
 import { growClasses } from './grow-classes.js';
@@ -146,13 +148,15 @@ export interface Outputs {
   readonly targetCenter?: Float64Array | null | undefined;
   /** The weight of one of the first rows, if equal rows were merged since. */
   readonly unit?: number | null | undefined;
+  /** What made X of a table. */
+  readonly encoding?: AnyEncoding | undefined;
 }
 
 /** The initial state from the first batch of raw rows, by the options' initMode. */
 export async function initialise(
   context: Context,
   first: Batch,
-  { outputs, classes, targetCenter = null, unit }: Outputs,
+  { outputs, classes, targetCenter = null, unit, encoding }: Outputs,
   random: Random,
   call: string,
 ): Promise<ModelState> {
@@ -180,7 +184,16 @@ export async function initialise(
   checkSparse(options, x, call);
   const scaler = isSparse(x)
     ? sparseScaler(options, head, x, mask, sampleWeight)
-    : await inTurns(fittingScaler(settled.scaling, x, mask, sampleWeight), signal);
+    : await inTurns(
+        fittingScaler(
+          settled.scaling,
+          x,
+          mask,
+          sampleWeight,
+          isTableEncoding(encoding) ? plainColumns(encoding) : undefined,
+        ),
+        signal,
+      );
   const comparesAsTheyCame = !comparesDirections(options.distance) && Object.keys(scaler).length === 0;
   const arrays: Record<string, NdArray> = {
     ...scaler,
@@ -211,7 +224,8 @@ export async function initialise(
   }
   const { columns } = batch.x;
   // The scaler drops constant columns, and so their weights.
-  const varying = arrays['scaler.columns']?.data;
+  const { 'scaler.columns': moved, 'scaler.plain': plain } = arrays;
+  const varying = moved && [...moved.data, ...(plain?.data ?? [])];
   const given = options.featureWeights;
   const featureWeights = given && varying ? Float32Array.from(varying, (j) => given[j] as number) : given;
   const bare = { ...shell(), random: random.save() };

@@ -17,6 +17,16 @@ export {
   type Rules,
   text,
 } from '../checked-options.js';
+export { isTabular, Table, toTable } from '../data/table.js';
 export { defaultMaxGraphs, graphsRule } from '../graph/compiled-graphs.js';
 export { Recent } from '../graph/recent.js';
 export { encodedWidth, isEncoding } from '../state/encoding.js';
+export {
+  columnNames,
+  columnWidth,
+  isTableEncoding,
+  tableWidth,
+} from '../state/table-encoding.js';
+export { isMissing, numberOfText } from '../tables/cells.js';
+export { circleOf, msOfText, periods } from '../tables/dates.js';
+export { encodeTable, statisticsOf } from '../tables/encode.js';

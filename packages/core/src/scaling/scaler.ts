@@ -107,15 +107,20 @@ function knotsOf(column: Column): { knots: number[]; scores: number[] } {
   return { knots: wanted.map((k) => distinct[k] as number), scores };
 }
 
-/** Fits a scaler, column by column; masked values and rows of weight 0 do not count. Yields between columns. */
+/**
+ * Fits a scaler, column by column; masked values and rows of weight 0 do not count. Columns that are `plain` [D] are not scaled and
+ * follow the others; constant ones are dropped. Yields between columns.
+ */
 export function* fittingScaler(
   scaling: Scaling,
   x: Rows,
   mask?: Rows,
   sampleWeight: Float32Array = new Float32Array(x.rows).fill(1),
+  plain?: Uint8Array,
 ): Generator<undefined, ScalerArrays, undefined> {
   if (scaling === 'none') return {};
   const kept: number[] = [];
+  const passing: number[] = [];
   const all: ReturnType<typeof moments>[] = [];
   const tables: ReturnType<typeof knotsOf>[] = [];
   const keep = (j: number, column: Column): void => {
@@ -125,7 +130,8 @@ export function* fittingScaler(
   };
   for (let j = 0; j < x.columns; j++) {
     const column = varying(x, mask, sampleWeight, j);
-    if (column) keep(j, column);
+    if (column && plain?.[j]) passing.push(j);
+    else if (column) keep(j, column);
     yield;
   }
   // If all columns are constant, one is kept and scales to 0: comparisons need a column.
@@ -134,6 +140,7 @@ export function* fittingScaler(
     keep(0, { values, weights: Float32Array.of(1) });
   }
   const arrays: Record<string, NdArray> = { 'scaler.columns': ndarray(kept, [kept.length], 'int32') };
+  if (passing.length > 0) arrays['scaler.plain'] = ndarray(passing, [passing.length], 'int32');
   if (scaling !== 'quantile') {
     arrays['scaler.mean'] = ndarray(
       all.map((m) => m.mean),
@@ -176,7 +183,8 @@ export function fitScaler(scaling: Scaling, x: Rows, mask?: Rows, sampleWeight?:
 /** Number of columns after scaling. */
 export function scaledColumns(scaling: Scaling, columns: number, arrays: ScalerArrays): number {
   const kept = arrays['scaler.columns']?.data.length ?? columns;
-  return scaling === 'dual' ? 2 * kept : kept;
+  const plain = arrays['scaler.plain']?.data.length ?? 0;
+  return (scaling === 'dual' ? 2 * kept : kept) + plain;
 }
 
 /** Rank-to-normal scores: linear interpolation between knots, found by a binary search of gathers. */
@@ -214,6 +222,7 @@ function scaleColumns(scaling: Scaling, x: Tensor, arrays: Readonly<Record<strin
     parts.push(clamp(mul(sub(kept, get('mean')), get('inverse')), -standardClip, standardClip));
   }
   if (scaling !== 'standard') parts.push(rankToNormal(kept, get('knots'), get('scores')));
+  if (arrays['scaler.plain']) parts.push(gather(x, arrays['scaler.plain'], 1));
   return concat(parts, 1);
 }
 
@@ -225,7 +234,9 @@ export function applyScalerToMask(
 ): Tensor {
   if (scaling === 'none') return mask;
   const kept = pickColumns(mask, arrays['scaler.columns'] as Tensor);
-  return scaling === 'dual' ? concat([kept, kept], 1) : kept;
+  const plain = arrays['scaler.plain'];
+  const parts = [kept, ...(scaling === 'dual' ? [kept] : []), ...(plain ? [gather(mask, plain, 1)] : [])];
+  return parts.length > 1 ? concat(parts, 1) : kept;
 }
 
 const pickColumns = (x: Tensor, columns: Tensor): Tensor =>

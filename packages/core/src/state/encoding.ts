@@ -2,6 +2,7 @@
 // is plain data; sources do the encoding.
 
 import { shown } from '../errors.js';
+import { isTableEncoding, type TableEncoding, tableDifference, tableWidth } from './table-encoding.js';
 
 /** How one column becomes columns of X. */
 export type FeatureEncoding =
@@ -38,8 +39,21 @@ export function isEncoding(value: unknown): value is Encoding {
 export const encodedWidth = (feature: FeatureEncoding): number =>
   feature.kind === 'oneHot' ? feature.categories.length : 1;
 
+/** How a source or a model makes X of the columns of a table. */
+export type AnyEncoding = Encoding | TableEncoding;
+
+/** Columns of X that an encoding makes; null of what is none. */
+export function anyWidth(encoding: unknown): number | null {
+  if (isTableEncoding(encoding)) return tableWidth(encoding);
+  if (!isEncoding(encoding)) return null;
+  return encoding.features.reduce((sum, feature) => sum + encodedWidth(feature), 0);
+}
+
 /** Canonical JSON: equal encodings have equal texts. */
-export const encodingText = ({ version, features }: Encoding): string =>
+export const encodingText = (encoding: AnyEncoding): string =>
+  encoding.version === 2 ? JSON.stringify(encoding) : matrixText(encoding);
+
+const matrixText = ({ version, features }: Encoding): string =>
   JSON.stringify({
     version,
     features: features.map(({ column, kind, ...more }) => ({
@@ -50,7 +64,12 @@ export const encodingText = ({ version, features }: Encoding): string =>
   });
 
 /** The first difference of two encodings, as half a sentence about the second; null if they give the same X. */
-export function encodingDifference(own: Encoding, other: Encoding): string | null {
+export function encodingDifference(own: AnyEncoding, other: AnyEncoding): string | null {
+  if (own.version === 2 || other.version === 2) {
+    return own.version === 2 && other.version === 2
+      ? tableDifference(own, other)
+      : 'is of another kind than the model has';
+  }
   if (own === other || encodingText(own) === encodingText(other)) return null;
   const [a, b] = [own.features, other.features];
   const at = a.findIndex((feature, i) => JSON.stringify(feature) !== JSON.stringify(b[i]));

@@ -27,6 +27,21 @@ export interface InitialGrid {
   readonly ages?: Vector;
 }
 
+/** What a column of a table is, where its rows shall not decide. */
+export type ColumnSpec =
+  | 'number'
+  | 'boolean'
+  | 'date'
+  | 'category'
+  | 'ignore'
+  /** Texts in their order, from the least. */
+  | { readonly order: readonly string[] }
+  /** Texts that are numbers with this decimal mark, and maybe the other one between thousands. */
+  | { readonly decimal: ',' | '.' };
+
+/** By the names of columns. */
+export type ColumnSpecs = Readonly<Record<string, ColumnSpec>>;
+
 /** What the estimators share. Every option is optional but the backend. */
 export interface EstimatorOptions {
   /** The backend that runs graphs: `jsBackend()`, `await onnxBackend()`, `await tfjsBackend()`. */
@@ -54,6 +69,10 @@ export interface EstimatorOptions {
    * are refused.
    */
   readonly scaling?: Scaling;
+  /** What columns of tables are; the others are decided by the rows of the first fit, and `model.columns` says how. */
+  readonly columns?: ColumnSpecs;
+  /** Missing values of tables are masked, or are a DataError; those of matrices need a mask. Default 'mask'. */
+  readonly missing?: 'mask' | 'error';
   /**
    * Weights of the features [D] in [0, 1]. With 'gaussian', phase 2 trains them from there, except in a clusterer. Needs scaling 'none' or
    * 'standard'.

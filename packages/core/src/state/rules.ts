@@ -21,6 +21,17 @@ const positiveFinite = number(
   (v) => Math.fround(v) > 0 && Math.fround(v) < Number.POSITIVE_INFINITY,
 );
 const distance = oneOf(...distanceNames);
+const columnKinds: readonly unknown[] = ['number', 'boolean', 'date', 'category', 'ignore'];
+
+function isColumnSpec(value: unknown): boolean {
+  if (columnKinds.includes(value)) return true;
+  const { order, decimal, ...rest } = (value ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof value !== 'object' || Object.keys(rest).length > 0) return false;
+  if (order === undefined) return decimal === ',' || decimal === '.';
+  const texts = Array.isArray(order) && order.length > 0 && order.every((text) => typeof text === 'string');
+  return decimal === undefined && texts && new Set(order).size === order.length;
+}
+
 /** What each option allows. */
 export const rules: { readonly [N in OptionName]: Rule } = {
   backend: objectOf(
@@ -43,6 +54,11 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   targetAssignment: oneOf('mean', 'scaled', 'softmax_scaled', 'hard'),
   prototypeModel: oneOf('constant', 'linear'),
   scaling: oneOf('none', 'standard', 'quantile', 'dual'),
+  columns: objectOf(
+    "an object of columns, each 'number', 'boolean', 'date', 'category', 'ignore', { order: [texts] } or { decimal: ',' }",
+    (value) => !Array.isArray(value) && Object.values(value).every(isColumnSpec),
+  ),
+  missing: oneOf('mask', 'error'),
   metric: oneOf('none', 'slopes', 'auto'),
   featureWeights: {
     allowed: 'an array of numbers in [0, 1], not all of them 0',
@@ -101,6 +117,8 @@ export const sharedOptions = [
   'temperature',
   'topK',
   'scaling',
+  'columns',
+  'missing',
   'featureWeights',
   'autoFeatureWeights',
   'l2Reg',

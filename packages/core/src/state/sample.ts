@@ -3,7 +3,14 @@
 import { toWeights, type Vector } from '../data/matrix.js';
 import { DataError } from '../errors.js';
 import { Random } from '../random.js';
-import { batchesFrom, type FlatMatrix, type Source, type SourceBatch } from './source.js';
+import {
+  type AnySource,
+  batchesFrom,
+  type FlatMatrix,
+  type GivenBatch,
+  matrixBatch,
+  type SourceBatch,
+} from './source.js';
 
 /** Rows of a sample: the standard error of a mean is then 1/256 of a standard deviation. */
 const sampleRows = 65_536;
@@ -13,7 +20,7 @@ const sampleRows = 65_536;
  * Errors: DataError. Source: priority sampling (Duffield, Lund & Thorup 2007).
  */
 export async function sampleOf(
-  source: Source,
+  source: AnySource,
   call: string,
   most: number = sampleRows,
 ): Promise<Pick<SourceBatch, 'X' | 'sampleWeight' | 'featureMask'> & { readonly featureMask?: FlatMatrix }> {
@@ -22,8 +29,8 @@ export async function sampleOf(
   let kept: Kept[] = [];
   let [threshold, masked, weighted] = [0, false, false];
   for await (const { rows } of batchesFrom(source, 0, call, undefined)) {
-    const { X, featureMask } = rows;
-    const weights = toWeights(rows.sampleWeight, X.shape[0], call);
+    const { X, featureMask, sampleWeight } = matrixBatch(rows, call);
+    const weights = toWeights(sampleWeight, X.shape[0], call);
     masked ||= featureMask !== undefined;
     weighted ||= weights !== undefined;
     for (let i = 0; i < X.shape[0]; i++) {
@@ -85,12 +92,13 @@ export function takeColumns(mask: FlatMatrix | Vector, kept: Int32Array): FlatMa
 
 /** A source whose batches are transformed, each to as many rows in the same order. */
 export function mapped(
-  source: Source,
+  source: AnySource,
   columns: readonly string[],
+  call: string,
   change: (batch: SourceBatch) => SourceBatch,
-): Source {
-  async function* changed(batches: AsyncIterable<SourceBatch>): AsyncGenerator<SourceBatch> {
-    for await (const batch of batches) yield change(batch);
+): AnySource {
+  async function* changed(batches: AsyncIterable<GivenBatch>): AsyncGenerator<SourceBatch> {
+    for await (const batch of batches) yield change(matrixBatch(batch, call));
   }
   const { from, shards } = source;
   return {
@@ -101,7 +109,7 @@ export function mapped(
     ...(shards
       ? {
           shards: async (count) =>
-            (await shards.call(source, count)).map((shard) => mapped(shard, columns, change)),
+            (await shards.call(source, count)).map((shard) => mapped(shard, columns, call, change)),
         }
       : {}),
   };

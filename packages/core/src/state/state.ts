@@ -3,7 +3,7 @@
 import type { NdArray } from '../dtype.js';
 import { Random } from '../random.js';
 import type { Scaling } from '../scaling/scaler.js';
-import type { Encoding } from './encoding.js';
+import type { AnyEncoding } from './encoding.js';
 
 /** The caller's name of a class or a label. */
 export type Label = string | number;
@@ -33,7 +33,7 @@ export interface ModelState {
   readonly batches: number;
   readonly rawColumns: number;
   /** How the raw columns were encoded; absent if rows came as arrays. */
-  readonly encoding?: Encoding | undefined;
+  readonly encoding?: AnyEncoding | undefined;
   /** Columns of an answer: T target columns, C classes or labels, 0 for a clusterer. */
   readonly outputs: number;
   /** The offset [T] subtracted from the targets and added to answers, in float64; null if no column needs one. */

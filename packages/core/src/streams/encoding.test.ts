@@ -147,10 +147,10 @@ describe('the encoding of a source', () => {
 });
 
 it.each([
-  ['"version":1', '"version":2', 'the encoding is none'],
+  ['"version":1', '"version":2', 'the encoding is not valid'],
   ['"clerk",', '', 'the encoding gives 2 columns, the rows have 3'],
-  ['"clerk","cook"', '"cook","cook"', 'the encoding is none'],
-  ['"clerk"', '{}', 'the encoding is none'],
+  ['"clerk","cook"', '"cook","cook"', 'the encoding is not valid'],
+  ['"clerk"', '{}', 'the encoding is not valid'],
 ])('a file whose encoding has %s as %s is refused', async (was, is, says) => {
   const bytes = withoutDigests(await (await fitted()).save());
   const quoted = (text: string): string => text.replaceAll('"', '\\"');

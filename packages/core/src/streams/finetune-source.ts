@@ -8,7 +8,7 @@ import type { Judges } from '../fitting/sharpness.js';
 import { meanWeight, masked as withMask, withMeanWeight } from '../fitting/split.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
-import { batchesFrom, checkSource, type Source } from '../state/source.js';
+import { type AnySource, batchesFrom, checkSource, rowsOf } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
 import { type Context, scaleBatch } from '../training/context.js';
 import { breathe, type Progress, type RunControl } from '../training/progress.js';
@@ -43,7 +43,7 @@ interface SourceFinetuned {
 export async function finetuneSource<R extends { readonly batch: Batch }>(
   learner: Learner<R>,
   before: ModelState | null,
-  source: Source,
+  source: AnySource,
   { signal, earlyStoppingRounds, ...asked }: SourceFinetune<R>,
 ): Promise<SourceFinetuned> {
   const { call } = learner;
@@ -104,11 +104,11 @@ export async function finetuneSource<R extends { readonly batch: Batch }>(
   return { state: learned, history, evaluation: held.evaluation, judges };
 }
 
-async function countRows(source: Source, call: string, signal: AbortSignal | undefined): Promise<number> {
+async function countRows(source: AnySource, call: string, signal: AbortSignal | undefined): Promise<number> {
   let count = 0;
   for await (const { rows } of batchesFrom(source, 0, call, signal)) {
     await breathe(signal);
-    count += rows.X.shape[0];
+    count += rowsOf(rows);
   }
   return count;
 }

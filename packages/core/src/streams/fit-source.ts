@@ -6,7 +6,7 @@ import { type FitResult, Passes, standsStill } from '../fitting/passes.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import { collectWorst, reseed, type Worst } from '../fitting/reseed.js';
 import { type Batch, takeBatch } from '../state/batch.js';
-import type { Source } from '../state/source.js';
+import type { AnySource } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
 import { type Context, headOf, specOf } from '../training/context.js';
 import { prune } from '../training/ema-step.js';
@@ -62,7 +62,7 @@ class ReseedCandidates {
 export async function fitSource<R extends { readonly batch: Batch }>(
   learner: Learner<R>,
   before: ModelState | null,
-  source: Source,
+  source: AnySource,
   run: SourceFit<R>,
 ): Promise<{ state: ModelState; result: FitResult; evaluation: Batch | undefined }> {
   const rowsOf = await SourcePasses.open(learner, before, source, run);

@@ -5,7 +5,7 @@ import { gradientStep } from '../fitting/finetune.js';
 import { faded } from '../fitting/fit.js';
 import { phase1Step } from '../fitting/phase1-step.js';
 import type { Batch } from '../state/batch.js';
-import { batchesFrom, checkSource, type Numbered, type Source, type SourceBatch } from '../state/source.js';
+import { type AnySource, batchesFrom, checkSource, type GivenBatch, type Numbered } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
 import { trainable } from '../state/storage.js';
 import { prune } from '../training/ema-step.js';
@@ -85,7 +85,7 @@ export interface StreamLearner<R extends { readonly batch: Batch }> extends Lear
  */
 export async function fitStream<R extends { readonly batch: Batch }>(
   learner: StreamLearner<R>,
-  source: Source,
+  source: AnySource,
   options: StreamOptions,
 ): Promise<StreamResult> {
   const { call } = learner;
@@ -118,7 +118,7 @@ export async function fitStream<R extends { readonly batch: Batch }>(
     const all = trail !== undefined && (checkpoint?.verify ?? true);
     const first = all ? 0 : trail ? next - 1 : next;
     const reread = all ? trail?.again() : undefined;
-    let last: SourceBatch | undefined;
+    let last: GivenBatch | undefined;
     const verify = (): void => {
       if (reread) trail?.reached(reread);
       else trail?.isLast(next - 1, last);

@@ -2,9 +2,10 @@
 
 import { type Rows, repeatMask, type Vector } from '../data/matrix.js';
 import { denseRows, isSparse } from '../data/sparse.js';
+import { joinTables, Table } from '../data/table.js';
 import { ShapeError } from '../errors.js';
 import type { Batch } from '../state/batch.js';
-import type { FlatMatrix, FlatTargets, SourceBatch, SourceTargets } from '../state/source.js';
+import type { FlatMatrix, FlatTargets, GivenBatch, SourceRows, SourceTargets } from '../state/source.js';
 
 const isMatrix = (part: unknown): part is FlatTargets =>
   typeof part === 'object' && part !== null && 'shape' in part;
@@ -46,31 +47,42 @@ function joinTargets(parts: readonly (SourceTargets | undefined)[], call: string
   });
 }
 
+/** Errors: ShapeError where one batch is a table and another a matrix. */
+function joinFeatures(parts: readonly SourceRows[], call: string): SourceRows {
+  const tables = parts.filter((part) => part instanceof Table);
+  if (tables.length === 0) return joinMatrices(parts as readonly FlatMatrix[]);
+  if (tables.length === parts.length) return joinTables(tables);
+  throw new ShapeError(`${call}: X is a table in some batches and a matrix in others.`, { argument: 'X' });
+}
+
 /** The mask of a batch [B, D], all 1 if it has none. */
-function maskOf({ X, featureMask }: SourceBatch): FlatMatrix {
+function maskOf({ X, featureMask }: GivenBatch): FlatMatrix {
   if (isMatrix(featureMask)) return featureMask as FlatMatrix;
-  const { shape } = X;
+  const { shape } = X as FlatMatrix;
   const data = new Float32Array(shape[0] * shape[1]).fill(1);
   if (featureMask) for (let i = 0; i < shape[0]; i++) data.set(featureMask, i * shape[1]);
   return { data, shape };
 }
 
 /** The rows of all batches, in order. Errors: ShapeError. */
-export function joinBatches(batches: readonly SourceBatch[], call: string): SourceBatch {
-  if (batches.length === 1) return batches[0] as SourceBatch;
+export function joinBatches(batches: readonly GivenBatch[], call: string): GivenBatch {
+  if (batches.length === 1) return batches[0] as GivenBatch;
   const weighted = batches.some(({ sampleWeight }) => sampleWeight !== undefined);
   const masked = batches.some(({ featureMask }) => featureMask !== undefined);
-  const weights = ({ sampleWeight, X }: SourceBatch): ArrayLike<number> =>
-    sampleWeight ?? new Float32Array(X.shape[0]).fill(1);
+  const weights = ({ sampleWeight, X }: GivenBatch): ArrayLike<number> =>
+    sampleWeight ?? new Float32Array(X instanceof Table ? X.rows : (X as FlatMatrix).shape[0]).fill(1);
   return {
-    X: joinMatrices(batches.map(({ X }) => X)),
+    X: joinFeatures(
+      batches.map(({ X }) => X),
+      call,
+    ),
     y: joinTargets(
       batches.map(({ y }) => y),
       call,
     ),
     sampleWeight: weighted ? joinVectors(batches.map(weights)) : undefined,
     featureMask: masked ? joinMatrices(batches.map(maskOf)) : undefined,
-  };
+  } as GivenBatch;
 }
 
 const stacked = (parts: readonly Rows[]): Rows => {

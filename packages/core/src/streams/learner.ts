@@ -3,7 +3,7 @@
 import type { HeadFamily } from '../heads/head.js';
 import type { Batch } from '../state/batch.js';
 import type { Resolved } from '../state/options.js';
-import { batchesFrom, type Numbered, type Source, type SourceBatch } from '../state/source.js';
+import { type AnySource, batchesFrom, type GivenBatch, type Numbered, rowsOf } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
 import type { Context } from '../training/context.js';
 import { breathe } from '../training/progress.js';
@@ -18,7 +18,7 @@ export interface Learner<R extends { readonly batch: Batch }> {
   readonly family: HeadFamily;
   readonly options: Resolved;
   /** Checks rows. They may bring classes that are new to the state, unless `closed`. Errors: ShapeError, DataError. */
-  check(rows: SourceBatch, state: ModelState | null, place: string, closed?: boolean): R;
+  check(rows: GivenBatch, state: ModelState | null, place: string, closed?: boolean): R;
   /**
    * A state with room for the classes of these rows, initialised on them if it is null or has no targets; and a function that
    * returns the rows in the model's space.
@@ -39,13 +39,13 @@ export interface Closable<T> extends AsyncIterableIterator<T> {
 
 /** The first batches of a source, and an iteration over all its rows. */
 export interface Opened {
-  readonly first: SourceBatch;
+  readonly first: GivenBatch;
   readonly all: Closable<Numbered>;
 }
 
 /** Reads batches until they have `least` rows. The iteration yields these again, then the rest. Null if there are no rows. */
 export async function open(
-  source: Source,
+  source: AnySource,
   least: number,
   call: string,
   signal: AbortSignal | undefined,
@@ -59,7 +59,7 @@ export async function open(
       const { value, done } = await rest.next();
       if (done) break;
       begun.push(value);
-      rows += value.rows.X.shape[0];
+      rows += rowsOf(value.rows);
     }
     if (begun.length === 0) return null;
     const first = joinBatches(

@@ -10,7 +10,7 @@ import { defaultTol, type FitResult, Passes } from '../fitting/passes.js';
 import { comparesDirections } from '../formulas/distances.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { leastFounder } from '../state/row-counts.js';
-import type { Source } from '../state/source.js';
+import type { AnySource } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
 import { arraysOf, type Context, lossInOwnUnits, scaleBatch, specOf } from '../training/context.js';
 import { emaStep } from '../training/ema-step.js';
@@ -27,7 +27,7 @@ import { type SourceFit, SourcePasses } from './source-passes.js';
 export async function lloydSource<R extends { readonly batch: Batch }>(
   learner: Learner<R>,
   before: ModelState | null,
-  source: Source,
+  source: AnySource,
   run: SourceFit<R>,
 ): Promise<{ state: ModelState; result: FitResult; evaluation: Batch | undefined; rows: number }> {
   const { options, call } = learner;

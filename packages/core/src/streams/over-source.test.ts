@@ -8,7 +8,7 @@ import { FastKMeansRegressor } from '../estimators/regressor.js';
 import { QuantileScaler, StandardScaler } from '../estimators/scalers.js';
 import { backend, expectError } from '../estimators/testing.js';
 import { Random } from '../random.js';
-import type { Source } from '../state/source.js';
+import type { FlatMatrix, Source } from '../state/source.js';
 import { labelled, sourceOf } from './testing.js';
 
 const { X, y, classes } = labelled(400);
@@ -233,7 +233,7 @@ describe.each([
     const parts: number[] = [];
     const targets: number[] = [];
     for await (const { X: rows, y: said } of scaled) {
-      parts.push(...rows.data);
+      parts.push(...(rows as FlatMatrix).data);
       targets.push(...(said as number[]));
     }
     expect(parts).toEqual([...over.transform(withConstant).data]);

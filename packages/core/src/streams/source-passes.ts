@@ -3,7 +3,7 @@
 import { DataError, OptionError } from '../errors.js';
 import type { PassRun } from '../fitting/passes.js';
 import type { Batch } from '../state/batch.js';
-import { batchesFrom, checkSource, type Numbered, type Source } from '../state/source.js';
+import { type AnySource, batchesFrom, checkSource, type Numbered } from '../state/source.js';
 import type { ModelState } from '../state/state.js';
 import { type Context, scaleBatch } from '../training/context.js';
 import { breathe, type RunControl } from '../training/progress.js';
@@ -28,7 +28,7 @@ interface Begun {
 export class SourcePasses<R extends { readonly batch: Batch }> {
   readonly begun: Begun;
   private readonly learner: Learner<R>;
-  private readonly source: Source;
+  private readonly source: AnySource;
   private readonly signal: AbortSignal | undefined;
   /** The iteration whose first rows were read; it serves the first pass. */
   private opened: Closable<Numbered> | undefined;
@@ -36,7 +36,7 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
 
   private constructor(
     learner: Learner<R>,
-    source: Source,
+    source: AnySource,
     signal: AbortSignal | undefined,
     opened: Closable<Numbered>,
     begun: Begun,
@@ -52,7 +52,7 @@ export class SourcePasses<R extends { readonly batch: Batch }> {
   static async open<R extends { readonly batch: Batch }>(
     learner: Learner<R>,
     before: ModelState | null,
-    source: Source,
+    source: AnySource,
     run: SourceFit<R>,
   ): Promise<SourcePasses<R>> {
     const { call } = learner;

@@ -1,9 +1,10 @@
 // Digests of what a run has learned from a source. A resumed run compares the batches that it reads again with them, and later
 // passes are compared with the first.
 
+import { Table } from '../data/table.js';
 import { DataError, FormatError } from '../errors.js';
 import { digestWords } from '../state/digest.js';
-import type { SourceBatch } from '../state/source.js';
+import type { FlatMatrix, GivenBatch, SourceRows } from '../state/source.js';
 
 /** A running digest of batches: it depends on all batches before and on their order. */
 type Words = Uint32Array;
@@ -18,8 +19,25 @@ function bytesOf(values: unknown): Uint8Array {
   return textBytes(JSON.stringify(values, (_, value) => (typeof value === 'bigint' ? `${value}n` : value)));
 }
 
-function digestOfBatch({ X, y, sampleWeight, featureMask }: SourceBatch): Words {
-  let words = digestWords(bytesOf(X.data), digestWords(textBytes(`${X.shape}`)));
+/** The digest of the features: of a table column by column. */
+function digestOfRows(X: SourceRows): Words {
+  if (!(X instanceof Table)) {
+    const { data, shape } = X as FlatMatrix;
+    return digestWords(bytesOf(data), digestWords(textBytes(`${shape}`)));
+  }
+  let words = digestWords(textBytes(`${X.rows}`));
+  for (const [name, cells] of X.entries()) {
+    words = digestWords(textBytes(name), words);
+    words = digestWords(
+      bytesOf(ArrayBuffer.isView(cells) ? cells : Array.from(cells, (cell) => cell ?? null)),
+      words,
+    );
+  }
+  return words;
+}
+
+function digestOfBatch({ X, y, sampleWeight, featureMask }: GivenBatch): Words {
+  let words = digestOfRows(X);
   for (const [name, part] of Object.entries({ y, sampleWeight, featureMask })) {
     if (part === undefined) continue;
     const matrix = 'shape' in part;
@@ -66,7 +84,7 @@ export class Trail {
   }
 
   /** The running digest after the next batch. Errors: DataError if an earlier iteration had another batch here. */
-  step(number: number, rows: SourceBatch): Step {
+  step(number: number, rows: GivenBatch): Step {
     const own = digestOfBatch(rows);
     const mark = {
       batches: this.here.batches + 1,
@@ -122,7 +140,7 @@ export class Trail {
   }
 
   /** Checks that the one batch read again is the last one learned. Errors: DataError. */
-  isLast(number: number, rows: SourceBatch | undefined): void {
+  isLast(number: number, rows: GivenBatch | undefined): void {
     if (!rows) this.refuse(`has no batch ${number} among those`, number);
     if (digestOfBatch(rows).some((word, i) => word !== this.last[i]))
       this.refuse(`gives other rows, or rows in another order, in batch ${number} than those`, number);

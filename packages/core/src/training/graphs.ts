@@ -34,6 +34,7 @@ export const parameterNames: readonly string[] = [
 /** Arrays that scale raw rows. */
 export const scalerNames: readonly string[] = [
   'scaler.columns',
+  'scaler.plain',
   'scaler.mean',
   'scaler.inverse',
   'scaler.knots',
