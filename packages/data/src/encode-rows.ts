@@ -22,7 +22,7 @@ const call = 'encodeRows';
 /**
  * Encodes objects as X [N, D] for prediction, with a mask if `missing` or `unknown` is 'mask'. null, undefined, NaN and blank texts
  * are missing; they are NaN in X, so that using X without its mask is an error. Texts of numbers are read as in CSV. A row may have
- * additional keys. If one of its columns is absent, a similar additional key is taken as a misspelling. Errors: ShapeError if rows
+ * additional keys. If one of its columns is absent, an additional key is taken as its misspelling. Errors: ShapeError if rows
  * is not an array of objects; DataError with row and column; OptionError; FormatError for an invalid encoding.
  */
 export function encodeRows(

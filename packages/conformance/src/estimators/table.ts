@@ -1,4 +1,4 @@
-// The estimators as the checks run them: one row an estimator, and the settings that take it through all of its parts.
+// The estimators in the checks: one row each, with settings that cover all of its parts.
 
 import type { FastKMeansClusterer, Matrix, PredictOptions } from '@fkm/core';
 import { type EstimatorClasses, estimatorClasses } from '@fkm/core/deploy';
@@ -7,17 +7,17 @@ import type { Model, Options } from './model.js';
 
 type Task = keyof EstimatorClasses;
 
-/** What the checks need to know of an estimator beside its class. */
+/** What the checks need to know about an estimator besides its class. */
 interface Row {
-  /** Targets that follow from one number a row; undefined where there are none. */
+  /** Targets derived from one number a row; undefined without targets. */
   readonly targets: (numbers: readonly number[]) => readonly unknown[] | undefined;
-  /** The answer as numbers that move with the parameters: values or probabilities. */
+  /** The answer as numbers that depend on the parameters: values or probabilities. */
   readonly numbers: (model: Model, X: Matrix, options?: PredictOptions) => Promise<ArrayLike<number>>;
-  /** Soft types that pass no gradient are refused. */
+  /** Whether soft types without gradients are refused. */
   readonly routes: (options: Options) => boolean;
-  /** The score that a few prototypes reach at least after two epochs; it says whether they learn, not how well. */
+  /** Least score of a few prototypes after two epochs: it shows that they learn, not how well. */
   readonly least: (gaussian: boolean) => number;
-  /** Settings by name: the first goes through everything, the others through what it leaves out. */
+  /** Settings by name: all checks run the first; the others run what it does not cover. */
   readonly kinds: Readonly<Record<string, Options>>;
   /** A few prototypes, whatever the soft type. */
   readonly small: (gaussian: boolean) => Options;
@@ -65,7 +65,7 @@ const rows: Readonly<Record<Task, Row>> = {
     ...perClass,
     targets: (numbers) => terciles(numbers).map((c) => [Number(c > 0), Number(c > 1), Number(c < 2)]),
     routes: ({ softType = 'gaussian' }) => softType === 'gaussian',
-    // Similarities above one half decide, which euclidean ones of rows this far apart are not.
+    // Labels need similarities above one half, which rows this far apart do not have with euclidean.
     least: (gaussian) => (gaussian ? 0.5 : 0),
     kinds: { heads, plain },
   },
@@ -88,7 +88,7 @@ export interface Estimator extends Row {
   readonly load: (bytes: Uint8Array, options: { readonly backend: Backend }) => Promise<Model>;
 }
 
-/** A class as the checks see it. */
+/** A class as the checks use it. */
 interface AnyClass {
   new (options: object): Model;
   load(bytes: Uint8Array, options: { readonly backend: Backend }): Promise<Model>;
@@ -103,16 +103,16 @@ export const estimators: Readonly<Record<Task, Estimator>> = Object.fromEntries(
   }),
 ) as unknown as Readonly<Record<Task, Estimator>>;
 
-/** One estimator with one of its settings. */
+/** An estimator with one of its settings. */
 export interface Subject extends Estimator {
-  /** As it appears in the key of a check. */
+  /** Its name in the key of a check. */
   readonly name: string;
   readonly options: Options;
-  /** Of its first setting. */
+  /** Whether this is its first setting. */
   readonly first: boolean;
 }
 
-/** Every estimator with every setting, or with the first alone. */
+/** Every estimator, with every setting or only the first. */
 export const subjects = (which: 'every' | 'first' = 'every'): Subject[] =>
   Object.entries(estimators).flatMap(([estimator, row]) =>
     Object.entries(row.kinds)

@@ -78,11 +78,11 @@ interface Fitted {
 }
 
 /**
- * Clustering by prototypes: each row belongs to its nearest one, argmin_k δ(x, p_k). `predictProba` gives the routing weights of the
- * rows [N, K], by softType: a soft assignment to clusters, which no labels calibrate.
+ * Clustering by prototypes: each row belongs to its nearest one, argmin_k δ(x, p_k).
  *
- * `await new FastKMeansClusterer({ backend, kInit: 10 }).fit(X)`, then `labels`, `inertia`, `predict(X)`. X [N, D].
- * Errors: OptionError for an unknown or impossible option.
+ * `await new FastKMeansClusterer({ backend, kInit: 10 }).fit(X)`, then `labels`, `inertia`, `predict(X)`. X [N, D]. `predictProba`
+ * returns the routing weights of the rows [N, K] by softType: a soft assignment to clusters, which is not calibrated. Errors:
+ * OptionError for an unknown or impossible option.
  */
 export class FastKMeansClusterer extends ProbabilityModel<NoTargets> {
   private fittedTo: {
