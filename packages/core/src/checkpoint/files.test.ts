@@ -283,15 +283,14 @@ describe('a process that is killed', () => {
     const random = new Random(12);
     await copyFile(sources[0] as string, path);
     const found = [0, 0];
-    for (let i = 0; i < 50; i++) {
+    // Both were there at times, and some were killed while they wrote: then the test has met what it is about.
+    const met = (): boolean => Math.min(...found) > 0 && drafts().length > 0;
+    for (let i = 0; i < 16 || !met(); i++) {
       await killed(sources, { after: 1 + 3 * random.uniform() });
       const which = await inFile();
       expect(which).toBeGreaterThanOrEqual(0);
       found[which] = (found[which] as number) + 1;
     }
-    // Both were there at times, and some were killed while they wrote: the test has met what it is about.
-    expect(Math.min(...found)).toBeGreaterThan(0);
-    expect(drafts().length).toBeGreaterThan(0);
     await small().saveFile(path);
     expect(await (await load()).save()).toEqual(await small().save());
   });
