@@ -29,6 +29,7 @@ import {
   trace,
 } from '@fkm/core/graph';
 import type { Check } from './contract.js';
+import { everyPair } from './pairs.js';
 import { type Domain, integers, seeded, uniform } from './random.js';
 import { expectReference } from './run.js';
 
@@ -42,6 +43,8 @@ export interface CompositeCase {
   /** Whether the first output has a kink at the inputs. Default false. */
   readonly kinked?: boolean;
   readonly scale?: number;
+  /** As of a check. */
+  readonly thorough?: boolean;
 }
 
 /** d(Σ first output) by the named inputs. */
@@ -139,43 +142,52 @@ const repeating = (prototypes: NdArray, columns: number): NdArray =>
     prototypes.shape,
   );
 
-/** The searches over prototypes, for every distance, with and without mask and weights; ties go to the first. */
-const searches: readonly CompositeCase[] = distanceNames.flatMap((distance) =>
-  variants.flatMap(({ title, rows, masked, weighted, repeated }): CompositeCase[] => {
-    const [d, k] = [3, 70];
-    const specs = {
-      x: f32(BATCH, d),
-      prototypes: f32(k, d),
-      ...(masked ? { mask: f32(BATCH, d) } : {}),
-      ...(weighted ? { weights: f32(1, d) } : {}),
-    };
-    const prototypes = draw('search prototypes', [k, d], tenths(true));
-    const inputs = [
-      draw('search x', [rows, d], tenths(false)),
-      repeated ? repeating(prototypes, d) : prototypes,
-      ...(masked ? [draw('search mask', [rows, d], uniform(0.2, 1))] : []),
-      ...(weighted ? [draw('search weights', [1, d], uniform(0.2, 1))] : []),
-    ];
-    type Ports = { x: Tensor; prototypes: Tensor; mask?: Tensor; weights?: Tensor };
-    const search = (name: string, build: (t: Ports) => Record<string, Tensor>, wrt?: readonly string[]) => ({
-      // The slightest change of one of equals takes it in or out.
-      kinked: name === 'topKSimilar' && repeated === true,
-      key: `${name} ${distance}${title} B=${rows}`,
-      graph: trace(name, specs, (t) => build(t as Ports)),
-      inputs,
-      ...(wrt ? { wrt } : {}),
-      scale: 16,
-    });
-    return [
-      search('pairwiseSimilarity', (t) => ({ out: pairwiseSimilarity({ distance, ...t }) }), [
-        'x',
-        'prototypes',
-      ]),
-      search('nearest', (t) => ({ ...nearest({ distance, ...t }) })),
-      search('topKSimilar', (t) => ({ ...topKSimilar({ distance, ...t }, 4) }), ['prototypes']),
-    ];
-  }),
+const comparisons = distanceNames.flatMap((distance) =>
+  variants.map((variant) => ({ distance, ...variant })),
 );
+const pairs = everyPair(comparisons, ({ distance, masked, weighted, rows, repeated }) => [
+  distance,
+  [masked, weighted],
+  [rows, repeated],
+]);
+
+/** The searches over prototypes, for every distance, with and without mask and weights; ties go to the first. */
+const searches: readonly CompositeCase[] = comparisons.flatMap((comparison): CompositeCase[] => {
+  const { distance, title, rows, masked, weighted, repeated } = comparison;
+  const [d, k] = [3, 70];
+  const specs = {
+    x: f32(BATCH, d),
+    prototypes: f32(k, d),
+    ...(masked ? { mask: f32(BATCH, d) } : {}),
+    ...(weighted ? { weights: f32(1, d) } : {}),
+  };
+  const prototypes = draw('search prototypes', [k, d], tenths(true));
+  const inputs = [
+    draw('search x', [rows, d], tenths(false)),
+    repeated ? repeating(prototypes, d) : prototypes,
+    ...(masked ? [draw('search mask', [rows, d], uniform(0.2, 1))] : []),
+    ...(weighted ? [draw('search weights', [1, d], uniform(0.2, 1))] : []),
+  ];
+  type Ports = { x: Tensor; prototypes: Tensor; mask?: Tensor; weights?: Tensor };
+  const search = (name: string, build: (t: Ports) => Record<string, Tensor>, wrt?: readonly string[]) => ({
+    // The slightest change of one of equals takes it in or out.
+    kinked: name === 'topKSimilar' && repeated === true,
+    key: `${name} ${distance}${title} B=${rows}`,
+    graph: trace(name, specs, (t) => build(t as Ports)),
+    inputs,
+    ...(wrt ? { wrt } : {}),
+    scale: 16,
+    thorough: !pairs.has(comparison),
+  });
+  return [
+    search('pairwiseSimilarity', (t) => ({ out: pairwiseSimilarity({ distance, ...t }) }), [
+      'x',
+      'prototypes',
+    ]),
+    search('nearest', (t) => ({ ...nearest({ distance, ...t }) })),
+    search('topKSimilar', (t) => ({ ...topKSimilar({ distance, ...t }, 4) }), ['prototypes']),
+  ];
+});
 
 /** Sums of rows and weights by chosen prototype; some prototypes have no rows. */
 const sums: readonly CompositeCase[] = [0, 1, 5, 300].flatMap((rows) => {
@@ -250,10 +262,15 @@ export const compositeCases = (): readonly CompositeCase[] => [
 
 /** Values of composites and of their inlined bodies, and their derivatives. */
 export const compositeChecks = (): Check[] =>
-  compositeCases().flatMap(({ key, graph, inputs, wrt = [], scale = 1 }) => [
-    { key, run: (backend, precision) => expectReference(backend, graph, inputs, { precision, scale }) },
+  compositeCases().flatMap(({ key, graph, inputs, wrt = [], scale = 1, thorough = false }) => [
+    {
+      key,
+      thorough,
+      run: (backend, precision) => expectReference(backend, graph, inputs, { precision, scale }),
+    },
     {
       key: `${key}, written out`,
+      thorough,
       run: (backend, precision) =>
         expectReference(backend, inlineComposites(graph), inputs, { precision, scale }),
     },
@@ -262,6 +279,7 @@ export const compositeChecks = (): Check[] =>
       : [
           {
             key: `gradient of ${key}`,
+            thorough,
             run: (backend, precision) =>
               expectReference(backend, derivative(graph, wrt), inputs, { precision, scale: 10 * scale }),
           } satisfies Check,

@@ -41,8 +41,8 @@ export interface Check {
   /** The title, and the key by which known gaps refer to the check. */
   readonly key: string;
   /**
-   * Whether to skip this check on slow devices: others check the same on the device, and this one adds settings, or depends on the
-   * host.
+   * Whether suites with `thorough: false` skip this check: others check the same kernels, and this one adds settings, or depends
+   * on the host.
    */
   readonly thorough?: boolean;
   /** `make` creates another backend of the same kind, which the check disposes of. */

@@ -15,7 +15,10 @@ export interface SuiteOptions {
   readonly knownGaps?: Readonly<Record<string, string>>;
   /** Allowed relative errors, if they differ from `usualPrecision`. */
   readonly precision?: Partial<Record<DType, number>>;
-  /** false skips checks marked `thorough`, for devices that take seconds to compile a kernel. Default true. */
+  /**
+   * false skips checks marked `thorough`: on devices that take seconds to compile a kernel, and for kernels that another suite
+   * runs in all settings, in Node or in a browser. Default true.
+   */
   readonly thorough?: boolean;
 }
 
@@ -33,6 +36,8 @@ const gradientChecks = (): Check[] =>
     .filter((opCase) => opCase.wrt.length > 0)
     .map((opCase) => ({
       key: `gradient of ${opCase.key}`,
+      // A gradient is a graph of ops whose values are checked.
+      thorough: true,
       run: async (backend, precision) => {
         const { gradient, inputs } = gradientCase(opCase);
         // A gradient is a chain of ops, each rounding to its dtype.

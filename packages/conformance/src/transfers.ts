@@ -86,7 +86,7 @@ export async function transfersOf(run: () => Promise<unknown>): Promise<Transfer
   return counted;
 }
 
-const [rows, columns, prototypes] = [32, 16, 1024];
+const [rows, columns, prototypes] = [8, 16, 1024];
 const numbers = (count: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => Math.sin(i * i + 1));
 

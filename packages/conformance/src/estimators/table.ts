@@ -107,6 +107,7 @@ export const estimators: Readonly<Record<Task, Estimator>> = Object.fromEntries(
 export interface Subject extends Estimator {
   /** Its name in the key of a check. */
   readonly name: string;
+  readonly estimator: keyof typeof estimators;
   readonly options: Options;
   /** Whether this is its first setting. */
   readonly first: boolean;
@@ -114,8 +115,15 @@ export interface Subject extends Estimator {
 
 /** Every estimator, with every setting or only the first. */
 export const subjects = (which: 'every' | 'first' = 'every'): Subject[] =>
-  Object.entries(estimators).flatMap(([estimator, row]) =>
-    Object.entries(row.kinds)
+  (Object.keys(estimators) as (keyof typeof estimators)[]).flatMap((estimator) => {
+    const row = estimators[estimator];
+    return Object.entries(row.kinds)
       .slice(0, which === 'every' ? undefined : 1)
-      .map(([kind, options], i) => ({ ...row, name: `${estimator}, ${kind}`, options, first: i === 0 })),
-  );
+      .map(([kind, options], i) => ({
+        ...row,
+        name: `${estimator}, ${kind}`,
+        estimator,
+        options,
+        first: i === 0,
+      }));
+  });

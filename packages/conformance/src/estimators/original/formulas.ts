@@ -13,6 +13,7 @@ import {
   trace,
 } from '@fkm/core/graph';
 import type { Check } from '../../contract.js';
+import { byPairs } from '../../pairs.js';
 import { expectOriginal, fixtures, type Stored } from './fixtures.js';
 
 const { X, C, featureMask, featureWeights } = fixtures.inputs;
@@ -30,49 +31,63 @@ async function output(backend: Backend, graph: Graph, inputs: readonly Stored[])
 }
 
 const similarityChecks = (): Check[] =>
-  fixtures.similarity.map(({ distance, masked, weighted, value }) => ({
-    key: `similarity ${distance}${masked ? ' masked' : ''}${weighted ? ' weighted' : ''}`,
-    run: async (backend) => {
-      const specs = {
-        x: f32(BATCH, 5),
-        prototypes: f32(6, 5),
-        ...(masked ? { mask: f32(BATCH, 5) } : {}),
-        ...(weighted ? { weights: f32(1, 5) } : {}),
+  byPairs(
+    fixtures.similarity,
+    (row) => [row.distance, row.masked, row.weighted],
+    (row) => {
+      const { distance, masked, weighted, value } = row;
+      return {
+        key: `similarity ${distance}${masked ? ' masked' : ''}${weighted ? ' weighted' : ''}`,
+        run: async (backend) => {
+          const specs = {
+            x: f32(BATCH, 5),
+            prototypes: f32(6, 5),
+            ...(masked ? { mask: f32(BATCH, 5) } : {}),
+            ...(weighted ? { weights: f32(1, 5) } : {}),
+          };
+          const graph = trace('similarity', specs, (t: Readonly<Record<string, Tensor>>) => ({
+            s: pairwise({
+              distance,
+              x: t.x as Tensor,
+              prototypes: t.prototypes as Tensor,
+              mask: t.mask,
+              weights: t.weights,
+            }),
+          }));
+          const inputs = [X, C];
+          // Masked values may be anything: here NaN.
+          if (masked) {
+            inputs[0] = {
+              ...X,
+              data: X.data.map((x, i) => ((featureMask.data[i] as number) > 0 ? x : Number.NaN)),
+            };
+            inputs.push(featureMask);
+          }
+          if (weighted) inputs.push({ shape: [1, 5], data: featureWeights.data });
+          expectOriginal('similarity', await output(backend, graph, inputs), value);
+        },
       };
-      const graph = trace('similarity', specs, (t: Readonly<Record<string, Tensor>>) => ({
-        s: pairwise({
-          distance,
-          x: t.x as Tensor,
-          prototypes: t.prototypes as Tensor,
-          mask: t.mask,
-          weights: t.weights,
-        }),
-      }));
-      const inputs = [X, C];
-      // Masked values may be anything: here NaN.
-      if (masked) {
-        inputs[0] = {
-          ...X,
-          data: X.data.map((x, i) => ((featureMask.data[i] as number) > 0 ? x : Number.NaN)),
-        };
-        inputs.push(featureMask);
-      }
-      if (weighted) inputs.push({ shape: [1, 5], data: featureWeights.data });
-      expectOriginal('similarity', await output(backend, graph, inputs), value);
     },
-  }));
+  );
 
 const routingChecks = (): Check[] =>
-  fixtures.routing.map(({ distance, softType, temperature, topK, value }) => ({
-    key: `routing ${distance} ${softType} topK ${topK}`,
-    run: async (backend) => {
-      const graph = trace('routing', { x: f32(BATCH, 5), prototypes: f32(6, 5) }, (t) => {
-        const { similarity, delta } = compare({ distance, ...t });
-        return { r: routingWeights({ similarity, delta }, { softType, temperature, topK }) };
-      });
-      expectOriginal('weights', await output(backend, graph, [X, C]), value);
+  byPairs(
+    fixtures.routing,
+    (row) => [row.distance, row.softType, row.topK],
+    (row) => {
+      const { distance, softType, temperature, topK, value } = row;
+      return {
+        key: `routing ${distance} ${softType} topK ${topK}`,
+        run: async (backend) => {
+          const graph = trace('routing', { x: f32(BATCH, 5), prototypes: f32(6, 5) }, (t) => {
+            const { similarity, delta } = compare({ distance, ...t });
+            return { r: routingWeights({ similarity, delta }, { softType, temperature, topK }) };
+          });
+          expectOriginal('weights', await output(backend, graph, [X, C]), value);
+        },
+      };
     },
-  }));
+  );
 
 /** Every fixture of the formulas. */
 export const formulaChecks = (): Check[] => [...similarityChecks(), ...routingChecks()];

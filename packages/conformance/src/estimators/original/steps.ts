@@ -2,8 +2,17 @@
 
 import type { NdArray } from '@fkm/core/graph';
 import type { Check } from '../../contract.js';
+import { byPairs } from '../../pairs.js';
 import type { Options } from '../model.js';
-import { along, type EmaFixture, expectOriginal, fixtures, rowsFor, type Stored } from './fixtures.js';
+import {
+  along,
+  type EmaFixture,
+  expectOriginal,
+  fixtures,
+  type GradientFixture,
+  rowsFor,
+  type Stored,
+} from './fixtures.js';
 import { startAt, targetsOf } from './starts.js';
 
 const scalar = (value: number): Stored => ({ shape: [], data: [value] });
@@ -18,8 +27,15 @@ const optionsOf = ({ target_assignment: targetAssignment, temperature }: EmaFixt
   ...(temperature ? { temperature } : {}),
 });
 
+const emaFactors = ({ estimator, distance, masked, options }: EmaFixture): unknown[] => [
+  estimator,
+  distance,
+  masked,
+  options.target_assignment,
+];
+
 export const emaChecks = (): Check[] =>
-  fixtures.emaStep.map((want) => {
+  byPairs(fixtures.emaStep, emaFactors, (want) => {
     const { estimator, distance, masked, options } = want;
     const assignment = options.target_assignment ? ` ${options.target_assignment}` : '';
     return {
@@ -36,8 +52,17 @@ export const emaChecks = (): Check[] =>
     };
   });
 
+const gradientFactors = (want: GradientFixture): unknown[] => [
+  want.estimator,
+  want.distance,
+  want.masked,
+  want.softType,
+  // The two regularisers come together.
+  want.l2Reg,
+];
+
 export const gradientChecks = (): Check[] =>
-  fixtures.gradient.map((want) => {
+  byPairs(fixtures.gradient, gradientFactors, (want) => {
     const { estimator, distance, masked, softType, temperature, topK, l2Reg, diversityReg } = want;
     const how = `${distance}${masked ? ' masked' : ''} ${softType} l2 ${l2Reg} diversity ${diversityReg}`;
     return {
