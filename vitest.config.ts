@@ -1,10 +1,12 @@
 // One run over every folder: tests read the sources of @fkm/* and need no build. Files named *.browser.test.ts run in Chromium.
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { playwright } from '@vitest/browser-playwright';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { installed } from './packages/browser-testing/src/chromium.ts';
 import { ClosingLine } from './scripts/closing-line.ts';
+import { SlowFirst } from './scripts/slow-first.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -28,12 +30,19 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },
     reporters: ['default', new ClosingLine()],
+    sequence: { sequencer: SlowFirst },
+    // Vitest would leave one core free. The page of the browser tests runs beside these workers.
+    maxWorkers: availableParallelism(),
+    // Files that share a worker must not see each other's spies.
+    restoreMocks: true,
     projects: [
       ...folders.map((folder) => ({
         extends: true as const,
         test: {
           name: folder === 'packaging' ? '@fkm/packaging' : `@fkm/${folder.split('/')[1]}`,
           root: here(folder),
+          // The files of core are many and quick, and keep no state in modules: they share workers.
+          isolate: folder !== 'packages/core',
           include: folder === 'packaging' ? ['*.test.ts'] : ['src/**/*.test.ts'],
           exclude: [...configDefaults.exclude, inBrowser],
         },
@@ -56,6 +65,8 @@ export default defineConfig({
           browser: {
             enabled: true,
             headless: true,
+            // One page at a time: all pages share one GPU process, which compiles one shader at a time.
+            fileParallelism: false,
             screenshotFailures: false,
             provider: playwright({ launchOptions: installed() }),
             instances: [{ browser: 'chromium' as const, name: 'chromium' }],
