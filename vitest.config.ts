@@ -26,8 +26,8 @@ export default defineConfig({
   },
   test: {
     // Ends what hangs. A busy machine makes a test slow, never wrong.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     expect: { poll: { timeout: 60_000 } },
     reporters: ['default', new ClosingLine()],
     sequence: { sequencer: SlowFirst },

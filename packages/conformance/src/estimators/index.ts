@@ -21,10 +21,27 @@ function byTheHost(checks: readonly Check[], ...onDevices: readonly string[]): C
   return checks.map((check) => ({ ...check, thorough: check.thorough || !onDevices.includes(check.key) }));
 }
 
+/**
+ * The combinations that devices check: every estimator, soft type and distance, and every distance with 'gaussian'. A device
+ * compiles for seconds for each, to see finite numbers; the numbers of the original are checked there in every pair.
+ */
+const combined = [
+  'classifier: gaussian routing by euclidean',
+  'multiLabel: gaussian routing by l1',
+  'regressor: gaussian routing by cosine',
+  'clusterer: scaled routing by euclidean',
+  'classifier: hard routing by cosine',
+  'regressor: mean routing by cosine',
+  'regressor: softmax_scaled routing by euclidean',
+].map((settings) => `${settings}: finite numbers`);
+
+const { combinations, ...behaviour } = behaviourChecks();
+
 /** All checks of the estimators, by group. */
 export const estimatorSuites = (): Record<string, Check[]> => ({
   original: originalChecks(),
-  ...behaviourChecks(),
+  ...behaviour,
+  combinations: byTheHost(combinations, ...combined),
   laws: lawChecks(),
   accuracy: accuracyChecks(),
   dtype: byTheHost(
