@@ -14,6 +14,13 @@ import { opsets } from './to-onnx.js';
 
 /** Options of `exportOnnx`. */
 export interface ExportOptions {
+  /**
+   * One input a column of the model's table, or the matrix `X`. Default: 'columns' of a model that was fitted on a table, else
+   * 'matrix'.
+   */
+  readonly inputs?: 'columns' | 'matrix' | undefined;
+  /** The classes by their names, or by their places in the sorted list of classes, as int64. Default 'names'. */
+  readonly labels?: 'names' | 'index' | undefined;
   /** Version of the operator set, 16 … 21. Default 17. */
   readonly opset?: number | undefined;
   /** The exported model has a second input, `feature_mask` [B, D]: 1 present, 0 missing; missing values may be NaN. Default false. */
@@ -35,7 +42,12 @@ export interface ExportOptions {
 /** Prefix of our metadata names. */
 export const prefix = 'fkm.';
 
+/** What a value of the file is called instead that has the name of a column. */
+export const renamed = (name: string): string => prefix + name;
+
 const rules: { readonly [N in keyof ExportOptions]-?: Rule } = {
+  inputs: oneOf('columns', 'matrix'),
+  labels: oneOf('names', 'index'),
   opset: integer(opsets.least, opsets.most),
   featureMask: boolean,
   strategy: oneOf('adaptive', 'gap', 'top_k', 'tuned'),

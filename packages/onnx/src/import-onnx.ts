@@ -6,6 +6,7 @@ import { constantNames, type Estimator, estimatorClasses, toCheckpoint } from '@
 import { cut, FormatError, isFkmError, type NdArray } from '@fkm/core/graph';
 import { anything, checkOptions, type Rule } from '@fkm/core/internal';
 import { exportOnnx } from './export-onnx.js';
+import { renamed } from './export-options.js';
 import { damageIn, isForInferenceOnly, readMetadata, textsOfCaller, type Written } from './model-metadata.js';
 import { type Parts, readInitializers, readParts } from './read-parts.js';
 import { isOneBitApart, sameModel } from './same-graph.js';
@@ -68,10 +69,21 @@ const describe = (value: unknown): string => (value === null ? 'null' : typeof v
 function taken(bytes: Uint8Array): { parts: Parts; constants: Record<string, NdArray> } {
   try {
     const parts = readParts(bytes);
-    return { parts, constants: readInitializers(parts.graph, constantNames) };
+    return { parts, constants: readConstants(parts) };
   } catch (error) {
     throw failure(`these ${bytes.length} bytes are no ONNX model of ours (${reasonOf(error)})`);
   }
+}
+
+/** The model's arrays, also those that a column took the name of. */
+export function readConstants({ graph }: Parts): Record<string, NdArray> {
+  const found = readInitializers(graph, [...constantNames, ...constantNames.map(renamed)]);
+  return Object.fromEntries(
+    constantNames.flatMap((name) => {
+      const array = found[name] ?? found[renamed(name)];
+      return array ? [[name, array]] : [];
+    }),
+  );
 }
 
 const reasonOf = (error: unknown): string => cut(error instanceof Error ? error.message : String(error));

@@ -8,6 +8,7 @@ import {
   inlineComposites,
   type NdArray,
   OptionError,
+  type Shape,
   type Var,
   verify,
 } from '@fkm/core/graph';
@@ -30,7 +31,7 @@ import {
   ValueInfoProtoSchema,
 } from './generated/onnx_pb.js';
 import { lower } from './lowering.js';
-import { elementType, elementTypeOf } from './writer.js';
+import { elementType, elementTypeOf, type GraphWriter, mlDomain } from './writer.js';
 
 /** Operator sets that the lowering writes; 16 introduced the adding ScatterND. */
 export const opsets = { least: 16, most: 21 } as const;
@@ -90,10 +91,39 @@ const rules: { readonly [N in keyof ToOnnxOptions]-?: Rule } = {
  */
 export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
   checkOptions(options, rules, { call: 'toOnnx', scope: 'onnx' });
+  return lowered(graph, options);
+}
+
+/** An input or output of a file. */
+export interface ValueSpec {
+  readonly name: string;
+  readonly type: TensorProto_DataType;
+  readonly shape: Shape;
+  readonly doc?: string | undefined;
+}
+
+/** Nodes in front of a graph, which make some of its inputs of others. */
+export interface Front {
+  /** Inputs of the file. */
+  readonly inputs: readonly ValueSpec[];
+  /** The inputs of the graph that the nodes make, and that are none of the file. */
+  readonly makes: readonly string[];
+  /** Version of ai.onnx.ml; undefined where no node is of it. */
+  readonly mlOpset: number | undefined;
+  /** Appends the nodes, whose outputs are called like what they make. */
+  write(writer: GraphWriter): void;
+}
+
+/** As `toOnnx`, with nodes in front of the graph, and notes on inputs and outputs by the names of their ports. */
+export function lowered(
+  graph: Graph,
+  options: ToOnnxOptions,
+  { front, docs = {} }: { readonly front?: Front; readonly docs?: Readonly<Record<string, string>> } = {},
+): Uint8Array {
   const { opset = 17, irVersion = 8, batchName = 'B', constants = {}, labels = {}, centers = {} } = options;
   const flat = computedOnce(inlineComposites(verify(graph), ({ attrs }) => Object.hasOwn(fused, attrs.name)));
   checkConstants(flat, constants);
-  const taken = new Set(flat.inputs.map((port) => port.name));
+  const taken = new Set([...flat.inputs, ...(front?.inputs ?? [])].map(({ name }) => name));
   const outputs = flat.outputs.map(({ name }) => {
     let unique = name;
     while (taken.has(unique)) unique += '.out';
@@ -117,8 +147,9 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
     opset,
     topK: options.topK,
     scatter: options.scatter,
-    reserved: outputs,
+    reserved: [...taken],
   });
+  front?.write(ctx.write);
   for (const [name, array] of Object.entries(constants)) ctx.write.constant(array, name);
   for (const equation of flat.equations) lower(ctx, equation);
   flat.outputs.forEach(({ variable }, i) => {
@@ -131,7 +162,9 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
     else if (as !== undefined) ctx.write.node('Gather', [ctx.write.list(as), name], { axis: 0 }, output);
     else if (name !== output) ctx.write.node('Identity', [name], {}, output);
   });
-  const given = flat.inputs.filter(({ name }) => !Object.hasOwn(constants, name));
+  const given = flat.inputs.filter(
+    ({ name }) => !Object.hasOwn(constants, name) && !front?.makes.includes(name),
+  );
   const typeOf = (i: number, { dtype }: Var): TensorProto_DataType => {
     const as = label(i);
     if (centerOf(i)) return TensorProto_DataType.DOUBLE;
@@ -141,7 +174,12 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
 
   const model = create(ModelProtoSchema, {
     irVersion: BigInt(irVersion),
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(opset) })],
+    opsetImport: [
+      create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(opset) }),
+      ...(front?.mlOpset === undefined
+        ? []
+        : [create(OperatorSetIdProtoSchema, { domain: mlDomain, version: BigInt(front.mlOpset) })]),
+    ],
     producerName: options.producerName ?? '@fkm/onnx',
     ...(options.producerVersion === undefined ? {} : { producerVersion: options.producerVersion }),
     ...(options.description === undefined ? {} : { docString: options.description }),
@@ -152,11 +190,25 @@ export function toOnnx(graph: Graph, options: ToOnnxOptions = {}): Uint8Array {
       name: flat.name,
       node: ctx.write.nodes,
       initializer: ctx.write.read(outputs),
-      input: given.map(({ name, variable }) =>
-        valueInfo(name, elementType[variable.dtype], variable, batchName),
-      ),
-      output: flat.outputs.map(({ variable }, i) =>
-        valueInfo(outputs[i] as string, typeOf(i, variable), variable, batchName),
+      input: [
+        ...(front?.inputs ?? []),
+        ...given.map(({ name, variable: { dtype, shape } }) => ({
+          name,
+          type: elementType[dtype],
+          shape,
+          doc: docs[name],
+        })),
+      ].map((spec) => valueInfo(spec, batchName)),
+      output: flat.outputs.map(({ name, variable }, i) =>
+        valueInfo(
+          {
+            name: outputs[i] as string,
+            type: typeOf(i, variable),
+            shape: variable.shape,
+            doc: docs[name],
+          },
+          batchName,
+        ),
       ),
     }),
   });
@@ -177,23 +229,19 @@ function checkConstants({ inputs }: Graph, constants: Readonly<Record<string, Nd
   }
 }
 
-function valueInfo(
-  name: string,
-  elemType: TensorProto_DataType,
-  { shape }: Var,
-  batchName: string,
-): ValueInfoProto {
+function valueInfo({ name, type, shape, doc }: ValueSpec, batchName: string): ValueInfoProto {
   const dim = (size: number): TensorShapeProto_Dimension =>
     create(TensorShapeProto_DimensionSchema, {
       value:
         size === BATCH ? { case: 'dimParam', value: batchName } : { case: 'dimValue', value: BigInt(size) },
     });
   const tensor = create(TypeProto_TensorSchema, {
-    elemType,
+    elemType: type,
     shape: create(TensorShapeProtoSchema, { dim: shape.map(dim) }),
   });
   return create(ValueInfoProtoSchema, {
     name,
     type: create(TypeProtoSchema, { value: { case: 'tensorType', value: tensor } }),
+    ...(doc === undefined ? {} : { docString: doc }),
   });
 }

@@ -13,9 +13,18 @@ import {
   TensorProtoSchema,
 } from './generated/onnx_pb.js';
 
-/** An attribute: a number is an int, a string is UTF-8, a list is ints. */
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+/** An attribute: a number is an int, a string is UTF-8, a list is of ints or of strings. */
+export type Attribute = number | string | readonly number[] | readonly string[] | { readonly float: number };
 export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** What a node may say besides what it computes: the domain of its op, and a note for readers. */
+export interface AboutNode {
+  readonly domain?: string;
+  readonly docString?: string;
+}
+
+/** Domain of the ops that read texts as numbers. */
+export const mlDomain = 'ai.onnx.ml';
 
 /** The ONNX element type of each of our dtypes. */
 export const elementType: Readonly<Record<DType, TensorProto_DataType>> = {
@@ -44,12 +53,19 @@ function rawBytes(data: ArrayBufferView & { readonly BYTES_PER_ELEMENT: number }
   return bytes.map((_, i) => bytes[i - (i % width) + (width - 1 - (i % width))] as number);
 }
 
+const isTexts = (value: Attribute): value is readonly string[] =>
+  Array.isArray(value) && typeof value[0] === 'string';
+
 function attributeProto(name: string, value: Attribute): AttributeProto {
   const type = AttributeProto_AttributeType;
   if (typeof value === 'number')
     return create(AttributeProtoSchema, { name, type: type.INT, i: BigInt(value) });
   if (typeof value === 'string') {
     return create(AttributeProtoSchema, { name, type: type.STRING, s: new TextEncoder().encode(value) });
+  }
+  if (isTexts(value)) {
+    const strings = value.map((text) => new TextEncoder().encode(text));
+    return create(AttributeProtoSchema, { name, type: type.STRINGS, strings });
   }
   if ('float' in value) return create(AttributeProtoSchema, { name, type: type.FLOAT, f: value.float });
   return create(AttributeProtoSchema, { name, type: type.INTS, ints: value.map(BigInt) });
@@ -82,10 +98,23 @@ export class GraphWriter {
     }
   }
 
+  /** The name itself where no other value has it, else one like it. */
+  named(name: string): string {
+    if (this.taken.has(name)) return this.fresh(name);
+    this.taken.add(name);
+    return name;
+  }
+
   /** Appends a node with one output, by default with a fresh name; returns the output's name. */
-  node(opType: string, inputs: readonly string[], attributes: Attributes = {}, output?: string): string {
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Attributes = {},
+    output?: string,
+    about: AboutNode = {},
+  ): string {
     const name = output ?? this.fresh(opType);
-    this.nodeOf(opType, inputs, attributes, [name]);
+    this.nodeOf(opType, inputs, attributes, [name], about);
     return name;
   }
 
@@ -101,6 +130,7 @@ export class GraphWriter {
     inputs: readonly string[],
     attributes: Attributes,
     outputs: readonly string[],
+    about: AboutNode = {},
   ): void {
     const attribute = Object.entries(attributes).map(([name, value]) => attributeProto(name, value));
     this.nodes.push(
@@ -110,6 +140,7 @@ export class GraphWriter {
         input: [...inputs],
         output: [...outputs],
         attribute,
+        ...about,
       }),
     );
   }

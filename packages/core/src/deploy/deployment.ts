@@ -13,6 +13,7 @@ import type { Head } from '../heads/head.js';
 import { checkStrategy, type Strategy, usualStrategy } from '../heads/strategies.js';
 import type { Label, ModelState } from '../state/state.js';
 import { halvedNames, widened, withoutMasters } from '../state/storage.js';
+import { isTableEncoding, type TableEncoding } from '../state/table-encoding.js';
 import { arraysOf, headOf, specOf } from '../training/context.js';
 import { readsGraph } from '../training/graphs.js';
 import { guarded } from './guarded.js';
@@ -21,6 +22,8 @@ import { checkedSnapshot } from './snapshot.js';
 export interface DeploymentOptions {
   /** Whether the graph takes a mask, 1 present, 0 missing; masked values may be anything. */
   readonly featureMask: boolean;
+  /** Inputs are the columns of the model's table, or X. Default: 'columns' for a model of tables, else 'matrix'. */
+  readonly inputs?: 'columns' | 'matrix' | undefined;
   /** How a multi-label classifier chooses labels. Default: as `predict`. */
   readonly strategy?: Strategy | undefined;
   /** Number of labels that 'top_k' gives every row. */
@@ -45,6 +48,11 @@ export interface Deployment {
   readonly graph: Graph;
   /** What `label` counts: places in `classes`; or prototypes, or holds 0 and 1. */
   readonly labels: 'classes' | 'integers';
+  /**
+   * How `X` is made of the columns of a table; null if `X` is an input. With `missing: 'mask'` the graph has `feature_mask`; without it, a
+   * row with NaN in X has no answer.
+   */
+  readonly table: TableEncoding | null;
   /** The offset of the targets, to be added to `variable` [B, T] in float64; null if there is none. */
   readonly targetCenter: Float64Array | null;
   /** Arrays of the model that are inputs of the graph, by name. */
@@ -66,6 +74,8 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
   const { family } = context;
   const head = headOf(context, state);
   const strategy = strategyOf(head, state, options, call);
+  const table = tableOf(state, options, call);
+  const masked = table ? context.options.missing === 'mask' : options.featureMask;
   const learned = withoutMasters(withoutMoments(state));
   const seen = { ...learned, arrays: inWeights(learned.arrays, options.weights, call) };
   const arrays = arraysOf(context, seen);
@@ -73,7 +83,7 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
     family.task,
     head.exported(strategy),
     options.k,
-  )(specOf(context, seen, options.featureMask), arrays);
+  )(specOf(context, seen, masked), arrays);
   // The mark of rows without an answer: one past the last class, or −1.
   const none = head.counts === 'classes' ? state.classes.length : -1;
   const graph = simplify(readingOnly(guarded(traced, none)));
@@ -89,11 +99,33 @@ export function deployment(model: Estimator, options: DeploymentOptions, call = 
     classes,
     graph,
     labels: head.counts === 'classes' ? 'classes' : 'integers',
+    table,
     targetCenter: state.targetCenter,
     constants,
     rest: partsOf({ family, options: context.options, state: rest }),
     counters,
   };
+}
+
+/** Errors: OptionError for columns of a model of matrices, and for a mask beside columns. */
+function tableOf(
+  { encoding }: ModelState,
+  { inputs, featureMask }: DeploymentOptions,
+  call: string,
+): TableEncoding | null {
+  const table = isTableEncoding(encoding) ? encoding : null;
+  if ((inputs ?? (table ? 'columns' : 'matrix')) === 'matrix') return null;
+  if (!table) {
+    throw new OptionError(
+      `${call}: inputs is 'columns', and this model was fitted on a matrix, which has none; leave it out, or fit the model on records.`,
+      { option: 'inputs', value: inputs },
+    );
+  }
+  if (!featureMask) return table;
+  throw new OptionError(
+    `${call}: featureMask is true, and columns say themselves what is missing; leave it out, or set inputs to 'matrix'.`,
+    { option: 'featureMask', value: featureMask },
+  );
 }
 
 function strategyOf(
