@@ -15,16 +15,10 @@ import type { Estimator } from '@fkm/core/deploy';
 import { numberOfText } from '@fkm/core/internal';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
+import { arrayOf, type Feed, type Feeds } from './column-feeds.js';
 import { type Answer, backend, expectClose, expectLabels, seeded } from './testing.js';
 
 export type Row = Readonly<Record<string, Cell>>;
-
-/** Cells of one input, as JSON can carry them: null is NaN, and dates are texts of int64. */
-export interface Feed {
-  readonly type: 'string' | 'float32' | 'int64';
-  readonly data: readonly (string | number | null)[];
-}
-export type Feeds = Readonly<Record<string, Feed>>;
 
 const isHole = (cell: Cell): boolean =>
   cell === null ||
@@ -94,13 +88,6 @@ export async function answersOf(bytes: Uint8Array, feeds: Feeds): Promise<Record
       { type, dims, data: Array.from(data as ArrayLike<number | string | bigint>, plain) },
     ]),
   );
-}
-
-/** The arrays that tensors of any runtime take. */
-export function arrayOf({ type, data }: Feed): string[] | Float32Array | BigInt64Array {
-  if (type === 'string') return data as string[];
-  if (type === 'int64') return BigInt64Array.from(data as string[], BigInt);
-  return Float32Array.from(data as (number | null)[], (value) => value ?? Number.NaN);
 }
 
 const cities = Array.from({ length: 24 }, (_, i) => `città ${i}`);
