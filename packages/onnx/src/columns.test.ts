@@ -82,7 +82,7 @@ describe('the inputs', () => {
     expect(notes.get('when')).toBe('Milliseconds since 1970 in UTC; -2^63 is missing.');
     expect(notes.get('grade')).toBe("A text; '' is missing. 3 levels: 'low', 'mid', 'high'.");
     expect(graph?.output.map(({ docString }) => docString)).toEqual([
-      'The targets; NaN for a row without an answer.',
+      'Predicted targets; NaN for a row without an answer.',
     ]);
     expect(graph?.node.find(({ name }) => name === 'grade level')?.docString).toBe(
       'The level of grade: 3 is missing, 4 is any other text.',

@@ -46,9 +46,9 @@ export const prefix = 'fkm.';
 export const renamed = (name: string): string => prefix + name;
 
 const rules: { readonly [N in keyof ExportOptions]-?: Rule } = {
+  opset: integer(opsets.least, opsets.most),
   inputs: oneOf('columns', 'matrix'),
   labels: oneOf('names', 'index'),
-  opset: integer(opsets.least, opsets.most),
   featureMask: boolean,
   strategy: oneOf('adaptive', 'gap', 'top_k', 'tuned'),
   k: positiveInteger,
