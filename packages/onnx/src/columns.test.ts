@@ -166,7 +166,7 @@ describe('rows that the model refuses have no answer, and others have theirs', (
     expect(label?.data[1]).toBe('');
     expect(probabilities?.data.slice(3, 6)).toEqual([Number.NaN, Number.NaN, Number.NaN]);
     const others = [rows[0], rows[2]] as Row[];
-    expect([label?.data[0], label?.data[2]]).toEqual(Array.from((await model.predict(others)).data));
+    expect([label?.data[0], label?.data[2]]).toEqual([...(await model.predict(others)).data]);
   });
 
   it("missing values, of a model with missing: 'error'", async () => {
@@ -209,7 +209,7 @@ describe('options', () => {
     const { label } = await answersOf(bytes, feedsOf(tableOf(model), [...judged, { grade: 'none' }]));
     expect(label?.type).toBe('int64');
     const { data } = await model.predict(judged);
-    expect(label?.data).toEqual([...Array.from(data, (name) => model.classes.indexOf(name)), -1]);
+    expect(label?.data).toEqual([...[...data].map((name) => model.classes.indexOf(name)), -1]);
     const again = await importOnnx(bytes, { backend });
     expect(await again.save()).toEqual(await model.save({ optimiser: false }));
   });
