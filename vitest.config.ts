@@ -10,9 +10,12 @@ import { SlowFirst } from './scripts/slow-first.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** Folders whose files are not in src/. */
+const flat: readonly string[] = ['packaging', 'examples'];
+
 const folders = ['packages', 'apps']
   .flatMap((parent) => readdirSync(here(parent)).map((name) => `${parent}/${name}`))
-  .concat('packaging')
+  .concat(flat)
   .filter((folder) => existsSync(here(`${folder}/package.json`)));
 
 const inBrowser = 'src/**/*.browser.test.ts';
@@ -39,11 +42,11 @@ export default defineConfig({
       ...folders.map((folder) => ({
         extends: true as const,
         test: {
-          name: folder === 'packaging' ? '@fkm/packaging' : `@fkm/${folder.split('/')[1]}`,
+          name: `@fkm/${folder.split('/').at(-1)}`,
           root: here(folder),
           // The files of core are many and quick, and keep no state in modules: they share workers.
           isolate: folder !== 'packages/core',
-          include: folder === 'packaging' ? ['*.test.ts'] : ['src/**/*.test.ts'],
+          include: flat.includes(folder) ? ['*.test.ts'] : ['src/**/*.test.ts'],
           exclude: [...configDefaults.exclude, inBrowser],
         },
       })),
