@@ -37,17 +37,17 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'onnx: lower a graph': {
     source: `export { toOnnx } from '@fkm/onnx';`,
-    ceiling: 29_250,
+    ceiling: 29_400,
     external: ['@fkm/core'],
   },
   'onnx: export a model': {
     source: `export { exportOnnx } from '@fkm/onnx';`,
-    ceiling: 30_100,
+    ceiling: 32_400,
     external: ['@fkm/core'],
   },
   'onnx: import a model': {
     source: `export { importOnnx } from '@fkm/onnx';`,
-    ceiling: 32_600,
+    ceiling: 34_800,
     external: ['@fkm/core'],
   },
   'backend-onnx: own code': {
