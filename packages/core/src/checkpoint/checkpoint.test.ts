@@ -51,6 +51,17 @@ describe('save and load', () => {
     }
   });
 
+  it('take files that are older than the unit of weights: a row had weight 1 in them', async () => {
+    const model = small({ nPrototypes: 3 });
+    await model.fitBatch(X, y);
+    const bytes = withoutDigests(await model.save());
+    const older = rewritten(bytes, (json) => json.replace(/\\"unit\\":1,|,\\"unit\\":1/, ''));
+    expect(older.length).toBeLessThan(bytes.length);
+    const again = await load(older);
+    for (const each of [model, again]) await each.fitBatch(X, y, { sampleWeight: X.map((_, i) => i % 3) });
+    expect(await again.save()).toEqual(await model.save());
+  });
+
   it('take the Buffer of a file, wherever it lies in memory', async () => {
     const model = await full();
     const bytes = await model.save();
