@@ -138,9 +138,12 @@ export abstract class TaughtModel<Y> extends LearnedModel {
     const context = this.context(call, signal);
     const start = await this.begin(before && trainable(before), raw, call, signal);
     const begun = withTargetRange(context, start, learned, call);
+    // Scaling needs no targets. They are replaced when a grid grows, and with many classes they are most of its memory.
+    const { targets: _, ...arrays } = begun.arrays;
+    const scaler = { ...begun, arrays };
     let scaled: Promise<Batch> | undefined;
     const batch = (): Promise<Batch> => {
-      scaled ??= scaleBatch(context, begun, raw.batch);
+      scaled ??= scaleBatch(context, scaler, raw.batch);
       return scaled;
     };
     // Only a joint start can leave classes of its rows without prototypes.
