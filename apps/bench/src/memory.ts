@@ -14,7 +14,7 @@ export interface MemoryOptions {
   readonly alone?: string;
 }
 
-const backends: readonly BackendName[] = ['onnx', 'tfjs-wasm', 'js'];
+const backends: readonly BackendName[] = ['onnx', 'tfjs-wasm', 'tfjs-cpu', 'js'];
 /** Models and classes after which memory should be constant. */
 const warm = 20;
 /** Megabytes by which it may still change. */

@@ -14,11 +14,19 @@ export function again<R>(args: readonly string[], node: readonly string[] = []):
   return JSON.parse(stdout.trim().split('\n').at(-1) as string) as R;
 }
 
-/** Resident megabytes after all garbage was collected, including finalizers; needs node --expose-gc. */
+/** Number of equal readings in a row after which memory has settled. */
+const settled = 3;
+const mostReadings = 100;
+
+/** Resident megabytes after garbage collection, once V8's threads have freed all unused arrays; needs node --expose-gc. */
 export async function collected(): Promise<number> {
-  for (let i = 0; i < 4; i++) {
+  let [least, same] = [Number.POSITIVE_INFINITY, 0];
+  for (let i = 0; i < mostReadings && same < settled; i++) {
     globalThis.gc?.();
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const { arrayBuffers } = process.memoryUsage();
+    same = arrayBuffers < least ? 0 : same + 1;
+    least = Math.min(least, arrayBuffers);
   }
   return process.memoryUsage().rss / 2 ** 20;
 }
