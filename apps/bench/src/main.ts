@@ -6,6 +6,7 @@ import { benchAssign } from './assign.ts';
 import { type BackendName, backendNames } from './backends.ts';
 import { benchCalibration, type CalibrationOptions, calibrationSets } from './calibration.ts';
 import { benchClasses, benchManyClasses, type ClassesOptions, type ManyClassesOptions } from './classes.ts';
+import { benchColumns } from './columns.ts';
 import { benchDeploy, type DeployOptions } from './deploy.ts';
 import { benchEstimatorChecks } from './estimator-checks.ts';
 import { Failure } from './failure.ts';
@@ -180,6 +181,12 @@ program
   .action(async ({ accuracy, data, ...flags }: ClassesFlags) =>
     accuracy ? benchManyClasses({ ...flags, folder: data }) : benchClasses(flags),
   );
+
+program
+  .command('columns')
+  .description("files with columns as inputs in Python's onnxruntime, against predict")
+  .addOption(new Option('--backend <name>', 'where models run').choices(backendNames).default('onnx'))
+  .action(async ({ backend }: { readonly backend: BackendName }) => benchColumns(backend));
 
 program
   .command('estimator-checks')
