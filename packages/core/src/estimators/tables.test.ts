@@ -304,3 +304,28 @@ describe('laws of tables', () => {
     );
   });
 });
+
+describe('columns of any name and any milliseconds', () => {
+  it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])('may be called %s', async (name) => {
+    const rows = people.map(({ city, income }) =>
+      Object.fromEntries(Object.entries({ [name]: city, income })),
+    );
+    const model = new FastKMeansClassifier(options);
+    await model.fitBatch(rows, 'income');
+    expect(model.columns).toMatchObject([{ column: name, kind: 'category', reason: '3 levels' }]);
+  });
+
+  it('dates of a part of a millisecond are whole ones, as in Date, and the model loads', async () => {
+    const rows = people.map((_, i) => ({ at: i * 1e9 + 1.75 }));
+    const model = new FastKMeansRegressor({ ...options, columns: { at: 'date' } });
+    await model.fitBatch(
+      rows,
+      rows.map((_, i) => i),
+    );
+    const again = await FastKMeansRegressor.load(await model.save(), { backend });
+    expect(again.columns).toMatchObject([{ column: 'at', kind: 'date' }]);
+    expect((await again.predict(rows)).data).toEqual(
+      (await model.predict(rows.map(({ at }) => ({ at: new Date(at) })))).data,
+    );
+  });
+});

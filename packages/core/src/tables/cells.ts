@@ -84,8 +84,8 @@ export function dateOf(cell: Cell, row: number, place: CellPlace): number {
         : typeof cell === 'number' || typeof cell === 'bigint'
           ? Number(cell)
           : Number.NaN;
-  // The range of Date.
-  if (Math.abs(ms) <= 8.64e15) return ms;
+  // The range of Date, in whole milliseconds as Date has them.
+  if (Math.abs(ms) <= 8.64e15) return Math.trunc(ms);
   return wrongCell(
     place,
     row,

@@ -249,6 +249,10 @@ function planColumn(
   }
 }
 
+/** What the option says of a column; a column may be called 'constructor'. */
+const specOf = (specs: ColumnSpecs, column: string): ColumnSpec | undefined =>
+  Object.hasOwn(specs, column) ? specs[column] : undefined;
+
 /** How each column of a table is encoded. Errors: OptionError for a column that is not there, DataError with column and row. */
 export function planColumns(
   table: Table,
@@ -264,7 +268,7 @@ export function planColumns(
     );
   }
   const planned = table.names.map((name) =>
-    planColumn(name, table.column(name) as ArrayLike<Cell>, specs[name], taught, call),
+    planColumn(name, table.column(name) as ArrayLike<Cell>, specOf(specs, name), taught, call),
   );
   if (planned.some(({ kind }) => kind !== 'ignore')) return planned;
   throw new DataError(
@@ -276,5 +280,5 @@ export function planColumns(
 /** Columns that were left out although nobody said so, a sentence each. */
 export const leftOut = (encoding: AnyEncoding | undefined, specs: ColumnSpecs): readonly string[] =>
   (isTableEncoding(encoding) ? encoding.columns : [])
-    .filter(({ column, kind }) => kind === 'ignore' && specs[column] !== 'ignore')
+    .filter(({ column, kind }) => kind === 'ignore' && specOf(specs, column) !== 'ignore')
     .map(({ column, reason }) => `column ${shown(column)} is left out: ${reason}.`);
