@@ -56,6 +56,14 @@ describe('places of a name', () => {
     expect(naming(name)).toContain('formulas/distances.ts');
   });
 
+  test('no code of core, of exports and of imports asks which task a model has', () => {
+    const exporting = ['export-onnx.ts', 'import-onnx.ts', 'model-metadata.ts'].map((file) =>
+      join('..', '..', 'onnx', 'src', file),
+    );
+    const asking = [...sources, ...exporting].filter((file) => /\btask\s*[!=]==\s*'/.test(codeOf(file)));
+    expect(asking).toEqual([]);
+  });
+
   test('no code of core asks whether a distance is one of them', () => {
     const asking = sources.filter((file) => /\bdistance\s*[!=]==\s*'/.test(codeOf(file)));
     expect(asking).toEqual([]);

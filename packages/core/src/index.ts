@@ -39,12 +39,10 @@ export {
   type StrategyOptions,
   type ThresholdOptions,
 } from './estimators/multi-label.js';
+export type { RegressionTargets } from './estimators/numeric-model.js';
 export { originalDefaults } from './estimators/original.js';
-export {
-  FastKMeansRegressor,
-  type RegressionAnswers,
-  type RegressionTargets,
-} from './estimators/regressor.js';
+export { FastKMeansQuantileRegressor } from './estimators/quantile-regressor.js';
+export { FastKMeansRegressor, type RegressionAnswers } from './estimators/regressor.js';
 export { QuantileScaler, type ScalerCallOptions, StandardScaler } from './estimators/scalers.js';
 export type {
   SourceFinetuneOptions,
@@ -75,6 +73,7 @@ export type {
   InitialGrid,
   LoadOptions,
   MultiLabelOptions,
+  QuantileRegressorOptions,
   RegressorOptions,
   SupervisedOptions,
   TargetAssignment,

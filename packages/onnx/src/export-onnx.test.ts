@@ -28,6 +28,7 @@ describe('the file', () => {
     ['classifier', 'X: float[B,4]', 'label: string[B], probabilities: float[B,3]'],
     ['multiLabel', 'X: float[B,4]', 'label: int64[B,3], probabilities: float[B,3]'],
     ['regressor', 'X: float[B,4]', 'variable: float[B,1]'],
+    ['quantileRegressor', 'X: float[B,4]', 'variable: float[B,3]'],
   ] as const)('of a %s has the names of scikit-learn and a symbolic batch', async (task, input, outputs) => {
     const model = await learned[task]();
     expect(ports(exportOnnx(model))).toBe(`(${input}) → ${outputs}`);

@@ -1,13 +1,8 @@
 // The way back: a model that predicts the same bits, saves the same bytes and goes on training; and files that are not ours.
 
 import { create, toBinary } from '@bufbuild/protobuf';
-import {
-  FastKMeansClassifier,
-  FastKMeansClusterer,
-  FastKMeansRegressor,
-  FastMultiLabelKMeansClassifier,
-} from '@fkm/core';
-import type { Estimator } from '@fkm/core/deploy';
+import { FastKMeansClassifier, FastKMeansRegressor, FastMultiLabelKMeansClassifier } from '@fkm/core';
+import { type Estimator, type EstimatorClasses, estimatorClasses } from '@fkm/core/deploy';
 import { describe, expect, it } from 'vitest';
 import { exportOnnx } from './export-onnx.js';
 import {
@@ -41,13 +36,6 @@ import {
 const X = rows(20, 4, 7);
 const train = trainingRows as number[][];
 const back = (bytes: Uint8Array): Promise<Estimator> => importOnnx(bytes, { backend });
-const kinds = {
-  clusterer: FastKMeansClusterer,
-  classifier: FastKMeansClassifier,
-  multiLabel: FastMultiLabelKMeansClassifier,
-  regressor: FastKMeansRegressor,
-} as const;
-
 /** Nothing is lost but what `save({ optimiser: false })` leaves out as well. */
 async function expectSame(again: Estimator, model: Estimator): Promise<void> {
   expect(await again.save()).toEqual(await model.save({ optimiser: false }));
@@ -59,7 +47,7 @@ describe.each(Object.entries(learned))('%s', (task, make) => {
     for (const softType of softTypes) {
       const model = await make({ distance, softType });
       const again = await back(exportOnnx(model));
-      expect(again).toBeInstanceOf(kinds[task as keyof typeof kinds]);
+      expect(again).toBeInstanceOf(estimatorClasses[task as keyof EstimatorClasses]);
       await expectSame(again, model);
     }
   });

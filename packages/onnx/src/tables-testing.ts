@@ -7,6 +7,7 @@ import {
   type ColumnSpecs,
   FastKMeansClassifier,
   FastKMeansClusterer,
+  FastKMeansQuantileRegressor,
   FastKMeansRegressor,
   FastMultiLabelKMeansClassifier,
   type TableEncoding,
@@ -189,7 +190,7 @@ export async function expectTableAnswers(
   model: Estimator,
   rows: readonly Row[],
 ): Promise<void> {
-  if (model instanceof FastKMeansRegressor) {
+  if (model instanceof FastKMeansRegressor || model instanceof FastKMeansQuantileRegressor) {
     const { data, shape } = await model.predict(rows);
     expectClose(answers.variable, data, [rows.length, shape[1] ?? 1]);
   } else if (model instanceof FastKMeansClusterer) {

@@ -7,6 +7,7 @@ import {
   type Distance,
   FastKMeansClassifier,
   FastKMeansClusterer,
+  FastKMeansQuantileRegressor,
   FastKMeansRegressor,
   FastMultiLabelKMeansClassifier,
   isFkmError,
@@ -104,6 +105,15 @@ export const learned = {
   },
   regressor: async (options: Settings = {}): Promise<FastKMeansRegressor> => {
     const model = new FastKMeansRegressor({
+      backend,
+      ...few(options, { kTargets: 4, kFeatures: 3 }),
+      ...options,
+    });
+    await model.fitBatch(trainingRows as number[][], numbers(trainingRows));
+    return model;
+  },
+  quantileRegressor: async (options: Settings = {}): Promise<FastKMeansQuantileRegressor> => {
+    const model = new FastKMeansQuantileRegressor({
       backend,
       ...few(options, { kTargets: 4, kFeatures: 3 }),
       ...options,
@@ -241,7 +251,7 @@ export async function expectAnswers(
 ): Promise<void> {
   const given = mask ? { featureMask: mask } : {};
   const count = X.length;
-  if (model instanceof FastKMeansRegressor) {
+  if (model instanceof FastKMeansRegressor || model instanceof FastKMeansQuantileRegressor) {
     const { data, shape } = await model.predict(X, given);
     expectClose(answers.variable, data, [count, shape[1] ?? 1]);
   } else if (model instanceof FastKMeansClusterer) {

@@ -180,9 +180,11 @@ const states: Check[] = [
   }),
 ];
 
-/** Makes a regressor's targets two columns. */
-const wide = (y: readonly unknown[] | undefined): readonly unknown[] | undefined =>
-  typeof y?.[0] === 'number' ? y.map((v, i) => [v, (X[i] as number[])[0]]) : y;
+/** Two columns of targets, where they may be several. */
+const wide = ({ targets, severalColumns }: Estimator): readonly unknown[] | undefined => {
+  const y = targets(numbers);
+  return severalColumns ? y?.map((v, i) => [v, (X[i] as number[])[0]]) : y;
+};
 
 /** If answers do not use routing weights, one soft type represents those without parameters. */
 const softTypesOf = ({ routes }: Estimator): SoftType[] =>
@@ -202,7 +204,7 @@ const combinations: Check[] = settings.map(({ name, estimator, softType, distanc
     const gaussian = softType === 'gaussian';
     const options = { softType, distance, randomState: 3, ...estimator.small(gaussian) };
     const model = estimator.make({ backend, ...options });
-    const y = wide(estimator.targets(numbers));
+    const y = wide(estimator);
     await model.fit(X, y, { maxIters: 2 });
     if ((softType === 'hard' || softType === 'mean') && estimator.routes(options)) {
       await expect(model.finetune(X, y)).rejects.toThrow("use softType 'gaussian'");

@@ -62,6 +62,8 @@ const cases: readonly (readonly [keyof typeof estimators, Options])[] = [
   ['multiLabel', { softType: 'scaled', topK: 4, kInit: 3, aslVariant: 'standard' }],
   ['regressor', { heads: 2, nPrototypes: 12, metric: 'none' }],
   ['regressor', { softType: 'scaled', topK: 4, kTargets: 3, kFeatures: 3 }],
+  ['quantileRegressor', { heads: 2, nPrototypes: 12, metric: 'none' }],
+  ['quantileRegressor', { softType: 'scaled', topK: 4, kTargets: 3, kFeatures: 3, quantiles: [0.3] }],
 ];
 
 const variants: readonly Options[] = [

@@ -11,6 +11,8 @@ type Task = keyof EstimatorClasses;
 interface Row {
   /** Targets derived from one number a row; undefined without targets. */
   readonly targets: (numbers: readonly number[]) => readonly unknown[] | undefined;
+  /** Targets may be several columns of numbers. */
+  readonly severalColumns?: true;
   /** The answer as numbers that depend on the parameters: values or probabilities. */
   readonly numbers: (model: Model, X: Matrix, options?: PredictOptions) => Promise<ArrayLike<number>>;
   /** Whether soft types without gradients are refused. */
@@ -71,6 +73,7 @@ const rows: Readonly<Record<Task, Row>> = {
   },
   regressor: {
     targets: (numbers) => numbers,
+    severalColumns: true,
     numbers: async (model, X, options) => (await model.predict(X, options)).data as ArrayLike<number>,
     routes: () => true,
     least: (gaussian) => (gaussian ? 0.2 : -0.1),
@@ -79,6 +82,14 @@ const rows: Readonly<Record<Task, Row>> = {
       plain: { softType: 'scaled', kTargets: 3, kFeatures: 4 },
       lines: { ...few, prototypeModel: 'linear' },
     },
+    small: (gaussian) => (gaussian ? few : { kTargets: 3, kFeatures: 4 }),
+  },
+  quantileRegressor: {
+    targets: (numbers) => numbers,
+    numbers: async (model, X, options) => (await model.predict(X, options)).data as ArrayLike<number>,
+    routes: () => true,
+    least: (gaussian) => (gaussian ? 0 : -0.1),
+    kinds: { heads, plain: { softType: 'scaled', kTargets: 3, kFeatures: 4, quantiles: [0.25, 0.75] } },
     small: (gaussian) => (gaussian ? few : { kTargets: 3, kFeatures: 4 }),
   },
 };

@@ -66,12 +66,15 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
   const head = family.head(options, carries);
   const { routes, start } = head;
   if (!family.supervised && outputs > 0) return `clusters have no outputs, the file says ${outputs}`;
+  if (head.outputs !== undefined && carries && outputs !== head.outputs)
+    return `${outputs} outputs are not the ${head.outputs} that the options say`;
   const owned = start === 'owners';
   if (owned && classes.length !== outputs) return `${classes.length} classes are not ${outputs} outputs`;
   if (owned && carries !== family.carries(options, outputs)) return 'targets do not fit the options';
   const gaussian = hasBandwidths(options.softType);
   const [prototypes, columns] = arrays.prototypes?.shape ?? [];
   const targets = outputs;
+  const yColumns = head.yColumns(outputs);
   const heads = arrays.featureWeights?.shape[0] ?? 1;
   const kept = arrays['scaler.columns']?.shape[0] ?? 0;
   const knots = arrays['scaler.knots']?.shape[0] ?? 0;
@@ -120,8 +123,8 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     'scaler.scores': ['float32', [knots], ranks],
     'scaler.metric': ['float32', [columns], false],
     'scaler.unit': ['float32', [1], false],
-    'target.mean': ['float32', [targets], arrays['target.deviation'] !== undefined],
-    'target.deviation': ['float32', [targets], arrays['target.mean'] !== undefined],
+    'target.mean': ['float32', [yColumns], arrays['target.deviation'] !== undefined],
+    'target.deviation': ['float32', [yColumns], arrays['target.mean'] !== undefined],
   };
   const shapeOf = (name: string): (typeof rows)[string] | undefined =>
     Object.hasOwn(rows, name) ? rows[name] : undefined;
@@ -159,12 +162,13 @@ export function checkState({ arrays, wide, scalars, options, family }: ReadState
     return `ages has ${ages?.length} values, there are ${prototypes} prototypes`;
   if (!spread || (spread.length !== 0 && spread.length !== 2 * heads)) return 'spread does not fit the heads';
   if (coordinateAges && coordinateAges.length !== prototypes * columns) return 'coordinateAges does not fit';
-  if (moments && (!linear || moments.length !== prototypes * momentSize(columns, outputs)))
+  const momentsEach = head.sketch ? 2 * head.sketch.points : linear ? momentSize(columns, outputs) : 0;
+  if (moments && (momentsEach === 0 || moments.length !== prototypes * momentsEach))
     return 'moments does not fit';
   if (variances && variances.length !== 2 * columns) return 'variances does not fit';
   const wrong = wrongNumber(arrays, wide);
   if (wrong !== null) return wrong;
-  if (targetCenter && (!family.numeric || targetCenter.length !== outputs))
+  if (targetCenter && (!family.numeric || targetCenter.length !== yColumns))
     return 'targetCenter does not fit the targets';
   const counters = { random, step, trained, batches, rawColumns };
   return {

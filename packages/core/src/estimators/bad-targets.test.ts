@@ -25,15 +25,21 @@ const flags = X.map(([a, b]) => [Number((a as number) > 0), Number((b as number)
 const spoiledFlags = (value: unknown): unknown[][] => flags.map((row, i) => (i === 9 ? [0, value, 1] : row));
 
 /** Refused by a new model and by one that is fitted. */
+const numbers = (task: Task): readonly Case[] => [
+  ['too few', y.slice(1), 'shape', ['y has 23 rows, X has 24']],
+  ['a ragged row', y.map((v, i) => (i === 3 ? [v, v] : [v])), 'shape', ['row 3 of y has 2 values']],
+  ['NaN', spoil(task, Number.NaN), 'data', ['y has NaN in row 9, column 0']],
+  ['infinity', spoil(task, Infinity), 'data', ['y has Infinity in row 9']],
+  ['a text', spoil(task, 'a'), 'data', ["y has 'a' in row 9, column 0, which is no number"]],
+  ['nothing', undefined, 'shape', ['y should be', 'undefined']],
+  ['null', null, 'shape', ['y should be', 'null']],
+];
+
 const always: Readonly<Record<Task, readonly Case[]>> = {
-  regressor: [
-    ['too few', y.slice(1), 'shape', ['y has 23 rows, X has 24']],
-    ['a ragged row', y.map((v, i) => (i === 3 ? [v, v] : [v])), 'shape', ['row 3 of y has 2 values']],
-    ['NaN', spoil('regressor', Number.NaN), 'data', ['y has NaN in row 9, column 0']],
-    ['infinity', spoil('regressor', Infinity), 'data', ['y has Infinity in row 9']],
-    ['a text', spoil('regressor', 'a'), 'data', ["y has 'a' in row 9, column 0, which is no number"]],
-    ['nothing', undefined, 'shape', ['y should be', 'undefined']],
-    ['null', null, 'shape', ['y should be', 'null']],
+  regressor: numbers('regressor'),
+  quantileRegressor: [
+    ...numbers('quantileRegressor'),
+    ['several columns', y.map((v) => [v, v]), 'shape', ['y has 2 columns', '1']],
   ],
   classifier: [
     ['too few', spoil('classifier', 'a').slice(1), 'shape', ['y has 23 rows, X has 24']],
@@ -109,6 +115,7 @@ const fitted: Readonly<Record<Task, readonly Case[]>> = {
   regressor: [
     ['other columns', y.map((v) => [v, v]), 'shape', ['y has 2 columns, this model was fitted on 1']],
   ],
+  quantileRegressor: [],
   classifier: [['numbers after names', X.map((_, i) => i % 2), 'data', ['y']]],
   multiLabel: [
     [
@@ -125,6 +132,7 @@ const fitted: Readonly<Record<Task, readonly Case[]>> = {
 /** Refused where nothing is learned. */
 const unseen: Readonly<Record<Task, readonly Case[]>> = {
   regressor: [],
+  quantileRegressor: [],
   classifier: [
     ['an unseen class', spoil('classifier', 'z'), 'data', ["y is 'z' in row 9, a class that this model"]],
   ],

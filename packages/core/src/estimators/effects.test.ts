@@ -78,17 +78,18 @@ const classifying: Table = {
 
 const scaled = (options: object): object => ({ ...soft, softType: 'softmax_scaled', ...options });
 
+const numeric: Table = {
+  ...supervised,
+  temperature: ['answers', scaled({ temperature: 0.1 }), scaled({})],
+  kTargets: ['answers', { ...drawn, kTargets: 3 }, { ...drawn, kTargets: 4 }],
+  kFeatures: ['answers', { ...drawn, kFeatures: 3 }, { ...drawn, kFeatures: 4 }],
+  targetDistance: ['answers', { ...drawn, kTargets: 4, targetDistance: 'cosine' }, { ...drawn, kTargets: 4 }],
+};
+
 const effects: Readonly<Record<Task, Table>> = {
+  quantileRegressor: { ...numeric, quantiles: ['answers', { quantiles: [0.2, 0.5, 0.8] }, {}] },
   regressor: {
-    ...supervised,
-    temperature: ['answers', scaled({ temperature: 0.1 }), scaled({})],
-    kTargets: ['answers', { ...drawn, kTargets: 3 }, { ...drawn, kTargets: 4 }],
-    kFeatures: ['answers', { ...drawn, kFeatures: 3 }, { ...drawn, kFeatures: 4 }],
-    targetDistance: [
-      'answers',
-      { ...drawn, kTargets: 4, targetDistance: 'cosine' },
-      { ...drawn, kTargets: 4 },
-    ],
+    ...numeric,
     prototypeModel: ['answers', { prototypeModel: 'linear' }, {}],
     targetAssignment: ['answers', { ...drawn, targetAssignment: 'hard' }, drawn],
   },
@@ -132,6 +133,7 @@ const elsewhere: { readonly [N in OptionName]?: string } = {
 /** Options that one estimator accepts without an effect, for the sake of the original's signature, and why. */
 const idle: Readonly<Record<Task, { readonly [N in OptionName]?: string }>> = {
   regressor: {},
+  quantileRegressor: {},
   classifier: {},
   multiLabel: { temperature: 'labels are the highest similarity, which is not divided' },
   clusterer: {},

@@ -3,6 +3,7 @@
 import { FastKMeansClassifier } from './classifier.js';
 import { FastKMeansClusterer } from './clusterer.js';
 import { FastMultiLabelKMeansClassifier } from './multi-label.js';
+import { FastKMeansQuantileRegressor } from './quantile-regressor.js';
 import { FastKMeansRegressor } from './regressor.js';
 
 /** The class of each task, by its name in files. */
@@ -11,6 +12,7 @@ export interface EstimatorClasses {
   readonly classifier: typeof FastKMeansClassifier;
   readonly multiLabel: typeof FastMultiLabelKMeansClassifier;
   readonly regressor: typeof FastKMeansRegressor;
+  readonly quantileRegressor: typeof FastKMeansQuantileRegressor;
 }
 
 export const estimatorClasses: EstimatorClasses = {
@@ -18,6 +20,7 @@ export const estimatorClasses: EstimatorClasses = {
   classifier: FastKMeansClassifier,
   multiLabel: FastMultiLabelKMeansClassifier,
   regressor: FastKMeansRegressor,
+  quantileRegressor: FastKMeansQuantileRegressor,
 };
 
 /**

@@ -76,10 +76,12 @@ function inUnits(targets: NdArray, arrays: ModelState['arrays'], center: Float64
   const [mean, deviation] = [arrays['target.mean']?.data, arrays['target.deviation']?.data];
   if (!center && (!mean || !deviation)) return copy(targets);
   const heads = arrays.featureWeights?.shape[0] ?? 1;
-  const width = targets.shape[1] as number;
+  // Of each column of y, whose answers may be several.
+  const of = (units: ArrayLike<number> | null | undefined, i: number): number | undefined =>
+    units?.[i % units.length];
   const values = Float64Array.from(widened(targets).data, (t, i) => {
-    const shared = (mean?.[i % width] ?? 0) + (center?.[i % width] ?? 0);
-    return t * (deviation?.[i % width] ?? 1) + shared / heads;
+    const shared = (of(mean, i) ?? 0) + (of(center, i) ?? 0);
+    return t * (of(deviation, i) ?? 1) + shared / heads;
   });
   if (!center) return result(values, targets.shape);
   return new ResultArray({ data: values, shape: targets.shape, dtype: 'float32' });

@@ -71,7 +71,7 @@ describe.each(tasks)('%s', (task) => {
     const options =
       task === 'clusterer'
         ? [{ kInit: 50 }, { kInit: 50, initMode: 'random' }]
-        : [{ nPrototypes: 50 }, { ...drawn, ...(task === 'regressor' ? {} : { kInit: 50 }) }];
+        : [{ nPrototypes: 50 }, { ...drawn, ...(estimators[task].family.numeric ? {} : { kInit: 50 }) }];
     for (const one of options) {
       const model = smallOf(task, one);
       await model.fit(X.slice(0, 9), part(0, 9));

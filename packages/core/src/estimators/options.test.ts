@@ -74,6 +74,7 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   thresholdMetric: ['f1', null],
   algorithm: ['elkan', null],
   labelSmoothing: [1, -0.1, Number.NaN, '0'],
+  quantiles: [[], [0], [1], [0.5, 0.1], [0.5, 0.5], [Number.NaN], ['0.5'], [-0.1], [0.5, 1], 0.5, null],
 };
 
 describe('checkOptions', () => {
@@ -246,9 +247,9 @@ describe('resolveOptions', () => {
       { softType: 'hard' },
       { initMode: 'random', featureWeights: [1, 0.5], scaling: 'none' },
       { ...originalDefaults },
-      ...(task === 'clusterer' || task === 'regressor'
-        ? []
-        : [{ initMode: 'kmeans++', kInit: 'auto' }, { kInit: 4 }, { nPrototypes: 40, heads: 4 }]),
+      ...(optionNames(task).includes('repulsionFactor')
+        ? [{ initMode: 'kmeans++', kInit: 'auto' }, { kInit: 4 }, { nPrototypes: 40, heads: 4 }]
+        : []),
     ];
     for (const options of all) {
       const once = resolve(options, task);

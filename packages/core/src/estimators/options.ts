@@ -137,6 +137,7 @@ function withDefaults(given: AnyOptions, { estimator: owner, grid, supervised }:
     aslVariant: given.aslVariant ?? 'standard',
     thresholdMetric: given.thresholdMetric ?? 'macroF1',
     algorithm: given.algorithm ?? 'ema',
+    quantiles: Array.from(given.quantiles ?? []),
   };
 }
 

@@ -110,7 +110,8 @@ describe.each(tasks)('%s', (task) => {
         [0, 0],
         [0.1, 0],
       ];
-      const own = task === 'regressor' ? [1, 1] : task === 'clusterer' ? undefined : named(task, ['a', 'a']);
+      const { family } = estimators[task];
+      const own = family.numeric ? [1, 1] : family.supervised ? named(task, ['a', 'a']) : undefined;
       await model.fitBatch(at, own);
       return list(model.grid.ages);
     };

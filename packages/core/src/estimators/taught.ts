@@ -121,7 +121,9 @@ export abstract class TaughtModel<Y> extends LearnedModel {
     }
     const known = withUnit(state, this.options, outputs.unit ?? unitWeight(first.sampleWeight));
     if (this.complete(known)) return widenOutputs(context, known, outputs.classes);
-    return answeringMean(known, first, this.options.heads ?? 1, outputs.targetCenter ?? null);
+    const { coordinatesOf } = this.family.head(this.options, true);
+    const told = { ...first, y: coordinatesOf(first.y, outputs.outputs) };
+    return answeringMean(known, told, this.options.heads ?? 1, outputs.targetCenter ?? null);
   }
 
   /**

@@ -103,6 +103,17 @@ const samples: Readonly<Record<Task, Sample>> = {
     corners: { targets: [0, 1, 2] },
     targets: (X) => X.map(([a, b]) => 3 * (a as number) + Math.sin(4 * (b as number))),
   },
+  quantileRegressor: {
+    small: small6,
+    corners: {
+      targets: [
+        [-1, 0, 1],
+        [0, 1, 2],
+        [1, 2, 3],
+      ],
+    },
+    targets: (X) => X.map(([a, b]) => 3 * (a as number) + Math.sin(4 * (b as number))),
+  },
   classifier: {
     small: small6,
     corners: { owners: ['a', 'b', 'c'] },

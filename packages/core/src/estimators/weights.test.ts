@@ -47,6 +47,7 @@ const starts: Readonly<Record<Task, readonly object[]>> = {
     { prototypeModel: 'linear' },
     { targetAssignment: 'scaled', initMode: 'kmeans++' },
   ],
+  quantileRegressor: [{}, { initMode: 'kmeans++' }, { softType: 'scaled' }, { distance: 'cosine' }],
   classifier: [
     {},
     { initMode: 'kmeans++' },
@@ -102,7 +103,7 @@ describe.each(cases)('$task $options', ({ task, options }) => {
     for (const light of [0, 1e-9]) {
       const model = estimators[task].make(options);
       const far = X.slice(20).map((x) => x.map((v) => 3 * v));
-      const targets = task === 'regressor' ? far.map(() => 1000) : y?.slice(20);
+      const targets = estimators[task].family.numeric ? far.map(() => 1000) : y?.slice(20);
       await model.fit([...X.slice(0, 20), ...far], y && [...y.slice(0, 20), ...(targets as unknown[])], {
         sampleWeight: X.map((_, i) => (i < 20 ? 1 : light)),
       });
@@ -288,6 +289,7 @@ describe('few rows', () => {
     const own = {
       clusterer: undefined,
       regressor: [0, 1, 2, 3, 4],
+      quantileRegressor: [0, 1, 2, 3, 4],
       classifier: y,
       multiLabel: y.map((c) => [c]),
     }[task];

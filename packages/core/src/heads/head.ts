@@ -69,6 +69,13 @@ export function mapRuns(
   return into;
 }
 
+/** What prototypes keep of their rows where means do not tell what these say: a sketch of so many points, and what is read off it. */
+export interface RowSketch {
+  readonly points: number;
+  /** [Q] */
+  readonly quantiles: readonly number[];
+}
+
 export interface Head {
   /** A text for the formulas and their parameters: equal keys trace equal graphs. */
   readonly key: string;
@@ -80,6 +87,10 @@ export interface Head {
   readonly candidates: 'all' | 'class' | 'labels';
   /** The start without 'joint' or a given grid: rows of each class, of each stratum of the target, or of all. */
   readonly start: 'owners' | 'strata' | 'rows';
+  /** Columns of an answer where the options say how many there are. */
+  readonly outputs?: number;
+  /** Absent where the means of targets say it. */
+  readonly sketch?: RowSketch;
   /** Number of columns of y as graphs take it, for this many outputs. */
   yColumns(outputs: number): number;
   /** Scale of the target coordinates in the joint space, relative to features of variance 1. */

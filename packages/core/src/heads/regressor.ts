@@ -4,14 +4,14 @@ import { hasBandwidths } from '../formulas/routing.js';
 import { clamp, expandDims, square } from '../graph/functions.js';
 import { add, div, lt, matmul, max, min, mul, reshape, select, sub, sum } from '../graph/ops.js';
 import type { Tensor } from '../graph/trace.js';
-import type { RegressorOptions } from '../state/options.js';
+import type { RegressorOptions, Resolved } from '../state/options.js';
 import { keysOf, sharedOptions, supervisedOptions } from '../state/rules.js';
 import { asTheyAre, type Head, type HeadFamily, mapInto, type Routed } from './head.js';
 
 /**
  * Σ_k r_k · (targets_k + slopes_k · (x − p_k)) in standard units, without slopes if there are none; the answers of heads add up.
  */
-function answer(routed: Routed): Tensor {
+export function answer(routed: Routed): Tensor {
   const { weights, parameters } = routed;
   const constant = matmul(weights, parameters.targets as Tensor);
   return parameters.slopes ? add(constant, alongSlopes(routed, parameters.slopes)) : constant;
@@ -42,12 +42,13 @@ function inRange(value: Tensor, { parameters }: Routed): Tensor {
 }
 
 /** From standard units to the caller's units. */
-function inUnits(value: Tensor, { parameters }: Routed): Tensor {
+export function inUnits(value: Tensor, { parameters }: Routed): Tensor {
   const [mean, deviation] = [parameters['target.mean'], parameters['target.deviation']];
   return mean && deviation ? add(mul(value, deviation), mean) : value;
 }
 
-const head = (standardised: boolean): Head => ({
+/** The head of one answer a column of y. */
+export const numericHead = (standardised: boolean): Head => ({
   key: 'regressor',
   code: {
     standardised,
@@ -64,6 +65,10 @@ const head = (standardised: boolean): Head => ({
   reads: { value: (routed) => inRange(inUnits(answer(routed), routed), routed) },
   exported: () => ({ variable: 'value' }),
 });
+
+/** Adam's steps have a fixed length, so targets are standardised unless grid and features are in the caller's units too. */
+export const standardises = ({ softType, scaling }: Resolved): boolean =>
+  hasBandwidths(softType) || scaling !== 'none';
 
 export const regressorHeads: HeadFamily = {
   task: 'regressor',
@@ -82,6 +87,5 @@ export const regressorHeads: HeadFamily = {
   supervised: true,
   numeric: true,
   carries: () => true,
-  // Adam's steps have a fixed length, so targets are standardised unless grid and features are in the caller's units too.
-  head: ({ softType, scaling }) => head(hasBandwidths(softType) || scaling !== 'none'),
+  head: (options) => numericHead(standardises(options)),
 };

@@ -34,9 +34,9 @@ export function initialFromGrid(
     });
   }
   checkFeatureWeights(options, columns, call);
-  const { candidates, start } = family.head(options, true);
+  const { candidates, start, yColumns, outputs: said } = family.head(options, true);
   const owned = start === 'owners';
-  const told = targetsOf(grid, heads, owned, call);
+  const told = targetsOf(grid, heads, owned ? null : yColumns, call);
   const { targets } = told;
   const classes = owned ? classesOf(grid, targets?.columns, candidates, call) : [];
   const outputs = owned ? classes.length : (targets?.columns ?? 0);
@@ -53,6 +53,12 @@ export function initialFromGrid(
   if (targets && owned && targets.columns !== outputs) {
     throw new OptionError(
       `${call}: initMode.targets has ${targets.columns} columns, its owners are of ${outputs} classes.`,
+      { option: 'initMode' },
+    );
+  }
+  if (targets && said !== undefined && targets.columns !== said) {
+    throw new OptionError(
+      `${call}: initMode.targets has ${targets.columns} columns, the options say ${said} answers.`,
       { option: 'initMode' },
     );
   }
@@ -104,15 +110,18 @@ export function initialFromGrid(
 function targetsOf(
   { targets }: InitialGrid,
   heads: number,
-  owned: boolean,
+  yColumns: Head['yColumns'] | null,
   call: string,
 ): { readonly targets: Rows | undefined; readonly center: Float64Array | null } {
   if (!targets) return { targets: undefined, center: null };
   const place = { call, argument: 'initMode.targets' };
   const wide = toWideRows(targets as DenseMatrix, place);
-  // The answers of heads add up, so each has its share of the offset.
-  const share = owned ? null : targetCenter(wide);
-  return { targets: centeredTargets(wide, share, place), center: share?.map((c) => c * heads) ?? null };
+  // The answers of heads add up, so each has its share of the offset; answers of one column of y share it.
+  const columns = yColumns?.(wide.columns) ?? wide.columns;
+  const own = { ...wide, rows: (wide.rows * wide.columns) / columns, columns };
+  const share = yColumns && targetCenter(own);
+  const { data } = centeredTargets(own, share, place);
+  return { targets: { ...wide, data }, center: share?.map((c) => c * heads) ?? null };
 }
 
 /** The state with ages in the unit of the first rows: a given grid without ages has the age of one row a prototype. */

@@ -261,7 +261,15 @@ export async function initialise(
   } else {
     grid =
       head.start === 'strata'
-        ? await strataStart(programs, options, drawByWeight(batch, mostRows, random), start, random)
+        ? await strataStart(
+            programs,
+            head,
+            outputs,
+            options,
+            drawByWeight(batch, mostRows, random),
+            start,
+            random,
+          )
         : await rowsStart(programs, options, batch, start, random);
   }
   const count = (grid.prototypes as NdArray).shape[0] as number;

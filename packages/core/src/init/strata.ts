@@ -1,6 +1,7 @@
 // The two-stage start: strata of the target, then prototypes within each (docs/method.md §4).
 
 import { type NdArray, ndarray } from '../dtype.js';
+import type { Head } from '../heads/head.js';
 import type { Random } from '../random.js';
 import { type Batch, takeBatch } from '../state/batch.js';
 import { defaultStrata, type Resolved } from '../state/options.js';
@@ -15,6 +16,8 @@ const targetPasses = 10;
 /** Prototypes [K, D] and targets [K, T] from rows whose weights count rows: of each stratum first its mean, then rows of it. */
 export async function strataStart(
   programs: Programs,
+  { coordinatesOf }: Head,
+  outputs: number,
   options: Pick<Resolved, 'distance' | 'targetDistance' | 'kTargets' | 'kFeatures'>,
   batch: Batch,
   start: 'kmeans++' | 'random',
@@ -67,12 +70,16 @@ export async function strataStart(
       const { centers } = await foundingMeans(programs, problem, random);
       for (const value of centers) prototypes.push(value);
     }
-    const mean = meanTargets(part, new Int32Array(members.length), 1);
+    const mean = meanTargets(
+      { ...part, y: coordinatesOf(part.y, outputs) },
+      new Int32Array(members.length),
+      1,
+    );
     for (let i = 0; i < k; i++) for (const value of mean) answers.push(value);
   }
   const count = prototypes.length / x.columns;
   return {
     prototypes: ndarray(prototypes, [count, x.columns]),
-    targets: ndarray(answers, [count, y.columns]),
+    targets: ndarray(answers, [count, outputs]),
   };
 }

@@ -21,12 +21,14 @@ const targetsOf: Readonly<Record<Task, object>> = {
   classifier: { owners: prototypes.map((_, k) => k % 30) },
   multiLabel: { owners: prototypes.map((_, k) => k % 30) },
   regressor: { targets: uniform(120) },
+  quantileRegressor: { targets: uniform(120) },
 };
 const y: Readonly<Record<Task, unknown>> = {
   clusterer: undefined,
   classifier: X.map((_, i) => (i * 7) % 30),
   multiLabel: X.map((_, i) => Array.from({ length: 30 }, (_, c) => Number((i * 7) % 30 === c))),
   regressor: { data: new Float32Array(X.flat()), shape: [X.length, columns] },
+  quantileRegressor: X.map(([a]) => a),
 };
 
 const routing = { softType: 'scaled', topK: 3 } as const;

@@ -24,6 +24,7 @@ const targetsOf: Readonly<Record<Task, object>> = {
   classifier: { owners: prototypes.map((_, k) => `c${(k * 7) % 200}`) },
   multiLabel: { owners: prototypes.map((_, k) => (k * 7) % 20) },
   regressor: { targets: uniform(count, 2) },
+  quantileRegressor: { targets: uniform(count, 3) },
 };
 
 const pair = (

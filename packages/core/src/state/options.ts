@@ -10,7 +10,7 @@ import type { Label } from './state.js';
 import type { StoredDType } from './storage.js';
 
 /** What an estimator is for. */
-export type Task = 'clusterer' | 'classifier' | 'multiLabel' | 'regressor';
+export type Task = 'clusterer' | 'classifier' | 'multiLabel' | 'regressor' | 'quantileRegressor';
 
 /** How rows are weighted in the mean that becomes a prototype's target; with 'hard', the row of highest similarity alone. */
 export type TargetAssignment = 'mean' | 'scaled' | 'softmax_scaled' | 'hard';
@@ -178,6 +178,14 @@ export interface RegressorOptions extends SupervisedOptions {
   readonly prototypeModel?: 'constant' | 'linear';
 }
 
+/** Options of `FastKMeansQuantileRegressor`. */
+export interface QuantileRegressorOptions
+  extends SupervisedOptions,
+    Pick<RegressorOptions, 'kTargets' | 'kFeatures' | 'targetDistance'> {
+  /** The quantiles [Q] that are answered: numbers between 0 and 1, in rising order. Default [0.1, 0.5, 0.9]. */
+  readonly quantiles?: readonly number[];
+}
+
 /** What the classifiers share. */
 export interface ClassifyingOptions extends SupervisedOptions {
   /** Prototypes of each class or label. Default 3 without 'joint'. */
@@ -236,7 +244,11 @@ export interface ClustererOptions extends EstimatorOptions {
 export const defaultStrata = { kTargets: 20, kFeatures: 10 } as const;
 
 /** Every option of every estimator. */
-export type AnyOptions = RegressorOptions & ClassifierOptions & MultiLabelOptions & ClustererOptions;
+export type AnyOptions = RegressorOptions &
+  QuantileRegressorOptions &
+  ClassifierOptions &
+  MultiLabelOptions &
+  ClustererOptions;
 export type OptionName = Exclude<keyof AnyOptions, OldName>;
 /** Old spellings, absent from resolved options. */
 type OldName = 'lr';

@@ -98,6 +98,13 @@ export const rules: { readonly [N in OptionName]: Rule } = {
   aslVariant: oneOf('standard', 'original'),
   thresholdMetric: oneOf('macroF1', 'microF1', 'accuracy'),
   algorithm: oneOf('ema', 'lloyd'),
+  quantiles: {
+    allowed: 'an array of one or more numbers between 0 and 1, each above the one before',
+    accepts: (value) =>
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.every((tau, q) => typeof tau === 'number' && tau > (q === 0 ? 0 : value[q - 1]) && tau < 1),
+  },
 };
 
 /** All keys of a type: a missing one fails the type check. */

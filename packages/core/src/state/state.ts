@@ -19,7 +19,7 @@ export interface ModelState {
   readonly coordinateAges: Float64Array | null;
   /** Σ w·δ and Σ w of the rows to their own prototypes, a pair a head: bandwidths start from their ratio. */
   readonly spread: Float64Array;
-  /** The moments from which slopes are solved, laid out as in formulas/moments.ts; null before the first batch. */
+  /** The moments from which slopes are solved, laid out as in formulas/moments.ts, or the sketches of the rows of prototypes, as in formulas/quantile-sketch.ts; null before the first batch. */
   readonly moments: Float64Array | null;
   /** Variances within prototypes and in total [2, D], averaged over batches; null before the first batch. */
   readonly variances: Float64Array | null;

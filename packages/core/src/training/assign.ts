@@ -29,7 +29,7 @@ import { jointScaleOf } from '../heads/head.js';
 import type { TargetAssignment } from '../state/options.js';
 import { type Choice, choose, totals, wrongNearest } from './choice.js';
 import { summedByIndex } from './host-sums.js';
-import { batchSpecs, type GridSpec, specsOf } from './spec.js';
+import { asksForNearest, batchSpecs, type GridSpec, specsOf } from './spec.js';
 
 const targetWeights: Readonly<
   Record<TargetAssignment, (similarity: Tensor, temperature: number) => Tensor | null>
@@ -183,7 +183,7 @@ export function assignGraph(
         const delta = found ? relu(found.delta) : sum(mul(own(features.delta), at), 1);
         collect('index', expandDims(choice.index, 1));
         collect('delta', expandDims(delta, 1));
-        if (spec.linear && spec.joint) {
+        if (asksForNearest(spec)) {
           const { index } = byHead
             ? searchHead(spec, comparison, head)
             : { index: argMax(neg(own(features.delta))) };

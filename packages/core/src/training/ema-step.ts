@@ -16,6 +16,7 @@ import { momentNames } from './graphs.js';
 import { learnSlopes } from './local-linear.js';
 import { type Assignment, assignRows } from './phase1.js';
 import { breathe } from './progress.js';
+import { sketchRows } from './row-sketch.js';
 import type { GridSpec } from './spec.js';
 import { TargetRows } from './target-rows.js';
 import { blendVariances, importance } from './variances.js';
@@ -86,9 +87,12 @@ export async function emaStep(
       prototypes,
     );
   }
+  const past = 2 ** (-rows / options.halfLife);
+  const nearest = assignment.nearest ?? assignment.index;
+  const sketched = spec.head.sketch && sketchRows(spec, spec.head.sketch, state, batch, nearest, past);
   const { weights } = assignment.sums;
   const shift = emaUpdate(moving, assignment.sums, options.repulsionFactor);
-  const { targetMean } = assignment;
+  const targetMean = sketched?.says ?? assignment.targetMean;
   if (targetRows && targetMean) {
     for (const [k, weight] of weights.entries()) {
       if (weight <= 0 || moving.frozen[k] === 1) continue;
@@ -135,10 +139,9 @@ export async function emaStep(
       ]);
     }
   }
-  let { moments } = state;
+  let moments = sketched?.moments ?? state.moments;
   if (spec.linear) {
-    const past = 2 ** (-rows / options.halfLife);
-    const moved = learnSlopes(spec, state, batch, assignment.nearest ?? assignment.index, past);
+    const moved = learnSlopes(spec, state, batch, nearest, past);
     moments = moved.moments;
     next.slopes = moved.slopes;
   }
@@ -180,6 +183,10 @@ export const assigner =
       signal,
     );
 
+/** Quantiles as a place among the targets: their mean, or rows far from it would be nobody's. */
+const inTheMiddle = (quantiles: Float64Array): Float64Array =>
+  quantiles.fill(quantiles.reduce((sum, value) => sum + value, 0) / quantiles.length);
+
 /** Assigns by features alone, or in the joint space, there by the target columns that occur in the batch where that pays. */
 async function assignInSpace(
   { signal }: Context,
@@ -192,7 +199,8 @@ async function assignInSpace(
   if (!spec.joint || !targetRows) return assign(spec, arrays, y);
   const some = batchColumns(spec, arrays, y);
   if (!some) {
-    const means = await targetRows.means(spec.outputs, (mean) => mean, signal);
+    const place = spec.head.sketch ? inTheMiddle : (mean: Float64Array): Float64Array => mean;
+    const means = await targetRows.means(spec.outputs, place, signal);
     return assign(spec, { ...arrays, means }, y);
   }
   const means = await targetRows.means(some.spec.outputs, some.narrow, signal);

@@ -12,7 +12,7 @@ import { parameterNames } from './graphs.js';
 import { addRows, spreadOf, summedByIndex } from './host-sums.js';
 import { type Programs, readAndFree, runOnce, uploadMask, uploadRows } from './program.js';
 import { breathe } from './progress.js';
-import { type GridSpec, specKey } from './spec.js';
+import { asksForNearest, type GridSpec, specKey } from './spec.js';
 
 /** The prototype of each row, with the sums over the rows of each prototype. */
 export interface Assignment {
@@ -132,7 +132,7 @@ export async function assignRows(
   const n = batch.x.rows;
   const sums = totalsOf(spec, onHost);
   const index = new Int32Array(n * heads);
-  const nearest = spec.linear && spec.joint ? new Int32Array(n * heads) : undefined;
+  const nearest = asksForNearest(spec) ? new Int32Array(n * heads) : undefined;
   const similarity = new Float32Array(n * heads);
   const delta = new Float32Array(n * heads);
   const cost = spec.joint ? new Float32Array(n * heads) : delta;

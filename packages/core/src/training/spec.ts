@@ -51,6 +51,10 @@ export interface GridSpec {
   readonly sampled?: true;
 }
 
+/** Phase 1 asks for the nearest prototypes by features alone: rows that were chosen by what they say have lost what it depends on. */
+export const asksForNearest = ({ joint, linear, head }: GridSpec): boolean =>
+  joint && (linear || head.sketch !== undefined);
+
 /** Cache key of a training graph: the spec as text, with the head by its key. */
 export const specKey = ({ origin: _, ...spec }: GridSpec): string =>
   JSON.stringify({ ...spec, head: spec.head.key });
