@@ -3,7 +3,7 @@
 
 import type { ColumnEncoding, TableEncoding } from '@fkm/core';
 import { OptionError, shown } from '@fkm/core/graph';
-import { columnWidth, encodeTable, Table } from '@fkm/core/internal';
+import { columnWidth, encodeTable, statisticsIn, statisticsOf, Table } from '@fkm/core/internal';
 import { dateParts, farthest } from './civil.js';
 import { prefix } from './export-options.js';
 import { TensorProto_DataType } from './generated/onnx_pb.js';
@@ -67,7 +67,7 @@ export function frontOf(
   return {
     inputs: used.map((column): ValueSpec => ({ name: column.column, shape: [-1, 1], ...notesOf(column) })),
     makes: [makes.x, ...(makes.mask === undefined ? [] : [makes.mask])],
-    mlOpset: used.some(isLookup) ? mlOpset : undefined,
+    mlOpset: used.some((column) => isLookup(column) || statisticsIn(column)) ? mlOpset : undefined,
     write(writer) {
       const parts = used.map((column) => encoded(writer, column, makes.mask === undefined));
       writer.node('Concat', parts, { axis: 1 }, makes.x, {
@@ -98,7 +98,7 @@ function checkName(column: string): void {
 function encoded(writer: GraphWriter, column: Used, refusing: boolean): string {
   switch (column.kind) {
     case 'number':
-      return withIndicator(writer, column, column.column);
+      return withValues(writer, column, withIndicator(writer, column, column.column));
     case 'boolean':
       return withIndicator(writer, column, truth(writer, column.column));
     case 'date':
@@ -135,6 +135,35 @@ function withIndicator(
   if (!indicator) return value;
   const flag = flagOf(writer, column, writer.node('IsNaN', [value]));
   return writer.node('Concat', [value, flag], { axis: 1 }, writer.named(`${column} encoded`));
+}
+
+/** The statistics of a number's value beside it. */
+function withValues(writer: GraphWriter, column: Extract<Used, { kind: 'number' }>, value: string): string {
+  const { column: name, values } = column;
+  if (!values) return value;
+  const { levels, outputs } = values;
+  const known = writer.node(
+    'LabelEncoder',
+    [name],
+    {
+      keys_floats: Float32Array.from(levels, Number),
+      values_int64s: [...levels.keys()],
+      default_int64: levels.length + 1,
+    },
+    writer.named(`${name} value`),
+    {
+      domain: mlDomain,
+      docString: `The place of ${name} among its values; ${levels.length + 1} is any other.`,
+    },
+  );
+  const missing = writer.node('IsNaN', [name]);
+  const place = writer.node('Where', [missing, writer.int64(levels.length), known]);
+  const table = writer.constant(
+    { data: statisticsOf(values).all, shape: [levels.length + 2, outputs + 1], dtype: 'float32' },
+    writer.named(`${name} statistics`),
+  );
+  const told = writer.node('GatherND', [table, place]);
+  return writer.node('Concat', [value, told], { axis: 1 }, writer.named(`${name} with statistics`));
 }
 
 const flagOf = (writer: GraphWriter, column: string, missing: string): string =>

@@ -53,6 +53,31 @@ const column = (called: string): fc.Arbitrary<Case> => {
         cell: fc.float({ noNaN: true, noDefaultInfinity: true }),
       }),
     ),
+    fc
+      .record({
+        indicator,
+        values: fc.uniqueArray(
+          fc.float({ noNaN: true, noDefaultInfinity: true }).map((x) => x + 0),
+          {
+            minLength: 1,
+            maxLength: 5,
+          },
+        ),
+        outputs: fc.integer({ min: 0, max: 3 }),
+      })
+      .chain(({ indicator, values, outputs }) =>
+        sums((values.length + 1) * 5 * (1 + outputs)).map(
+          (sums): Case => ({
+            encoding: {
+              ...base,
+              kind: 'number',
+              indicator,
+              values: { levels: values.map(String), outputs, sums },
+            },
+            cell: fc.oneof(fc.constantFrom(...values), fc.float({ noNaN: true, noDefaultInfinity: true })),
+          }),
+        ),
+      ),
     indicator.map(
       (indicator): Case => ({
         encoding: { ...base, kind: 'boolean', indicator },

@@ -13,8 +13,14 @@ import {
   TensorProtoSchema,
 } from './generated/onnx_pb.js';
 
-/** An attribute: a number is an int, a string is UTF-8, a list is of ints or of strings. */
-export type Attribute = number | string | readonly number[] | readonly string[] | { readonly float: number };
+/** An attribute: a number is an int, a string is UTF-8, a list is of ints, of strings, or in a Float32Array of floats. */
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | readonly string[]
+  | Float32Array
+  | { readonly float: number };
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 /** What a node may say besides what it computes: the domain of its op, and a note for readers. */
@@ -67,6 +73,8 @@ function attributeProto(name: string, value: Attribute): AttributeProto {
     const strings = value.map((text) => new TextEncoder().encode(text));
     return create(AttributeProtoSchema, { name, type: type.STRINGS, strings });
   }
+  if (value instanceof Float32Array)
+    return create(AttributeProtoSchema, { name, type: type.FLOATS, floats: [...value] });
   if ('float' in value) return create(AttributeProtoSchema, { name, type: type.FLOAT, f: value.float });
   return create(AttributeProtoSchema, { name, type: type.INTS, ints: value.map(BigInt) });
 }

@@ -25,6 +25,7 @@ export {
   columnNames,
   columnWidth,
   isTableEncoding,
+  statisticsIn,
   tableWidth,
 } from '../state/table-encoding.js';
 export { isMissing, numberOfText } from '../tables/cells.js';

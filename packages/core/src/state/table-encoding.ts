@@ -21,12 +21,26 @@ interface Masked {
   readonly indicator: boolean;
 }
 
+/** Target statistics of the levels of a column, as tables/statistics.ts has them: means of `outputs` targets, and log(1 + rows). */
+export interface LevelStatistics {
+  readonly levels: readonly string[];
+  readonly outputs: number;
+  /** Σ w and Σ w·t of each fold of each level and of missing values [L + 1, F, 1 + outputs]: little-endian float64 in base64. */
+  readonly sums: string;
+}
+
 /** How one column becomes columns of X. */
 export type ColumnEncoding = Column &
   (
     | { readonly kind: 'ignore' }
     /** The number. Texts are read as numbers with a decimal point or, where `decimal` says so, a decimal comma. */
-    | ({ readonly kind: 'number'; readonly texts?: true; readonly decimal?: ',' | '.' } & Masked)
+    | ({
+        readonly kind: 'number';
+        readonly texts?: true;
+        readonly decimal?: ',' | '.';
+        /** Statistics of the values that come again and again, where they foretell more than the size of the number does. */
+        readonly values?: LevelStatistics;
+      } & Masked)
     /** 1 of true, 0 of false. */
     | ({ readonly kind: 'boolean' } & Masked)
     /** Parts of the date in UTC; 'days' are those since `origin`, in ms since 1970. */
@@ -35,15 +49,8 @@ export type ColumnEncoding = Column &
     | ({ readonly kind: 'ordered'; readonly order: readonly string[] } & Masked)
     /** 1/√2 in the column of the level, the last of all others; with an indicator, 'missing' is one more level. */
     | ({ readonly kind: 'category'; readonly coding: 'oneHot'; readonly levels: readonly string[] } & Masked)
-    /** Target statistics of the level, as tables/statistics.ts has them: means of `outputs` targets, and log(1 + rows). */
-    | {
-        readonly kind: 'category';
-        readonly coding: 'statistics';
-        readonly levels: readonly string[];
-        readonly outputs: number;
-        /** Σ w and Σ w·t of each fold of each level and of missing values [L + 1, F, 1 + outputs]: little-endian float64 in base64. */
-        readonly sums: string;
-      }
+    /** Target statistics of the level. */
+    | ({ readonly kind: 'category'; readonly coding: 'statistics' } & LevelStatistics)
   );
 
 /** JSON: what makes the same X of other tables. Columns of X are in the order of `columns`. */
@@ -78,25 +85,25 @@ const isText = (value: unknown): value is string => typeof value === 'string';
 const areTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every(isText) && new Set(value).size === value.length;
 
+function areStatistics(value: unknown): boolean {
+  const { levels, outputs, sums } = (value ?? {}) as Partial<Record<string, unknown>>;
+  if (!areTexts(levels) || !isText(sums)) return false;
+  if (typeof outputs !== 'number' || !Number.isSafeInteger(outputs) || outputs < 0) return false;
+  return sums.length === base64Length(8 * (levels.length + 1) * foldCount * (1 + outputs));
+}
+
 function isColumn(value: unknown): value is ColumnEncoding {
   const c = (value ?? {}) as Partial<Record<string, unknown>>;
   if (!isText(c.column) || !isText(c.reason)) return false;
   if (typeof c.missing !== 'number' || !(c.missing >= 0 && c.missing <= 1)) return false;
   if (c.kind === 'ignore') return true;
-  if (c.kind === 'category' && c.coding === 'statistics') {
-    const size = (values: unknown): number => (areTexts(values) ? values.length + 1 : Number.NaN);
-    return (
-      Number.isSafeInteger(c.outputs) &&
-      (c.outputs as number) >= 0 &&
-      isText(c.sums) &&
-      c.sums.length === base64Length(8 * size(c.levels) * foldCount * (1 + (c.outputs as number)))
-    );
-  }
+  if (c.kind === 'category' && c.coding === 'statistics') return areStatistics(c);
   if (typeof c.indicator !== 'boolean') return false;
   if (c.kind === 'number')
     return (
       (c.texts === undefined || c.texts === true) &&
-      (c.decimal === undefined || c.decimal === ',' || c.decimal === '.')
+      (c.decimal === undefined || c.decimal === ',' || c.decimal === '.') &&
+      (c.values === undefined || areStatistics(c.values))
     );
   if (c.kind === 'boolean') return true;
   if (c.kind === 'ordered') return areTexts(c.order) && c.order.length > 0;
@@ -129,12 +136,23 @@ export function isTableEncoding(value: unknown): value is TableEncoding {
 
 const periodic = (part: DatePart): boolean => part !== 'year' && part !== 'days';
 
+/** The target statistics of a column, where it has some. */
+export function statisticsIn(column: ColumnEncoding): LevelStatistics | undefined {
+  if (column.kind === 'number') return column.values;
+  return column.kind === 'category' && column.coding === 'statistics' ? column : undefined;
+}
+
+/** Columns of X that target statistics are. */
+const statisticsWidth = (statistics: LevelStatistics | undefined): number =>
+  statistics ? statistics.outputs + 1 : 0;
+
 /** Columns of X that a column becomes. */
 export function columnWidth(column: ColumnEncoding): number {
   switch (column.kind) {
     case 'ignore':
       return 0;
     case 'number':
+      return 1 + Number(column.indicator) + statisticsWidth(column.values);
     case 'boolean':
     case 'ordered':
       return 1 + Number(column.indicator);
@@ -143,7 +161,7 @@ export function columnWidth(column: ColumnEncoding): number {
     case 'category':
       return column.coding === 'oneHot'
         ? column.levels.length + 1 + Number(column.indicator)
-        : column.outputs + 1;
+        : statisticsWidth(column);
   }
 }
 
@@ -155,15 +173,11 @@ export const tableWidth = ({ columns }: TableEncoding): number =>
 export function plainColumns({ columns }: TableEncoding): Uint8Array {
   const plain = (column: ColumnEncoding): readonly boolean[] => {
     const width = columnWidth(column);
-    const scaled =
-      column.kind === 'number' || column.kind === 'ordered'
-        ? 1
-        : column.kind === 'category' && column.coding === 'statistics'
-          ? width
-          : 0;
+    const statistics = statisticsWidth(statisticsIn(column));
+    const first = column.kind === 'number' || column.kind === 'ordered' ? 1 : 0;
     const own =
       column.kind === 'date' ? column.parts.flatMap((p) => (periodic(p) ? [true, true] : [false])) : [];
-    return Array.from({ length: width }, (_, i) => own[i] ?? i >= scaled);
+    return Array.from({ length: width }, (_, i) => own[i] ?? (i >= first && i < width - statistics));
   };
   return Uint8Array.from(columns.flatMap(plain), Number);
 }
@@ -172,6 +186,11 @@ export function plainColumns({ columns }: TableEncoding): Uint8Array {
 export const columnNames = ({ columns }: TableEncoding): readonly string[] =>
   columns.flatMap((column) => namesOf(column));
 
+const statisticsNames = (name: string, statistics: LevelStatistics | undefined): readonly string[] =>
+  statistics
+    ? [...Array.from({ length: statistics.outputs }, (_, i) => `${name} mean ${i}`), `${name} count`]
+    : [];
+
 function namesOf(column: ColumnEncoding): readonly string[] {
   const { column: name } = column;
   const indicator = 'indicator' in column && column.indicator ? [`${name} missing`] : [];
@@ -179,6 +198,7 @@ function namesOf(column: ColumnEncoding): readonly string[] {
     case 'ignore':
       return [];
     case 'number':
+      return [name, ...indicator, ...statisticsNames(name, column.values)];
     case 'boolean':
     case 'ordered':
       return [name, ...indicator];
@@ -192,7 +212,7 @@ function namesOf(column: ColumnEncoding): readonly string[] {
     case 'category':
       return column.coding === 'oneHot'
         ? [...column.levels.map((level) => `${name}=${level}`), `${name}: other`, ...indicator]
-        : [...Array.from({ length: column.outputs }, (_, i) => `${name} mean ${i}`), `${name} count`];
+        : statisticsNames(name, column);
   }
 }
 
@@ -202,6 +222,7 @@ export const shownColumns = ({ columns }: TableEncoding): readonly ModelColumn[]
     column: column.column,
     kind: column.kind,
     ...(column.kind === 'category' ? { levels: column.levels, coding: column.coding } : {}),
+    ...(column.kind === 'number' && column.values ? { coding: 'statistics' as const } : {}),
     ...(column.kind === 'ordered' ? { levels: column.order } : {}),
     ...(column.kind === 'date' ? { parts: column.parts } : {}),
     missing: column.missing,

@@ -8,6 +8,8 @@ import {
   type ColumnEncoding,
   columnWidth,
   foldCount,
+  type LevelStatistics,
+  statisticsIn,
   type TableEncoding,
   tableWidth,
 } from '../state/table-encoding.js';
@@ -143,13 +145,11 @@ interface Statistics {
   without(fold: number): Float32Array;
 }
 
-export type StatisticsColumn = Extract<ColumnEncoding, { coding: 'statistics' }>;
-
-const statistics: WeakMap<ColumnEncoding, Statistics> = /* @__PURE__ */ new WeakMap();
-const sums: WeakMap<ColumnEncoding, LevelSums> = /* @__PURE__ */ new WeakMap();
+const statistics: WeakMap<LevelStatistics, Statistics> = /* @__PURE__ */ new WeakMap();
+const sums: WeakMap<LevelStatistics, LevelSums> = /* @__PURE__ */ new WeakMap();
 
 /** The sums of a column of target statistics. */
-export function sumsOf(column: StatisticsColumn): LevelSums {
+export function sumsOf(column: LevelStatistics): LevelSums {
   let known = sums.get(column);
   if (!known) {
     known = sumsOfText(column.sums, column.outputs);
@@ -158,7 +158,7 @@ export function sumsOf(column: StatisticsColumn): LevelSums {
   return known;
 }
 
-export function statisticsOf(column: StatisticsColumn): Statistics {
+export function statisticsOf(column: LevelStatistics): Statistics {
   let known = statistics.get(column);
   if (!known) {
     const sums = sumsOf(column);
@@ -175,13 +175,30 @@ export function statisticsOf(column: StatisticsColumn): Statistics {
   return known;
 }
 
-/** The place of each row's level in a table of statistics: behind the levels stand 'missing' and levels that no row had. */
-export function levelPlaces(column: StatisticsColumn, cells: ArrayLike<Cell>, place: CellPlace): Int32Array {
-  const known = placesOf(column, column.levels);
-  const missing = column.levels.length;
+/** The level that a cell of a column has: a text, or a number as float32 holds it. Errors: DataError. */
+const levelIn = (column: ColumnEncoding, cell: Cell, row: number, place: CellPlace): string =>
+  column.kind === 'number'
+    ? valueText(numberOf(cell, row, place, column.texts ?? false, column.decimal))
+    : levelOf(cell, row, place);
+
+/** A number as a level: equal ones have one text. */
+export const valueText = (value: number): string => String(Math.fround(value) + 0);
+
+/**
+ * The place of each row's level in the table of a column's statistics: behind the levels stand 'missing' and levels that no row had.
+ * Errors: DataError.
+ */
+export function levelPlaces(
+  column: ColumnEncoding,
+  { levels }: LevelStatistics,
+  cells: ArrayLike<Cell>,
+  place: CellPlace,
+): Int32Array {
+  const known = placesOf(statisticsIn(column) ?? column, levels);
+  const missing = levels.length;
   return Int32Array.from({ length: cells.length }, (_, row) => {
     const cell = cells[row];
-    return isMissing(cell) ? missing : (known.get(levelOf(cell, row, place)) ?? missing + 1);
+    return isMissing(cell) ? missing : (known.get(levelIn(column, cell, row, place)) ?? missing + 1);
   });
 }
 
@@ -221,15 +238,18 @@ export function encodeTable(encoding: TableEncoding, table: Table, options: Enco
     mask[row * width + column] = 0;
     x[row * width + column] = Number.NaN;
   };
-  const later: { column: StatisticsColumn; places: Int32Array; at: number }[] = [];
+  const later: { own: LevelStatistics; places: Int32Array; at: number }[] = [];
   let at = 0;
   for (const column of encoding.columns) {
     const place = { call, column: column.column };
     const cells = table.column(column.column) ?? none;
     if (column.kind !== 'ignore' && options.missing === 'error') refuseMissing(cells, rows, place);
-    if (column.kind === 'category' && column.coding === 'statistics') {
+    const own = statisticsIn(column);
+    const span = columnWidth(column);
+    if (own) {
       const all = cells === none ? new Array<Cell>(rows).fill(undefined) : cells;
-      later.push({ column, places: levelPlaces(column, all, place), at });
+      const behind = at + span - own.outputs - 1;
+      later.push({ own, places: levelPlaces(column, own, all, place), at: behind });
     }
     let write = coders.get(column);
     if (!write) {
@@ -238,10 +258,10 @@ export function encodeTable(encoding: TableEncoding, table: Table, options: Enco
     }
     const out = { x, width, at, hide };
     if (write) for (let row = 0; row < rows; row++) write(cells[row], row, place, out);
-    at += columnWidth(column);
+    at += span;
   }
   const folds = training && later.length > 0 ? foldsOf(x, width, later) : undefined;
-  for (const { column, places, at } of later) writeStatistics(column, places, folds, x, width, at);
+  for (const { own, places, at } of later) writeStatistics(own, places, folds, x, width, at);
   const shape = { rows, columns: width };
   return { x: { data: x, ...shape }, mask: mask && { data: mask, ...shape }, folds };
 }
@@ -257,15 +277,15 @@ function refuseMissing(cells: ArrayLike<Cell>, rows: number, { call, column }: C
 }
 
 function writeStatistics(
-  column: StatisticsColumn,
+  own: LevelStatistics,
   places: Int32Array,
   folds: Uint8Array | undefined,
   x: Float32Array,
   width: number,
   at: number,
 ): void {
-  const { all, without } = statisticsOf(column);
-  const size = column.outputs + 1;
+  const { all, without } = statisticsOf(own);
+  const size = own.outputs + 1;
   places.forEach((place, row) => {
     const table = folds ? without(folds[row] as number) : all;
     for (let k = 0; k < size; k++) x[row * width + at + k] = table[place * size + k] as number;
@@ -273,8 +293,9 @@ function writeStatistics(
 }
 
 /**
- * The fold of each row, by what the row holds: the rows of a later call are in the folds that they were in when the statistics were
- * taken, in any order, and equal rows are in one fold. FNV-1a over the words of X and the places of levels.
+ * The fold of each row, by what the row holds and how many equal ones came before it: the rows of a later call are in the folds that
+ * they were in when the statistics were taken, in any order, and equal rows are spread over all folds. FNV-1a over the words of X and
+ * the places of levels.
  */
 function foldsOf(
   x: Float32Array,
@@ -284,10 +305,14 @@ function foldsOf(
   const words = new Uint32Array(x.buffer);
   const rows = width > 0 ? x.length / width : 0;
   const folds = new Uint8Array(rows);
+  const seen = new Map<number, number>();
   for (let row = 0; row < rows; row++) {
     let hash = 0x811c9dc5;
     for (let j = 0; j < width; j++) hash = Math.imul(hash ^ (words[row * width + j] as number), 0x01000193);
     for (const { places } of later) hash = Math.imul(hash ^ (places[row] as number), 0x01000193);
+    const before = seen.get(hash) ?? 0;
+    seen.set(hash, before + 1);
+    hash = Math.imul(hash ^ before, 0x01000193);
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
     folds[row] = ((hash ^ (hash >>> 13)) >>> 0) % foldCount;
   }

@@ -3,9 +3,15 @@
 
 import type { Table } from '../data/table.js';
 import type { ColumnSpecs } from '../state/options.js';
-import { type ColumnEncoding, foldCount, type TableEncoding } from '../state/table-encoding.js';
+import {
+  type ColumnEncoding,
+  foldCount,
+  type LevelStatistics,
+  statisticsIn,
+  type TableEncoding,
+} from '../state/table-encoding.js';
 import { isMissing, levelOf } from './cells.js';
-import { type EncodeOptions, encodeTable, levelPlaces, type StatisticsColumn, sumsOf } from './encode.js';
+import { type EncodeOptions, encodeTable, levelPlaces, sumsOf } from './encode.js';
 import { planColumns, type Taught } from './plan.js';
 import { addToLevel, type LevelSums, levelsOf, noSums, textOfSums } from './statistics.js';
 
@@ -15,8 +21,11 @@ const mostLevels = 100_000;
 /** Outputs at most whose means are tracked. */
 export const mostTracked = 10;
 
-const isStatistics = (column: ColumnEncoding): column is StatisticsColumn =>
-  column.kind === 'category' && column.coding === 'statistics';
+/** A column with other statistics. */
+const withStatistics = (column: ColumnEncoding, statistics: LevelStatistics): ColumnEncoding =>
+  column.kind === 'number'
+    ? { ...column, values: statistics }
+    : ({ ...column, ...statistics } as ColumnEncoding);
 
 /** What the encoding of a table is fitted to. */
 export interface EncodingFit {
@@ -31,8 +40,10 @@ export interface EncodingFit {
 export function fitEncoding(table: Table, fit: EncodingFit): TableEncoding {
   const { specs, target, tracked, taught, options } = fit;
   const columns = planColumns(table, specs, taught, options.call).map((column) => {
-    if (!isStatistics(column)) return column;
-    return { ...column, sums: textOfSums(noSums(column.levels.length + 1, column.outputs)) };
+    const own = statisticsIn(column);
+    if (!own) return column;
+    const { levels, outputs } = own;
+    return withStatistics(column, { levels, outputs, sums: textOfSums(noSums(levels.length + 1, outputs)) });
   });
   const encoding: TableEncoding = {
     version: 2,
@@ -54,15 +65,16 @@ export function withRows(
   options: Omit<EncodeOptions, 'training'>,
   kept: number,
 ): TableEncoding {
-  if (!encoding.columns.some(isStatistics)) return encoding;
+  if (!encoding.columns.some(statisticsIn)) return encoding;
   const grown = { ...encoding, columns: encoding.columns.map((column) => grow(column, table, options.call)) };
   const { folds } = encodeTable(grown, table, { ...options, training: true });
   const columns = grown.columns.map((column) => {
-    if (!isStatistics(column)) return column;
-    const before = sumsOf(column);
+    const own = statisticsIn(column);
+    if (!own) return column;
+    const before = sumsOf(own);
     const sums = { ...before, data: before.data.map((value) => kept * value) };
     const cells = table.column(column.column) ?? new Array<undefined>(table.rows).fill(undefined);
-    const places = levelPlaces(column, cells, { call: options.call, column: column.column });
+    const places = levelPlaces(column, own, cells, { call: options.call, column: column.column });
     const levels = levelsOf(sums);
     places.forEach((place, row) => {
       if (place >= levels) return;
@@ -76,14 +88,15 @@ export function withRows(
         row * taught.outputs,
       );
     });
-    return { ...column, sums: textOfSums(sums) };
+    const { levels: names, outputs } = own;
+    return withStatistics(column, { levels: names, outputs, sums: textOfSums(sums) });
   });
   return { ...grown, columns };
 }
 
-/** A column with places for the levels of a batch that are new. */
+/** A category with places for the levels of a batch that are new; of numbers the first rows tell which values come again. */
 function grow(column: ColumnEncoding, table: Table, call: string): ColumnEncoding {
-  if (!isStatistics(column)) return column;
+  if (column.kind !== 'category' || column.coding !== 'statistics') return column;
   const { levels, outputs } = column;
   const cells = table.column(column.column);
   if (!cells || levels.length >= mostLevels) return column;

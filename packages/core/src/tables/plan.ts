@@ -12,15 +12,20 @@ import {
   foldCount,
   isTableEncoding,
 } from '../state/table-encoding.js';
-import { type CellPlace, dateOf, isMissing, levelOf, numberOfText } from './cells.js';
+import { type CellPlace, dateOf, isMissing, levelOf, numberOf, numberOfText } from './cells.js';
 import { msOfText, partOf } from './dates.js';
+import { valueText } from './encode.js';
+import { priorRows } from './statistics.js';
 
 /** Levels of a category at most that are one-hot. */
 const mostOneHot = 16;
 /** Share of rows with a text of their own from which texts say nothing of other rows. */
 const nearlyAll = 0.9;
-/** Standard errors by which an indicator has to gain on rows of other folds. */
+/** Standard errors by which a finer column has to gain on rows of other folds. */
 const gainErrors = 2;
+/** Values of a number at most that have statistics of their own, and quantile bins that they have to beat. */
+const mostValues = 256;
+const binCount = 32;
 
 /** What the rows are to tell: targets [N, T] of those tracked, weights [N]. */
 export interface Taught {
@@ -102,55 +107,101 @@ function kindOf(
   };
 }
 
-/** Whether knowing what is missing foretells the targets of rows in other folds: by paired squared errors, beyond chance. */
-function indicatorGains(cells: ArrayLike<Cell>, taught: Taught | undefined): boolean {
-  if (!taught || taught.outputs === 0) return false;
-  const { targets, outputs, weights } = taught;
-  const rows = cells.length;
+/** Folds that no period of the rows follows. */
+const foldOf = (row: number): number => (Math.imul(row + 1, 0x9e3779b1) >>> 16) % foldCount;
+
+/** Group means by fold, shrunk to the mean of all: what a row of a fold is foretold by rows of the others. */
+function foretold(groups: Int32Array, count: number, { targets, outputs, weights }: Taught): Float64Array {
   const size = 1 + outputs;
-  const sums = new Float64Array(foldCount * 2 * size);
-  const flags = Uint8Array.from({ length: rows }, (_, row) => Number(isMissing(cells[row])));
-  const begin = (row: number): number => ((row % foldCount) * 2 + (flags[row] as number)) * size;
-  for (let row = 0; row < rows; row++) {
-    const at = begin(row);
+  const sums = new Float64Array(foldCount * (count + 1) * size);
+  const add = (fold: number, group: number, row: number): void => {
+    const at = (fold * (count + 1) + group) * size;
     const w = weights[row] as number;
     sums[at] = (sums[at] as number) + w;
     for (let t = 0; t < outputs; t++)
       sums[at + 1 + t] = (sums[at + 1 + t] as number) + w * (targets[row * outputs + t] as number);
-  }
-  const meansOf = (fold: number, of: readonly number[]): Float64Array => {
-    const total = new Float64Array(size);
-    for (let other = 0; other < foldCount; other++) {
-      if (other === fold) continue;
-      for (const flag of of)
-        for (let k = 0; k < size; k++)
-          total[k] = (total[k] as number) + (sums[(other * 2 + flag) * size + k] as number);
-    }
-    const weight = total[0] as number;
-    return total.subarray(1).map((sum) => (weight > 0 ? sum / weight : 0));
   };
-  const folds = Array.from({ length: foldCount }, (_, fold) => ({
-    all: meansOf(fold, [0, 1]),
-    by: [meansOf(fold, [0]), meansOf(fold, [1])] as const,
-  }));
-  let [sum, squares, count] = [0, 0, 0];
-  for (let row = 0; row < rows; row++) {
-    const { all, by } = folds[row % foldCount] as (typeof folds)[number];
-    const own = by[flags[row] as 0 | 1];
-    let gain = 0;
+  // The group behind the others holds all rows.
+  groups.forEach((group, row) => {
+    add(foldOf(row), group, row);
+    add(foldOf(row), count, row);
+  });
+  const totals = new Float64Array((count + 1) * size);
+  sums.forEach((value, i) => {
+    totals[i % totals.length] = (totals[i % totals.length] as number) + value;
+  });
+  const predictions = new Float64Array(groups.length * outputs);
+  groups.forEach((group, row) => {
+    const begin = foldOf(row) * totals.length;
+    const others = (of: number, part: number): number =>
+      (totals[of * size + part] as number) - (sums[begin + of * size + part] as number);
     for (let t = 0; t < outputs; t++) {
-      const y = targets[row * outputs + t] as number;
-      gain += (y - (all[t] as number)) ** 2 - (y - (own[t] as number)) ** 2;
+      const mean = others(count, 1 + t) / Math.max(others(count, 0), Number.MIN_VALUE);
+      predictions[row * outputs + t] =
+        (others(group, 1 + t) + priorRows * mean) / (others(group, 0) + priorRows);
+    }
+  });
+  return predictions;
+}
+
+/**
+ * Whether the means of finer groups foretell the targets of rows in other folds better than those of coarser ones: the mean of the
+ * paired differences of squared errors is more than `gainErrors` standard errors above 0.
+ */
+function gains(
+  fine: { readonly groups: Int32Array; readonly count: number },
+  coarse: { readonly groups: Int32Array; readonly count: number },
+  taught: Taught | undefined,
+): boolean {
+  if (!taught || taught.outputs === 0) return false;
+  const { targets, outputs, weights } = taught;
+  const [a, b] = [foretold(coarse.groups, coarse.count, taught), foretold(fine.groups, fine.count, taught)];
+  let [sum, squares, count] = [0, 0, 0];
+  fine.groups.forEach((_, row) => {
+    let gain = 0;
+    for (let i = row * outputs; i < (row + 1) * outputs; i++) {
+      const y = targets[i] as number;
+      gain += (y - (a[i] as number)) ** 2 - (y - (b[i] as number)) ** 2;
     }
     const w = weights[row] as number;
     sum += w * gain;
     squares += w * gain * gain;
     count += w;
-  }
+  });
   if (count <= 1) return false;
   const mean = sum / count;
-  const error = Math.sqrt(Math.max(0, squares / count - mean * mean) / count);
-  return mean > gainErrors * error;
+  return mean > gainErrors * Math.sqrt(Math.max(0, squares / count - mean * mean) / count);
+}
+
+/** Whether it helps to know what is missing. */
+function indicatorGains(cells: ArrayLike<Cell>, taught: Taught | undefined): boolean {
+  const groups = Int32Array.from({ length: cells.length }, (_, row) => Number(isMissing(cells[row])));
+  return gains({ groups, count: 2 }, { groups: new Int32Array(cells.length), count: 1 }, taught);
+}
+
+/**
+ * The values of a number that tell targets by themselves, beyond what a curve over their order tells: means of values against means of
+ * quantile bins. Undefined where they do not, and where there are too many or too few.
+ */
+function valuesOf(numbers: Float64Array, taught: Taught | undefined): readonly number[] | undefined {
+  const present = numbers.filter((value) => !Number.isNaN(value)).sort();
+  const values = present.filter((value, i) => i === 0 || value !== present[i - 1]);
+  if (values.length <= binCount || values.length > mostValues || !taught) return undefined;
+  const cuts = Array.from(
+    { length: binCount - 1 },
+    (_, k) => present[Math.floor(((k + 1) * present.length) / binCount)] as number,
+  );
+  const place = new Map(Array.from(values, (value, k) => [value, k]));
+  const fine = Int32Array.from(numbers, (value) => place.get(value) ?? values.length);
+  const coarse = Int32Array.from(numbers, (value) =>
+    Number.isNaN(value) ? binCount : cuts.filter((cut) => value >= cut).length,
+  );
+  const better = gains(
+    { groups: fine, count: values.length + 1 },
+    { groups: coarse, count: binCount + 1 },
+    taught,
+  );
+  return better ? [...values] : undefined;
 }
 
 /** The parts of dates that vary, and the first date. */
@@ -233,8 +284,23 @@ function planColumn(
   switch (kind) {
     case 'ignore':
       return { ...base, kind };
-    case 'number':
-      return { ...base, kind, ...number, indicator: indicator() };
+    case 'number': {
+      const { texts = false, decimal } = number;
+      const read = (cell: Cell, row: number): number =>
+        isMissing(cell) ? Number.NaN : Math.fround(numberOf(cell, row, place, texts, decimal)) + 0;
+      const values = valuesOf(
+        Float64Array.from({ length: cells.length }, (_, row) => read(cells[row], row)),
+        taught,
+      );
+      const plan = { ...base, kind, ...number, indicator: indicator() };
+      if (!values || !taught) return plan;
+      const statistics = { levels: values.map(valueText), outputs: taught.outputs, sums: '' };
+      return {
+        ...plan,
+        reason: `${reason}, of which ${values.length} come again and again`,
+        values: statistics,
+      };
+    }
     case 'boolean':
       return { ...base, kind, indicator: indicator() };
     case 'ordered':

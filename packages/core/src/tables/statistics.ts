@@ -5,7 +5,7 @@
 import { foldCount } from '../state/table-encoding.js';
 
 /** Rows of the mean of all that every level is given. */
-const priorRows = 20;
+export const priorRows = 20;
 
 /** Σ w and Σ w·t by level and fold [L, F, 1 + T]; level L − 1 is 'missing'. */
 export interface LevelSums {
