@@ -42,12 +42,12 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'onnx: export a model': {
     source: `export { exportOnnx } from '@fkm/onnx';`,
-    ceiling: 32_400,
+    ceiling: 32_700,
     external: ['@fkm/core'],
   },
   'onnx: import a model': {
     source: `export { importOnnx } from '@fkm/onnx';`,
-    ceiling: 34_800,
+    ceiling: 35_100,
     external: ['@fkm/core'],
   },
   'backend-onnx: own code': {
