@@ -15,7 +15,7 @@ import {
   mixedRows,
   mixedSpecs,
   tableOf,
-} from './tables-testing.js';
+} from './tables.fixture.js';
 import type { Answer } from './testing.js';
 
 const tasks = Object.keys(learnedOf) as (keyof typeof learnedOf)[];

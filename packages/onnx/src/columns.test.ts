@@ -18,7 +18,7 @@ import {
   mixedSpecs,
   type Row,
   tableOf,
-} from './tables-testing.js';
+} from './tables.fixture.js';
 import { backend, learned } from './testing.js';
 
 const training = mixedRows(120);

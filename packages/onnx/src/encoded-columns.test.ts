@@ -6,7 +6,7 @@ import { encodeTable, Table, tableWidth } from '@fkm/core/internal';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { frontOf } from './columns.js';
-import { answersOf, feedsOf, type Row } from './tables-testing.js';
+import { answersOf, feedsOf, type Row } from './tables.fixture.js';
 import { lowered } from './to-onnx.js';
 
 const name = fc.oneof(

@@ -1,7 +1,7 @@
 // Runs files whose inputs are columns in onnxruntime-web, in a page.
 
 import { env, InferenceSession, Tensor } from 'onnxruntime-web/wasm';
-import { arrayOf, type Feeds } from '../column-feeds.js';
+import { arrayOf, type Feeds } from '../column-feeds.fixture.js';
 import type { Answer } from '../testing.js';
 
 /** The columns for the model at a path. */

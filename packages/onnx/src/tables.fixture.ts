@@ -16,7 +16,7 @@ import type { Estimator } from '@fkm/core/deploy';
 import { numberOfText } from '@fkm/core/internal';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect } from 'vitest';
-import { arrayOf, type Feed, type Feeds } from './column-feeds.js';
+import { arrayOf, type Feed, type Feeds } from './column-feeds.fixture.js';
 import { type Answer, backend, expectClose, expectLabels, seeded } from './testing.js';
 
 export type Row = Readonly<Record<string, Cell>>;
