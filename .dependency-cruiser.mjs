@@ -30,7 +30,7 @@ const tests = [
   '\\.test\\.ts$',
   '\\.fixture\\.m?ts$',
   '\\.fixture\\.mjs$',
-  '/testing\\.ts$',
+  '[/-]testing\\.ts$',
   '/testing/',
   '/pages/',
   `${core}/reference/counted\\.ts$`,
