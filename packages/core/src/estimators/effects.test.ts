@@ -129,6 +129,8 @@ const elsewhere: { readonly [N in OptionName]?: string } = {
   negativeSampling: 'training/sampling',
   thresholdMetric: 'fitting/thresholds',
   algorithm: 'fitting/lloyd',
+  columns: 'describes columns of tables alone: estimators/tables.test.ts',
+  missing: 'is about cells of tables alone: estimators/tables.test.ts',
 };
 /** Options that one estimator accepts without an effect, for the sake of the original's signature, and why. */
 const idle: Readonly<Record<Task, { readonly [N in OptionName]?: string }>> = {
