@@ -25,6 +25,7 @@ import { benchSparse, benchSparseAlone, type SparseOptions, sparseDistances, spa
 import { defaultFolder } from './stored.ts';
 import { benchStream, type StreamOptions, streamMeasures } from './stream.ts';
 import { benchDrift, type DriftOptions } from './stream-drift.ts';
+import { benchTables, type TablesOptions, tableSets } from './tables.ts';
 import { benchTrain, contestNames, type TrainOptions } from './train.ts';
 import { benchTrainStep } from './train-step.ts';
 
@@ -189,6 +190,16 @@ program
   .action(async ({ backend }: { readonly backend: BackendName }) => benchColumns(backend));
 
 program
+  .command('tables')
+  .description('tables straight from CSV files, beside HistGradientBoosting and LightGBM on the same rows')
+  .addOption(new Option('--set <name>', 'data set. Default: all of them').choices(tableSets))
+  .addOption(new Option('--backend <name>', 'where models run').choices(backendNames).default('onnx'))
+  .option('--data <path>', 'folder of the data sets', defaultFolder)
+  .action(async ({ set, data, backend }: TablesFlags) =>
+    benchTables({ backend, sets: set ? [set] : tableSets, folder: data }),
+  );
+
+program
   .command('estimator-checks')
   .description(
     "scikit-learn's check_estimator on the clusterer, the classifier and the regressor, over a bridge",
@@ -239,6 +250,11 @@ interface InertiaFlags extends Omit<InertiaOptions, 'sets' | 'folder'> {
 }
 
 interface CalibrationFlags extends Omit<CalibrationOptions, 'sets' | 'folder'> {
+  readonly set?: string;
+  readonly data: string;
+}
+
+interface TablesFlags extends Omit<TablesOptions, 'sets' | 'folder'> {
   readonly set?: string;
   readonly data: string;
 }
