@@ -145,8 +145,8 @@ it('strategies that cannot be are refused', async () => {
   const regressor = smallOf('regressor');
   await regressor.fitBatch(X, estimators.regressor.targets(X));
   for (const [options, says] of [
-    [{ strategy: 'gap' }, 'strategy is gap, which a multi-label classifier alone has'],
-    [{ k: 2 }, "k is 2, which strategy 'top_k' alone has"],
+    [{ strategy: 'gap' }, 'strategy is gap, which only a multi-label classifier has'],
+    [{ k: 2 }, "k is 2, which only strategy 'top_k' has"],
   ] as const) {
     await expectError(() => deployed(regressor, options), { kind: 'option', says: [`deployment: ${says}`] });
   }
