@@ -18,6 +18,7 @@ describe('r2Score', () => {
   it('of a constant column is 1 where it is met exactly, else 0', () => {
     expect(r2Score([2, 2, 2], [2, 2, 2])).toBe(1);
     expect(r2Score([2, 2, 2], [2, 2, 3])).toBe(0);
+    expect(r2Score([1.3, 0.1, 0.1], [1, 0.1, 0.2], 1, [0, 1, 2])).toBe(0);
   });
 });
 

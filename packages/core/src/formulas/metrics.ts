@@ -29,11 +29,13 @@ export class R2Tally {
     for (let i = 0; i < rows; i++) total += weight(i);
     // A part of weight 0 has no mean, and adds nothing.
     if (total === 0) return;
+    let first = 0;
+    while (weight(first) === 0) first++;
     for (let t = 0; t < columns; t++) {
       const y = (i: number): number => truth[i * columns + t] as number;
-      // Relative to the first value, so that the mean of equal values is exactly that value.
-      let mean = y(0);
-      for (let i = 0; i < rows; i++) mean += (weight(i) * (y(i) - y(0))) / total;
+      // Relative to the first value that counts, so that the mean of equal values is exactly that value.
+      let mean = y(first);
+      for (let i = 0; i < rows; i++) mean += (weight(i) * (y(i) - y(first))) / total;
       let [residual, variance] = [0, 0];
       for (let i = 0; i < rows; i++) {
         residual += weight(i) * (y(i) - (predicted[i * columns + t] as number)) ** 2;
